@@ -1,0 +1,220 @@
+/**
+ * The shapes that cross a webhook: what doors return and the CLI reads. Field names are the contract's.
+ * Times are RFC 3339 strings in UTC, durations seconds, money USD.
+ */
+
+/** Raised when a caller of the previous number would be misunderstood. */
+export const CONTRACT = 1
+
+export const STATES = [
+  'pending',
+  'running',
+  'awaiting_approval',
+  'done',
+  'dead',
+  'cancelled',
+  'expired',
+  'rejected',
+] as const
+export type State = (typeof STATES)[number]
+
+export const PRIORITIES = ['low', 'normal', 'high', 'urgent'] as const
+export type Priority = (typeof PRIORITIES)[number]
+
+export const TODO_STATUSES = ['open', 'done', 'dropped'] as const
+export type TodoStatus = (typeof TODO_STATUSES)[number]
+
+/** Why a task ended badly or waits: a stable code, a sentence, and the exact next command or act. */
+export interface TaskError {
+  code: string
+  message: string
+  next_step?: string
+}
+
+/** A task as lists show it; `excerpt` is the first line of its content, at most 200 characters. */
+export interface TaskSummary {
+  id: string
+  state: State
+  source: string
+  requester: string
+  conversation_id: string
+  excerpt: string
+  priority: Priority
+  lane: string
+  agent: string | null
+  attempt: number
+  max_attempts: number
+  error: TaskError | null
+  todo_id: string | null
+  run_at: string
+  expires_at: string | null
+  created_at: string
+  started_at: string | null
+  finished_at: string | null
+}
+
+export interface WaitingOn {
+  code:
+    | 'lane_full'
+    | 'behind'
+    | 'retry'
+    | 'scheduled'
+    | 'worker_silent'
+    | 'no_worker'
+    | 'approval'
+    | 'starting'
+  since: string
+  until?: string
+  text: string
+  next_step?: string
+}
+
+export interface TaskEvent {
+  seq: number
+  at: string
+  type: string
+  /** One line a person can read. */
+  text: string
+  data: Record<string, unknown>
+}
+
+export interface TaskStep {
+  call_id: string
+  name: string
+  state: 'started' | 'finished' | 'unknown'
+  started_at: string
+  finished_at: string | null
+}
+
+/** Everything about one task: `task/show`. */
+export interface TaskView extends TaskSummary {
+  content: string
+  output: string | null
+  result: unknown
+  task_ref: string | null
+  on_behalf_of: string | null
+  target_agent: string | null
+  data_tier: 'public' | 'internal' | 'restricted'
+  trace_id: string | null
+  metadata: Record<string, unknown>
+  lease_no: number
+  job_id: string | null
+  verdict: 'useful' | 'noise' | 'acted' | null
+  context: { name: string; media_type: string; bytes: number }[]
+  waiting_on: WaitingOn | null
+  steps: TaskStep[]
+  events: TaskEvent[]
+  /** Unknown is null, never 0. */
+  cost_usd: number | null
+}
+
+export interface Accepted {
+  task_id: string
+  status: 'accepted' | 'duplicate'
+  conversation_id: string
+  job_id?: string
+}
+
+export interface TaskList {
+  tasks: TaskSummary[]
+  next_cursor?: string
+}
+
+export interface TaskResult {
+  id: string
+  state: State
+  output?: string
+  result?: unknown
+  error?: TaskError
+}
+
+export interface TaskEvents {
+  events: TaskEvent[]
+  state: State
+  last_seq: number
+  job_id?: string
+}
+
+/** `due` is a day (`2026-11-27`) or, when a time was said, an RFC 3339 instant. */
+export interface Todo {
+  id: string
+  body: string
+  status: TodoStatus
+  tags: string[]
+  priority: Priority
+  due: string | null
+  overdue: boolean
+  depends_on: string[]
+  /** Those of `depends_on` that are still open. */
+  blocked_by: string[]
+  metadata: Record<string, unknown>
+  created_by: string
+  task_id: string | null
+  result: string | null
+  created_at: string
+  updated_at: string
+  closed_at: string | null
+}
+
+export interface TodoList {
+  todos: Todo[]
+  next_cursor?: string
+}
+
+/** What matters now, in one call. */
+export interface Home {
+  as_of: string
+  since: string
+  waiting_for_you: TaskSummary[]
+  running: TaskSummary[]
+  pending: number
+  finished: TaskSummary[]
+  failed: TaskSummary[]
+  todos: { open: number; overdue: number; due: Todo[] }
+  /** Today's spend; null while nothing has been metered. */
+  spent_usd: number | null
+}
+
+/** A leased task, as `worker/claim` hands it out. `lease_no` is the fencing token of every later call. */
+export interface ClaimedTask {
+  id: string
+  lease_no: number
+  attempt: number
+  max_attempts: number
+  lane: string
+  content: string
+  source: string
+  requester: string
+  on_behalf_of: string | null
+  conversation_id: string
+  target_agent: string | null
+  data_tier: string
+  todo_id: string | null
+  metadata: Record<string, unknown>
+  context: { name: string; media_type: string; text: string }[]
+  /** When it was put down, or put down again: what "tomorrow" in it is counted from. */
+  run_at: string
+  lease_until: string
+}
+
+export interface Health {
+  ok: boolean
+  contract: number
+  schema: { version: number; expected: number }
+  queue: {
+    pending: number
+    due: number
+    running: number
+    awaiting_approval: number
+    dead_24h: number
+    oldest_due_seconds: number | null
+    next_due_at: string | null
+  }
+  lanes: { lane: string; slots: number; busy: number }[]
+  pulses: { name: string; last_at: string | null; every_seconds: number; late: boolean }[]
+  problems: string[]
+}
+
+export interface ErrorBody {
+  error: { code: string; message: string; details?: Record<string, unknown> }
+}

@@ -1,0 +1,31 @@
+import { HaiError } from './errors.ts'
+
+interface Placed {
+  id: string
+  created_at: string
+  /** What a list is sorted by before its time: a day, or `infinity`. */
+  day?: string
+}
+
+/** A page of at most `limit` of the rows, which were asked for with one more; the cursor says that there are more. */
+export function cut<Row extends Placed>(rows: Row[], limit: number): { page: Row[]; next_cursor?: string } {
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  if (rows.length <= limit || !last) return { page }
+  const day = last.day === undefined ? '' : `${last.day}.`
+  return { page, next_cursor: `${day}${Date.parse(last.created_at)}.${last.id}` }
+}
+
+/** Where the next page begins. `invalid` for anything that `cut` did not make for such a list. */
+export function readCursor(cursor: string, list: { byDay?: boolean } = {}): Required<Placed> {
+  const [, day = '', ms, id] =
+    /^(?:(\d{4}-\d\d-\d\d|infinity)\.)?(\d{1,14})\.([0-9A-Z]{26})$/.exec(cursor) ?? []
+  const isDay = day === 'infinity' || !Number.isNaN(Date.parse(day))
+  if (!ms || !id || isDay !== (list.byDay ?? false)) {
+    throw new HaiError(
+      'invalid',
+      `cursor ${JSON.stringify(cursor)}: expected the next_cursor of the page before`,
+    )
+  }
+  return { id, created_at: new Date(Number(ms)).toISOString(), day }
+}

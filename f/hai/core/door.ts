@@ -1,0 +1,128 @@
+import { type Caller, DEFAULT_MEMBERS, identify, type Members, principal } from './caller.ts'
+import { connect, type Pool, type Sql, type Target } from './db.ts'
+import { HaiError, STATUS } from './errors.ts'
+import { SCHEMA_VERSION } from './migrate.ts'
+import { outage } from './outage.ts'
+import { getResource } from './windmill.ts'
+
+const DATABASE = 'f/hai/db'
+
+/** A failed call as Windmill understands it: the job fails, and a sync caller gets the status and `result`. */
+interface Failure {
+  wm_failure: string
+  windmill_status_code: number
+  windmill_headers?: Record<string, string>
+  result: { error: { code: string; message: string; details?: Record<string, unknown> } }
+}
+
+/**
+ * The one place that learns who is calling, gets a connection, and turns a `HaiError` into status and body.
+ * An error that is not ours stays an exception: it is a bug, and Windmill shows its stack.
+ */
+export async function door<T>(work: (sql: Sql, caller: Caller) => Promise<T>): Promise<T | Failure> {
+  return answering(async (sql) => {
+    const members = await greet(sql)
+    return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone()))
+  })
+}
+
+/** A door for workers that live elsewhere: they see every task they lease, so a household member may not be one. */
+export async function workerDoor<T>(work: (sql: Sql) => Promise<T>): Promise<T | Failure> {
+  return door((sql, { name, role }) => {
+    if (role !== 'member') return work(sql)
+    throw new HaiError(
+      'forbidden',
+      `${name} is a member and not a worker; use a token of the operator or of a machine`,
+    )
+  })
+}
+
+/** What a job that acts for nobody in particular knows of itself. */
+export interface Job {
+  worker: string
+  jobId: string
+  /** Aborts when Windmill stops the job. */
+  signal: AbortSignal
+  /** The caller that a task's requester is. */
+  principal(requester: string): Caller
+}
+
+/** For jobs that act for nobody: who woke a worker has no part in what it then does. */
+export async function service<T>(work: (sql: Sql, job: Job) => Promise<T>): Promise<T | Failure> {
+  return answering(async (sql) => {
+    const members = await greet(sql)
+    const jobId = process.env.WM_JOB_ID ?? ''
+    const as = (requester: string) => principal(requester, members, zone())
+    return work(sql, { worker: `job ${jobId}`, jobId, signal: stopped(), principal: as })
+  })
+}
+
+/** A door that must also work on a database without a schema: only migrate. */
+export async function bareDoor<T>(work: (sql: Sql) => Promise<T>): Promise<T | Failure> {
+  return answering(work)
+}
+
+let stopping: AbortController | undefined
+
+function stopped(): AbortSignal {
+  if (!stopping) {
+    const controller = new AbortController()
+    process.once('SIGTERM', () => controller.abort())
+    stopping = controller
+  }
+  return stopping.signal
+}
+
+async function answering<T>(work: (sql: Sql) => Promise<T>): Promise<T | Failure> {
+  try {
+    return await work(await database())
+  } catch (thrown) {
+    if (thrown instanceof HaiError) return failure(thrown)
+    const error = outage(thrown)
+    if (!error) throw thrown
+    await forget()
+    return failure(error)
+  }
+}
+
+function failure({ code, message, details }: HaiError): Failure {
+  const retryAfter = details?.retry_after_seconds
+  return {
+    wm_failure: message,
+    windmill_status_code: STATUS[code],
+    ...(retryAfter === undefined ? {} : { windmill_headers: { 'Retry-After': String(retryAfter) } }),
+    result: { error: { code, message, ...(details ? { details } : {}) } },
+  }
+}
+
+let pool: Pool | undefined
+
+/** One cached pool per process; a warm process keeps it from job to job. */
+async function database(): Promise<Pool> {
+  pool ??= connect((await getResource(DATABASE)) as Target)
+  return pool
+}
+
+/** The next job connects anew: the database may have moved or changed its password. */
+async function forget(): Promise<void> {
+  const old = pool
+  pool = undefined
+  await old?.end({ timeout: 0 })
+}
+
+/** One round trip before the work: names the connection after the job, reads who is a member, checks the schema. */
+async function greet(sql: Sql): Promise<Members> {
+  const [row] = await sql<{ version: number; members: Members | null }[]>`
+    select set_config('application_name', ${process.env.WM_JOB_ID ?? 'hai'}, false),
+      (select max(version) from hai.migration) as version,
+      (select value from hai.config where name = 'members') as members`
+  if ((row?.version ?? 0) < SCHEMA_VERSION) {
+    throw new HaiError(
+      'unavailable',
+      `the database schema is at ${row?.version ?? 0}, this release needs ${SCHEMA_VERSION}; run f/hai/admin/migrate (locally: hai down, hai up)`,
+    )
+  }
+  return row?.members ?? DEFAULT_MEMBERS
+}
+
+const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone

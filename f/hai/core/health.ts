@@ -1,0 +1,54 @@
+import { CONTRACT, type Health } from './contract.ts'
+import type { Sql } from './db.ts'
+import { SCHEMA_VERSION } from './migrate.ts'
+
+/** A call that nobody has answered for so long (seconds) means that no worker serves the tag. */
+const UNANSWERED_SECONDS = 20
+
+type Queue = Health['queue'] & { unanswered: number }
+
+/** How the queue stands and what is wrong, each problem as a sentence with what to do. */
+export async function health(sql: Sql): Promise<Health> {
+  const [[queue], lanes, pulses, [schema]] = await Promise.all([
+    sql<Queue[]>`
+      select
+        (select count(*)::int from hai.task_queue where state = 'pending') as pending,
+        (select count(*)::int from hai.task_queue where state = 'pending' and claim_at <= now()) as due,
+        (select count(*)::int from hai.task_queue where state = 'running') as running,
+        (select count(*)::int from hai.task_queue where state = 'awaiting_approval') as awaiting_approval,
+        (select count(*)::int from hai.task_queue where state = 'dead' and finished_at > now() - interval '1 day') as dead_24h,
+        (select extract(epoch from now() - min(run_at))::int from hai.task_queue
+          where state = 'pending' and claim_at <= now()) as oldest_due_seconds,
+        (select min(run_at) from hai.task_queue where state = 'pending' and claim_at > now()) as next_due_at,
+        (select count(*)::int from hai.wakeup
+          where called_at < now() - make_interval(secs => ${UNANSWERED_SECONDS})) as unanswered`,
+    sql<Health['lanes']>`
+      select lane, count(*)::int as slots, count(task_id)::int as busy from hai.lane_slot group by lane order by lane`,
+    sql<Health['pulses']>`
+      select name, last_at, every_seconds, last_at < now() - make_interval(secs => 2 * every_seconds + 30) as late
+      from hai.pulse order by name`,
+    sql<{ version: number }[]>`select coalesce(max(version), 0) as version from hai.migration`,
+  ])
+  const { unanswered, ...rest } = queue!
+  const problems = [
+    ...pulses
+      .filter((pulse) => pulse.late)
+      .map(
+        (pulse) =>
+          `${pulse.name} last ran ${pulse.last_at}, due every ${pulse.every_seconds} s; is its schedule enabled?`,
+      ),
+    // a call that got lost is no trouble while nothing waits for it
+    ...(unanswered > 0 && rest.due > 0
+      ? [`${unanswered} calls to workers unanswered; does any worker serve the tag hai-work?`]
+      : []),
+  ]
+  return {
+    ok: problems.length === 0,
+    contract: CONTRACT,
+    schema: { version: schema!.version, expected: SCHEMA_VERSION },
+    queue: rest,
+    lanes: [...lanes],
+    pulses: [...pulses],
+    problems,
+  }
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import type { Caller } from './caller.ts'
+import type { Home, State, TaskSummary } from './contract.ts'
+import type { Sql } from './db.ts'
+import { parse } from './errors.ts'
+import { summaryColumns } from './tasks.ts'
+import { listTodos } from './todo-list.ts'
+
+const SHOWN = 5
+const DAY_MS = 86_400_000
+
+const Input = z.strictObject({ since: z.iso.datetime({ offset: true }).optional() })
+
+/** What matters now: what waits for a decision, runs, ended since `since` (a day ago when not given), and is due. */
+export async function home(sql: Sql, input: z.input<typeof Input>, caller: Caller): Promise<Home> {
+  const as_of = new Date().toISOString()
+  const since = parse(Input, input).since ?? new Date(Date.now() - DAY_MS).toISOString()
+  const [waiting_for_you, running, finished, failed, counts, due] = await Promise.all([
+    active(sql, 'awaiting_approval', caller),
+    active(sql, 'running', caller),
+    ended(sql, ['done'], since, caller),
+    ended(sql, ['dead', 'expired'], since, caller),
+    count(sql, caller),
+    listTodos(sql, { next: true, limit: SHOWN, zone: caller.zone }),
+  ])
+  const { pending, open, overdue } = counts
+  return {
+    as_of,
+    since,
+    waiting_for_you,
+    running,
+    pending,
+    finished,
+    failed,
+    todos: { open, overdue, due: due.todos },
+    spent_usd: null,
+  }
+}
+
+async function active(sql: Sql, state: State, caller: Caller): Promise<TaskSummary[]> {
+  const rows = await sql<TaskSummary[]>`
+    select ${summaryColumns(sql)} from hai.task_queue
+    where state = ${state} and state in ('running', 'awaiting_approval') and ${caller.sees(sql)}
+    order by created_at desc, id desc limit ${SHOWN}`
+  return [...rows]
+}
+
+async function ended(sql: Sql, states: State[], since: string, caller: Caller): Promise<TaskSummary[]> {
+  const rows = await sql<TaskSummary[]>`
+    select ${summaryColumns(sql)} from hai.task_queue
+    where finished_at >= ${since} and state = any(${states}) and ${caller.sees(sql)}
+    order by finished_at desc, id desc limit ${SHOWN}`
+  return [...rows]
+}
+
+async function count(sql: Sql, caller: Caller): Promise<{ pending: number; open: number; overdue: number }> {
+  const [row] = await sql<{ pending: number; open: number; overdue: number }[]>`
+    select
+      (select count(*)::int from hai.task_queue where state = 'pending' and ${caller.sees(sql)}) as pending,
+      (select count(*)::int from hai.todo where status = 'open') as open,
+      (select count(*)::int from hai.todo where status = 'open'
+        and coalesce(due_at < now(), due_on < (now() at time zone ${caller.zone})::date)) as overdue`
+  return row!
+}

@@ -1,0 +1,61 @@
+import type { Caller } from './caller.ts'
+import type { Sql } from './db.ts'
+import { HaiError } from './errors.ts'
+
+const SHOWN = 6
+const SHORTEST = 3
+
+/** The form in which people see and type an id. */
+export const shortId = (id: string): string => id.slice(-SHOWN)
+
+/** Whether an id is whole and written as the database writes it, so that it needs no resolving. */
+export const isFullId = (id: string): boolean => /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(id)
+
+/** Crockford's reading: case doesn't matter, o is 0, i and l are 1, hyphens are decoration. */
+function normalise(id: string): string {
+  return id.trim().toUpperCase().replaceAll('-', '').replaceAll('O', '0').replace(/[IL]/g, '1')
+}
+
+/** A task's full id from a full or a short one, among those the caller may see. `not_found`, or `conflict` with the candidates. */
+export async function taskId(sql: Sql, given: string, caller: Caller): Promise<string> {
+  const suffix = checked('task', given)
+  const rows = await sql<{ id: string; label: string }[]>`
+    select id, left(content, 60) as label from hai.task_queue
+    where reverse(id) >= reverse(${suffix}::text) and reverse(id) < reverse(${suffix}::text) || '~'
+      and ${caller.sees(sql)}
+    order by reverse(id)
+    limit 6`
+  return only('task', given, rows)
+}
+
+/** As `taskId`, for todos: they are the household's, so every member sees all of them. */
+export async function todoId(sql: Sql, given: string): Promise<string> {
+  const suffix = checked('todo', given)
+  const rows = await sql<{ id: string; label: string }[]>`
+    select id, left(body, 60) as label from hai.todo
+    where reverse(id) >= reverse(${suffix}::text) and reverse(id) < reverse(${suffix}::text) || '~'
+    order by reverse(id)
+    limit 6`
+  return only('todo', given, rows)
+}
+
+function checked(kind: string, given: string): string {
+  const suffix = normalise(given)
+  if (/^[0-9A-HJKMNP-TV-Z]+$/.test(suffix) && suffix.length >= SHORTEST && suffix.length <= 26) return suffix
+  throw new HaiError(
+    'invalid',
+    `${kind} id ${JSON.stringify(given)}: expected the last ${SHOWN} characters of an id, or all 26`,
+  )
+}
+
+function only(kind: string, given: string, rows: { id: string; label: string }[]): string {
+  if (rows.length === 1) return rows[0]!.id
+  if (rows.length === 0) {
+    throw new HaiError('not_found', `no ${kind} ${given}; see hai ${kind} ls`)
+  }
+  const candidates = rows.slice(0, 5).map(({ id, label }) => ({ id, label }))
+  const list = candidates.map(({ id, label }) => `${id} ${label}`).join(', ')
+  throw new HaiError('conflict', `${kind} id ${given} is ambiguous; give more characters: ${list}`, {
+    details: { candidates },
+  })
+}

@@ -1,0 +1,164 @@
+import { z } from 'zod'
+import type { ClaimedTask } from './contract.ts'
+import type { Sql } from './db.ts'
+import { HaiError, parse } from './errors.ts'
+import { expire } from './expire.ts'
+
+/** How often a holder renews, and how long a lease outlives its last renewal; seconds, by the database's clock. */
+export const HEARTBEAT_SECONDS = 3
+export const LEASE_SECONDS = 15
+
+export const LANES = ['interactive', 'batch'] as const
+
+const Claim = z.strictObject({
+  worker: z.string().min(1).max(200),
+  lanes: z
+    .array(z.string().min(1))
+    .min(1)
+    .default([...LANES]),
+  job_id: z.string().min(1).optional(),
+})
+
+/** The holder's proof: a task and the fencing token that its claim gave. */
+export const Held = z.strictObject({ id: z.string().min(1), lease_no: z.int().positive() })
+export type Held = z.output<typeof Held>
+
+/**
+ * Leases the next due task of the first lane that has one and a free slot, or gives null.
+ * Between two concurrent claims a task can be passed over; `hasClaimable` tells before a worker gives up.
+ */
+export async function claim(sql: Sql, input: z.input<typeof Claim>): Promise<ClaimedTask | null> {
+  const { worker, lanes, job_id } = parse(Claim, input)
+  for (const lane of lanes) {
+    const task = await claimIn(sql, lane, worker, job_id ?? null)
+    if (task) return task
+  }
+  return null
+}
+
+async function claimIn(
+  sql: Sql,
+  lane: string,
+  worker: string,
+  jobId: string | null,
+): Promise<ClaimedTask | null> {
+  const [task] = await sql<ClaimedTask[]>`
+    with due as (
+      select id from hai.task_queue
+      where lane = ${lane} and state = 'pending' and claim_at <= now()
+        and (expires_at is null or expires_at > now())
+      order by claim_at, id
+      limit 1
+      for update skip locked
+    ), slot as (
+      -- only looked for when something is due, so that an idle worker never hides a free slot
+      select lane, no from hai.lane_slot
+      where lane = ${lane} and task_id is null and exists (select from due)
+      order by no
+      limit 1
+      for update skip locked
+    ), claimed as (
+      update hai.task_queue t
+      set state = 'running', lease_no = lease_no + 1, last_seq = last_seq + 1,
+          attempt = attempt + next_attempt::int, next_attempt = false, job_id = ${jobId},
+          started_at = coalesce(started_at, now()), updated_at = now()
+      from due, slot
+      where t.id = due.id
+      returning t.*
+    ), leased as (
+      insert into hai.lease (task_id, lease_no, worker, until)
+      select id, lease_no, ${worker}, now() + make_interval(secs => ${LEASE_SECONDS}) from claimed
+      returning task_id, until
+    ), taken as (
+      update hai.lane_slot s set task_id = claimed.id
+      from claimed, slot
+      where s.lane = slot.lane and s.no = slot.no
+    ), told as (
+      insert into hai.task_event (task_id, seq, type, text, data)
+      select id, last_seq, 'claimed', 'started by ' || ${worker} || ', attempt ' || attempt || ' of ' || max_attempts,
+        jsonb_build_object('lease_no', lease_no, 'attempt', attempt)
+      from claimed
+    )
+    select
+      c.id, c.lease_no, c.attempt, c.max_attempts, c.lane, c.content, c.source, c.requester, c.on_behalf_of,
+      c.conversation_id, c.target_agent, c.data_tier, c.todo_id, c.metadata, c.run_at, l.until as lease_until,
+      coalesce((
+        select jsonb_agg(jsonb_build_object('name', name, 'media_type', media_type, 'text', content) order by a.id)
+        from hai.artifact a where a.task_id = c.id
+      ), '[]') as context
+    from claimed c join leased l on l.task_id = c.id`
+  return task ?? null
+}
+
+/** Whether a due task and a free slot of its lane are there at this moment. */
+export async function hasClaimable(sql: Sql, lanes: readonly string[] = LANES): Promise<boolean> {
+  const [row] = await sql`
+    select 1 from hai.lane_slot s
+    where s.lane = any(${[...lanes]}) and s.task_id is null
+      and exists (
+        select from hai.task_queue t
+        where t.lane = s.lane and t.state = 'pending' and t.claim_at <= now()
+          and (t.expires_at is null or t.expires_at > now()))
+    limit 1`
+  return row !== undefined
+}
+
+/**
+ * Extends the lease. `conflict` when it is lost, whatever the reason (cancelled, expired, taken by another): the
+ * holder must stop; its slot is free from then on.
+ */
+export async function heartbeat(sql: Sql, input: Held): Promise<{ until: string }> {
+  const held = parse(Held, input)
+  const [lease] = await sql<{ until: string }[]>`
+    update hai.lease l
+    set until = now() + make_interval(secs => ${LEASE_SECONDS})
+    where task_id = ${held.id} and lease_no = ${held.lease_no}
+      and exists (
+        select from hai.task_queue t
+        where t.id = l.task_id and t.state = 'running' and t.lease_no = l.lease_no
+          and (t.expires_at is null or t.expires_at > now()))
+    returning until`
+  if (lease) return lease
+  await expire(sql, held.id)
+  await sql`
+    delete from hai.lease l
+    where task_id = ${held.id} and lease_no = ${held.lease_no}
+      and exists (select from hai.task_queue t where t.id = l.task_id and t.state <> 'running')`
+  throw await leaseLost(sql, held)
+}
+
+/** Gives a task back untouched, as when its worker is told to stop: no attempt is used, its place is kept. */
+export async function release(sql: Sql, input: Held, reason: string): Promise<void> {
+  const { id, lease_no } = parse(Held, input)
+  const [task] = await sql`
+    with back as (
+      update hai.task_queue
+      set state = 'pending', next_attempt = false, last_seq = last_seq + 1, updated_at = now()
+      where id = ${id} and state = 'running' and lease_no = ${lease_no}
+      returning id, last_seq
+    ), freed as (
+      delete from hai.lease where task_id = (select id from back)
+    ), told as (
+      insert into hai.task_event (task_id, seq, type, text)
+      select id, last_seq, 'released', 'given back: ' || ${reason} from back
+    )
+    select id from back`
+  if (!task) throw await leaseLost(sql, { id, lease_no })
+}
+
+/** Says who has the task now, for the worker that no longer has it. */
+export async function leaseLost(sql: Sql, { id, lease_no }: Held): Promise<HaiError> {
+  const [task] = await sql<{ state: string; lease_no: number; over: boolean }[]>`
+    select state, lease_no, state = 'running' and coalesce(expires_at <= now(), false) as over
+    from hai.task_queue where id = ${id}`
+  if (!task) return new HaiError('not_found', `task ${id} does not exist; check the id`)
+  return new HaiError(
+    'conflict',
+    `task ${id} is no longer leased under number ${lease_no} (it is ${task.state}, number ${task.lease_no}${task.over ? ', and its time ran out' : ''}); nothing was written, stop working on it`,
+    { details: { lease_lost: true, state: task.state, lease_no: task.lease_no } },
+  )
+}
+
+/** Whether an error says that the task belongs to somebody else by now, so that its holder just lets go. */
+export const isLeaseLost = (error: unknown): boolean =>
+  error instanceof HaiError && error.details?.lease_lost === true

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import { inTransaction, type Sql } from './db.ts'
+import { HaiError } from './errors.ts'
+import { MIGRATIONS, type Migration } from './migrations.ts'
+
+/** The schema that this release's doors expect. */
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+/** Any fixed number: it only has to be the same for every migrator of one database. */
+const MIGRATION_LOCK = 4_747_000
+
+export interface Migrated {
+  version: number
+  applied: string[]
+}
+
+/**
+ * Brings the database to the newest schema; safe when two start at once, a no-op when nothing is new.
+ * A database newer than this release is left alone: schemas only expand. `conflict` when an applied migration was edited.
+ */
+export async function migrate(sql: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<Migrated> {
+  await inTransaction(sql, async (tx) => {
+    await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
+    await tx`create schema if not exists hai`
+    await tx`
+      create table if not exists hai.migration (
+        version int primary key,
+        name text not null,
+        checksum text not null,
+        applied_at timestamptz not null default now()
+      )`
+  })
+  const applied: string[] = []
+  for (const [index, migration] of migrations.entries()) {
+    if (await apply(sql, index + 1, migration)) applied.push(migration.name)
+  }
+  return { version: migrations.length, applied }
+}
+
+async function apply(sql: Sql, version: number, migration: Migration): Promise<boolean> {
+  if (await recorded(sql, version, migration)) return false
+  if (migration.concurrent) return applyConcurrently(sql, version, migration)
+  return inTransaction(sql, async (tx) => {
+    await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
+    // looked up again under the lock: another migrator may have been quicker
+    if (await recorded(tx, version, migration)) return false
+    await tx.unsafe(migration.sql)
+    await record(tx, version, migration)
+    return true
+  })
+}
+
+/** `create index concurrently` can't run in a transaction: it must be written to be repeatable. */
+async function applyConcurrently(sql: Sql, version: number, migration: Migration): Promise<boolean> {
+  await sql.unsafe(migration.sql)
+  await record(sql, version, migration)
+  return true
+}
+
+async function recorded(sql: Sql, version: number, migration: Migration): Promise<boolean> {
+  const [row] = await sql<{ checksum: string }[]>`
+    select checksum from hai.migration where version = ${version}`
+  if (!row) return false
+  if (row.checksum !== checksum(migration)) {
+    throw new HaiError(
+      'conflict',
+      `migration ${version} (${migration.name}) was applied with other text; add a new migration instead of editing it`,
+    )
+  }
+  return true
+}
+
+async function record(sql: Sql, version: number, migration: Migration): Promise<void> {
+  await sql`
+    insert into hai.migration (version, name, checksum)
+    values (${version}, ${migration.name}, ${checksum(migration)})
+    on conflict (version) do nothing`
+}
+
+function checksum(migration: Migration): string {
+  return createHash('sha256').update(migration.sql).digest('hex')
+}

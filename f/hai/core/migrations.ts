@@ -1,0 +1,208 @@
+export interface Migration {
+  name: string
+  /** Plain SQL, several statements. Never edited once released: the checksum is recorded. */
+  sql: string
+  /** Runs outside a transaction, for `create index concurrently`. */
+  concurrent?: boolean
+}
+
+/** Forward only, in order. Expand first; what the previous release needs goes one release later. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    name: 'queue',
+    sql: `
+create table hai.task_queue (
+  id text collate "C" primary key check (id ~ '^[0-7][0-9A-HJKMNP-TV-Z]{25}$'),
+  state text not null default 'pending' check (state in
+    ('pending', 'running', 'awaiting_approval', 'done', 'dead', 'cancelled', 'expired', 'rejected')),
+  source text not null check (source ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),
+  requester text not null,
+  on_behalf_of text,
+  zulip_user_id bigint,
+  task_ref text,
+  content text not null check (content <> '' and octet_length(content) <= 262144),
+  conversation_id text not null,
+  target_agent text,
+  priority text not null check (priority in ('low', 'normal', 'high', 'urgent')),
+  data_tier text not null check (data_tier in ('public', 'internal', 'restricted')),
+  trace_id text,
+  origin text,
+  intent text,
+  destructive boolean not null default false,
+  metadata jsonb not null default '{}',
+  todo_id text collate "C",
+
+  idempotency_key text,
+  idempotency_until timestamptz,
+  request_digest text not null,
+
+  lane text not null,
+  run_at timestamptz not null,
+  claim_at timestamptz not null check (claim_at <= run_at),
+  ttl_seconds int check (ttl_seconds > 0),
+  expires_at timestamptz,
+  max_attempts int not null check (max_attempts between 1 and 100),
+  backoff_seconds int not null check (backoff_seconds >= 0),
+  attempt int not null default 0 check (attempt between 0 and max_attempts),
+  -- whether the next claim starts a new attempt; resuming after a pause does not
+  next_attempt boolean not null default true,
+  suspends int not null default 0,
+  lease_no int not null default 0,
+  last_seq int not null default 0,
+  job_id text,
+
+  agent text,
+  route text,
+  output text,
+  result jsonb,
+  error jsonb,
+  verdict text check (verdict in ('useful', 'noise', 'acted')),
+  verdict_note text,
+  -- milliseconds, so that a cursor made of the JSON value is exact
+  created_at timestamptz(3) not null default now(),
+  updated_at timestamptz not null default now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+
+  check ((state in ('pending', 'running', 'awaiting_approval')) = (finished_at is null)),
+  check (state <> 'dead' or error is not null),
+  check ((idempotency_key is null) = (idempotency_until is null))
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+-- the claim's order; finished rows are not in it, so history costs a claim nothing
+create index task_due on hai.task_queue (lane, claim_at, id) where state = 'pending';
+create index task_expiring on hai.task_queue (expires_at)
+  where state in ('pending', 'running', 'awaiting_approval') and expires_at is not null;
+create index task_pending_source on hai.task_queue (source) where state = 'pending';
+create index task_active on hai.task_queue (state, created_at desc, id desc)
+  where state in ('running', 'awaiting_approval');
+create unique index task_idempotency on hai.task_queue (requester, idempotency_key)
+  where idempotency_key is not null;
+create index task_suffix on hai.task_queue (reverse(id));
+create index task_finished on hai.task_queue (finished_at desc, id desc) where finished_at is not null;
+create index task_by_time on hai.task_queue (created_at desc, id desc);
+create index task_by_state on hai.task_queue (state, created_at desc, id desc);
+create index task_by_source on hai.task_queue (source, created_at desc, id desc);
+create index task_by_requester on hai.task_queue (requester, created_at desc, id desc);
+create index task_by_conversation on hai.task_queue (conversation_id, created_at desc, id desc);
+create index task_by_agent on hai.task_queue (agent, created_at desc, id desc) where agent is not null;
+create index task_by_todo on hai.task_queue (todo_id) where todo_id is not null;
+create index task_words on hai.task_queue using gin (to_tsvector('simple', content));
+
+create view hai.task_dlq as select * from hai.task_queue where state = 'dead';
+
+create table hai.lease (
+  task_id text collate "C" primary key references hai.task_queue,
+  lease_no int not null,
+  worker text not null,
+  until timestamptz not null
+) with (fillfactor = 50);
+
+-- a slot is free when no lease holds it: dropping the lease frees the slot, whoever drops it
+create table hai.lane_slot (
+  lane text not null,
+  no int not null check (no > 0),
+  task_id text collate "C" unique references hai.lease on delete set null,
+  primary key (lane, no)
+) with (fillfactor = 50);
+insert into hai.lane_slot (lane, no) select 'interactive', generate_series(1, 4);
+insert into hai.lane_slot (lane, no) select 'batch', generate_series(1, 2);
+
+create table hai.task_event (
+  task_id text collate "C" not null references hai.task_queue,
+  seq int not null check (seq > 0),
+  at timestamptz not null default now(),
+  type text not null,
+  text text not null,
+  data jsonb not null default '{}',
+  primary key (task_id, seq)
+);
+
+create table hai.task_step (
+  call_id text primary key,
+  task_id text collate "C" not null references hai.task_queue,
+  lease_no int not null,
+  name text not null,
+  -- a class C or D call: started at most once, never repeated after a crash
+  once boolean not null default false,
+  state text not null check (state in ('started', 'finished', 'unknown')),
+  request_digest text not null,
+  response jsonb,
+  started_at timestamptz not null default now(),
+  finished_at timestamptz,
+  check ((state = 'finished') = (finished_at is not null))
+);
+create index step_by_task on hai.task_step (task_id, started_at);
+
+create table hai.artifact (
+  id bigint generated always as identity primary key,
+  task_id text collate "C" not null references hai.task_queue,
+  name text not null,
+  media_type text not null,
+  content text not null,
+  created_at timestamptz not null default now()
+);
+create index artifact_by_task on hai.artifact (task_id);
+
+-- workers that were called and are not here yet, so that a burst does not call one each; numbered places, so that
+-- of two who call at the same moment for the same work one finds the place taken
+create table hai.wakeup (
+  no int primary key check (no > 0),
+  job_id text not null unique,
+  called_at timestamptz not null default now()
+);
+
+-- when did each schedule last succeed, and how often must it
+create table hai.pulse (
+  name text primary key,
+  every_seconds int not null,
+  last_at timestamptz not null,
+  woke_at timestamptz
+);
+
+create table hai.config (
+  name text primary key,
+  value jsonb not null,
+  hash text not null,
+  error text,
+  updated_at timestamptz not null default now()
+);`,
+  },
+  {
+    name: 'todos',
+    sql: `
+create table hai.todo (
+  id text collate "C" primary key check (id ~ '^[0-7][0-9A-HJKMNP-TV-Z]{25}$'),
+  body text not null check (char_length(body) between 1 and 10000),
+  status text not null default 'open' check (status in ('open', 'done', 'dropped')),
+  tags text[] not null default '{}',
+  priority text not null default 'normal' check (priority in ('low', 'normal', 'high', 'urgent')),
+  -- a day in the owner's zone; due_at only when a time was said
+  due_on date,
+  due_at timestamptz,
+  depends_on text[] not null default '{}',
+  metadata jsonb not null default '{}',
+  created_by text not null,
+  idempotency_key text,
+  idempotency_until timestamptz,
+  request_digest text,
+  task_id text collate "C" references hai.task_queue,
+  result text,
+  -- milliseconds, so that a cursor made of the JSON value is exact
+  created_at timestamptz(3) not null default now(),
+  updated_at timestamptz not null default now(),
+  closed_at timestamptz,
+  check (due_at is null or due_on is not null),
+  check ((status = 'open') = (closed_at is null))
+);
+create index todo_open on hai.todo (coalesce(due_on, 'infinity'), created_at, id) where status = 'open';
+create index todo_by_time on hai.todo (created_at desc, id desc);
+create index todo_by_status on hai.todo (status, created_at desc, id desc);
+create index todo_tags on hai.todo using gin (tags);
+create index todo_suffix on hai.todo (reverse(id));
+create index todo_words on hai.todo using gin (to_tsvector('simple', body));
+create unique index todo_idempotency on hai.todo (created_by, idempotency_key)
+  where idempotency_key is not null;
+alter table hai.task_queue add constraint task_todo foreign key (todo_id) references hai.todo;`,
+  },
+]

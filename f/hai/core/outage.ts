@@ -1,0 +1,53 @@
+import { HaiError } from './errors.ts'
+
+const GONE = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+])
+
+/** SQLSTATE classes in which the server asks to come back: connection, resources, operator's intervention. */
+const PASSING = /^(08|53|57P)/
+
+/** The `unavailable` or `invalid` that a database error means to a caller, or undefined when it is a bug of ours. */
+export function outage(error: unknown): HaiError | undefined {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: string }
+  if (typeof code !== 'string') return undefined
+  const details = { retry_after_seconds: 2 }
+  if (code === '53100') {
+    return new HaiError(
+      'unavailable',
+      'the database has no disk space left; free some, nothing was written',
+      { cause: error, details: { retry_after_seconds: 60 } },
+    )
+  }
+  if (GONE.has(code) || PASSING.test(code)) {
+    return new HaiError(
+      'unavailable',
+      `the database can't be reached (${message}); nothing is lost that was accepted, try again`,
+      { cause: error, details },
+    )
+  }
+  if (code === '42P01' || code === '3F000') {
+    return new HaiError(
+      'unavailable',
+      'the database has no hai schema yet; run f/hai/admin/migrate (locally: hai down, hai up)',
+      { cause: error },
+    )
+  }
+  // text that JSON can carry and Postgres can't: NUL, half of a surrogate pair
+  if (code === '22P05' || code === '22021' || code === '22P02') {
+    return new HaiError(
+      'invalid',
+      `text that the database can't hold (${message}); remove control characters`,
+      { cause: error },
+    )
+  }
+  return undefined
+}

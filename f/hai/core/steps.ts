@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { inTransaction, type Sql } from './db.ts'
+import { HaiError, parse } from './errors.ts'
+import { Held, leaseLost } from './lease.ts'
+import { fail } from './outcome.ts'
+
+const Start = Held.extend({
+  call_id: z.string().min(1).max(200),
+  name: z.string().min(1).max(200),
+  request: z.unknown().optional(),
+  /** A call that may not happen twice (class C or D): a start without a finish is never repeated. */
+  once: z.boolean().default(false),
+})
+
+export interface Step {
+  state: 'started' | 'finished' | 'unknown'
+  response?: unknown
+}
+
+/**
+ * Journals a call before it is made. `finished` gives the response of an earlier attempt, to be used instead of calling.
+ * `unknown` means that a call which may happen only once was under way when its worker died: the task has ended `dead`,
+ * and only a person's retry lets the call be made again.
+ * `conflict` when the lease is lost, or when the same call_id was journaled for another request.
+ */
+export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise<Step> {
+  const step = parse(Start, input)
+  return inTransaction(sql, async (tx) => {
+    await hold(tx, step)
+    const digest = createHash('sha256')
+      .update(JSON.stringify(step.request ?? null))
+      .digest('hex')
+    const known = await find(tx, step.call_id)
+    if (known && (known.task_id !== step.id || known.request_digest !== digest)) {
+      throw new HaiError(
+        'conflict',
+        `step ${step.call_id} was journaled for another request; give each call an id of its own`,
+      )
+    }
+    if (known?.state === 'finished') return { state: 'finished', response: known.response }
+    if (known?.state === 'started' && known.once && known.lease_no !== step.lease_no)
+      return unknownOutcome(tx, step)
+    await tx`
+      insert into hai.task_step (call_id, task_id, lease_no, name, once, state, request_digest)
+      values (${step.call_id}, ${step.id}, ${step.lease_no}, ${step.name}, ${step.once}, 'started', ${digest})
+      on conflict (call_id) do update
+        set state = 'started', lease_no = excluded.lease_no, once = excluded.once, started_at = now()`
+    await tell(tx, step.id, 'step', step.name, { call_id: step.call_id })
+    return { state: 'started' }
+  })
+}
+
+const Finish = Held.extend({ call_id: z.string().min(1).max(200), response: z.unknown().optional() })
+
+/** Journals the response. `conflict` when the lease is lost, `not_found` when the step was never started. */
+export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promise<Step> {
+  const step = parse(Finish, input)
+  return inTransaction(sql, async (tx) => {
+    await hold(tx, step)
+    const [row] = await tx<{ name: string; ms: number }[]>`
+      update hai.task_step
+      set state = 'finished', response = ${tx.json((step.response ?? null) as never)}, finished_at = clock_timestamp()
+      where call_id = ${step.call_id} and task_id = ${step.id} and state = 'started'
+      returning name, (extract(epoch from clock_timestamp() - started_at) * 1000)::int as ms`
+    if (row) {
+      await tell(tx, step.id, 'step_done', `${row.name} (${row.ms} ms)`, {
+        call_id: step.call_id,
+        ms: row.ms,
+      })
+      return { state: 'finished', response: step.response ?? null }
+    }
+    const known = await find(tx, step.call_id)
+    if (known?.task_id === step.id && known.state === 'finished')
+      return { state: 'finished', response: known.response }
+    throw new HaiError(
+      'not_found',
+      `step ${step.call_id} of task ${step.id} was not started; start it before finishing`,
+    )
+  })
+}
+
+/** The task's row lock orders everything that is written about it. */
+async function hold(tx: Sql, { id, lease_no }: Held): Promise<void> {
+  const [row] = await tx`
+    select 1 from hai.task_queue
+    where id = ${id} and state = 'running' and lease_no = ${lease_no} and (expires_at is null or expires_at > now())
+    for update`
+  if (!row) throw await leaseLost(tx, { id, lease_no })
+}
+
+interface Journaled {
+  task_id: string
+  lease_no: number
+  once: boolean
+  state: Step['state']
+  request_digest: string
+  response: unknown
+}
+
+async function find(tx: Sql, callId: string): Promise<Journaled | undefined> {
+  const [row] = await tx<Journaled[]>`
+    select task_id, lease_no, once, state, request_digest, response from hai.task_step where call_id = ${callId}`
+  return row
+}
+
+async function unknownOutcome(tx: Sql, step: z.output<typeof Start>): Promise<Step> {
+  await tx`update hai.task_step set state = 'unknown' where call_id = ${step.call_id}`
+  await fail(tx, {
+    id: step.id,
+    lease_no: step.lease_no,
+    code: 'unknown_outcome',
+    message: `${step.name} (${step.call_id}) was under way when its worker died; whether it happened is not known`,
+    next_step: `look whether it happened, then: hai task retry ${step.id.slice(-6)}`,
+  })
+  return { state: 'unknown' }
+}
+
+/** Appends to the task's history; the caller holds the task's row. */
+async function tell(
+  tx: Sql,
+  id: string,
+  type: string,
+  text: string,
+  data: Record<string, unknown>,
+): Promise<void> {
+  await tx`
+    with numbered as (
+      update hai.task_queue set last_seq = last_seq + 1 where id = ${id} returning last_seq
+    )
+    insert into hai.task_event (task_id, seq, type, text, data)
+    select ${id}, last_seq, ${type}, ${text}, ${tx.json(data as never)} from numbered`
+}

@@ -1,0 +1,89 @@
+import { inTransaction, type Sql } from './db.ts'
+import { expire } from './expire.ts'
+import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
+
+/** Rows a sweep moves in one go; the next one takes the rest. */
+const BATCH = 500
+
+/** A lease lost while its machine slept uses no attempt, but only this often for one task. */
+const FREE_SUSPENDS = 3
+
+export const SWEEP = 'f/hai/worker/sweep'
+
+export interface Swept {
+  expired: number
+  rescued: number
+}
+
+/** Ends what ran out of time and takes back what lost its worker. Safe to run at any moment, also twice at once. */
+export async function sweep(sql: Sql, everySeconds: number): Promise<Swept> {
+  return inTransaction(sql, async (tx) => {
+    const { slept, waiting } = await noticeSleep(tx, everySeconds)
+    const expired = await expire(tx)
+    // after a sleep every lease looks lost: holders that still live renew first
+    const rescued = waiting ? 0 : await rescue(tx, slept)
+    return { expired, rescued }
+  })
+}
+
+interface Nap {
+  /** The end of the last sleep, when leases may have been lost through no fault of their worker. */
+  slept: string | null
+  waiting: boolean
+}
+
+/** This sweep's pulse; a gap of more than twice the heartbeat since it was due means that the machine slept. */
+async function noticeSleep(sql: Sql, everySeconds: number): Promise<Nap> {
+  const [pulse] = await sql<Nap[]>`
+    insert into hai.pulse as p (name, every_seconds, last_at) values (${SWEEP}, ${everySeconds}, now())
+    on conflict (name) do update set
+      every_seconds = excluded.every_seconds,
+      last_at = now(),
+      woke_at = case
+        when now() - p.last_at > make_interval(secs => p.every_seconds + 2 * ${HEARTBEAT_SECONDS}) then now()
+        else p.woke_at
+      end
+    returning woke_at as slept,
+      coalesce(woke_at > now() - make_interval(secs => ${LEASE_SECONDS}), false) as waiting`
+  return pulse!
+}
+
+async function rescue(sql: Sql, slept: string | null): Promise<number> {
+  const rows = await sql`
+    with lost as (
+      select t.id, l.worker,
+        -- the database restarted since: that was a crash, not a sleep
+        coalesce(l.until <= ${slept}::timestamptz and l.until > pg_postmaster_start_time()
+          and t.suspends < ${FREE_SUSPENDS}, false) as suspended
+      from hai.lease l join hai.task_queue t on t.id = l.task_id
+      where l.until < now() and t.state = 'running'
+      order by l.until
+      limit ${BATCH}
+      -- the lease as well: a holder who renews at this moment keeps the task, or learns that it is gone
+      for update of t, l skip locked
+    ), moved as (
+      update hai.task_queue t
+      set state = case when suspended or attempt < max_attempts then 'pending' else 'dead' end,
+          next_attempt = not suspended, suspends = suspends + suspended::int,
+          run_at = case when suspended or attempt < max_attempts then now() else run_at end,
+          claim_at = case when suspended or attempt < max_attempts then least(claim_at, now()) else claim_at end,
+          finished_at = case when suspended or attempt < max_attempts then null else now() end,
+          error = jsonb_build_object('code', 'lease_lost', 'message', 'its worker ' || lost.worker || ' went silent'),
+          last_seq = last_seq + 1, updated_at = now()
+      from lost where t.id = lost.id
+      returning t.id, t.state, t.last_seq, t.error, t.attempt, t.max_attempts
+    ), freed as (
+      delete from hai.lease where task_id in (select id from moved)
+    )
+    insert into hai.task_event (task_id, seq, type, text)
+    select id, last_seq, case state when 'dead' then 'dead' else 'rescued' end,
+      (error ->> 'message') || case state when 'dead' then ', attempt ' || attempt || ' of ' || max_attempts else '; taken back' end
+    from moved
+    returning task_id`
+  // slots of cancelled and expired tasks whose worker never came back to hear of it
+  await sql`
+    delete from hai.lease l
+    where until < now() and not exists (
+      select from hai.task_queue t where t.id = l.task_id and t.state = 'running' and t.lease_no = l.lease_no)`
+  return rows.length
+}

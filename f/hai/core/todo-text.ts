@@ -1,0 +1,94 @@
+import type { Priority } from './contract.ts'
+import { type Clock, parseDue } from './dates.ts'
+
+export interface TodoText {
+  body: string
+  tags: string[]
+  due?: string
+  priority?: Priority
+}
+
+/**
+ * Reads a todo as people type it: `replace the UPS battery #rack !high due friday`. Tags and a priority may stand
+ * anywhere outside quotes, a date only at the end; a tag inside a sentence ("clean the #rack fans") stays there too.
+ * What is not understood stays in `body`, verbatim; `body` is '' when nothing is left.
+ */
+export function parseTodoText(text: string, clock: Clock): TodoText {
+  const words = text.match(WORD) ?? []
+  const tags = words.map(tagOf).filter((tag) => tag !== undefined)
+  const priorities = new Set(words.map(priorityOf).filter((priority) => priority !== undefined))
+  // Two priorities contradict each other: neither is understood.
+  const priority = priorities.size === 1 ? [...priorities][0] : undefined
+
+  const prose = words.filter((word, at) => {
+    if (tagOf(word)) return BINDS.test(words[at - 1] ?? '')
+    return !(priority && priorityOf(word))
+  })
+  const tail = dueTail(prose, clock)
+  const rest = tail ? prose.slice(0, -tail.words) : prose
+  const body = rest.join('').trim()
+  return {
+    body: unquoted(tail ? body.replace(/[\s,;:–—-]+$/, '') : body),
+    tags: [...new Set(tags)],
+    ...(tail && { due: tail.due }),
+    ...(priority && { priority }),
+  }
+}
+
+/** A word with the space before it; a quoted passage counts as (part of) one word. */
+const WORD = /\s*(?:"[^"]*"|“[^”]*”|`[^`]*`|\S)+/g
+
+function tagOf(word: string): string | undefined {
+  return word.match(/^\s*#(\p{L}[\p{L}\p{N}_-]{0,49})[.,;:!?]*$/u)?.[1]?.toLowerCase()
+}
+
+function priorityOf(word: string): Priority | undefined {
+  return word.match(/^\s*!(low|normal|high|urgent)[.,;:]*$/i)?.[1]?.toLowerCase() as Priority | undefined
+}
+
+/** The longest date phrase at the end of `words`, and how many words it takes up. */
+function dueTail(words: string[], clock: Clock): { due: string; words: number } | undefined {
+  for (let start = Math.max(0, words.length - LONGEST_TAIL); start < words.length; start++) {
+    const before = words.slice(0, start).join('').replace(/\s+/g, ' ')
+    const phrase = datePhrase(words.slice(start).join('').trim().replace(/\s+/g, ' '))
+    const due = phrase && parseDue(phrase.text, clock)?.due
+    if (!due) continue
+    // A shorter piece of a date that belongs to the sentence is no due date either.
+    if (RECURS.test(before) || (!phrase.marked && BINDS.test(before))) return undefined
+    return { due, words: words.length - start }
+  }
+  return undefined
+}
+
+/** "due by friday the 27th of november at 17:00" and then some. */
+const LONGEST_TAIL = 10
+
+/** Words that say a date is meant, so that any date may follow. */
+const MARKED = /^\(?(?:due(?: by| on| at)?|by|on|at)(?:: ?| )(.+?)[)\].,;!?]*$/i
+/** What is a date by itself. Abbreviations and other dates are too often something else: "the cat sat". */
+const BARE =
+  /^\(?((?:today|tonight|tomorrow|next week|(?:(?:this|next) )?(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:the )?day after tomorrow)(?: .+)?|in (?:an?|half|\d+|one|two|three|four|five|six) .+?)[)\].,;!?]*$/i
+
+function datePhrase(tail: string): { text: string; marked: boolean } | undefined {
+  const marked = tail.match(MARKED)?.[1]
+  if (marked) return { text: marked, marked: true }
+  const bare = tail.match(BARE)?.[1]
+  return bare ? { text: bare.replace(/[)\].,;!?]+$/, ''), marked: false } : undefined
+}
+
+/** After these a tag or a date belongs to the sentence: "clean the #rack fans", "prepare for friday". */
+const BINDS =
+  /(?:^|\s)(?:a|about|after|all|an|and|at|before|between|by|each|either|every|except|for|from|in|last|like|my|of|on|or|other|our|since|than|that|the|then|this|through|till?|to|until|versus|vs|with|without)$/i
+const RECURS =
+  /(?:^|\s)(?:(?:every|each) (?:\S+ )?\S*(?:day|night|morning|evening|hour|week|month|year)s?|daily|nightly|weekly|monthly)$/i
+
+/** `text` without its quotes when it is one quoted passage and nothing else. */
+function unquoted(text: string): string {
+  return (
+    text
+      .match(/^(?:"([^"]+)"|“([^”]+)”)$/)
+      ?.slice(1)
+      .find(Boolean)
+      ?.trim() ?? text
+  )
+}

@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { Caller } from './caller.ts'
+import { type Accepted, PRIORITIES, TODO_STATUSES, type Todo } from './contract.ts'
+import { type Clock, isDay, parseDue } from './dates.ts'
+import { inTransaction, type Sql } from './db.ts'
+import { enqueue, newId } from './enqueue.ts'
+import { HaiError, parse } from './errors.ts'
+import { shortId, todoId } from './ids.ts'
+import { refuseCycle } from './todo-dependencies.ts'
+import { todoColumns } from './todo-list.ts'
+import { parseTodoText } from './todo-text.ts'
+
+const body = z
+  .string()
+  .trim()
+  .min(1, 'expected 1 to 10000 characters')
+  .max(10_000, 'expected 1 to 10000 characters')
+const tag = z
+  .string()
+  .toLowerCase()
+  .regex(/^[\p{L}][\p{L}\p{N}_-]{0,49}$/u, 'expected a tag such as rack, without #')
+const tags = z
+  .array(tag)
+  .max(20, 'expected at most 20 tags')
+  .transform((all) => [...new Set(all)])
+const metadata = z.record(z.string(), z.unknown())
+
+/** What is left of a body, and all of its tags, once the text was read. */
+const Said = z.object({ body, tags })
+
+const NewTodo = z.strictObject({
+  body,
+  /** Takes `#tag`, `due friday` and `!high` out of the body. */
+  parse: z.boolean().default(false),
+  tags: tags.default([]),
+  priority: z.enum(PRIORITIES).optional(),
+  due: z.string().optional(),
+  depends_on: z.array(z.string()).max(50).default([]),
+  metadata: metadata.default({}),
+  created_by: z.string().min(1),
+  zone: z.string(),
+  idempotency_key: z.string().min(1).max(200).optional(),
+})
+
+/** Adds a todo. The same key with the same content gives the first todo again, with other content `conflict`. */
+export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise<Todo> {
+  const given = parse(NewTodo, input)
+  const clock = { zone: given.zone, now: new Date() }
+  const said = given.parse ? parseTodoText(given.body, clock) : { body: given.body, tags: [] }
+  const due = given.due ? readDue(given.due, clock) : (said.due ?? null)
+  const text = parse(Said, { body: said.body, tags: [...given.tags, ...said.tags] })
+  const digest = createHash('sha256')
+    .update(JSON.stringify({ ...given, idempotency_key: undefined }))
+    .digest('hex')
+  return inTransaction(sql, async (tx) => {
+    await forgetOldKey(tx, given.created_by, given.idempotency_key)
+    const depends_on = await resolve(tx, given.depends_on)
+    const [added] = await tx<Todo[]>`
+      insert into hai.todo (id, body, tags, priority, due_on, due_at, depends_on, metadata, created_by,
+        idempotency_key, idempotency_until, request_digest)
+      values (${newId()}, ${text.body}, ${text.tags},
+        ${given.priority ?? said.priority ?? 'normal'}, ${dueOn(tx, due, given.zone)}, ${dueAt(due)}, ${depends_on},
+        ${tx.json(given.metadata as never)}, ${given.created_by}, ${given.idempotency_key ?? null},
+        case when ${given.idempotency_key !== undefined} then now() + interval '24 hours' end, ${digest})
+      on conflict do nothing
+      returning ${todoColumns(tx, given.zone)}`
+    return added ?? (await firstWith(tx, given, digest))
+  })
+}
+
+async function forgetOldKey(sql: Sql, createdBy: string, key: string | undefined): Promise<void> {
+  if (key === undefined) return
+  await sql`
+    update hai.todo set idempotency_key = null, idempotency_until = null
+    where created_by = ${createdBy} and idempotency_key = ${key} and idempotency_until < now()`
+}
+
+async function firstWith(sql: Sql, given: z.output<typeof NewTodo>, digest: string): Promise<Todo> {
+  const [first] = await sql<(Todo & { request_digest: string })[]>`
+    select ${todoColumns(sql, given.zone)}, request_digest from hai.todo
+    where created_by = ${given.created_by} and idempotency_key = ${given.idempotency_key!}`
+  if (first?.request_digest !== digest) {
+    throw new HaiError(
+      'conflict',
+      `idempotency key ${given.idempotency_key} already belongs to another todo; send this one with a new key`,
+    )
+  }
+  const { request_digest: _, ...todo } = first
+  return todo
+}
+
+/** One todo by its full or short id. */
+export async function showTodo(sql: Sql, input: { id: string; zone: string }): Promise<Todo> {
+  const id = await todoId(sql, input.id)
+  const [todo] = await sql<Todo[]>`select ${todoColumns(sql, input.zone)} from hai.todo where id = ${id}`
+  return todo!
+}
+
+const Change = z.strictObject({
+  id: z.string(),
+  body: body.optional(),
+  status: z.enum(TODO_STATUSES).optional(),
+  tags: tags.optional(),
+  priority: z.enum(PRIORITIES).optional(),
+  /** null or an empty text takes the due date away. */
+  due: z.string().nullish(),
+  depends_on: z.array(z.string()).max(50).optional(),
+  metadata: metadata.optional(),
+  zone: z.string(),
+})
+
+/** Changes what is given and nothing else. `invalid` when nothing is given, or when a dependency would form a circle. */
+export async function updateTodo(sql: Sql, input: z.input<typeof Change>): Promise<Todo> {
+  const { id: given, zone, due: said, ...change } = parse(Change, input)
+  if (said === undefined && Object.values(change).every((value) => value === undefined)) {
+    throw new HaiError(
+      'invalid',
+      'nothing to change; give body, status, tags, priority, due, depends_on or metadata',
+    )
+  }
+  const due = said ? readDue(said, { zone, now: new Date() }) : null
+  return inTransaction(sql, async (tx) => {
+    const id = await todoId(tx, given)
+    const depends_on = change.depends_on ? await resolve(tx, change.depends_on) : null
+    if (depends_on) await refuseCycle(tx, id, depends_on)
+    const [todo] = await tx<Todo[]>`
+      update hai.todo set
+        body = coalesce(${change.body ?? null}, body),
+        status = coalesce(${change.status ?? null}, status),
+        closed_at = case coalesce(${change.status ?? null}, status) when 'open' then null else coalesce(closed_at, now()) end,
+        tags = coalesce(${change.tags ?? null}::text[], tags),
+        priority = coalesce(${change.priority ?? null}, priority),
+        due_on = case when ${said !== undefined} then ${dueOn(tx, due, zone)} else due_on end,
+        due_at = case when ${said !== undefined} then ${dueAt(due)}::timestamptz else due_at end,
+        depends_on = coalesce(${depends_on}::text[], depends_on),
+        metadata = coalesce(${change.metadata ? tx.json(change.metadata as never) : null}::jsonb, metadata),
+        updated_at = now()
+      where id = ${id}
+      returning ${todoColumns(tx, zone)}`
+    return todo!
+  })
+}
+
+const Run = z.strictObject({ id: z.string(), idempotency_key: z.string().min(1).max(200).optional() })
+
+/** Makes a task of an open todo, linked both ways. While that task has not ended, running it again is `duplicate`. */
+export async function runTodo(sql: Sql, input: z.input<typeof Run>, caller: Caller): Promise<Accepted> {
+  const { id: given, idempotency_key } = parse(Run, input)
+  return inTransaction(sql, async (tx) => {
+    const id = await todoId(tx, given)
+    // locked in a statement of its own: whoever waited here must see what the other one made of it
+    await tx`select from hai.todo where id = ${id} for update`
+    const [todo] = await tx<
+      { body: string; status: string; running: string | null; conversation_id: string }[]
+    >`
+      select body, status, q.id as running, q.conversation_id
+      from hai.todo t left join hai.task_queue q
+        on q.id = t.task_id and q.state in ('pending', 'running', 'awaiting_approval')
+      where t.id = ${id}`
+    if (todo!.running)
+      return { task_id: todo!.running, status: 'duplicate', conversation_id: todo!.conversation_id }
+    if (todo!.status !== 'open') {
+      throw new HaiError(
+        'conflict',
+        `todo ${shortId(id)} is ${todo!.status}; hai todo reopen ${shortId(id)} first`,
+      )
+    }
+    const envelope = { source: 'todo', content: todo!.body, ...(idempotency_key ? { idempotency_key } : {}) }
+    const accepted = await enqueue(tx, envelope, { requester: caller.name, todoId: id })
+    await tx`update hai.todo set task_id = ${accepted.task_id}, result = null, updated_at = now() where id = ${id}`
+    return accepted
+  })
+}
+
+async function resolve(sql: Sql, ids: string[]): Promise<string[]> {
+  const resolved: string[] = []
+  for (const id of ids) resolved.push(await todoId(sql, id))
+  return [...new Set(resolved)]
+}
+
+function readDue(text: string, clock: Clock): string {
+  const read = parseDue(text, clock)
+  if (read) return read.due
+  throw new HaiError(
+    'invalid',
+    `due: ${JSON.stringify(text)} is not a date; try "friday", "tomorrow 17:00" or 2026-11-27`,
+  )
+}
+
+const dueAt = (due: string | null) => (due === null || isDay(due) ? null : due)
+
+/** The day a due time falls on for the owner, so that days and times sort together. */
+const dueOn = (sql: Sql, due: string | null, zone: string) =>
+  due === null || isDay(due) ? sql`${due}::date` : sql`(${due}::timestamptz at time zone ${zone})::date`
