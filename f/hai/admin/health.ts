@@ -1,0 +1,7 @@
+import { door } from '../core/door.ts'
+import { health } from '../core/health.ts'
+
+/** How the queue stands and what is wrong, each problem with what to do. */
+export async function main() {
+  return door((sql) => health(sql))
+}

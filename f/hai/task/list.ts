@@ -1,0 +1,19 @@
+import { door } from '../core/door.ts'
+import { listTasks } from '../core/tasks.ts'
+
+/** Tasks, newest first. `state` is one, several with commas, or `open`; `next_cursor` asks for the next page. */
+export async function main(
+  state?: string,
+  source?: string,
+  agent?: string,
+  requester?: string,
+  conversation_id?: string,
+  since?: string,
+  until?: string,
+  text?: string,
+  limit: number = 50,
+  cursor?: string,
+) {
+  const filter = { state, source, agent, requester, conversation_id, since, until, text, limit, cursor }
+  return door((sql, caller) => listTasks(sql, filter, caller))
+}

@@ -1,0 +1,7 @@
+import { door } from '../core/door.ts'
+import { taskResult } from '../core/tasks.ts'
+
+/** How a task stands, with its answer or its error when it has ended. */
+export async function main(id: string) {
+  return door((sql, caller) => taskResult(sql, id, caller))
+}

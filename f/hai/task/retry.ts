@@ -1,0 +1,8 @@
+import { retry } from '../core/control.ts'
+import { door } from '../core/door.ts'
+import { thenWake } from '../core/wakeup.ts'
+
+/** Puts a dead, cancelled, expired or rejected task back; its history stays. */
+export async function main(id: string) {
+  return door((sql, caller) => thenWake(sql, retry(sql, { id }, caller)))
+}

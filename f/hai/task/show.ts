@@ -1,0 +1,7 @@
+import { door } from '../core/door.ts'
+import { showTask } from '../core/tasks.ts'
+
+/** Everything about one task: its content, why it waits, its events and its answer. */
+export async function main(id: string) {
+  return door((sql, caller) => showTask(sql, id, caller))
+}

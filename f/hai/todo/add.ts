@@ -1,0 +1,17 @@
+import { door } from '../core/door.ts'
+import { addTodo } from '../core/todos.ts'
+
+/** Adds a todo. With `parse`, `#tag`, `due friday` and `!high` are taken out of the body. */
+export async function main(
+  body: string,
+  parse: boolean = false,
+  tags: string[] = [],
+  priority?: 'low' | 'normal' | 'high' | 'urgent',
+  due?: string,
+  depends_on: string[] = [],
+  metadata: object = {},
+  idempotency_key?: string,
+) {
+  const todo = { body, parse, tags, priority, due, depends_on, metadata: { ...metadata }, idempotency_key }
+  return door((sql, { name, zone }) => addTodo(sql, { ...todo, created_by: name, zone }))
+}

@@ -1,0 +1,8 @@
+import { door } from '../core/door.ts'
+import { runTodo } from '../core/todos.ts'
+import { thenWake } from '../core/wakeup.ts'
+
+/** Hands a todo to a worker as a task; the answer comes back onto the todo. */
+export async function main(id: string, idempotency_key?: string) {
+  return door((sql, caller) => thenWake(sql, runTodo(sql, { id, idempotency_key }, caller)))
+}

@@ -1,0 +1,7 @@
+import { door } from '../core/door.ts'
+import { showTodo } from '../core/todos.ts'
+
+/** One todo, with the answer of its last task. */
+export async function main(id: string) {
+  return door((sql, { zone }) => showTodo(sql, { id, zone }))
+}

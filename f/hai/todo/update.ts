@@ -1,0 +1,25 @@
+import { door } from '../core/door.ts'
+import { updateTodo } from '../core/todos.ts'
+
+/** Changes what is given and nothing else; an empty `due` takes the date away. */
+export async function main(
+  id: string,
+  body?: string,
+  status?: 'open' | 'done' | 'dropped',
+  tags?: string[],
+  priority?: 'low' | 'normal' | 'high' | 'urgent',
+  due?: string | null,
+  depends_on?: string[],
+  metadata?: object,
+) {
+  const change = {
+    body,
+    status,
+    tags,
+    priority,
+    due,
+    depends_on,
+    ...(metadata && { metadata: { ...metadata } }),
+  }
+  return door((sql, { zone }) => updateTodo(sql, { id, ...change, zone }))
+}

@@ -1,0 +1,14 @@
+import { workerDoor } from '../core/door.ts'
+import { complete } from '../core/outcome.ts'
+
+/** Stores the answer of a leased task. */
+export async function main(
+  id: string,
+  lease_no: number,
+  output: string,
+  result?: unknown,
+  agent?: string,
+  route?: string,
+) {
+  return workerDoor((sql) => complete(sql, { id, lease_no, output, result, agent, route }))
+}

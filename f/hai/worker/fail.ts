@@ -1,0 +1,17 @@
+import { workerDoor } from '../core/door.ts'
+import { failAndWake } from '../core/wakeup.ts'
+
+/** Ends an attempt: retried after a backoff when it may be and attempts are left, dead otherwise. */
+export async function main(
+  id: string,
+  lease_no: number,
+  code: string,
+  message: string,
+  retryable: boolean = false,
+  retry_after_seconds?: number,
+  next_step?: string,
+) {
+  return workerDoor((sql) =>
+    failAndWake(sql, { id, lease_no, code, message, retryable, retry_after_seconds, next_step }),
+  )
+}
