@@ -1,0 +1,144 @@
+import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import { parse } from 'yaml'
+import { type Signature, signatureOf } from './signature.ts'
+
+export interface Script {
+  path: string
+  /** Absolute path of the source. */
+  file: string
+  tag: string | undefined
+  /** Seconds after which a run is ended. */
+  timeout: number | undefined
+  /** Undefined when Windmill can't read main's signature. */
+  signature: Signature | undefined
+}
+
+export type ItemKind = 'resource' | 'variable' | 'schedule'
+
+/** Windmill's paths end at the first dot of a file's name. */
+const PATH = /^[fu](\/[\w-]+)+$/
+const LOOK_EVERY_MS = 500
+
+/** The scripts and items below `f/` and `u/` of a folder, read as data and read anew when a file changes. */
+export class Bundle {
+  readonly root: string
+  #stamp = ''
+  #lookedAt = 0
+  #scripts = new Map<string, Promise<Script | undefined>>()
+
+  constructor(root: string) {
+    this.root = root
+    this.stamp()
+  }
+
+  /** A mark of the state of all files, looked up at most every 500 ms; another mark means that something changed. */
+  stamp(): string {
+    const now = Date.now()
+    if (now - this.#lookedAt < LOOK_EVERY_MS) return this.#stamp
+    this.#lookedAt = now
+    const stamp = this.#files()
+      .map((file) => {
+        const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: 0 }
+        return `${file} ${mtimeMs} ${size}`
+      })
+      .join('\n')
+    if (stamp !== this.#stamp) this.#scripts.clear()
+    this.#stamp = stamp
+    return stamp
+  }
+
+  /** The script at a Windmill path such as `f/hai/todo/add`; undefined when there is none. */
+  find(path: string): Promise<Script | undefined> {
+    this.stamp()
+    const known = this.#scripts.get(path)
+    if (known) return known
+    const script = this.#read(path)
+    this.#scripts.set(path, script)
+    // What isn't there, or can't be read, may be there the next moment.
+    const forget = () => this.#scripts.delete(path)
+    script.then((found) => found ?? forget(), forget)
+    return script
+  }
+
+  /** The parsed file of a resource, variable or schedule; undefined when there is none. */
+  item(path: string, kind: ItemKind): Record<string, unknown> | undefined {
+    return PATH.test(path) ? this.#yaml(`${path}.${kind}.yaml`) : undefined
+  }
+
+  /** All items of a kind by path. */
+  items(kind: ItemKind): [path: string, item: Record<string, unknown>][] {
+    const ending = `.${kind}.yaml`
+    return this.#files()
+      .filter((file) => file.endsWith(ending))
+      .flatMap((file) => {
+        const path = relative(this.root, file).slice(0, -ending.length).split(sep).join('/')
+        const item = this.item(path, kind)
+        return item ? [[path, item] as [string, Record<string, unknown>]] : []
+      })
+  }
+
+  async #read(path: string): Promise<Script | undefined> {
+    if (!PATH.test(path)) return undefined
+    for (const ending of ['.ts', '.bun.ts']) {
+      const file = join(this.root, `${path}${ending}`)
+      const source = readText(file)
+      if (source === undefined) continue
+      const metadata = this.#yaml(`${path}.script.yaml`) ?? {}
+      return {
+        path,
+        file,
+        tag: typeof metadata.tag === 'string' ? metadata.tag : undefined,
+        timeout: typeof metadata.timeout === 'number' && metadata.timeout > 0 ? metadata.timeout : undefined,
+        signature: await signatureOf(source),
+      }
+    }
+    return undefined
+  }
+
+  #yaml(file: string): Record<string, unknown> | undefined {
+    const text = readText(join(this.root, file))
+    if (text === undefined) return undefined
+    let content: unknown
+    try {
+      content = parse(text)
+    } catch (error) {
+      throw new Error(`${file} is not YAML: ${error instanceof Error ? error.message : error}`, {
+        cause: error,
+      })
+    }
+    if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+      throw new Error(`${file} holds no mapping of keys; see how its neighbours are written`)
+    }
+    return content as Record<string, unknown>
+  }
+
+  #files(): string[] {
+    return ['f', 'u'].flatMap((folder) => filesBelow(join(this.root, folder)))
+  }
+}
+
+function filesBelow(folder: string): string[] {
+  let entries: Dirent[]
+  try {
+    entries = readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesBelow(path)
+    return [path]
+  })
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+}

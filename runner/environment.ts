@@ -1,0 +1,69 @@
+import type { Job } from './jobs.ts'
+
+/** All that a script may see of the environment the stack was started in; names ending in `*` are prefixes. */
+const INHERITED = [
+  'PATH',
+  'HOME',
+  'TZ',
+  'LANG',
+  'TMPDIR',
+  'XDG_CONFIG_HOME',
+  'HAI_*',
+  'ANTHROPIC_API_KEY',
+  'ANTHROPIC_BASE_URL',
+  'OPENAI_API_KEY',
+  'OPENAI_BASE_URL',
+  'OLLAMA_HOST',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+]
+/** These say where the CLI connects, perhaps to another installation, and are no business of a script. */
+const CLIENT_ONLY = ['HAI_TOKEN', 'HAI_ENDPOINT', 'HAI_WORKSPACE', 'HAI_PROFILE']
+
+/** What every worker process is started with. */
+export function inheritedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const kept = Object.entries(env).filter(([name]) => !CLIENT_ONLY.includes(name) && isInherited(name))
+  return Object.fromEntries(kept.map(([name, value]) => [name, value ?? '']))
+}
+
+function isInherited(name: string): boolean {
+  return INHERITED.some((known) =>
+    known.endsWith('*') ? name.startsWith(known.slice(0, -1)) : name === known,
+  )
+}
+
+/** The variables that Windmill's worker sets for a job. What doesn't apply is an empty string there too. */
+export function jobEnvironment(
+  job: Job,
+  context: { endpoint: string; workspace: string; token: string; workerGroup: string },
+): Record<string, string> {
+  const statePath = `${job.path}/${job.schedulePath ? job.identity.username : 'user'}`
+  return {
+    BASE_INTERNAL_URL: context.endpoint,
+    BASE_URL: context.endpoint,
+    WM_BASE_URL: context.endpoint,
+    WM_WORKSPACE: context.workspace,
+    WM_TOKEN: context.token,
+    WM_EMAIL: job.identity.email,
+    WM_USERNAME: job.identity.username,
+    WM_PERMISSIONED_AS: job.permissionedAs,
+    WM_JOB_ID: job.id,
+    WM_JOB_PATH: job.path,
+    WM_ROOT_JOB_ID: job.rootJob,
+    WM_SCHEDULE_PATH: job.schedulePath,
+    WM_SCHEDULED_FOR: job.scheduledFor.toISOString(),
+    WM_STATE_PATH: statePath,
+    WM_STATE_PATH_NEW: statePath,
+    WM_WORKER_GROUP: context.workerGroup,
+    WM_FLOW_JOB_ID: '',
+    WM_ROOT_FLOW_JOB_ID: '',
+    WM_FLOW_PATH: '',
+    WM_FLOW_STEP_ID: '',
+    WM_OBJECT_PATH: '',
+    WM_RUNNABLE_ID: '',
+    WM_END_USER_EMAIL: '',
+  }
+}

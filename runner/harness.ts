@@ -1,0 +1,138 @@
+// Runs in Bun, one job at a time: orders come on stdin, answers go to file descriptor 3, stdout and stderr are the
+// job's log. It ends when stdin closes, as the runner is gone then.
+import { writeSync } from 'node:fs'
+import { type Answer, type Order, RESULT_LIMIT } from './protocol.ts'
+
+const ANSWERS = 3
+const SHAPING = ['windmill_status_code', 'windmill_headers', 'windmill_content_type', 'wm_failure']
+const home = process.cwd()
+const environment = { ...process.env }
+
+async function perform(order: Order): Promise<void> {
+  setEnvironment(order.env)
+  answer({ type: 'started', id: order.id })
+  let success = false
+  let shaped = false
+  let text: string
+  try {
+    const result = await callMain(order)
+    text = serialize(result)
+    shaped = isShaped(result)
+    success = true
+  } catch (error) {
+    console.error(error)
+    text = serialize({ error: describe(error) })
+  }
+  endLog(1, order.mark)
+  endLog(2, order.mark)
+  answer({ type: 'ended', id: order.id, success, shaped }, text)
+  cleanUp()
+}
+
+async function callMain(order: Order): Promise<unknown> {
+  const script = (await import(order.file)) as { main?: unknown }
+  if (typeof script.main !== 'function') throw new Error('main function is missing')
+  const args = [...order.args]
+  for (const position of order.missing) args[position] = undefined
+  for (const position of order.dates) {
+    const value = args[position]
+    if (value !== undefined && value !== null) args[position] = new Date(value as string)
+  }
+  const result: unknown = await script.main(...args)
+  if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result) {
+    throw new Error(
+      'main returned an async iterable, which the local runner does not stream; return its content',
+    )
+  }
+  return result
+}
+
+function serialize(result: unknown): string {
+  const text = JSON.stringify(result ?? null, (_key, value: unknown) => {
+    if (typeof value === 'bigint') return value.toString()
+    return value === undefined ? null : value
+  })
+  if (text === undefined) throw new Error(`main returned a ${typeof result}, which is not JSON`)
+  if (text.length <= RESULT_LIMIT) return text
+  throw new Error(`the result has ${text.length} characters, over the limit of ${RESULT_LIMIT}; return less`)
+}
+
+function isShaped(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && SHAPING.some((key) => Object.hasOwn(result, key))
+}
+
+/** An error as Windmill stores it; `extra` holds what else hangs on it, such as the code of a Postgres error. */
+function describe(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { name: 'Error', message: textOf(error) }
+  const described: Record<string, unknown> = { name: error.name, message: error.message, stack: error.stack }
+  const extra = Object.entries(error).filter(([key]) => !['name', 'message', 'stack'].includes(key))
+  try {
+    if (extra.length > 0) described.extra = JSON.parse(serialize(Object.fromEntries(extra)))
+  } catch (reason) {
+    described.extra = { unserializable: String(reason) }
+  }
+  return described
+}
+
+function textOf(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown
+  const text = typeof thrown === 'object' ? JSON.stringify(thrown) : undefined
+  return text ?? String(thrown)
+}
+
+function setEnvironment(job: Record<string, string>): void {
+  for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name]
+  Object.assign(process.env, environment, job)
+}
+
+/** What one job changed for the whole process must not meet the next. */
+function cleanUp(): void {
+  setEnvironment({})
+  if (process.cwd() !== home) process.chdir(home)
+}
+
+/** A script may have closed it; the runner notices that the mark is missing. */
+function endLog(descriptor: number, mark: string): void {
+  try {
+    writeAll(descriptor, mark)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBADF') throw error
+  }
+}
+
+function answer(message: Answer, result?: string): void {
+  const line = `${JSON.stringify(message)}\n`
+  writeAll(ANSWERS, result === undefined ? line : `${line}${result}\n`)
+}
+
+function writeAll(descriptor: number, text: string): void {
+  let rest = Buffer.from(text)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}
+
+/** A script that can't be loaded says so when it is called. */
+async function preload(files: string[]): Promise<void> {
+  for (const file of files) await import(file).catch(() => undefined)
+}
+
+let pieces: Buffer[] = []
+process.stdin.on('data', (chunk: Buffer) => {
+  const end = chunk.indexOf(10)
+  if (end < 0) {
+    pieces.push(chunk)
+    return
+  }
+  // The next order comes only after this one's answer, so nothing follows the line.
+  const line = Buffer.concat([...pieces, chunk.subarray(0, end)]).toString()
+  pieces = []
+  void perform(JSON.parse(line) as Order)
+})
+process.stdin.on('end', () => process.exit(0))
+void preload(process.argv.slice(2).filter((word) => word.endsWith('.ts')))

@@ -1,0 +1,42 @@
+import type { HttpBindings } from '@hono/node-server'
+import type { Context } from 'hono'
+import { ApiError } from '../api-error.ts'
+import type { Bundle } from '../bundle.ts'
+import type { Executor } from '../executor.ts'
+import type { Identity, Tokens } from '../identity.ts'
+import type { Items } from '../items.ts'
+import type { Jobs } from '../jobs.ts'
+import type { Scheduler } from '../schedules.ts'
+
+/** What the routes work on. */
+export interface Stack {
+  workspace: string
+  bundle: Bundle
+  executor: Executor
+  jobs: Jobs
+  items: Items
+  tokens: Tokens
+  scheduler: Scheduler
+  log: (line: string) => void
+  /** Called at each call of a client that is no job of ours. */
+  called: () => void
+}
+
+export interface Api {
+  Bindings: HttpBindings
+  Variables: { identity: Identity }
+}
+
+export type Call = Context<Api>
+
+/** What follows `marker` in the path, decoded: a Windmill path, its slashes raw or as %2F. */
+export function pathAfter(call: Call, marker: string): string {
+  const { path } = call.req
+  const encoded = path.slice(path.indexOf(marker) + marker.length)
+  try {
+    return decodeURIComponent(encoded)
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error
+    throw new ApiError(400, `the path ${encoded} is not valid percent-encoding`)
+  }
+}

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs'
+import { ApiError } from './api-error.ts'
+import { writeAtomically } from './atomic-file.ts'
+import type { Bundle } from './bundle.ts'
+
+export interface Variable {
+  value: string
+  is_secret: boolean
+  description: string
+}
+
+export interface Resource {
+  value: unknown
+  resource_type: string
+  description: string
+}
+
+interface State {
+  variables: Record<string, Variable>
+  resources: Record<string, Resource>
+}
+
+/** The resource that names the running database, whatever a file says. */
+export const DATABASE_PATH = 'f/hai/db'
+const PATH = /^[fu](\/[\w-]+)+$/
+const DEEPEST = 10
+
+/** Variables and resources: those of the bundle's files, and over them what scripts set, kept in one file. */
+export class Items {
+  #bundle: Bundle
+  #file: string
+  #state: State
+  #database: () => Record<string, unknown>
+
+  constructor(options: { bundle: Bundle; stateFile: string; database: () => Record<string, unknown> }) {
+    this.#bundle = options.bundle
+    this.#file = options.stateFile
+    this.#database = options.database
+    this.#state = readState(options.stateFile)
+  }
+
+  variable(path: string): Variable | undefined {
+    const set = own(this.#state.variables, path)
+    if (set) return set
+    const file = this.#bundle.item(path, 'variable')
+    if (!file) return undefined
+    return {
+      value: String(file.value ?? ''),
+      is_secret: file.is_secret === true,
+      description: String(file.description ?? ''),
+    }
+  }
+
+  resource(path: string): Resource | undefined {
+    if (path === DATABASE_PATH) {
+      return { value: this.#database(), resource_type: 'postgresql', description: 'the running database' }
+    }
+    const set = own(this.#state.resources, path)
+    if (set) return set
+    const file = this.#bundle.item(path, 'resource')
+    if (!file) return undefined
+    return {
+      value: file.value ?? null,
+      resource_type: String(file.resource_type ?? ''),
+      description: String(file.description ?? ''),
+    }
+  }
+
+  /** Paths of all variables, or of all resources, sorted. */
+  paths(kind: 'variable' | 'resource'): string[] {
+    const set = kind === 'variable' ? this.#state.variables : this.#state.resources
+    const files = this.#bundle.items(kind).map(([path]) => path)
+    const served = kind === 'resource' ? [DATABASE_PATH] : []
+    return [...new Set([...files, ...Object.keys(set), ...served])].sort()
+  }
+
+  setVariable(path: string, variable: Variable): void {
+    checkPath(path)
+    this.#save({ ...this.#state, variables: { ...this.#state.variables, [path]: variable } })
+  }
+
+  setResource(path: string, resource: Resource): void {
+    checkPath(path)
+    if (path === DATABASE_PATH) throw new ApiError(400, `${path} is set by the local stack; use DATABASE_URL`)
+    this.#save({ ...this.#state, resources: { ...this.#state.resources, [path]: resource } })
+  }
+
+  /** A value with every string `$var:path` and `$res:path` in it replaced by what it names. */
+  interpolate(value: unknown, depth = 0): unknown {
+    if (depth > DEEPEST)
+      throw new ApiError(400, `references nest deeper than ${DEEPEST}; they may form a circle`)
+    if (typeof value === 'string') return this.#dereference(value, depth)
+    if (Array.isArray(value)) return value.map((item) => this.interpolate(item, depth + 1))
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, this.interpolate(item, depth + 1)]),
+    )
+  }
+
+  #dereference(text: string, depth: number): unknown {
+    const [, kind, path = ''] = /^\$(var|res):(.+)$/.exec(text) ?? []
+    if (kind === undefined) return text
+    if (kind === 'var') {
+      const variable = this.variable(path)
+      if (!variable) throw new ApiError(404, `variable ${path} not found`)
+      return variable.value
+    }
+    const resource = this.resource(path)
+    if (!resource) throw new ApiError(404, `resource ${path} not found`)
+    return this.interpolate(resource.value, depth + 1)
+  }
+
+  #save(state: State): void {
+    writeAtomically(this.#file, `${JSON.stringify(state, null, 2)}\n`)
+    this.#state = state
+  }
+}
+
+function own<T>(record: Record<string, T>, path: string): T | undefined {
+  return Object.hasOwn(record, path) ? record[path] : undefined
+}
+
+function checkPath(path: string): void {
+  if (PATH.test(path)) return
+  throw new ApiError(400, `path "${path}" is not accepted; expected f/<folder>/<name> or u/<user>/<name>`)
+}
+
+function readState(file: string): State {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { variables: {}, resources: {} }
+    throw error
+  }
+  try {
+    const state = JSON.parse(text) as Partial<State>
+    return { variables: state.variables ?? {}, resources: state.resources ?? {} }
+  } catch (error) {
+    throw new Error(
+      `${file} is not JSON; mend it, or move it away to lose the variables and resources set by scripts`,
+      { cause: error },
+    )
+  }
+}

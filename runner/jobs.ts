@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto'
+import type { Identity } from './identity.ts'
+import { JobLog } from './job-log.ts'
+
+/** What the caller asks for. */
+export interface JobRequest {
+  id?: string
+  path: string
+  args: Record<string, unknown>
+  identity: Identity
+  tag: string
+  /** When it may begin; now when not given. */
+  scheduledFor?: Date
+  parentJob?: string
+  rootJob?: string
+  schedulePath?: string
+}
+
+/** One run of a script, from its request on. */
+export interface Job {
+  id: string
+  path: string
+  args: Record<string, unknown>
+  identity: Identity
+  permissionedAs: string
+  tag: string
+  createdAt: Date
+  scheduledFor: Date
+  parentJob: string
+  rootJob: string
+  schedulePath: string
+  startedAt?: Date
+  completedAt?: Date
+  worker?: string
+  canceled?: { by: string; reason: string }
+  success?: boolean
+  /** JSON, as it is stored and sent. */
+  result?: string
+  /** The result shapes the response of the sync route. */
+  shaped: boolean
+  log: JobLog
+  /** Settles when the job is completed. */
+  done: Promise<void>
+  /** Called once, by the store. */
+  settle: () => void
+}
+
+const KEPT_JOBS = 2_000
+const KEPT_BYTES = 64 * 1024 * 1024
+
+/** All unfinished jobs, and the newest 2,000 finished ones with at most 64 MB of arguments, results and logs. */
+export class Jobs {
+  #jobs = new Map<string, Job>()
+  /** In the order they finished. */
+  #finished = new Map<string, number>()
+  #bytes = 0
+
+  /** Undefined when a job of that id exists. */
+  create(request: JobRequest): Job | undefined {
+    const id = request.id ?? uuidv7()
+    if (this.#jobs.has(id)) return undefined
+    const createdAt = new Date()
+    let settle = () => {}
+    const done = new Promise<void>((resolve) => {
+      settle = resolve
+    })
+    const job: Job = {
+      id,
+      path: request.path,
+      args: request.args,
+      identity: request.identity,
+      permissionedAs: 'u/operator',
+      tag: request.tag,
+      createdAt,
+      scheduledFor: request.scheduledFor ?? createdAt,
+      parentJob: request.parentJob ?? '',
+      rootJob: request.rootJob || request.parentJob || id,
+      schedulePath: request.schedulePath ?? '',
+      shaped: false,
+      log: new JobLog(),
+      done,
+      settle,
+    }
+    this.#jobs.set(id, job)
+    return job
+  }
+
+  get(id: string): Job | undefined {
+    return this.#jobs.get(id)
+  }
+
+  /** Newest first. */
+  list(): Job[] {
+    return [...this.#jobs.values()].reverse()
+  }
+
+  /** Completes the job and forgets the oldest ones that no longer fit. A job completes once. */
+  complete(job: Job, outcome: { success: boolean; shaped: boolean; result: string }): void {
+    if (job.completedAt) return
+    job.completedAt = new Date()
+    job.success = outcome.success
+    job.shaped = outcome.shaped
+    job.result = outcome.result
+    const bytes = outcome.result.length + job.log.bytes + JSON.stringify(job.args).length
+    this.#finished.set(job.id, bytes)
+    this.#bytes += bytes
+    job.settle()
+    for (const [id, size] of this.#finished) {
+      const fits = this.#finished.size <= KEPT_JOBS && this.#bytes <= KEPT_BYTES
+      // The newest stays, however big.
+      if (fits || id === job.id) break
+      this.#finished.delete(id)
+      this.#jobs.delete(id)
+      this.#bytes -= size
+    }
+  }
+}
+
+/** A time-ordered UUID (RFC 9562, version 7), its random part from Node's pool of them. */
+function uuidv7(): string {
+  const time = Date.now().toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
+}

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { dataDirOf } from './instance-file.ts'
+import { projectRoot } from './root.ts'
+import { serve } from './serve.ts'
+
+const USAGE = `usage: runner.cjs serve [--data-dir=DIR] [--idle-minutes=30] [--foreground]
+  --foreground    log to stderr and stay until told to stop (as npm start does)
+  --idle-minutes  stop after so many minutes without a call; 0 never (the default with --foreground)`
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      'data-dir': { type: 'string' },
+      'idle-minutes': { type: 'string' },
+      foreground: { type: 'boolean', default: false },
+    },
+  })
+  const idleMinutes = Number(values['idle-minutes'] ?? (values.foreground ? 0 : 30))
+  if (positionals.join() !== 'serve' || !(idleMinutes >= 0)) throw new TypeError(USAGE)
+  const stamp = values.foreground ? () => '' : () => `${new Date().toISOString()} `
+  return serve({
+    dataDir: values['data-dir'] ? resolve(values['data-dir']) : dataDirOf(process.env),
+    bundleRoot: process.env.HAI_BUNDLE_DIR ? resolve(process.env.HAI_BUNDLE_DIR) : projectRoot(),
+    idleMinutes,
+    env: process.env,
+    log: (line) => process.stderr.write(`${stamp()}${line}\n`),
+  })
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const usage = error instanceof TypeError
+    process.stderr.write(`${usage ? error.message : error instanceof Error ? error.stack : error}\n`)
+    process.exit(usage ? 2 : 1)
+  },
+)

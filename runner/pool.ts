@@ -1,0 +1,185 @@
+import type { JobLog } from './job-log.ts'
+import type { WorkerProcess } from './process.ts'
+import type { Ending, Order } from './protocol.ts'
+
+/** A job on its way to a process. */
+export interface Assignment {
+  /** May run in a process that ran other jobs, and leave it for more. */
+  warm: boolean
+  log: JobLog
+  /** Called when a process takes the job. */
+  begin: (process: WorkerProcess) => Order
+  end: (ending: Ending) => void
+  /** How often a process died before it reached main. */
+  losses?: number
+}
+
+export interface PoolOptions {
+  /** Processes that are always ready. */
+  min: number
+  /** Idle processes above this number end at once, those above `min` after a minute. */
+  keep: number
+  max: number
+  spawn: () => WorkerProcess
+  /** Another value means that processes with loaded modules are out of date. */
+  stamp: () => string
+  /** Called when processes came or went. */
+  changed: () => void
+}
+
+const SHRINK_MS = 60_000
+const SPARE_MS = 10 * 60_000
+const MAX_LOSSES = 3
+const MAX_BACKOFF_MS = 5_000
+
+interface Member {
+  process: WorkerProcess
+  stamp: string
+  idleSince: number
+}
+
+/** Processes that run jobs, one each at a time; jobs wait in the order they came. */
+export class Pool {
+  #options: PoolOptions
+  #members = new Set<Member>()
+  /** The last one used is the last of the list and the first to be used again: its modules are loaded. */
+  #idle: Member[] = []
+  #queue: Assignment[] = []
+  #spareUntil = 0
+  #failures = 0
+  #stopping = false
+  #shrinking: NodeJS.Timeout
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+    this.#shrinking = setInterval(() => this.#shrink(), SHRINK_MS / 2).unref()
+    this.#replenish()
+  }
+
+  submit(assignment: Assignment): void {
+    if (this.#stopping) {
+      assignment.end({ kind: 'crashed', started: false, reason: 'the local stack is stopping' })
+      return
+    }
+    this.#queue.push(assignment)
+    this.#advance()
+  }
+
+  /** Takes a job back that no process has taken; false when one has. */
+  withdraw(assignment: Assignment): boolean {
+    const at = this.#queue.indexOf(assignment)
+    if (at >= 0) this.#queue.splice(at, 1)
+    return at >= 0
+  }
+
+  get pids(): number[] {
+    return [...this.#members].flatMap(({ process }) => process.pid ?? [])
+  }
+
+  get busy(): boolean {
+    return this.#queue.length > 0 || this.#members.size > this.#idle.length
+  }
+
+  /** Ends all processes: idle ones now, busy ones when their job ends or after `grace` ms by `how`. */
+  async stop(grace: number, how: 'terminate' | 'kill'): Promise<void> {
+    this.#stopping = true
+    clearInterval(this.#shrinking)
+    for (const waiting of this.#queue.splice(0)) {
+      waiting.end({ kind: 'crashed', started: false, reason: 'the local stack is stopping' })
+    }
+    for (const member of this.#idle.splice(0)) member.process.kill()
+    const timer = setTimeout(() => {
+      for (const { process } of this.#members) process[how]()
+    }, grace)
+    await Promise.all([...this.#members].map(({ process }) => process.gone))
+    clearTimeout(timer)
+  }
+
+  #advance(): void {
+    for (let next = this.#queue[0]; next && !this.#stopping; next = this.#queue[0]) {
+      const member = this.#take(next.warm)
+      if (!member) return
+      this.#queue.shift()
+      void this.#run(member, next)
+    }
+    this.#replenish()
+  }
+
+  async #run(member: Member, assignment: Assignment): Promise<void> {
+    const ending = await member.process.run(assignment.begin(member.process), assignment.log)
+    const lost = ending.kind === 'crashed' && !ending.started
+    if (!assignment.warm || member.stamp !== this.#options.stamp() || this.#stopping) member.process.kill()
+    if (!member.process.spent) this.#rest(member)
+    const losses = (assignment.losses ?? 0) + 1
+    if (lost && losses < MAX_LOSSES && !this.#stopping) {
+      assignment.losses = losses
+      this.#queue.unshift(assignment)
+    } else assignment.end(ending)
+    this.#advance()
+  }
+
+  #rest(member: Member): void {
+    member.idleSince = Date.now()
+    this.#idle.push(member)
+    if (this.#idle.length > this.#options.keep) this.#dismiss(Math.max(0, this.#idle.findIndex(isUsed)))
+  }
+
+  #dismiss(at: number): void {
+    this.#idle.splice(at, 1)[0]?.process.kill()
+  }
+
+  #take(warm: boolean): Member | undefined {
+    const stamp = this.#options.stamp()
+    for (const member of this.#idle) if (member.stamp !== stamp) member.process.kill()
+    this.#idle = this.#idle.filter(({ process }) => !process.spent)
+    if (!warm) this.#spareUntil = Date.now() + SPARE_MS
+    const at = this.#idle.findLastIndex(({ process }) => warm || process.fresh)
+    if (at >= 0) return this.#idle.splice(at, 1)[0]
+    // All places are taken, but by processes that only warm jobs may use.
+    if (this.#alive() >= this.#options.max) this.#dismiss(0)
+    return this.#alive() < this.#options.max ? this.#spawn() : undefined
+  }
+
+  #alive(): number {
+    return [...this.#members].filter(({ process }) => !process.spent).length
+  }
+
+  #spawn(): Member {
+    const process = this.#options.spawn()
+    const member = { process, stamp: this.#options.stamp(), idleSince: Date.now() }
+    this.#members.add(member)
+    void process.gone.then(() => this.#bury(member))
+    this.#options.changed()
+    return member
+  }
+
+  #bury(member: Member): void {
+    this.#members.delete(member)
+    this.#options.changed()
+    const wasIdle = this.#idle.includes(member)
+    this.#idle = this.#idle.filter((other) => other !== member)
+    // A process that dies before its first job will likely do so again: Bun is broken, or memory is short.
+    this.#failures = wasIdle && member.process.fresh ? this.#failures + 1 : 0
+    const delay = this.#failures > 2 ? Math.min(MAX_BACKOFF_MS, 50 * 2 ** this.#failures) : 0
+    if (!this.#stopping) setTimeout(() => this.#advance(), delay).unref()
+  }
+
+  /** Keeps `min` processes, and one that was never used when jobs came that need such a one. */
+  #replenish(): void {
+    if (this.#stopping) return
+    while (this.#alive() < this.#options.min) this.#idle.unshift(this.#spawn())
+    if (Date.now() > this.#spareUntil || this.#alive() >= this.#options.max) return
+    if (this.#idle.every(isUsed)) this.#idle.unshift(this.#spawn())
+  }
+
+  #shrink(): void {
+    const before = Date.now() - SHRINK_MS
+    while (this.#alive() > this.#options.min && (this.#idle[0]?.idleSince ?? before) < before) {
+      this.#dismiss(0)
+    }
+  }
+}
+
+function isUsed({ process }: Member): boolean {
+  return !process.fresh
+}

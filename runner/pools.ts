@@ -1,0 +1,67 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { bunBinary } from './bun-binary.ts'
+import type { Bundle } from './bundle.ts'
+import { inheritedEnvironment } from './environment.ts'
+import { Pool, type PoolOptions } from './pool.ts'
+import { WorkerProcess } from './process.ts'
+import { projectRoot } from './root.ts'
+
+export interface Pools {
+  doors: Pool
+  work: Pool
+}
+
+/** What a person waits for. A process loads these at once, so that not even the first call has to. */
+const PRELOADED = {
+  doors: ['f/hai/inbox', 'f/hai/task/events', 'f/hai/home', 'f/hai/todo/list'],
+  work: ['f/hai/worker/run'],
+}
+
+/** Doors answer people and never wait; work may block for minutes. Neither ever takes a process from the other. */
+export function createPools(options: {
+  env: NodeJS.ProcessEnv
+  dataDir: string
+  bundle: Bundle
+  /** No process is used twice, and none is ahead of its job. */
+  cold: boolean
+  changed: () => void
+}): Pools {
+  const { env, dataDir, bundle, cold, changed } = options
+  const cwd = join(dataDir, 'scratch')
+  mkdirSync(cwd, { recursive: true, mode: 0o700 })
+  const start = {
+    bun: bunBinary(),
+    harness: join(projectRoot(), 'runner', 'harness.ts'),
+    dataDir,
+    cwd,
+    env: inheritedEnvironment(env),
+  }
+  const pool = (preload: string[], size: ReturnType<typeof limits>) => {
+    return new Pool({
+      ...size,
+      spawn: () => new WorkerProcess({ ...start, preload }),
+      stamp: () => bundle.stamp(),
+      changed,
+    })
+  }
+  const files = (paths: string[]) => {
+    return cold ? [] : paths.map((path) => join(bundle.root, `${path}.ts`)).filter((file) => existsSync(file))
+  }
+  return {
+    doors: pool(files(PRELOADED.doors), limits(2, 4, number(env, 'HAI_DOOR_PROCESSES', 4))),
+    work: pool(files(PRELOADED.work), limits(1, 4, number(env, 'HAI_WORK_PROCESSES', 8))),
+  }
+}
+
+function limits(min: number, keep: number, max: number): Pick<PoolOptions, 'min' | 'keep' | 'max'> {
+  return { min: Math.min(min, max), keep: Math.min(keep, max), max }
+}
+
+function number(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name]
+  if (!text) return fallback
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= 64) return value
+  throw new Error(`${name} is "${text}"; expected a whole number of processes from 1 to 64`)
+}

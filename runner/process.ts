@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import { type JobLog, MarkedStream } from './job-log.ts'
+import { signal } from './process-table.ts'
+import type { Answer, Ending, Order } from './protocol.ts'
+
+export interface ProcessOptions {
+  bun: string
+  harness: string
+  /** On the command line, so that a process shows whose it is. */
+  dataDir: string
+  cwd: string
+  env: Record<string, string>
+  /** Scripts that are loaded before the first job asks for them. */
+  preload: string[]
+}
+
+interface Run {
+  order: Order
+  log: JobLog
+  stdout: MarkedStream
+  stderr: MarkedStream
+  started: boolean
+  ending?: Ending
+  resolve: (ending: Ending) => void
+}
+
+const KILL_AFTER_MS = 3_000
+/** A script that closed or replaced its own stdout never sends the mark. */
+const MARK_WAIT_MS = 250
+
+/** One Bun process that runs jobs one after another. It belongs to a group of its own, ended as a whole. */
+export class WorkerProcess {
+  readonly pid: number | undefined
+  /** Settles when the process is gone. */
+  readonly gone: Promise<void>
+  /** No job was run in it. */
+  fresh = true
+  /** It must not get another job. */
+  spent = false
+  #child: ChildProcess
+  #run: Run | undefined
+  #answers: Buffer[] = []
+  #header: Extract<Answer, { type: 'ended' }> | undefined
+  #killer: NodeJS.Timeout | undefined
+
+  constructor(options: ProcessOptions) {
+    const flags = ['--no-orphans', '--no-install', '--no-env-file']
+    const words = [...flags, options.harness, `--data-dir=${options.dataDir}`, ...options.preload]
+    this.#child = spawn(options.bun, words, {
+      cwd: options.cwd,
+      env: options.env,
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    })
+    this.pid = this.#child.pid
+    const answers = this.#child.stdio[3] as Readable
+    this.#child.stdout?.on('data', (chunk: Buffer) => this.#output('stdout', chunk))
+    this.#child.stderr?.on('data', (chunk: Buffer) => this.#output('stderr', chunk))
+    answers.on('data', (chunk: Buffer) => this.#read(chunk))
+    // A write to a process that just died; its exit tells the story.
+    this.#child.stdin?.on('error', () => undefined)
+    this.gone = new Promise((resolve) => this.#watchExit(resolve))
+  }
+
+  get busy(): boolean {
+    return this.#run !== undefined
+  }
+
+  /** Runs one job; what it prints goes to the log. Never rejects. */
+  run(order: Order, log: JobLog): Promise<Ending> {
+    this.fresh = false
+    return new Promise((resolve) => {
+      this.#run = {
+        order,
+        log,
+        stdout: new MarkedStream(order.mark),
+        stderr: new MarkedStream(order.mark),
+        started: false,
+        resolve,
+      }
+      if (this.spent) this.#settle({ kind: 'crashed', started: false, reason: 'its process was gone' })
+      else this.#child.stdin?.write(`${JSON.stringify(order)}\n`)
+    })
+  }
+
+  /** Asks the process to end (SIGTERM), and ends it when it hasn't in 3 seconds. */
+  terminate(): void {
+    this.spent = true
+    this.#signal('SIGTERM')
+    this.#killer ??= setTimeout(() => this.kill(), KILL_AFTER_MS)
+  }
+
+  /** Ends the process and all it started, now. */
+  kill(): void {
+    this.spent = true
+    this.#signal('SIGKILL')
+  }
+
+  #signal(name: NodeJS.Signals): void {
+    if (this.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) {
+      signal(-this.pid, name)
+    }
+  }
+
+  #watchExit(resolve: () => void): void {
+    const end = (reason: string) => {
+      this.spent = true
+      clearTimeout(this.#killer)
+      // Anything it started would hold the log's pipes and live on.
+      if (this.pid !== undefined) signal(-this.pid, 'SIGKILL')
+      const finish = () => {
+        clearTimeout(patience)
+        if (this.#run)
+          this.#settle(this.#run.ending ?? { kind: 'crashed', started: this.#run.started, reason })
+        resolve()
+      }
+      // The pipes may still hold its last words.
+      const patience = setTimeout(finish, MARK_WAIT_MS)
+      this.#child.once('close', finish)
+    }
+    this.#child.once('error', (error) => end(`its process could not start: ${error.message}`))
+    this.#child.once('exit', (code, name) => {
+      end(name ? `its process was ended by ${name}` : `its process exited with code ${code}`)
+    })
+  }
+
+  #output(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    const run = this.#run
+    if (!run) return
+    run.log.append(run[stream].push(chunk))
+    this.#settleWhenComplete()
+  }
+
+  #read(chunk: Buffer): void {
+    let start = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      const line = Buffer.concat([...this.#answers, chunk.subarray(start, end)]).toString()
+      this.#answers = []
+      start = end + 1
+      this.#answer(line)
+    }
+    if (start < chunk.length) this.#answers.push(chunk.subarray(start))
+  }
+
+  #answer(line: string): void {
+    const run = this.#run
+    if (!run || run.ending) return
+    if (this.#header) {
+      run.ending = {
+        kind: 'finished',
+        success: this.#header.success,
+        shaped: this.#header.shaped,
+        result: line,
+      }
+      this.#header = undefined
+      this.#settleWhenComplete()
+      return
+    }
+    const answer = parseAnswer(line)
+    if (answer?.id !== run.order.id) {
+      run.ending = { kind: 'crashed', started: run.started, reason: 'it wrote to file descriptor 3' }
+      this.kill()
+    } else if (answer.type === 'started') run.started = true
+    else this.#header = answer
+  }
+
+  #settleWhenComplete(): void {
+    const run = this.#run
+    if (!run?.ending) return
+    if (run.stdout.ended && run.stderr.ended) {
+      this.#settle(run.ending)
+      return
+    }
+    setTimeout(() => {
+      if (this.#run !== run || !run.ending) return
+      this.kill()
+      this.#settle(run.ending)
+    }, MARK_WAIT_MS).unref()
+  }
+
+  #settle(ending: Ending): void {
+    const run = this.#run
+    if (!run) return
+    this.#run = undefined
+    run.log.append(run.stdout.rest())
+    run.log.append(run.stderr.rest())
+    run.resolve(ending)
+  }
+}
+
+function parseAnswer(line: string): Answer | undefined {
+  try {
+    return JSON.parse(line) as Answer
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,97 @@
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { join } from 'node:path'
+import { writeAtomically } from './atomic-file.ts'
+import type { Bundle } from './bundle.ts'
+import type { Database } from './database.ts'
+import { Executor } from './executor.ts'
+import type { Stack } from './http/context.ts'
+import { createApi, listen } from './http/server.ts'
+import { OPERATOR, operatorToken, Tokens } from './identity.ts'
+import { Items } from './items.ts'
+import { Jobs } from './jobs.ts'
+import type { Pools } from './pools.ts'
+import { Scheduler } from './schedules.ts'
+
+export const WORKSPACE = 'hai'
+const PREFERRED_PORT = 4424
+const MIGRATE = 'f/hai/admin/migrate'
+
+export interface ListeningStack extends Stack {
+  endpoint: string
+  server: Server
+}
+
+/** Puts the stack together and opens its HTTP API; schedules don't run yet. */
+export async function listenWith(options: {
+  dataDir: string
+  cold: boolean
+  bundle: Bundle
+  pools: Pools
+  database: Database
+  log: (line: string) => void
+  called: () => void
+}): Promise<ListeningStack> {
+  const { dataDir, cold, bundle, pools, database, log, called } = options
+  const jobs = new Jobs()
+  const tokens = new Tokens(operatorToken(dataDir))
+  const items = new Items({ bundle, stateFile: join(dataDir, 'state.json'), database: database.resource })
+  const listening = { endpoint: '' }
+  const executor = new Executor({
+    bundle,
+    jobs,
+    tokens,
+    pools,
+    cold,
+    workspace: WORKSPACE,
+    endpoint: () => listening.endpoint,
+  })
+  const scheduler = new Scheduler({ bundle, executor, items, log })
+  const stack = { workspace: WORKSPACE, bundle, executor, jobs, items, tokens, scheduler, log, called }
+  const portFile = join(dataDir, 'port')
+  const { server, port } = await listen(createApi(stack), [PREFERRED_PORT, ...lastPort(portFile)])
+  writeAtomically(portFile, `${port}\n`)
+  listening.endpoint = `http://127.0.0.1:${port}`
+  return { ...stack, endpoint: listening.endpoint, server }
+}
+
+/** Brings the schema up to date by the bundle's own door. A bundle without one has no schema. */
+export async function migrate({ bundle, executor, log }: Stack): Promise<void> {
+  if (!(await bundle.find(MIGRATE))) {
+    log(`there is no ${MIGRATE} in ${bundle.root}; nothing to migrate`)
+    return
+  }
+  const job = await executor.submit({ path: MIGRATE, args: {}, identity: OPERATOR })
+  await job.done
+  if (job.success) return
+  throw new Error(`the schema could not be migrated: ${messageOf(job.result)}\n${job.log.text()}`.trimEnd())
+}
+
+function messageOf(result: string | undefined): string {
+  const { result: shaped, error } = JSON.parse(result ?? 'null') as FailedResult
+  return shaped?.error?.message ?? error?.message ?? String(result)
+}
+
+interface FailedResult {
+  result?: FailedResult
+  error?: { message?: string }
+}
+
+function lastPort(file: string): number[] {
+  try {
+    const port = Number(readFileSync(file, 'utf8'))
+    return Number.isInteger(port) && port > 0 && port < 65_536 ? [port] : []
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** Takes no more calls; once the jobs have ended, lets their answers leave and cuts what is still open. */
+export async function closeServer(server: Server, jobsEnded: Promise<unknown>): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  await jobsEnded
+  const cut = setTimeout(() => server.closeAllConnections(), 500)
+  await closed
+  clearTimeout(cut)
+}
