@@ -1,0 +1,49 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { PRIORITIES } from '../f/hai/core/contract.ts'
+import { pastInstant, seconds } from './time.ts'
+
+/** Adds what every command's `--help` ends with. */
+export function examples(command: Command, ...lines: string[]): Command {
+  const shown = lines.map((line) => `  $ ${line}`).join('\n')
+  return command.addHelpText('after', `\n${lines.length > 1 ? 'Examples' : 'Example'}:\n${shown}`)
+}
+
+export const JSON_OPTION = ['--json', "print the webhook's result as it is"] as const
+
+export function priorityOption(): Option {
+  return new Option('--priority <level>', 'how urgent it is').choices(PRIORITIES)
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, all: string[] = []): string[] {
+  return [...all, value]
+}
+
+/** A length of time on the command line, in seconds: `90`, `5m`, `2h`. */
+export function lengthOfTime(text: string): number {
+  const value = seconds(text)
+  if (value === undefined) throw new InvalidArgumentError('Expected a length of time: 90, 90s, 5m, 2h or 3d.')
+  return value
+}
+
+/** A moment in the past on the command line, as RFC 3339. */
+export function moment(text: string): string {
+  const at = pastInstant(text)
+  if (at === undefined) {
+    throw new InvalidArgumentError('Expected 2h (ago), 3d, today, yesterday, 2026-11-27 or 2026-11-27T17:00.')
+  }
+  return at
+}
+
+/** A whole number from 1 on the command line. */
+export function count(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 1.')
+  return Number(text)
+}
+
+/** The fields that were given; the others stay unsaid, as doors tell them apart from null. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}

@@ -1,0 +1,23 @@
+import type { Command } from 'commander'
+import type { Home } from '../../f/hai/core/contract.ts'
+import { examples, given, JSON_OPTION, moment } from '../command.ts'
+import { homeLines } from '../home-text.ts'
+import type { Session } from '../session.ts'
+
+/** `hai` alone, and `hai home`: what matters now. */
+export function addHome(program: Command, session: Session): void {
+  const home = program
+    .command('home')
+    .description('what matters now; the same as hai alone')
+    .option('--since <time>', 'what finished and failed since then (2h, today, 2026-11-27)', moment)
+    .option(...JSON_OPTION)
+    .action(
+      session.run(async ({ since, json }: { since?: string; json?: boolean }) => {
+        const now = await session.call<Home>('home', given({ since }))
+        if (json) session.printJson(now)
+        else session.print(...(await homeLines(now, session)))
+        return undefined
+      }),
+    )
+  examples(home, 'hai', 'hai home --since 2h')
+}

@@ -1,0 +1,143 @@
+import type { Command } from 'commander'
+import type { Instance } from '../../runner/instance.ts'
+import { version } from '../checkout.ts'
+import { count, examples } from '../command.ts'
+import { Failure } from '../failure.ts'
+import { followFile, lastLines } from '../log-file.ts'
+import { tilde } from '../paths.ts'
+import type { Session } from '../session.ts'
+import { relative } from '../time.ts'
+import { pad } from '../width.ts'
+
+/** `hai up|down|status|logs`: the stack on this machine, whatever profile is in use. */
+export function addStack(program: Command, session: Session): void {
+  const up = program
+    .command('up')
+    .description('start the local stack; commands also start it when they need it')
+    .action(session.run(() => start(session)))
+  examples(up, 'hai up')
+
+  const down = program
+    .command('down')
+    .description('stop the local stack')
+    .action(session.run(() => stop(session)))
+  examples(down, 'hai down')
+
+  const status = program
+    .command('status')
+    .description('say whether the local stack runs, and where')
+    .option('--json', 'print it as JSON; the database URL holds its password')
+    .action(session.run(({ json }: { json?: boolean }) => show(session, json ?? false)))
+  examples(status, 'hai status', 'hai status --json')
+
+  const logs = program
+    .command('logs')
+    .description("print the local stack's log")
+    .option('-n, --lines <n>', 'so many of the last lines (100)', count)
+    .option('-f, --follow', 'go on as it grows, until Ctrl-C')
+    .action(
+      session.run((options: { lines?: number; follow?: boolean }) =>
+        printLog(session, options.lines ?? 100, options.follow ?? false),
+      ),
+    )
+  examples(logs, 'hai logs', 'hai logs -n 20 -f')
+}
+
+async function start(session: Session): Promise<undefined> {
+  await sayWhichStack(session)
+  const { ensureRunning } = await import('../../runner/instance.ts')
+  const progress = (phase: string) => session.note(phase)
+  const instance = await ensureRunning({ env: session.io.env, progress }).catch((error: unknown) => {
+    throw asFailure(error)
+  })
+  session.print(`running at ${instance.endpoint}, workspace ${instance.workspace}`)
+}
+
+async function stop(session: Session): Promise<undefined> {
+  await sayWhichStack(session)
+  const { dataDirOf, readInstance, stopInstance } = await import('../../runner/instance.ts')
+  const instance = readInstance(dataDirOf(session.io.env))
+  const stopped = await stopInstance({ env: session.io.env }).catch((error: unknown) => {
+    throw asFailure(error)
+  })
+  if (!stopped) session.print('nothing was running')
+  else
+    session.print(
+      instance ? `stopped: ${processes(instance)}` : 'stopped what an earlier stack had left running',
+    )
+}
+
+async function show(session: Session, json: boolean): Promise<undefined> {
+  const { dataDirOf, readInstance } = await import('../../runner/instance.ts')
+  const { env } = session.io
+  const dataDir = dataDirOf(env)
+  const instance = readInstance(dataDir)
+  if (json) {
+    session.printJson({
+      running: instance?.ready ?? false,
+      endpoint: instance?.endpoint ?? null,
+      workspace: instance?.workspace ?? null,
+      token_file: instance?.token_file ?? null,
+      data_dir: dataDir,
+      database_url: instance?.database_url ?? null,
+      pids: instance?.pids ?? null,
+      version: instance?.version ?? version(),
+    })
+    return
+  }
+  await sayWhichStack(session)
+  const facts = instance
+    ? runningFacts(instance, env)
+    : [['running', 'no; it starts when a command needs it']]
+  const all = [...facts, ['data', tilde(dataDir, env)], ['version', instance?.version ?? version()]]
+  session.print(...all.map(([label = '', text = '']) => `${session.paint.dim(pad(label, 11))}${text}`))
+  if (instance && instance.version !== version()) {
+    session.note(`this hai is ${version()}; to run the same version: hai down && hai up`)
+  }
+}
+
+function runningFacts(instance: Instance, env: Session['io']['env']): string[][] {
+  const state = instance.ready ? `yes, since ${relative(instance.started_at)}` : `starting: ${instance.phase}`
+  return [
+    ['running', instance.error ? `no: ${instance.error}` : state],
+    ['endpoint', instance.endpoint],
+    ['workspace', instance.workspace],
+    ['token', tilde(instance.token_file, env)],
+    ['database', withoutPassword(instance.database_url)],
+    ['processes', processes(instance)],
+  ]
+}
+
+async function printLog(session: Session, lines: number, follow: boolean): Promise<undefined> {
+  const { dataDirOf, logFileOf } = await import('../../runner/instance.ts')
+  const file = logFileOf(dataDirOf(session.io.env))
+  const write = (text: string) => session.io.stdout.write(text)
+  const end = lastLines(file, lines, write)
+  if (end === undefined && !follow) {
+    throw new Failure('notFound', `there is no log yet at ${file}`, { next: 'hai up' })
+  }
+  if (follow) await followFile(file, end ?? 0, write, session.io)
+}
+
+async function sayWhichStack(session: Session): Promise<void> {
+  const profile = await session.profile()
+  if (!profile.local) session.note(`this is the stack on this machine; the profile in use is ${profile.name}`)
+}
+
+function processes({ pids }: Instance): string {
+  const workers = pids.workers.length > 0 ? `, workers ${pids.workers.join(' ')}` : ''
+  return `runner ${pids.runner}${pids.postgres ? `, postgres ${pids.postgres}` : ''}${workers}`
+}
+
+function withoutPassword(url: string): string {
+  if (!URL.canParse(url)) return '(set, but no URL)'
+  const shown = new URL(url)
+  if (shown.password) shown.password = '***'
+  shown.search = ''
+  return shown.toString()
+}
+
+function asFailure(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error)
+  return new Failure('unreachable', message, { cause: error, next: 'hai logs; hai doctor' })
+}

@@ -1,0 +1,101 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { Todo } from '../../f/hai/core/contract.ts'
+import { collect, examples, given, JSON_OPTION, priorityOption } from '../command.ts'
+import { Failure } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { todoLine } from '../todo-text.ts'
+
+interface EditOptions {
+  body?: string
+  /** False by `--no-due`. */
+  due?: string | false
+  tag?: string[]
+  untag?: string[]
+  priority?: string
+  json?: boolean
+}
+
+/** `hai todo edit ID`: by options, or without any in the operator's editor. */
+export function addEdit(todo: Command, session: Session): void {
+  const edit = todo
+    .command('edit')
+    .description('change a todo; without options, its text in your editor')
+    .argument('<id>', "the todo's id, or its last characters")
+    .option('--body <text>', 'its text')
+    .option('--due <when>', 'friday, tomorrow 17:00, 2026-11-27')
+    .option('--no-due', 'it is due no more')
+    .option('--tag <tag>', 'add a tag; may be repeated', collect)
+    .option('--untag <tag>', 'take a tag away; may be repeated', collect)
+    .addOption(priorityOption())
+    .option(...JSON_OPTION)
+    .action(
+      session.run(async (id: string, { json, ...options }: EditOptions) => {
+        const changes = Object.keys(options).length > 0 ? options : await inEditor(session, id)
+        const changed =
+          changes &&
+          (await session.call<Todo>('todo/update', { id, ...(await fields(session, id, changes)) }))
+        if (!changed) session.note('nothing was changed')
+        else if (json) session.printJson(changed)
+        else session.print(`changed ${todoLine(changed)}`)
+        return undefined
+      }),
+    )
+  examples(
+    edit,
+    'hai todo edit 7f3k2m --due "next friday" --tag rack',
+    'hai todo edit 7f3k2m --no-due',
+    'hai todo edit 7f3k2m',
+  )
+}
+
+async function fields(session: Session, id: string, changes: EditOptions): Promise<object> {
+  const { body, due, tag, untag, priority } = changes
+  const tags = tag || untag ? await changedTags(session, id, tag ?? [], untag ?? []) : undefined
+  return given({ body, due: due === false ? null : due, tags, priority })
+}
+
+/** The door takes all tags at once, so the present ones are needed. */
+async function changedTags(session: Session, id: string, add: string[], remove: string[]): Promise<string[]> {
+  const bare = (tag: string) => tag.replace(/^#/, '')
+  const gone = remove.map(bare)
+  const { tags } = await session.call<Todo>('todo/show', { id })
+  const missing = gone.find((tag) => !tags.includes(tag))
+  if (missing !== undefined) {
+    throw new Failure('usage', `this todo has no tag ${missing}; its tags: ${tags.join(', ') || 'none'}`)
+  }
+  return [...new Set([...tags.filter((tag) => !gone.includes(tag)), ...add.map(bare)])]
+}
+
+/** The text as the editor left it; undefined when it is the same. */
+async function inEditor(session: Session, id: string): Promise<EditOptions | undefined> {
+  await session.requireTerminal('what should change?', 'hai todo edit --help shows the options')
+  const { env } = session.io
+  const { body } = await session.call<Todo>('todo/show', { id })
+  const editor = env.VISUAL || env.EDITOR || 'vi'
+  const folder = mkdtempSync(join(tmpdir(), 'hai-todo-'))
+  const file = join(folder, 'todo.md')
+  try {
+    writeFileSync(file, `${body}\n`, { mode: 0o600 })
+    // As git does it, so that an editor with options ("code --wait") works.
+    const { status, error } = spawnSync('sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit', env })
+    if (error || status !== 0) {
+      throw new Failure(
+        'usage',
+        `the editor (${editor}) ended with ${error?.message ?? status}; nothing was changed`,
+        {
+          next: 'set EDITOR to your editor',
+        },
+      )
+    }
+    const text = readFileSync(file, 'utf8').trim()
+    if (text === '')
+      throw new Failure('usage', 'the text is empty; nothing was changed', { next: `hai todo drop ${id}` })
+    return text === body.trim() ? undefined : { body: text }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,58 @@
+import type { State } from '../f/hai/core/contract.ts'
+import type { Code } from '../f/hai/core/errors.ts'
+
+/** Every exit status, in one place: `hai --help` prints this table. */
+export const EXIT_TABLE = [
+  ['done', 0, 'done'],
+  ['bug', 1, 'a bug in hai'],
+  ['usage', 2, 'usage, or input that was refused'],
+  ['notFound', 3, 'not found'],
+  ['denied', 4, 'not allowed'],
+  ['unreachable', 5, 'the server cannot be reached, or is too busy'],
+  ['dead', 6, 'the task failed for good'],
+  ['ended', 7, 'the task was cancelled, has expired or was rejected'],
+  ['approval', 8, 'the task waits for approval'],
+  ['conflict', 9, 'conflict'],
+  ['budget', 10, 'the budget is used up'],
+  ['timeout', 124, 'gave up waiting; the task goes on'],
+  ['interrupted', 130, 'interrupted; the task goes on'],
+] as const
+
+export type Outcome = (typeof EXIT_TABLE)[number][0]
+
+export const EXIT = Object.fromEntries(EXIT_TABLE.map(([name, status]) => [name, status])) as Record<
+  Outcome,
+  number
+>
+
+const OF_CODE: Record<Code, Outcome> = {
+  invalid: 'usage',
+  unauthorized: 'denied',
+  forbidden: 'denied',
+  not_found: 'notFound',
+  conflict: 'conflict',
+  gone: 'notFound',
+  budget: 'budget',
+  unavailable: 'unreachable',
+}
+
+/** The exit status for an error code of the contract; a code this version does not know is a bug. */
+export function exitOfCode(code: string): number {
+  return EXIT[OF_CODE[code as Code] ?? 'bug']
+}
+
+const OF_STATE: Record<State, Outcome> = {
+  pending: 'timeout',
+  running: 'timeout',
+  awaiting_approval: 'approval',
+  done: 'done',
+  dead: 'dead',
+  cancelled: 'ended',
+  expired: 'ended',
+  rejected: 'ended',
+}
+
+/** The exit status for the state in which a task was last seen. */
+export function exitOfState(state: State): number {
+  return EXIT[OF_STATE[state]]
+}

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { State, TaskEvent, TaskEvents, TaskView, WaitingOn } from '../f/hai/core/contract.ts'
+import { EXIT } from './exit.ts'
+import { Failure } from './failure.ts'
+import { shortId } from './ids.ts'
+import type { Webhook } from './webhook.ts'
+
+export interface Following {
+  id: string
+  /** Ends the watch with a rejection. */
+  signal: AbortSignal
+  onEvent(event: TaskEvent): void
+  onNote(line: string): void
+}
+
+/** States in which nothing more happens without a person. */
+const STANDING: readonly State[] = ['done', 'dead', 'cancelled', 'expired', 'rejected', 'awaiting_approval']
+const PAGE = 200
+/** Without an event for so long, the task is asked what it waits for. */
+const QUIET_MS = 3_000
+const QUIET_AGAIN_MS = 10_000
+/** How long a server may be away before the watch ends. */
+const AWAY_MS = 120_000
+
+/**
+ * Watches a task until it ends or waits for approval. Every event is handed over once and in order, also across lost
+ * connections: the cursor is the last event's `seq`.
+ */
+export async function follow(webhook: Webhook, following: Following): Promise<void> {
+  const { id, signal } = following
+  const pace = new Pace(webhook.target.local)
+  const connection = new Connection(following)
+  const silence = new Silence(following)
+  let after = 0
+  for (;;) {
+    signal.throwIfAborted()
+    const page = { id, after, limit: PAGE }
+    const answer = await connection.attempt(() => webhook.call<TaskEvents>('task/events', page))
+    if (answer) {
+      for (const event of answer.events) {
+        if (event.seq <= after) continue
+        after = event.seq
+        following.onEvent(event)
+      }
+      if (answer.events.length > 0) pace.reset()
+      if (answer.events.length === PAGE) continue
+      if (STANDING.includes(answer.state)) return
+      const due = silence.isOver(answer.events.length)
+      const task = due && (await connection.attempt(() => webhook.call<TaskView>('task/show', { id })))
+      if (task) silence.explain(task.waiting_on)
+    }
+    await sleep(pace.next(), undefined, { signal })
+  }
+}
+
+/** The time between two looks: short at first, and never so short that a remote server minds. */
+class Pace {
+  #first: number
+  #most: number
+  #factor: number
+  #delay: number
+
+  constructor(local: boolean) {
+    ;[this.#first, this.#factor, this.#most] = local ? [8, 1.5, 100] : [1_000, 2, 10_000]
+    this.#delay = this.#first
+  }
+
+  next(): number {
+    const delay = this.#delay
+    this.#delay = Math.min(this.#most, delay * this.#factor)
+    return delay
+  }
+
+  reset(): void {
+    this.#delay = this.#first
+  }
+}
+
+/** Says, once per reason, what a quiet task waits for. */
+class Silence {
+  #following: Following
+  #askAt = Date.now() + QUIET_MS
+  #said = ''
+
+  constructor(following: Following) {
+    this.#following = following
+  }
+
+  /** Whether it is time to ask what the task waits for. */
+  isOver(events: number): boolean {
+    if (events > 0) this.#askAt = Date.now() + QUIET_MS
+    if (Date.now() < this.#askAt) return false
+    this.#askAt = Date.now() + QUIET_AGAIN_MS
+    return true
+  }
+
+  explain(waiting: WaitingOn | null): void {
+    if (!waiting || waiting.text === this.#said) return
+    this.#said = waiting.text
+    this.#following.onNote(waitingText(waiting))
+  }
+}
+
+/** Sits out a server that is away for a while. */
+class Connection {
+  #following: Following
+  #lostAt: number | undefined
+
+  constructor(following: Following) {
+    this.#following = following
+  }
+
+  /** What the call returns; undefined while the server is away. */
+  async attempt<T>(call: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const answer = await call()
+      if (this.#lostAt !== undefined) this.#following.onNote('connected again')
+      this.#lostAt = undefined
+      return answer
+    } catch (error) {
+      if (!(error instanceof Failure) || error.exit !== EXIT.unreachable) throw error
+      if (this.#lostAt === undefined) this.#following.onNote(`${error.message}; trying again`)
+      this.#lostAt ??= Date.now()
+      if (Date.now() - this.#lostAt < AWAY_MS) return undefined
+      error.next = `the task goes on; later: hai task tail ${shortId(this.#following.id)}`
+      throw error
+    }
+  }
+}
+
+/** One line on why a task waits, and what can be done about it. */
+export function waitingText(waiting: WaitingOn): string {
+  return waiting.next_step ? `${waiting.text} → ${waiting.next_step}` : waiting.text
+}

@@ -1,0 +1,76 @@
+import { fstatSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
+
+/** A stream that may be a terminal, as process.stdout is. */
+export type Output = Writable & { isTTY?: boolean; columns?: number }
+
+/** `text` is a pipe, a socket or a file: something that nobody types. `none` is /dev/null, or closed. */
+export type StdinKind = 'terminal' | 'text' | 'none'
+
+/** Everything the CLI takes from its process, so that tests can run it without one. */
+export interface Io {
+  stdout: Output
+  stderr: Output
+  stdin: Readable
+  /** Known without opening stdin, which costs milliseconds. */
+  stdinKind(): Promise<StdinKind>
+  env: Record<string, string | undefined>
+  cwd: string
+  /** Calls `handler` at the first Ctrl-C from now on; the returned function takes it back. */
+  onInterrupt(handler: () => void): () => void
+}
+
+/** The real process. A reader that went away (`hai task ls | head`) ends it quietly. */
+export function processIo(): Io & { flush(): Promise<void> } {
+  const opened = new Map<'stdout' | 'stderr', Output>()
+  // Each of them costs milliseconds to open, so it is opened when it is first used.
+  const open = (name: 'stdout' | 'stderr'): Output => {
+    const stream = opened.get(name) ?? process[name].on('error', leaveQuietly)
+    opened.set(name, stream)
+    return stream
+  }
+  return {
+    get stdout() {
+      return open('stdout')
+    },
+    get stderr() {
+      return open('stderr')
+    },
+    get stdin() {
+      return process.stdin
+    },
+    stdinKind,
+    env: process.env,
+    cwd: process.cwd(),
+    onInterrupt(handler) {
+      process.once('SIGINT', handler)
+      return () => process.off('SIGINT', handler)
+    },
+    async flush() {
+      await Promise.all([...opened.values()].map(flushed))
+    },
+  }
+}
+
+function leaveQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+}
+
+async function stdinKind(): Promise<StdinKind> {
+  const { isatty } = await import('node:tty')
+  if (isatty(0)) return 'terminal'
+  try {
+    const stdin = fstatSync(0)
+    return stdin.isFIFO() || stdin.isFile() || stdin.isSocket() ? 'text' : 'none'
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EBADF') return 'none'
+    throw error
+  }
+}
+
+function flushed(stream: Output): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve())
+  })
+}

@@ -1,0 +1,129 @@
+import { Command, CommanderError } from 'commander'
+import { version } from './checkout.ts'
+import { addAsk } from './commands/ask.ts'
+import { addAuth } from './commands/auth.ts'
+import { addCompletion } from './commands/completion.ts'
+import { addDoctor } from './commands/doctor.ts'
+import { addHome } from './commands/home.ts'
+import { addProfile } from './commands/profile.ts'
+import { addStack } from './commands/stack.ts'
+import { addTask } from './commands/task.ts'
+import { addTodo } from './commands/todo.ts'
+import { EXIT_TABLE } from './exit.ts'
+import { Failure } from './failure.ts'
+import type { Io } from './io.ts'
+import { report } from './report.ts'
+import { Session } from './session.ts'
+
+const COMMANDS: readonly {
+  group: string
+  names: string[]
+  add: (program: Command, session: Session) => void
+}[] = [
+  { group: 'Work:', names: ['ask', 'reply'], add: addAsk },
+  { group: 'Work:', names: ['task'], add: addTask },
+  { group: 'Work:', names: ['todo'], add: addTodo },
+  { group: 'Work:', names: ['home'], add: addHome },
+  { group: 'Setup:', names: ['profile'], add: addProfile },
+  { group: 'Setup:', names: ['auth'], add: addAuth },
+  { group: 'Setup:', names: ['up', 'down', 'status', 'logs'], add: addStack },
+  { group: 'Setup:', names: ['doctor'], add: addDoctor },
+  {
+    group: 'Setup:',
+    names: ['completion'],
+    add: (program, session) => addCompletion(program, session, () => createProgram(session)),
+  },
+]
+
+/** Parses one command line and runs its command; resolves with the exit status. */
+export async function runProgram(argv: string[], io: Io): Promise<number> {
+  const session = new Session(io)
+  const program = createProgram(session, argv[0])
+  try {
+    const { operands, unknown } = program.parseOptions(argv)
+    const help = unknown.some((option) => option === '-h' || option === '--help')
+    await program.parseAsync(operands.length === 0 && !help ? ['home', ...argv] : argv, { from: 'user' })
+    return session.exit
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    if (error instanceof CommanderError && error.code === 'commander.help') return 2
+    return report(session, error instanceof CommanderError ? usage(error, program, argv) : error)
+  } finally {
+    await session.close()
+  }
+}
+
+/**
+ * The command tree, from which help, suggestions and completion are read. When the first word names a command, the others
+ * are left out: building them all would be a tenth of the time of `hai todo ls`.
+ */
+export function createProgram(session: Session, first?: string): Command {
+  const { io } = session
+  const program = new Command('hai')
+    .description('Put work down; get one good answer back.')
+    .option('-V, --version', 'print the version')
+    .option('--profile <name>', 'use this profile instead of the default one')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => {},
+      getOutHelpWidth: () => session.columns ?? 100,
+      getErrHelpWidth: () => session.columns ?? 100,
+      getOutHasColors: () => session.paint.isColorSupported,
+      getErrHasColors: () => session.paintErr.isColorSupported,
+    })
+    .configureHelp({ showGlobalOptions: true })
+    .helpOption('-h, --help', 'show help')
+    .on('option:version', () => {
+      session.print(version())
+      throw new CommanderError(0, 'commander.version', 'printed')
+    })
+    .on('option:profile', (name: string) => {
+      session.profileFlag = name
+    })
+  const named = COMMANDS.find(({ names }) => names.includes(first ?? ''))
+  for (const { group, add } of named ? [named] : COMMANDS) {
+    program.commandsGroup(group)
+    add(program, session)
+  }
+  program.commandsGroup('Setup:').helpCommand('help [command]', 'show help for a command')
+  return program.addHelpText('after', rootHelp)
+}
+
+function rootHelp(): string {
+  const statuses = EXIT_TABLE.map(([, status, meaning]) => `  ${String(status).padStart(3)}  ${meaning}`)
+  return `
+Examples:
+  $ hai ask "add todo: replace the UPS battery #rack due friday"
+  $ journalctl -u k3s | hai ask "what broke?"
+  $ hai todo ls
+
+An id may be given by its last characters; @ is the last task you touched, @2 the one before.
+
+Exit status:
+${statuses.join('\n')}`
+}
+
+/** A command line that commander refused, as a Failure with its suggestion or the help to read. */
+function usage(error: CommanderError, program: Command, argv: string[]): Failure {
+  const [message = '', hint] = error.message.replace(/^error: /, '').split('\n')
+  const command = commandAt(program, argv)
+  const meant = /Did you mean (?:one of )?(.*?)\?\)/.exec(hint ?? '')?.[1]
+  const takesText = command.registeredArguments.some((argument) => argument.variadic)
+  const dashes =
+    error.code === 'commander.unknownOption' && takesText ? '; put -- before text that begins with -' : ''
+  const help = `see: ${pathOf(command)} --help${dashes}`
+  return new Failure('usage', message, { next: meant ? `did you mean ${meant}? ${help}` : help })
+}
+
+/** The innermost command that the words name. */
+function commandAt(program: Command, argv: string[]): Command {
+  let command = program
+  for (const word of argv) command = command.commands.find((child) => child.name() === word) ?? command
+  return command
+}
+
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()
+}

@@ -1,0 +1,128 @@
+import pc from 'picocolors'
+import { connect, profileOf } from './connection.ts'
+import { Failure } from './failure.ts'
+import type { Io, Output } from './io.ts'
+import type { Profile } from './profile.ts'
+import { type Recent, recall, remember } from './recent.ts'
+import type { Webhook } from './webhook.ts'
+import { oneLine } from './width.ts'
+
+type Colors = ReturnType<typeof pc.createColors>
+type Env = Record<string, string | undefined>
+
+/** One run of `hai`: its streams, its profile, and the connection, made when a command first needs it. */
+export class Session {
+  readonly io: Io
+  #paint: Colors | undefined
+  #paintErr: Colors | undefined
+  /** The exit status that the command chose. */
+  exit = 0
+  /** What `--profile` said. */
+  profileFlag: string | undefined
+  #profile: Promise<Profile> | undefined
+  #webhook: Promise<Webhook> | undefined
+
+  constructor(io: Io) {
+    this.io = io
+  }
+
+  /** Colours for stdout; they do nothing where no terminal is. */
+  get paint(): Colors {
+    this.#paint ??= pc.createColors(coloured(this.io.stdout, this.io.env))
+    return this.#paint
+  }
+
+  /** Colours for stderr. */
+  get paintErr(): Colors {
+    this.#paintErr ??= pc.createColors(coloured(this.io.stderr, this.io.env))
+    return this.#paintErr
+  }
+
+  /** The terminal's width; undefined when stdout is none, and text goes out whole. */
+  get columns(): number | undefined {
+    return this.io.stdout.isTTY ? (this.io.stdout.columns ?? 80) : undefined
+  }
+
+  /** Writes lines of the result to stdout. */
+  print(...lines: string[]): void {
+    for (const line of lines) this.io.stdout.write(`${line}\n`)
+  }
+
+  /** Writes the webhook's result to stdout, exactly as it came. */
+  printJson(result: unknown): void {
+    this.print(JSON.stringify(result, null, 2))
+  }
+
+  /** Writes a remark to stderr: progress, a step, a hint. Never part of the result. */
+  note(line: string): void {
+    this.io.stderr.write(`${this.paintErr.dim(oneLine(line))}\n`)
+  }
+
+  profile(): Promise<Profile> {
+    this.#profile ??= profileOf(this.io, this.profileFlag)
+    return this.#profile
+  }
+
+  /** The connection to the chosen profile; names the profile when it isn't `local`. */
+  webhook(): Promise<Webhook> {
+    this.#webhook ??= this.profile().then((profile) => {
+      if (!profile.local) this.note(`profile ${profile.name}`)
+      return connect(this.io, profile, (line) => this.note(line))
+    })
+    return this.#webhook
+  }
+
+  /** Runs a door of the chosen profile. */
+  async call<T>(path: string, args: object, options: { once?: boolean } = {}): Promise<T> {
+    return (await this.webhook()).call<T>(path, args, options)
+  }
+
+  /** The id meant on the command line: `@` and `@2` are recent tasks, anything else is as typed. */
+  async taskId(text: string): Promise<string> {
+    return (await this.recent(text))?.id ?? text
+  }
+
+  /** The recent task meant by `@` or `@2`; undefined for an id. */
+  async recent(text: string): Promise<Recent | undefined> {
+    return recall(this.io.env, (await this.profile()).name, text)
+  }
+
+  /** Makes a task `@`. Its being forgotten is no reason to fail what was asked, only to say so. */
+  async touch(task: Recent): Promise<void> {
+    try {
+      const { id, conversation_id } = task
+      const recent = conversation_id === undefined ? { id } : { id, conversation_id }
+      remember(this.io.env, (await this.profile()).name, recent)
+    } catch (error) {
+      this.note(`@ does not know this task: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  async close(): Promise<void> {
+    const webhook = await this.#webhook?.catch(() => undefined)
+    webhook?.close()
+  }
+
+  /** A command's action: its return value is the exit status, nothing is 0. */
+  run<A extends unknown[]>(
+    action: (...args: A) => Promise<number | undefined>,
+  ): (...args: A) => Promise<void> {
+    return async (...args) => {
+      this.exit = (await action(...args)) ?? 0
+    }
+  }
+
+  /** Whether a person can be asked something. */
+  async onTerminal(): Promise<boolean> {
+    return Boolean(this.io.stderr.isTTY) && (await this.io.stdinKind()) === 'terminal'
+  }
+
+  /** Refuses what needs a person at a terminal when there is none. */
+  async requireTerminal(message: string, next: string): Promise<void> {
+    if (!(await this.onTerminal())) throw new Failure('usage', message, { next })
+  }
+}
+
+function coloured(stream: Output, env: Env): boolean {
+  return Boolean(stream.isTTY) && !env.NO_COLOR && env.TERM !== 'dumb'
+}

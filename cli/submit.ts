@@ -1,0 +1,55 @@
+import type { Command } from 'commander'
+import type { Accepted } from '../f/hai/core/contract.ts'
+import { attachments, readStdin } from './attach.ts'
+import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from './command.ts'
+import { Failure } from './failure.ts'
+import { newKey } from './idempotency-key.ts'
+import type { Session } from './session.ts'
+
+/** What can be said about a task when it is put down. */
+export interface SubmitOptions {
+  file?: string[]
+  agent?: string
+  priority?: string
+  /** Seconds. */
+  ttl?: number
+  json?: boolean
+}
+
+/** Adds the text argument and the options of everything that puts a task into the inbox. */
+export function taskOptions(command: Command): Command {
+  return command
+    .argument('<text...>', 'what you want; - reads it from stdin')
+    .option('-f, --file <path>', 'attach a text file; may be repeated; - waits for stdin', collect)
+    .option('--agent <name>', 'who should do it')
+    .addOption(priorityOption())
+    .option('--ttl <time>', 'expire the task when it is not done by then (90s, 5m, 2h)', lengthOfTime)
+    .option(...JSON_OPTION)
+}
+
+/** Puts a task into the inbox, with what is piped in and what `-f` names attached. It becomes `@`. */
+export async function submit(
+  session: Session,
+  words: string[],
+  options: SubmitOptions,
+  conversation?: string,
+): Promise<Accepted> {
+  const stdinTaken = words.length === 1 && words[0] === '-'
+  const content = (stdinTaken ? await readStdin(session.io) : words.join(' ')).trim()
+  if (content === '') throw new Failure('usage', 'there is no text; say what you want')
+  const note = (line: string) => session.note(line)
+  const context = await attachments(session.io, options.file ?? [], { stdinTaken, note })
+  const envelope = given({
+    content,
+    source: 'cli',
+    idempotency_key: newKey(),
+    context: context.length > 0 ? context : undefined,
+    conversation_id: conversation,
+    target_agent: options.agent,
+    priority: options.priority,
+    ttl_seconds: options.ttl === undefined ? undefined : Math.ceil(options.ttl),
+  })
+  const accepted = await session.call<Accepted>('inbox', { body: envelope })
+  await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
+  return accepted
+}

@@ -1,0 +1,87 @@
+import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
+
+type Paint = (text: string) => string
+export type Cell = string | { text: string; paint?: Paint }
+
+/** `min`: how narrow it may become. `spare`: on a narrow terminal it is left out, the highest first. */
+export interface Column {
+  title: string
+  min?: number
+  spare?: number
+}
+
+const GAP = 2
+/** What the last column should keep before others give way, and on a very narrow terminal. */
+const ROOM = 24
+const ROOM_MIN = 12
+
+/**
+ * Lines of aligned columns, the last of which takes what is left. With `columns` (a terminal's width) they fit it, under
+ * a header; without, every text is whole and there is no header, for other programs to read.
+ */
+export async function table(
+  header: Column[],
+  rows: Cell[][],
+  look: { columns: number | undefined; title?: Paint },
+): Promise<string[]> {
+  const texts = rows.map((row) => row.map((cell) => oneLine(typeof cell === 'string' ? cell : cell.text)))
+  await prepareWidths(texts.flat())
+  const natural = header.map((column, i) =>
+    Math.max(look.columns ? width(column.title) : 0, ...texts.map((row) => width(row[i] ?? ''))),
+  )
+  const widths = look.columns ? squeeze(header, natural, look.columns) : natural
+  const line = (cells: string[], paints: (Paint | undefined)[]) => {
+    const shown = widths.flatMap((size, i) => (size > 0 || i === widths.length - 1 ? [i] : []))
+    return shown
+      .map((i, at) => {
+        const text = look.columns ? fit(cells[i] ?? '', widths[i] ?? 0) : (cells[i] ?? '')
+        const painted = paints[i] && text ? paints[i](text) : text
+        return at === shown.length - 1 ? painted : painted + pad('', (widths[i] ?? 0) - width(text) + GAP)
+      })
+      .join('')
+      .trimEnd()
+  }
+  const lines = texts.map((cells, y) => line(cells, rows[y]?.map(paintOf) ?? []))
+  if (!look.columns) return lines
+  return [
+    line(
+      header.map((column) => column.title),
+      header.map(() => look.title),
+    ),
+    ...lines,
+  ]
+}
+
+function paintOf(cell: Cell): Paint | undefined {
+  return typeof cell === 'string' ? undefined : cell.paint
+}
+
+/** Widths that fit: leave out as few columns as will do, and shrink the others no more than is needed; 0 is left out. */
+function squeeze(header: Column[], natural: number[], columns: number): number[] {
+  const last = natural.length - 1
+  const wanted = Math.min(natural[last] ?? 0, Math.max(ROOM_MIN, Math.min(ROOM, Math.floor(columns * 0.45))))
+  const spares = header.flatMap(({ spare }, i) => (spare === undefined ? [] : [{ i, spare }]))
+  const order = spares.sort((a, b) => b.spare - a.spare).map(({ i }) => i)
+  for (let dropped = 0; ; dropped++) {
+    const gone = order.slice(0, dropped)
+    const widths = natural.map((size, i) => (gone.includes(i) ? 0 : size))
+    shrink(header, widths, columns, wanted)
+    if (room(widths, columns) < wanted && dropped < order.length) continue
+    widths[last] = Math.max(1, Math.min(natural[last] ?? 0, room(widths, columns)))
+    return widths
+  }
+}
+
+/** Takes from the columns that may become narrower what the last one misses. */
+function shrink(header: Column[], widths: number[], columns: number, wanted: number): void {
+  header.slice(0, -1).forEach(({ min }, i) => {
+    const size = widths[i] ?? 0
+    const missing = wanted - room(widths, columns)
+    if (min !== undefined && missing > 0 && size > min) widths[i] = Math.max(min, size - missing)
+  })
+}
+
+/** What is left for the last column. */
+function room(widths: number[], columns: number): number {
+  return columns - widths.slice(0, -1).reduce((sum, size) => sum + (size > 0 ? size + GAP : 0), 0)
+}

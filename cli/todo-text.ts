@@ -1,0 +1,87 @@
+import type { Todo } from '../f/hai/core/contract.ts'
+import { shortId, shortIds } from './ids.ts'
+import type { Session } from './session.ts'
+import { type Cell, table } from './table.ts'
+import { dueText, relative } from './time.ts'
+import { harmless, oneLine, pad } from './width.ts'
+
+const LABEL = 11
+
+/** Todos as aligned lines that fit the terminal. */
+export async function todoTable(todos: Todo[], session: Session): Promise<string[]> {
+  if (todos.length === 0) return []
+  const { bold, dim, red, yellow } = session.paint
+  const ids = shortIds(todos.map((todo) => todo.id))
+  const rows = todos.map((todo, i): Cell[] => {
+    const tags = todo.tags.map((tag) => `#${tag}`).join(' ')
+    const mark = todo.status !== 'open' ? todo.status : todo.blocked_by.length > 0 ? 'blocked' : urgency(todo)
+    return [
+      { text: ids[i] ?? '', paint: bold },
+      { text: todo.due ? dueText(todo.due) : '', ...(todo.overdue ? { paint: red } : {}) },
+      { text: mark, paint: todo.status === 'open' ? yellow : dim },
+      { text: tags, paint: dim },
+      todo.status === 'open' ? todo.body : { text: todo.body, paint: dim },
+    ]
+  })
+  return table(
+    [
+      { title: 'ID' },
+      { title: 'DUE', spare: 1 },
+      { title: '', spare: 2 },
+      { title: 'TAGS', min: 6, spare: 3 },
+      { title: 'TODO' },
+    ],
+    rows,
+    { columns: session.columns, title: dim },
+  )
+}
+
+/** One todo in one line: `7F3K2M replace the UPS battery, due Fri 27 Nov, #rack`. */
+export function todoLine(todo: Todo): string {
+  const due = todo.due ? `, due ${dueText(todo.due)}` : ''
+  const priority = urgency(todo) ? `, ${todo.priority}` : ''
+  const after = todo.blocked_by.length > 0 ? `, after ${todo.blocked_by.map(shortId).join(', ')}` : ''
+  const tags = todo.tags.length > 0 ? `, ${todo.tags.map((tag) => `#${tag}`).join(' ')}` : ''
+  return oneLine(`${shortId(todo.id)} ${todo.body}${due}${priority}${after}${tags}`)
+}
+
+/** One todo with everything about it. */
+export function todoText(todo: Todo, session: Session): string[] {
+  const { bold, dim, red } = session.paint
+  const due = todo.due && (todo.overdue ? red(`${dueText(todo.due)}, overdue`) : dueText(todo.due))
+  const facts: [string, string | null][] = [
+    ['due', due],
+    ['tags', todo.tags.map((tag) => `#${tag}`).join(' ')],
+    ['priority', urgency(todo)],
+    [
+      'after',
+      todo.depends_on.map((id) => shortId(id) + (todo.blocked_by.includes(id) ? ' (open)' : '')).join(', '),
+    ],
+    ['put down', `${relative(todo.created_at)} by ${todo.created_by}`],
+    ['closed', todo.closed_at && relative(todo.closed_at)],
+    ['task', todo.task_id && shortId(todo.task_id)],
+  ]
+  return [
+    `${bold(shortId(todo.id))}  ${todo.status}  ${dim(todo.id)}`,
+    ...facts.filter(([, text]) => text).map(([label, text]) => `${dim(pad(label, LABEL))}${text}`),
+    '',
+    ...harmless(todo.body)
+      .trimEnd()
+      .split('\n')
+      .map((line) => `  ${line}`),
+    ...(todo.result
+      ? [
+          '',
+          dim('Result'),
+          ...harmless(todo.result)
+            .trimEnd()
+            .split('\n')
+            .map((line) => `  ${line}`),
+        ]
+      : []),
+  ]
+}
+
+function urgency(todo: Todo): string {
+  return todo.priority === 'normal' ? '' : todo.priority
+}

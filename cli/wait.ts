@@ -1,0 +1,95 @@
+import type { TaskResult } from '../f/hai/core/contract.ts'
+import { EXIT, exitOfState } from './exit.ts'
+import { Failure } from './failure.ts'
+import { follow } from './follow.ts'
+import { shortId } from './ids.ts'
+import type { Session } from './session.ts'
+import { harmless } from './width.ts'
+
+export interface WaitOptions {
+  quiet?: boolean
+  json?: boolean
+  /** Seconds. */
+  timeout?: number
+}
+
+/**
+ * Waits for a task: its steps to stderr as they come, its answer to stdout. Ends with a Failure whose exit status tells
+ * how, unless it is done. Ctrl-C and `timeout` end the waiting, never the task.
+ */
+export async function waitFor(session: Session, id: string, options: WaitOptions): Promise<undefined> {
+  const webhook = await session.webhook()
+  const stop = new AbortController()
+  const { signal } = stop
+  const ended = follow(webhook, {
+    id,
+    signal,
+    onEvent: (event) => {
+      if (!options.quiet && event.text) session.note(event.text)
+    },
+    onNote: (line) => session.note(line),
+  })
+  const first = await Promise.race([
+    ended,
+    interruption(session, signal),
+    timeUp(options.timeout, signal),
+  ]).finally(() => stop.abort())
+  if (!first) return printResult(session, id, options.json ?? false)
+  if (first === 'timeout' && options.json) {
+    session.printJson(await session.call<TaskResult>('task/result', { id }))
+  }
+  const how = first === 'timeout' ? `gave up waiting after ${options.timeout} s` : 'interrupted'
+  throw new Failure(first, `${how}; task ${shortId(id)} goes on`, {
+    next: `to pick it up: hai task tail ${shortId(id)}`,
+  })
+}
+
+function interruption(session: Session, signal: AbortSignal): Promise<'interrupted'> {
+  return new Promise((resolve) => {
+    const off = session.io.onInterrupt(() => resolve('interrupted'))
+    signal.addEventListener('abort', off)
+  })
+}
+
+function timeUp(seconds: number | undefined, signal: AbortSignal): Promise<'timeout'> {
+  return new Promise((resolve) => {
+    if (seconds === undefined) return
+    const timer = setTimeout(() => resolve('timeout'), seconds * 1000)
+    signal.addEventListener('abort', () => clearTimeout(timer))
+  })
+}
+
+/** Prints a task's answer. A task that is not done is a Failure: what became of it, and the next step. */
+export async function printResult(session: Session, id: string, json: boolean): Promise<undefined> {
+  const task = await session.call<TaskResult>('task/result', { id })
+  await session.touch({ id: task.id })
+  const answer = answerOf(task)
+  if (json) session.printJson(task)
+  else if (answer !== undefined) session.print(session.io.stdout.isTTY ? harmless(answer) : answer)
+  const exit = exitOfState(task.state)
+  if (exit === EXIT.done) return undefined
+  throw new Failure(exit, sentence(task), { next: task.error?.next_step ?? nextOf(task) })
+}
+
+/** What a person gets: the text, else the structured result. */
+function answerOf(task: TaskResult): string | undefined {
+  if (task.output) return task.output.replace(/\n+$/, '')
+  return task.result === undefined || task.result === null ? undefined : JSON.stringify(task.result, null, 2)
+}
+
+function sentence(task: TaskResult): string {
+  const name = `task ${shortId(task.id)}`
+  if (task.state === 'dead') return task.error?.message ?? `${name} failed for good`
+  if (task.state === 'awaiting_approval') return `${name} waits for approval`
+  if (task.state === 'pending' || task.state === 'running')
+    return `${name} is not finished: it is ${task.state}`
+  const how = task.state === 'expired' ? `${name} has expired` : `${name} was ${task.state}`
+  return task.error ? `${how}: ${task.error.message}` : how
+}
+
+function nextOf(task: TaskResult): string {
+  const id = shortId(task.id)
+  if (task.state === 'awaiting_approval') return `hai task show ${id}`
+  if (task.state === 'pending' || task.state === 'running') return `hai task tail ${id}`
+  return `hai task retry ${id}`
+}

@@ -1,0 +1,150 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CONTRACT, type Health } from '../f/hai/core/contract.ts'
+import { contractProblem, decode } from './decode.ts'
+import { Failure } from './failure.ts'
+import { type Answer, ConnectionError, Http } from './http.ts'
+
+/** One server to call: where it is, and the token for it. */
+export interface Target {
+  /** How messages name it: a profile, or a URL. */
+  name: string
+  local: boolean
+  endpoint: string
+  workspace: string
+  token: string
+  /** Where the token came from, for a message about a refused one. */
+  token_from: string
+}
+
+/** `answered`: it was there a moment ago, so that its being gone may be what somebody wanted. */
+export type Revive = (answered: boolean) => Promise<Target>
+
+const RECONNECT_MS = [50, 100, 200, 400, 800]
+const PROXY_DOWN = new Set([502, 503, 504])
+const BUSY_TRIES = 3
+/** A wait longer than this is better told than sat out. */
+const BUSY_MAX_SECONDS = 30
+
+/** Calls the doors of one server. Connection errors and short `unavailable`s are tried again. */
+export class Webhook {
+  readonly target: Target
+  #http = new Http()
+  #note: (line: string) => void
+  #revive: Revive | undefined
+  #answered = false
+
+  /** `revive` finds, or starts, the local stack again when nothing listens any more; once per call. */
+  constructor(target: Target, note: (line: string) => void, revive?: Revive) {
+    this.target = target
+    this.#note = note
+    this.#revive = revive
+  }
+
+  /**
+   * Runs the door `f/hai/<path>` and returns its result. `once`: the call must not be repeated when it may have arrived
+   * (every other call is a read, carries an idempotency key, or says the same thing twice).
+   */
+  async call<T>(path: string, args: object, options: { once?: boolean } = {}): Promise<T> {
+    const send = () => this.#send('POST', `jobs/run_wait_result/p/f/hai/${path}`, JSON.stringify(args))
+    for (let busy = 1; ; busy++) {
+      try {
+        return decode(await this.#connected(send, options.once ?? false), path, this.target) as T
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error
+        const wait = pauseOf(error)
+        if (wait === undefined || busy > BUSY_TRIES) throw await this.#explained(error, path)
+        if (wait >= 1) this.#note(`${error.message}; trying again in ${Math.ceil(wait)} s`)
+        await sleep(wait * 1000)
+      }
+    }
+  }
+
+  /** The log of a job, as text. */
+  async logs(jobId: string): Promise<string> {
+    const path = `jobs_u/get_logs/${encodeURIComponent(jobId)}`
+    const answer = await this.#connected(() => this.#send('GET', path), false)
+    if (answer.status < 400) return answer.body
+    decode(answer, path, this.target)
+    throw new Failure(
+      'unreachable',
+      `${this.target.name} answered ${answer.status} for the log of job ${jobId}`,
+    )
+  }
+
+  close(): void {
+    this.#http.close()
+  }
+
+  #send(method: 'GET' | 'POST', path: string, body?: string): Promise<Answer> {
+    const { endpoint, workspace, token } = this.target
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      authorization: `Bearer ${token}`,
+      'x-hai-contract': String(CONTRACT),
+    }
+    if (body !== undefined) {
+      headers['content-type'] = 'application/json'
+      headers['content-length'] = String(Buffer.byteLength(body))
+    }
+    const url = `${endpoint.replace(/\/+$/, '')}/api/w/${encodeURIComponent(workspace)}/${path}`
+    return this.#http.send(method, url, headers, body)
+  }
+
+  /** The answer, after as many attempts as it takes to get one; the last failure says what was tried. */
+  async #connected(send: () => Promise<Answer>, once: boolean): Promise<Answer> {
+    let revive = this.#revive
+    for (let attempt = 0; ; attempt++) {
+      const wait = RECONNECT_MS[attempt]
+      try {
+        const answer = await send()
+        this.#answered = true
+        if (wait === undefined || once || !PROXY_DOWN.has(answer.status) || isJson(answer.body)) return answer
+      } catch (error) {
+        if (!(error instanceof ConnectionError)) throw error
+        if (error.code === 'ECONNREFUSED' && revive) {
+          Object.assign(this.target, await revive(this.#answered))
+          revive = undefined
+          continue
+        }
+        const futile = error.code === 'ENOTFOUND' || error.code === 'ETIMEDOUT'
+        if (wait === undefined || futile || (once && error.sent)) throw this.#unreachable(error, once)
+      }
+      await sleep(wait)
+    }
+  }
+
+  #unreachable(error: ConnectionError, once: boolean): Failure {
+    const { endpoint, local } = this.target
+    const unknown = once && error.sent ? '; whether it was done is not known' : ''
+    return new Failure('unreachable', `cannot reach ${endpoint} (${error.message})${unknown}`, {
+      cause: error,
+      next: local ? 'hai status, then hai logs' : 'hai doctor',
+    })
+  }
+
+  /** The failure, with a word on versions when bundle and CLI don't fit. */
+  async #explained(error: Failure, path: string): Promise<Failure> {
+    const suspicious = error.code === 'invalid' || error.code === 'no_door'
+    if (!suspicious || path === 'admin/health') return error
+    try {
+      const answer = await this.#send('POST', 'jobs/run_wait_result/p/f/hai/admin/health', '{}')
+      const health = decode(answer, 'admin/health', this.target) as Health
+      error.next = contractProblem(health.contract, this.target) ?? error.next
+    } catch (second) {
+      if (!(second instanceof Failure || second instanceof ConnectionError)) throw second
+      this.#note(`(whether versions fit is not known: ${second.message})`)
+    }
+    return error
+  }
+}
+
+/** Seconds after which a busy server wants to be asked again; undefined when asking again is no use. */
+function pauseOf(error: Failure): number | undefined {
+  if (error.code !== 'unavailable') return undefined
+  const wait = Number(error.details.retry_after_seconds ?? 0.5)
+  return wait >= 0 && wait <= BUSY_MAX_SECONDS ? wait : undefined
+}
+
+function isJson(body: string): boolean {
+  return body.startsWith('{')
+}
