@@ -1,0 +1,297 @@
+import { request as httpRequest } from 'node:http'
+import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { commandOf } from '../../runner/process-table.ts'
+import { startStack, type TestStack } from '../support/stack.ts'
+import { bundleFolder } from './bundle-folder.ts'
+
+const WORK = 'tag: hai-work\n'
+const { root, write } = bundleFolder({
+  'f/hai/pid.ts': 'export function main() { return process.pid }',
+  'f/hai/echo.ts':
+    'export async function main(n: number) { await new Promise((r) => setTimeout(r, n % 7)); console.log("n", n); return { n, job: process.env.WM_JOB_ID } }',
+  'f/hai/wait.ts':
+    'export async function main(ms: number) { await new Promise((r) => setTimeout(r, ms)); return process.pid }',
+  'f/hai/spin.ts': 'export function main() { console.log("spinning"); for (;;) {} }',
+  'f/hai/exit.ts': 'export function main(code: number) { console.log("last words"); process.exit(code) }',
+  'f/hai/reject.ts':
+    'export async function main() { Promise.reject(new Error("nobody listens")); await new Promise(() => {}) }',
+  'f/hai/flood.ts':
+    'export function main() { const line = "x".repeat(1023) + "\\n"; for (let i = 0; i < 8192; i++) process.stdout.write(line); console.log("end"); return "done" }',
+  'f/hai/big.ts': 'export function main(mb: number) { return "y".repeat(mb * 1024 * 1024) }',
+  'f/hai/closed.ts': 'import { closeSync } from "node:fs"\nexport function main() { closeSync(1); return 1 }',
+  'f/hai/fd3.ts':
+    'import { writeSync } from "node:fs"\nexport function main() { writeSync(3, "rubbish\\n"); return 1 }',
+  'f/hai/env.ts': `export function main(set?: string) {
+    const before = { MINE: process.env.MINE, job: process.env.WM_JOB_ID, schedule: process.env.WM_SCHEDULE_PATH }
+    if (set) process.env.WM_EXTRA = set
+    return { ...before, keys: Object.keys(process.env) }
+  }`,
+  'f/hai/quick.ts': 'export async function main() { await new Promise((r) => setTimeout(r, 60_000)) }',
+  'f/hai/quick.script.yaml': 'timeout: 0.3\n',
+  'f/hai/work.ts': 'export async function main() { await new Promise((r) => setTimeout(r, 60_000)) }',
+  'f/hai/work.script.yaml': WORK,
+  'f/hai/stubborn.ts':
+    'export function main() { process.on("SIGTERM", () => {}); console.log("on"); for (;;) {} }',
+  'f/hai/stubborn.script.yaml': WORK,
+  'f/hai/tidy.ts': `export async function main() {
+    console.log('on')
+    await new Promise<void>((r) => process.once('SIGTERM', r))
+    console.log('gave the task back')
+  }`,
+  'f/hai/tidy.script.yaml': WORK,
+  'f/hai/child.ts': `import { spawn } from 'node:child_process'
+export async function main() {
+  const child = spawn('sleep', ['61'], { stdio: 'ignore' })
+  console.log(String(child.pid))
+  await new Promise(() => {})
+}`,
+  'f/other/pid.ts': 'export function main() { return process.pid }',
+  'f/hai/version.ts': "import { version } from './library.ts'\nexport function main() { return version }",
+  'f/hai/library.ts': 'export const version = 1',
+})
+
+let stack: TestStack
+const cold = process.env.HAI_COLD === '1'
+
+beforeAll(async () => {
+  const env = {
+    MINE: 'not for scripts',
+    HAI_TOKEN: 'secret',
+    HAI_MINE: 'for scripts',
+    ANTHROPIC_API_KEY: 'key',
+  }
+  stack = await startStack({ bundle: root, databaseUrl: inject('databaseUrl'), env })
+})
+
+async function submit(script: string, args: object = {}): Promise<string> {
+  const response = await stack.request(`/api/w/hai/jobs/run/p/f/hai/${script}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(args),
+  })
+  return response.text()
+}
+
+async function logs(id: string): Promise<string> {
+  return (await stack.request(`/api/w/hai/jobs_u/get_logs/${id}`)).text()
+}
+
+interface View {
+  type: string
+  running?: boolean
+  success?: boolean
+  worker?: string
+  result?: { error?: { name: string; message: string } }
+}
+
+async function view(id: string): Promise<View> {
+  return (await stack.request(`/api/w/hai/jobs_u/get/${id}`)).json() as Promise<View>
+}
+
+function cancel(id: string, reason = 'no longer wanted') {
+  return stack.request(`/api/w/hai/jobs_u/queue/cancel/${id}`, {
+    method: 'POST',
+    body: JSON.stringify({ reason }),
+  })
+}
+
+async function ended(id: string): Promise<View> {
+  await expect.poll(async () => (await view(id)).type, { timeout: 10_000 }).toBe('CompletedJob')
+  return view(id)
+}
+
+async function printed(id: string, text: string): Promise<void> {
+  await expect.poll(() => logs(id), { timeout: 10_000 }).toContain(text)
+}
+
+async function pidOf(id: string): Promise<number> {
+  await expect.poll(async () => (await view(id)).running, { timeout: 10_000 }).toBe(true)
+  return Number((await view(id)).worker?.split('-')[1])
+}
+
+async function dead(pid: number): Promise<void> {
+  await expect.poll(() => commandOf(pid), { timeout: 10_000 }).toBeUndefined()
+}
+
+describe('a crashed script', () => {
+  it.each([0, 7])('that called process.exit(%i) is a failed job that says so', async (code) => {
+    const id = await submit('exit', { code })
+    const { success, result } = await ended(id)
+    expect(success).toBe(false)
+    expect(result?.error?.message).toContain(`exited with code ${code}`)
+    expect(await logs(id)).toBe('last words\n')
+    expect((await stack.call('f/hai/pid')).status).toBe(200)
+  })
+
+  it('that left a rejection unhandled is a failed job with the reason in its log', async () => {
+    const id = await submit('reject')
+    expect((await ended(id)).result?.error?.name).toBe('ExecutionErr')
+    expect(await logs(id)).toContain('nobody listens')
+  })
+
+  it('whose process was killed names the signal, and the next call gets another process', async () => {
+    const id = await submit('spin')
+    process.kill(await pidOf(id), 'SIGKILL')
+    expect((await ended(id)).result?.error?.message).toContain('SIGKILL')
+    expect((await stack.call('f/hai/pid')).status).toBe(200)
+  })
+
+  it('does not show when an idle process was killed', async () => {
+    const pids = new Set<number>()
+    for (let i = 0; i < 5; i++) {
+      const { status, body } = await stack.call<number>('f/hai/pid')
+      expect(status).toBe(200)
+      pids.add(body)
+      if (!cold) process.kill(body, 'SIGKILL')
+    }
+    expect(pids.size).toBe(5)
+  })
+
+  it('that closed its stdout, or wrote to our channel, harms nobody else', async () => {
+    expect((await stack.call('f/hai/closed')).status).toBe(200)
+    expect((await stack.call('f/hai/fd3')).status).toBe(422)
+    expect((await stack.call('f/hai/pid')).status).toBe(200)
+  })
+})
+
+describe('cancel', () => {
+  it('stops a script in a blocked loop, and its process', async () => {
+    const id = await submit('spin')
+    await printed(id, 'spinning')
+    const pid = await pidOf(id)
+    expect((await cancel(id)).status).toBe(200)
+    const { success, result } = await ended(id)
+    expect(success).toBe(false)
+    expect(result?.error).toMatchObject({
+      name: 'Canceled',
+      message: 'Job canceled: no longer wanted by operator',
+    })
+    await dead(pid)
+  })
+
+  it('lets a script end its work first, but not for longer than 3 seconds', async () => {
+    const [tidy, stubborn] = [await submit('tidy'), await submit('stubborn')]
+    await Promise.all([printed(tidy, 'on'), printed(stubborn, 'on')])
+    const pid = await pidOf(stubborn)
+    await Promise.all([cancel(tidy), cancel(stubborn)])
+    expect((await ended(tidy)).result?.error?.name).toBe('Canceled')
+    expect(await logs(tidy)).toContain('gave the task back')
+    expect((await ended(stubborn)).result?.error?.name).toBe('Canceled')
+    await dead(pid)
+  })
+
+  it('also ends what the script started', async () => {
+    const id = await submit('child')
+    await printed(id, '\n')
+    const child = Number(await logs(id))
+    expect(commandOf(child)).toBe('sleep 61')
+    await cancel(id)
+    await dead(child)
+  })
+
+  it('happens when the caller of the sync route hangs up', async () => {
+    const id = crypto.randomUUID()
+    const path = '/api/w/hai/jobs/run_wait_result/p/f/hai/spin'
+    const headers = { authorization: `Bearer ${stack.token}`, 'content-type': 'application/json' }
+    const call = httpRequest(`${stack.endpoint}${path}?job_id=${id}`, { method: 'POST', headers })
+    call.on('error', () => {})
+    call.end('{}')
+    await printed(id, 'spinning')
+    call.destroy()
+    expect((await ended(id)).result?.error?.message).toContain('http connection broke')
+  })
+
+  it('is what a timeout in the script metadata does', async () => {
+    const { status, body } = await stack.call('f/hai/quick')
+    expect(status).toBe(422)
+    expect(body).toEqual({ error: { name: 'Timeout', message: 'job timed out after 0.3s' } })
+  })
+})
+
+describe('output', () => {
+  it('is kept up to 1 MB, however much is printed', async () => {
+    const id = await submit('flood')
+    expect((await ended(id)).result).toBe('done')
+    const text = await logs(id)
+    expect(text.length).toBeLessThan(1024 * 1024 + 100)
+    expect(text).toMatch(/\[\d+ bytes more were printed and not kept\]\n$/)
+  })
+
+  it('never holds what another job printed', async () => {
+    const ids = await Promise.all(Array.from({ length: 30 }, (_, n) => submit('echo', { n })))
+    for (const [n, id] of ids.entries()) {
+      await ended(id)
+      expect(await logs(id)).toBe(`n ${n}\n`)
+    }
+  })
+
+  it('may be a result of 10 MB, and one of 40 MB is refused', async () => {
+    expect((await stack.call<string>('f/hai/big', { mb: 10 })).body).toHaveLength(10 * 1024 * 1024)
+    const { status, body } = await stack.call('f/hai/big', { mb: 40 })
+    expect([status, body]).toEqual([
+      422,
+      { error: expect.objectContaining({ message: expect.stringMatching(/limit/) }) },
+    ])
+  })
+})
+
+describe('many callers', () => {
+  it('200 at once: each gets its own answer', async () => {
+    const numbers = Array.from({ length: 200 }, (_, n) => n)
+    const answers = await Promise.all(
+      numbers.map((n) => stack.call<{ n: number; job: string }>('f/hai/echo', { n })),
+    )
+    expect(answers.map(({ body }) => body.n)).toEqual(numbers)
+    expect(new Set(answers.map(({ body }) => body.job)).size).toBe(200)
+  })
+
+  it('are answered while every work process is blocked', async () => {
+    const ids = await Promise.all(Array.from({ length: 10 }, () => submit('work')))
+    await expect
+      .poll(async () => (await Promise.all(ids.map(view))).filter(({ running }) => running).length, {
+        timeout: 10_000,
+      })
+      .toBe(8)
+    const began = performance.now()
+    for (let i = 0; i < 20; i++) expect((await stack.call('f/hai/pid')).status).toBe(200)
+    expect(performance.now() - began).toBeLessThan(10_000)
+    await Promise.all(ids.map((id) => cancel(id)))
+    for (const id of ids) expect((await ended(id)).result?.error?.name).toBe('Canceled')
+  })
+})
+
+describe('a warm process', () => {
+  it.skipIf(cold)('is used again by the scripts of hai, and by no others', async () => {
+    const [first, second] = [await stack.call('f/hai/pid'), await stack.call('f/hai/pid')]
+    expect(second.body).toBe(first.body)
+    const others = [await stack.call('f/other/pid'), await stack.call('f/other/pid')]
+    expect(new Set([first.body, ...others.map(({ body }) => body)]).size).toBe(3)
+  })
+
+  it.runIf(cold)('does not exist with HAI_COLD=1', async () => {
+    const pids = [await stack.call('f/hai/pid'), await stack.call('f/hai/pid'), await stack.call('f/hai/pid')]
+    expect(new Set(pids.map(({ body }) => body)).size).toBe(3)
+  })
+
+  it('shows a job nothing of the job before it, nor of the environment hai was started in', async () => {
+    type Env = { MINE: string | null; job: string; schedule: string; keys: string[] }
+    const one = (await stack.call<Env>('f/hai/env', { set: 'left behind' })).body
+    const two = (await stack.call<Env>('f/hai/env')).body
+    expect(two.job).not.toBe(one.job)
+    expect(two.MINE).toBeNull()
+    expect(two.schedule).toBe('')
+    expect(two.keys).toContain('HAI_MINE')
+    expect(two.keys).toContain('ANTHROPIC_API_KEY')
+    expect(two.keys).not.toContain('HAI_TOKEN')
+    expect(two.keys).not.toContain('DATABASE_URL')
+    expect(two.keys).not.toContain('WM_EXTRA')
+  })
+
+  it('is replaced when a file of the bundle changed', async () => {
+    expect((await stack.call('f/hai/version')).body).toBe(1)
+    write('f/hai/library.ts', 'export const version = 2')
+    await expect.poll(async () => (await stack.call('f/hai/version')).body, { timeout: 5_000 }).toBe(2)
+    write('f/hai/new.ts', 'export function main() { return "new" }')
+    expect((await stack.call('f/hai/new')).body).toBe('new')
+  })
+})

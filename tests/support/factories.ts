@@ -1,0 +1,154 @@
+import { type Caller, DEFAULT_MEMBERS, identify, type Members } from '../../f/hai/core/caller.ts'
+import type { ClaimedTask, State, Todo } from '../../f/hai/core/contract.ts'
+import { cancel } from '../../f/hai/core/control.ts'
+import type { Pool, Sql } from '../../f/hai/core/db.ts'
+import { enqueue } from '../../f/hai/core/enqueue.ts'
+import { claim, LANES } from '../../f/hai/core/lease.ts'
+import { complete, fail } from '../../f/hai/core/outcome.ts'
+import { addTodo } from '../../f/hai/core/todos.ts'
+import type { TestDatabase } from './database.ts'
+
+const MEMBERS: Members = {
+  ...DEFAULT_MEMBERS,
+  guest: { role: 'member', usernames: ['guest'] },
+  robot: { role: 'machine', usernames: ['robot'] },
+}
+
+/** A member of the test household: `operator`, `guest` (sees only his own) or `robot` (a machine). */
+export const aCaller = (name: 'operator' | 'guest' | 'robot' = 'operator', zone = 'UTC'): Caller =>
+  identify(name, MEMBERS, zone)
+
+/** What a client sends; `given` replaces and adds fields, right or wrong. */
+export const anEnvelope = (given: Record<string, unknown> = {}): Record<string, unknown> => ({
+  source: 'cli',
+  content: 'what is open?',
+  ...given,
+})
+
+/** A pending task's id. */
+export async function aTask(
+  sql: Sql,
+  given: Record<string, unknown> = {},
+  requester = 'operator',
+): Promise<string> {
+  return (await enqueue(sql, anEnvelope(given), { requester })).task_id
+}
+
+/** The next due task, claimed; the test fails when there is none. */
+export async function claimed(
+  sql: Sql,
+  worker = 'w-1',
+  lanes: readonly string[] = LANES,
+): Promise<ClaimedTask> {
+  const task = await claim(sql, { worker, lanes: [...lanes] })
+  if (!task) throw new Error('there was nothing to claim')
+  return task
+}
+
+/** A task that was put into a queue with nothing else due, and claimed. */
+export async function aRunningTask(
+  sql: Sql,
+  given: Record<string, unknown> = {},
+  worker = 'w-1',
+): Promise<ClaimedTask> {
+  await aTask(sql, given)
+  return claimed(sql, worker)
+}
+
+/** A task that ended as `state`, through the verbs that end it so. */
+export async function anEndedTask(
+  sql: Sql,
+  state: 'done' | 'dead' | 'cancelled' | 'expired' | 'rejected',
+  given: Record<string, unknown> = {},
+): Promise<string> {
+  const { id, lease_no } = await aRunningTask(sql, given)
+  if (state === 'done') await complete(sql, { id, lease_no, output: 'an answer' })
+  else if (state === 'cancelled') await cancel(sql, { id }, aCaller())
+  else await fail(sql, { id, lease_no, code: 'broken', message: 'it broke' })
+  if (state === 'expired' || state === 'rejected')
+    await sql`update hai.task_queue set state = ${state} where id = ${id}`
+  return id
+}
+
+/** A todo of the operator's. */
+export const aTodo = (sql: Sql, given: Partial<Parameters<typeof addTodo>[1]> = {}): Promise<Todo> =>
+  addTodo(sql, { body: 'replace the UPS battery', created_by: 'operator', zone: 'UTC', ...given })
+
+/** A row of `task_queue`, with what tests look at. */
+export interface TaskRow {
+  id: string
+  state: State
+  attempt: number
+  max_attempts: number
+  lease_no: number
+  last_seq: number
+  run_at: string
+  claim_at: string
+  expires_at: string | null
+  finished_at: string | null
+  output: string | null
+  error: { code: string; message: string } | null
+  idempotency_key: string | null
+  conversation_id: string
+  suspends: number
+}
+
+/** The task as the table has it. */
+export async function rowOf(sql: Sql, id: string): Promise<TaskRow> {
+  const [row] = await sql<TaskRow[]>`select * from hai.task_queue where id = ${id}`
+  if (!row) throw new Error(`task ${id} has vanished`)
+  return row
+}
+
+/** The types of a task's events, in order. */
+export async function eventTypes(sql: Sql, id: string): Promise<string[]> {
+  const rows = await sql<
+    { type: string }[]
+  >`select type from hai.task_event where task_id = ${id} order by seq`
+  return rows.map((row) => row.type)
+}
+
+/** Lets `seconds` pass for a task: all its times move into the past by as much, and its lease's too. */
+export async function age(sql: Sql, id: string, seconds: number): Promise<void> {
+  await sql`
+    update hai.task_queue set
+      run_at = run_at - make_interval(secs => ${seconds}), claim_at = claim_at - make_interval(secs => ${seconds}),
+      expires_at = expires_at - make_interval(secs => ${seconds}),
+      idempotency_until = idempotency_until - make_interval(secs => ${seconds})
+    where id = ${id}`
+  await sql`update hai.lease set until = until - make_interval(secs => ${seconds}) where task_id = ${id}`
+}
+
+/** How many slots of a lane hold a task. */
+export async function busySlots(sql: Sql, lane = 'interactive'): Promise<number> {
+  const [row] = await sql<{ busy: number }[]>`
+    select count(task_id)::int as busy from hai.lane_slot where lane = ${lane}`
+  return row!.busy
+}
+
+/** An empty queue and todo list; the lanes have their slots as after migrating. */
+export async function clear(sql: Pool): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx`
+      truncate hai.task_queue, hai.lease, hai.lane_slot, hai.task_event, hai.task_step, hai.artifact, hai.wakeup,
+        hai.pulse, hai.todo, hai.config`
+    await tx`
+      insert into hai.lane_slot (lane, no)
+      select 'interactive', generate_series(1, 4) union all select 'batch', generate_series(1, 2)`
+  })
+}
+
+/**
+ * A pool on a server that, as far as core can tell, never restarted. A test that moves leases into the past would
+ * move them before the start of its own server, and that is a crash.
+ */
+export async function onOldServer(db: TestDatabase): Promise<Pool> {
+  await db.sql`create schema past`
+  await db.sql`
+    create function past.pg_postmaster_start_time() returns timestamptz language sql as
+      $$ select timestamptz '-infinity' $$`
+  const [database] = await db.sql<{ name: string }[]>`select current_database() as name`
+  // pg_catalog is named because it would come first otherwise
+  await db.sql`alter database ${db.sql(database!.name)} set search_path = past, pg_catalog`
+  return db.open({ max: 10 })
+}
