@@ -1,0 +1,53 @@
+// Format, lint, types and tests in one go. The last line counts every check and every test.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as debian from './support/debian-postgres.mjs'
+
+const folder = mkdtempSync(join(tmpdir(), 'hai-test-'))
+let passed = 0
+let failed = 0
+
+function check(name, command, args, env = {}) {
+  console.log(`\n── ${name}`)
+  const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+  return status === 0
+}
+
+function count(ok) {
+  if (ok) passed += 1
+  else failed += 1
+}
+
+function vitest(name, paths, env) {
+  const report = join(folder, `${name.replaceAll(/\W+/g, '-')}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const ok = check(name, 'npx', ['--no-install', 'vitest', 'run', ...reporters, ...paths], env)
+  let tests = { numPassedTests: 0, numFailedTests: 0 }
+  try {
+    tests = JSON.parse(readFileSync(report, 'utf8'))
+  } catch (error) {
+    console.error(`${name}: vitest left no report (${error.message})`)
+  }
+  passed += tests.numPassedTests
+  // a run that broke outside any test is a failure too
+  failed += tests.numFailedTests || (ok ? 0 : 1)
+}
+
+count(check('format and lint', 'npx', ['--no-install', 'biome', 'ci', '--error-on-warnings', '.']))
+count(check('unused code', 'npx', ['--no-install', 'knip']))
+count(check('types', 'npx', ['--no-install', 'tsc', '-p', '.']))
+vitest('tests', [], {})
+vitest('tests without warm processes', ['tests/runner', 'tests/stack'], { HAI_COLD: '1' })
+if (debian.isThere()) {
+  await debian.withServer((url) =>
+    vitest("tests on Debian's PostgreSQL 15", ['tests/core'], { TEST_DATABASE_URL: url }),
+  )
+} else {
+  console.log("\n── Debian's PostgreSQL 15 is not on this machine; its run is left out")
+}
+
+rmSync(folder, { recursive: true, force: true })
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1

@@ -1,0 +1,72 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface Call {
+  path: string
+  args: Record<string, unknown>
+  headers: IncomingHttpHeaders
+}
+
+/** What a door answers: its result, or one of these. */
+export type Reply = { status: number; body: unknown } | 'hang up' | { result: unknown }
+export type Door = (args: Record<string, unknown>, call: number) => Reply
+
+export interface CannedServer {
+  endpoint: string
+  workspace: string
+  token: string
+  /** What HAI_* must be for a CLI to come here. */
+  env: Record<string, string>
+  calls: Call[]
+  doors: Record<string, Door>
+  callsOf(path: string): Call[]
+  close(): Promise<void>
+}
+
+/** A server that speaks the webhook API with the answers a test gives it. */
+export async function cannedServer(doors: Record<string, Door> = {}, port = 0): Promise<CannedServer> {
+  const token = 'test-token-0123456789abcdef'
+  const calls: Call[] = []
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const answer = (status: number, body: unknown) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body)
+      response.writeHead(status, {
+        'content-type': typeof body === 'string' ? 'text/plain' : 'application/json',
+      })
+      response.end(text)
+    }
+    const path = String(request.url).replace(/^\/api\/w\/test\/(jobs\/run_wait_result\/p\/f\/hai\/)?/, '')
+    const args = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : {}
+    calls.push({ path, args, headers: request.headers })
+    if (request.headers.authorization !== `Bearer ${token}`) return answer(401, 'Unauthorized')
+    const door = doors[path]
+    if (!door) return answer(404, `Not found: script f/hai/${path} not found`)
+    const reply = door(args, calls.filter((call) => call.path === path).length)
+    if (reply === 'hang up') return request.socket.destroy()
+    if ('result' in reply) return answer(200, reply.result)
+    return answer(reply.status, reply.body)
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    endpoint,
+    workspace: 'test',
+    token,
+    env: { HAI_ENDPOINT: endpoint, HAI_TOKEN: token, HAI_WORKSPACE: 'test' },
+    calls,
+    doors,
+    callsOf: (path) => calls.filter((call) => call.path === path),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** The body by which a door refuses. */
+export function refusal(status: number, code: string, message: string, details?: object): Reply {
+  return { status, body: { error: { code, message, ...(details ? { details } : {}) } } }
+}

@@ -1,0 +1,145 @@
+import type { Command } from 'commander'
+import { expect, it } from 'vitest'
+import { createProgram } from '../../cli/program.ts'
+import { Session } from '../../cli/session.ts'
+import { aHomeFolder, FakeIo, runHai } from './run-hai.ts'
+
+const { env, remove } = aHomeFolder()
+remove()
+
+function paths(command: Command, above: string[] = []): string[][] {
+  return command.commands.flatMap((child) => {
+    const path = [...above, child.name()]
+    return [path, ...paths(child, path)]
+  })
+}
+
+const COMMANDS = paths(createProgram(new Session(new FakeIo({ env }))))
+
+it('has all the commands of the design', () => {
+  const names = COMMANDS.map((path) => path.join(' '))
+  const expected = [
+    ...['ask', 'reply', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion'],
+    ...['add', 'ls', 'show', 'result', 'tail', 'cancel', 'retry', 'rate', 'logs'].map(
+      (verb) => `task ${verb}`,
+    ),
+    ...['add', 'ls', 'show', 'edit', 'done', 'drop', 'reopen', 'next', 'run'].map((verb) => `todo ${verb}`),
+    ...['set-token', 'show', 'logout'].map((verb) => `auth ${verb}`),
+    ...['ls', 'use', 'add'].map((verb) => `profile ${verb}`),
+  ]
+  expect(expected.filter((name) => !names.includes(name))).toEqual([])
+})
+
+it.each(COMMANDS)('shows an example in the help of hai %s %s', async (...path) => {
+  const words = path.filter((word) => typeof word === 'string')
+  const ran = await runHai([...words, '--help'], { env })
+  expect(ran).toMatchObject({ exit: 0, stderr: '' })
+  expect(ran.stdout).toMatch(new RegExp(`^Usage: hai ${words.join(' ')}`))
+  expect(ran.stdout).toMatch(/Examples?:\n {2}\$ /)
+})
+
+it('shows only commands and options that exist in its examples', async () => {
+  for (const path of COMMANDS) {
+    const { stdout } = await runHai([...path, '--help'], { env })
+    for (const [, words = ''] of stdout.matchAll(/^ {2}\$ .*?\bhai ([^|>)"\n]+)/gm)) {
+      const [noun = '', verb = ''] = words.trim().split(' ')
+      const command = COMMANDS.find(([first, second]) => first === noun && second === verb) ?? [noun]
+      const help = (await runHai([...command, '--help'], { env })).stdout
+      expect(help, `hai ${words}`).toMatch(new RegExp(`^Usage: hai ${command.join(' ')}`))
+      for (const [option] of words.matchAll(/--[a-z-]+/g)) expect(help, `hai ${words}`).toContain(option)
+    }
+  }
+})
+
+it('shows groups, an example and the exit statuses at the root', async () => {
+  const { exit, stdout } = await runHai(['--help'], { env })
+  expect(exit).toBe(0)
+  expect(stdout).toMatchInlineSnapshot(`
+    "Usage: hai [options] [command]
+
+    Put work down; get one good answer back.
+
+    Options:
+      -V, --version              print the version
+      --profile <name>           use this profile instead of the default one
+      -h, --help                 show help
+
+    Work:
+      ask [options] <text...>    ask, or hand over a task, and wait for the answer
+      reply [options] <text...>  go on with the conversation of the last task
+      task                       put tasks down, look at them, change their course
+      todo                       keep the list of what is to be done
+      home [options]             what matters now; the same as hai alone
+
+    Setup:
+      profile                    choose which server hai talks to
+      auth                       keep a profile's token
+      up                         start the local stack; commands also start it when they need it
+      down                       stop the local stack
+      status [options]           say whether the local stack runs, and where
+      logs [options]             print the local stack's log
+      doctor                     check everything hai needs; each failure comes with its cure
+      completion <shell>         print a completion script for your shell
+      help [command]             show help for a command
+
+    Examples:
+      $ hai ask "add todo: replace the UPS battery #rack due friday"
+      $ journalctl -u k3s | hai ask "what broke?"
+      $ hai todo ls
+
+    An id may be given by its last characters; @ is the last task you touched, @2 the one before.
+
+    Exit status:
+        0  done
+        1  a bug in hai
+        2  usage, or input that was refused
+        3  not found
+        4  not allowed
+        5  the server cannot be reached, or is too busy
+        6  the task failed for good
+        7  the task was cancelled, has expired or was rejected
+        8  the task waits for approval
+        9  conflict
+       10  the budget is used up
+      124  gave up waiting; the task goes on
+      130  interrupted; the task goes on
+    "
+  `)
+})
+
+it('describes ask', async () => {
+  expect((await runHai(['ask', '--help'], { env })).stdout).toMatchInlineSnapshot(`
+    "Usage: hai ask [options] <text...>
+
+    ask, or hand over a task, and wait for the answer
+
+    Arguments:
+      text                 what you want; - reads it from stdin
+
+    Options:
+      -f, --file <path>    attach a text file; may be repeated; - waits for stdin
+      --agent <name>       who should do it
+      --priority <level>   how urgent it is (choices: "low", "normal", "high", "urgent")
+      --ttl <time>         expire the task when it is not done by then (90s, 5m, 2h)
+      --json               print the webhook's result as it is
+      --in <conversation>  go on with this conversation
+      -q, --quiet          don't show the steps
+      --timeout <time>     give up waiting after so long (30, 5m); the task goes on
+      --no-wait            print the task's id and don't wait
+      -h, --help           show help
+
+    Global Options:
+      -V, --version        print the version
+      --profile <name>     use this profile instead of the default one
+
+    Examples:
+      $ hai ask "what is open?"
+      $ journalctl -u k3s | hai ask "what broke?" -f notes.md
+    "
+  `)
+})
+
+it('prints the version of package.json', async () => {
+  const ran = await runHai(['todo', '--version'], { env })
+  expect(ran).toMatchObject({ exit: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' })
+})

@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readInstance } from '../../runner/instance.ts'
+import { type CannedServer, cannedServer } from './canned-server.ts'
+import { aHomeFolder, type FakeIo, runHai, until } from './run-hai.ts'
+import { anEvent, doorsOfTask } from './samples.ts'
+
+let server: CannedServer
+let home: ReturnType<typeof aHomeFolder>
+let env: Record<string, string>
+let runner: ChildProcess
+let dataDir: string
+
+/** A process that looks like a runner, and its record, which leads to the canned server. */
+beforeEach(async () => {
+  server = await cannedServer({ 'todo/list': () => ({ result: { todos: [] } }) })
+  home = aHomeFolder()
+  dataDir = join(home.path, 'data')
+  env = { ...home.env, HAI_DATA_DIR: dataDir }
+  mkdirSync(dataDir)
+  const command = ['-e', 'setInterval(() => {}, 1000)', 'runner.cjs', 'serve', `--data-dir=${dataDir}`]
+  runner = spawn(process.execPath, command, { stdio: 'ignore' })
+  writeFileSync(join(dataDir, 'token'), server.token, { mode: 0o600 })
+  const record = {
+    pid: runner.pid,
+    started_at: new Date().toISOString(),
+    phase: 'ready',
+    ready: true,
+    endpoint: server.endpoint,
+    workspace: server.workspace,
+    token_file: join(dataDir, 'token'),
+    data_dir: dataDir,
+    cluster_dir: '',
+    database_url: 'postgresql://hai:secret@127.0.0.1:5433/hai',
+    pids: { runner: runner.pid, postgres: null, workers: [7, 8] },
+    version: '0.1.0',
+  }
+  writeFileSync(join(dataDir, 'runner.json'), JSON.stringify(record))
+  await until(() => readInstance(dataDir) !== undefined, 'the process')
+})
+
+afterEach(async () => {
+  runner.kill('SIGKILL')
+  await server.close()
+  home.remove()
+})
+
+const started = () => existsSync(join(dataDir, 'logs'))
+
+describe('the local profile', () => {
+  it('goes to the stack that runs, with its token, and names no profile', async () => {
+    const ran = await runHai(['todo', 'ls'], { env })
+    expect(ran).toMatchObject({ exit: 0, stderr: 'nothing is open\n' })
+    expect(started()).toBe(false)
+  })
+
+  it('does not bring back a stack that was stopped while it waited', async () => {
+    Object.assign(server.doors, doorsOfTask('running', {}, [anEvent(1, 'started')]))
+    let io: FakeIo | undefined
+    const running = runHai(['ask', 'x'], {
+      env,
+      onIo: (given) => {
+        io = given
+      },
+    })
+    await until(() => io?.stderr.text.includes('started') ?? false, 'the first step')
+    rmSync(join(dataDir, 'runner.json'))
+    await server.close()
+    await until(() => io?.stderr.text.includes('the local stack was stopped') ?? false, 'the note')
+    io?.interrupt()
+    expect((await running).exit).toBe(130)
+    expect(started()).toBe(false)
+  })
+})
+
+describe('hai status', () => {
+  it('prints the keys of the contract with --json', async () => {
+    const { stdout } = await runHai(['status', '--json'], { env })
+    expect(JSON.parse(stdout)).toEqual({
+      running: true,
+      endpoint: server.endpoint,
+      workspace: 'test',
+      token_file: join(dataDir, 'token'),
+      data_dir: dataDir,
+      database_url: 'postgresql://hai:secret@127.0.0.1:5433/hai',
+      pids: { runner: runner.pid, postgres: null, workers: [7, 8] },
+      version: '0.1.0',
+    })
+  })
+
+  it('shows people where it runs, without the password', async () => {
+    const { stdout } = await runHai(['status'], { env })
+    expect(stdout).toContain('postgresql://hai:***@127.0.0.1:5433/hai')
+    expect(stdout).toContain(`runner ${runner.pid}, workers 7 8`)
+    expect(stdout).not.toContain('secret')
+  })
+
+  it('says which stack it is about when another profile is in use', async () => {
+    const ran = await runHai(['status'], { env: { ...env, ...server.env } })
+    expect(ran.stderr).toContain(
+      `this is the stack on this machine; the profile in use is ${server.endpoint}`,
+    )
+  })
+})
+
+describe('hai logs', () => {
+  const log = () => join(dataDir, 'logs/runner.log')
+
+  beforeEach(() => {
+    mkdirSync(join(dataDir, 'logs'))
+    writeFileSync(log(), Array.from({ length: 30_000 }, (_, n) => `line ${n}\n`).join(''))
+  })
+
+  it.each([
+    [['-n', '2'], 'line 29998\nline 29999\n'],
+    [['-n', '20000'], Array.from({ length: 20_000 }, (_, n) => `line ${n + 10_000}\n`).join('')],
+  ])('prints the last lines with %j', async (options, expected) => {
+    expect(await runHai(['logs', ...options], { env })).toMatchObject({ exit: 0, stdout: expected })
+  })
+
+  it('goes on as the file grows, until Ctrl-C', async () => {
+    let io: FakeIo | undefined
+    const running = runHai(['logs', '-n', '1', '-f'], {
+      env,
+      onIo: (given) => {
+        io = given
+      },
+    })
+    await until(() => io?.stdout.text.includes('line 29999') ?? false, 'the last line')
+    writeFileSync(log(), 'one more\n', { flag: 'a' })
+    await until(() => io?.stdout.text.includes('one more') ?? false, 'the new line')
+    io?.interrupt()
+    expect(await running).toMatchObject({ exit: 0, stdout: 'line 29999\none more\n' })
+  })
+})
+
+describe('hai doctor', () => {
+  it('has one line per check and a cure for each that failed', async () => {
+    const health = {
+      contract: 2,
+      schema: { version: 1, expected: 2 },
+      problems: ['the sweep is late; hai up'],
+    }
+    const queue = { pending: 1, running: 0, awaiting_approval: 0 }
+    server.doors['admin/health'] = () => ({ result: { ...health, queue } })
+    const { exit, stdout } = await runHai(['doctor'], { env })
+    expect(exit).toBe(1)
+    for (const check of ['node', 'build', 'PATH', 'disk', 'profile', 'token', 'server']) {
+      expect(stdout).toMatch(new RegExp(`^. ${check}: `, 'm'))
+    }
+    expect(stdout).toContain(
+      '✗ contract: 2, this hai speaks 1\n  → this hai speaks contract 1, the server 2: update',
+    )
+    expect(stdout).toContain('✗ schema: 1, the bundle expects 2\n  → hai down && hai up')
+    expect(stdout).toContain('✗ queue: the sweep is late; hai up')
+  })
+
+  it('says what is wrong with the config, and ends with 1', async () => {
+    mkdirSync(join(home.path, '.config/hai'), { recursive: true })
+    writeFileSync(join(home.path, '.config/hai/config.yaml'), 'nope: 1\n')
+    const { exit, stdout } = await runHai(['doctor'], { env })
+    expect(exit).toBe(1)
+    expect(stdout).toMatch(/✗ profile: .*config\.yaml:1: unknown key nope/)
+  })
+})

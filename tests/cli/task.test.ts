@@ -1,0 +1,256 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type CannedServer, cannedServer, type Door } from './canned-server.ts'
+import { aHomeFolder, runHai } from './run-hai.ts'
+import { aHome, anAccepted, anEvent, aTask, aTodo, aView, doorsOfTask, TASK_ID, ulid } from './samples.ts'
+
+let server: CannedServer
+let home: ReturnType<typeof aHomeFolder>
+let env: Record<string, string>
+
+beforeEach(async () => {
+  server = await cannedServer()
+  home = aHomeFolder()
+  env = { ...home.env, ...server.env }
+})
+
+afterEach(async () => {
+  await server.close()
+  home.remove()
+})
+
+function serve(doors: Record<string, Door>): void {
+  Object.assign(server.doors, doors)
+}
+
+const hai = (...argv: string[]) => runHai(argv, { env })
+const lastArgs = (path: string) => server.callsOf(path).at(-1)?.args
+
+describe('@', () => {
+  beforeEach(() => {
+    serve({
+      inbox: (_args, call) => ({ result: anAccepted({ task_id: ulid(call) }) }),
+      'task/show': ({ id }) => ({ result: aView({ id: String(id) }) }),
+    })
+  })
+
+  it('is the last task touched, @2 the one before', async () => {
+    await hai('task', 'add', 'one')
+    await hai('task', 'add', 'two')
+    await hai('task', 'show', '@')
+    expect(lastArgs('task/show')).toEqual({ id: ulid(2) })
+    await hai('task', 'show', '@2')
+    expect(lastArgs('task/show')).toEqual({ id: ulid(1) })
+    await hai('task', 'show', '@')
+    expect(lastArgs('task/show')).toEqual({ id: ulid(1) })
+  })
+
+  it('says how far back it goes', async () => {
+    await hai('task', 'add', 'one')
+    const ran = await hai('task', 'show', '@3')
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr).toContain('@3 is no task: only 1 task was touched from here yet')
+  })
+
+  it('is kept for each profile', async () => {
+    await hai('task', 'add', 'one')
+    const other = await cannedServer()
+    const ran = await runHai(['task', 'show', '@'], { env: { ...home.env, ...other.env } })
+    await other.close()
+    expect(ran.exit).toBe(2)
+  })
+
+  it('says so when its file is broken, and no task is refused for it', async () => {
+    const file = join(home.path, '.local/state/hai/recent.json')
+    mkdirSync(join(file, '..'), { recursive: true })
+    writeFileSync(file, '{"a": [1')
+    const ran = await hai('task', 'add', 'one')
+    expect(ran).toMatchObject({ exit: 0, stdout: `${ulid(1)}\n` })
+    expect(ran.stderr).toContain('recent.json is broken')
+    expect((await hai('task', 'show', '@')).exit).toBe(2)
+    expect(readFileSync(file, 'utf8')).toBe('{"a": [1')
+  })
+
+  it('follows XDG_STATE_HOME', async () => {
+    await runHai(['task', 'add', 'one'], { env: { ...env, XDG_STATE_HOME: join(home.path, 'state') } })
+    expect(existsSync(join(home.path, 'state/hai/recent.json'))).toBe(true)
+  })
+})
+
+describe('hai task', () => {
+  it('passes the filters of ls on', async () => {
+    serve({ 'task/list': () => ({ result: { tasks: [aTask()] } }) })
+    const filters = [
+      '--state',
+      'dead,expired',
+      '--state',
+      'open',
+      '--source',
+      'voice',
+      '--agent',
+      'coder',
+      '--in',
+      'c-1',
+    ]
+    await hai(
+      'task',
+      'ls',
+      ...filters,
+      '--requester',
+      'operator',
+      '--text',
+      'backup',
+      '--limit',
+      '5',
+      '--cursor',
+      'abc',
+    )
+    expect(lastArgs('task/list')).toEqual({
+      state: 'dead,expired,open',
+      source: 'voice',
+      agent: 'coder',
+      requester: 'operator',
+      conversation_id: 'c-1',
+      text: 'backup',
+      limit: 5,
+      cursor: 'abc',
+    })
+  })
+
+  it('turns --since into an instant', async () => {
+    serve({ 'task/list': () => ({ result: { tasks: [] } }) })
+    const before = Date.now()
+    await hai('task', 'ls', '--since', '2h')
+    const since = Date.parse(String(lastArgs('task/list')?.since))
+    expect(since).toBeGreaterThanOrEqual(before - 7_200_000)
+    expect(since).toBeLessThanOrEqual(Date.now() - 7_200_000)
+  })
+
+  it('says how to see more, and prints an empty list as nothing', async () => {
+    serve({
+      'task/list': (_a, call) => ({
+        result: call === 1 ? { tasks: [aTask()], next_cursor: 'n-1' } : { tasks: [] },
+      }),
+    })
+    expect((await hai('task', 'ls')).stderr).toContain('there are more: add --cursor n-1')
+    expect(await hai('task', 'ls')).toMatchObject({
+      exit: 0,
+      stdout: '',
+      stderr: expect.stringContaining('no task is like that'),
+    })
+  })
+
+  it("prints exactly the webhook's result with --json", async () => {
+    const doors: [string, string[], object][] = [
+      ['task/list', ['task', 'ls'], { tasks: [aTask()], next_cursor: 'x' }],
+      ['task/show', ['task', 'show', TASK_ID], aView()],
+      ['task/result', ['task', 'result', TASK_ID], { id: TASK_ID, state: 'done', output: 'ok' }],
+      ['task/cancel', ['task', 'cancel', TASK_ID], aTask({ state: 'cancelled' })],
+      ['task/retry', ['task', 'retry', TASK_ID], aTask({ state: 'pending' })],
+      ['task/feedback', ['task', 'rate', TASK_ID, 'useful'], aTask()],
+      ['todo/add', ['todo', 'add', 'x'], aTodo()],
+      ['todo/list', ['todo', 'ls'], { todos: [aTodo()] }],
+      ['todo/show', ['todo', 'show', 'x'], aTodo()],
+      ['todo/update', ['todo', 'done', 'x'], aTodo({ status: 'done' })],
+      ['home', ['home'], aHome()],
+    ]
+    for (const [door, argv, result] of doors) {
+      serve({ [door]: () => ({ result }) })
+      expect(await hai(...argv, '--json'), door).toMatchObject({
+        exit: 0,
+        stdout: `${JSON.stringify(result, null, 2)}\n`,
+      })
+    }
+  })
+
+  it('shows what a task waits for, why it failed, its events and its answer', async () => {
+    const error = { code: 'x', message: 'connection refused', next_step: 'hai doctor' }
+    const waiting_on = {
+      code: 'retry' as const,
+      since: '2026-11-22T09:00:00Z',
+      text: 'retry in 4 min',
+      next_step: 'wait',
+    }
+    serve({
+      'task/show': () => ({ result: aView({ state: 'pending', error, waiting_on, output: 'the\nanswer' }) }),
+    })
+    const { stdout } = await hai('task', 'show', TASK_ID)
+    expect(stdout).toMatch(/^AB7F3K {2}pending {2}01KAMZ5T3E8QWXYZ0001AB7F3K\n/)
+    expect(stdout).toContain('retry in 4 min → wait')
+    expect(stdout).toContain('connection refused → hai doctor')
+    expect(stdout).toMatch(/\d\d:\d\d:\d\d {2}accepted/)
+    expect(stdout).toMatch(/Answer\n {2}the\n {2}answer\n$/)
+  })
+
+  it('tails from the first event, prints the answer and ends with the status of the state', async () => {
+    serve(doorsOfTask('cancelled', {}, [anEvent(1, 'accepted'), anEvent(2, 'cancelled by operator')]))
+    serve({ 'task/show': () => ({ result: aView() }) })
+    const ran = await hai('task', 'tail', 'ab7f3k')
+    expect(ran.exit).toBe(7)
+    expect(ran.stderr).toContain(
+      'accepted\ncancelled by operator\nhai: task AB7F3K was cancelled\n→ hai task retry AB7F3K',
+    )
+  })
+
+  it('says of an unfinished task that it is not finished', async () => {
+    serve({ 'task/result': () => ({ result: { id: TASK_ID, state: 'running' } }) })
+    const ran = await hai('task', 'result', 'ab7f3k')
+    expect(ran).toMatchObject({ exit: 124, stdout: '' })
+    expect(ran.stderr).toContain('task AB7F3K is not finished: it is running\n→ hai task tail AB7F3K')
+  })
+
+  it('passes verdict, note and reason on', async () => {
+    serve({
+      'task/feedback': () => ({ result: aTask() }),
+      'task/cancel': () => ({ result: aTask({ state: 'cancelled' }) }),
+    })
+    await hai('task', 'rate', 'ab7f3k', 'noise', '--note', 'knew it')
+    expect(lastArgs('task/feedback')).toEqual({ id: 'ab7f3k', verdict: 'noise', note: 'knew it' })
+    expect((await hai('task', 'cancel', '@', '--reason', 'found it')).stdout).toBe(
+      'AB7F3K cancelled: what is open?\n',
+    )
+    expect(lastArgs('task/cancel')).toEqual({ id: TASK_ID, reason: 'found it' })
+  })
+
+  it("prints the log of the task's job", async () => {
+    serve({
+      'task/show': () => ({ result: aView() }),
+      'jobs_u/get_logs/job-1': () => ({ status: 200, body: 'line 1\nline 2' }),
+    })
+    expect(await hai('task', 'logs', TASK_ID)).toMatchObject({ exit: 0, stdout: 'line 1\nline 2\n' })
+  })
+
+  it('says that a task without a job has no log', async () => {
+    serve({ 'task/show': () => ({ result: aView({ job_id: null }) }) })
+    expect(await hai('task', 'logs', TASK_ID)).toMatchObject({ exit: 3, stdout: '' })
+  })
+})
+
+describe('hai alone', () => {
+  it('shows what matters in at most 12 lines', async () => {
+    const tasks = Array.from({ length: 9 }, (_, n) => aTask({ id: ulid(n), excerpt: `task ${n}` }))
+    const due = Array.from({ length: 9 }, (_, n) => aTodo({ id: ulid(n), body: `todo ${n}` }))
+    const full = { waiting_for_you: tasks, running: tasks, finished: tasks, failed: tasks, pending: 4 }
+    serve({
+      home: () => ({ result: aHome({ ...full, todos: { open: 30, overdue: 2, due }, spent_usd: 1.5 }) }),
+    })
+    for (const columns of [40, 80, undefined]) {
+      const ran = await runHai([], { env, ...(columns ? { columns } : {}) })
+      const lines = ran.stdout.trimEnd().split('\n')
+      expect(ran.exit).toBe(0)
+      expect(lines.length).toBeLessThanOrEqual(12)
+      expect(lines.at(-1)).toContain('30 todos open, 4 pending')
+      for (const title of ['9 wait for you', '9 failed', '9 running', '9 finished', '9 due, 2 overdue']) {
+        expect(ran.stdout).toContain(title)
+      }
+    }
+  })
+
+  it('says that all is quiet', async () => {
+    serve({ home: () => ({ result: aHome() }) })
+    expect((await hai()).stdout).toBe(
+      'All quiet: nothing waits for you, nothing failed, nothing is due.\n0 todos open\n',
+    )
+  })
+})

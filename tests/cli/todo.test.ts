@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type CannedServer, cannedServer, type Door, refusal } from './canned-server.ts'
+import { aHomeFolder, runHai } from './run-hai.ts'
+import { anAccepted, aTodo, doorsOfTask, TASK_ID, ulid } from './samples.ts'
+
+let server: CannedServer
+let home: ReturnType<typeof aHomeFolder>
+let env: Record<string, string>
+
+beforeEach(async () => {
+  server = await cannedServer({
+    'todo/add': () => ({ result: aTodo() }),
+    'todo/list': () => ({ result: { todos: [aTodo()] } }),
+    'todo/show': () => ({ result: aTodo({ tags: ['rack', 'ups'] }) }),
+    'todo/update': ({ id, status }) => ({
+      result: aTodo({ id: ulid(Number(id)), status: (status ?? 'open') as 'open' }),
+    }),
+  })
+  home = aHomeFolder()
+  env = { ...home.env, ...server.env }
+})
+
+afterEach(async () => {
+  await server.close()
+  home.remove()
+})
+
+function serve(doors: Record<string, Door>): void {
+  Object.assign(server.doors, doors)
+}
+
+const hai = (...argv: string[]) => runHai(argv, { env })
+const lastArgs = (path: string) => server.callsOf(path).at(-1)?.args
+
+describe('hai todo add', () => {
+  it('lets the server read tags and dates out of the text', async () => {
+    const ran = await hai('todo', 'add', 'replace', 'the UPS battery', '#rack', 'due friday')
+    expect(ran).toMatchObject({ exit: 0 })
+    expect(ran.stdout).toBe('added CD9XQ4 replace the UPS battery, due Fri 27 Nov 2099, #rack\n')
+    expect(lastArgs('todo/add')).toEqual({
+      body: 'replace the UPS battery #rack due friday',
+      parse: true,
+      idempotency_key: expect.any(String),
+    })
+  })
+
+  it('takes the text as it is with --raw, and passes the options on', async () => {
+    const options = [
+      '--tag',
+      'a',
+      '--tag',
+      'b',
+      '--due',
+      'next friday',
+      '--priority',
+      'high',
+      '--after',
+      'x1',
+      '--after',
+      'x2',
+    ]
+    await hai('todo', 'add', 'read #5', '--raw', ...options)
+    expect(lastArgs('todo/add')).toMatchObject({
+      body: 'read #5',
+      parse: false,
+      tags: ['a', 'b'],
+      due: 'next friday',
+      priority: 'high',
+      depends_on: ['x1', 'x2'],
+    })
+  })
+
+  it('repeats a lost call with the same key', async () => {
+    serve({ 'todo/add': (_args, call) => (call === 1 ? 'hang up' : { result: aTodo() }) })
+    expect((await hai('todo', 'add', 'x')).exit).toBe(0)
+    const [first, second] = server.callsOf('todo/add').map(({ args }) => args.idempotency_key)
+    expect(first).toBe(second)
+  })
+})
+
+describe('hai todo ls and next', () => {
+  it.each<[string[], object]>([
+    [['ls'], {}],
+    [['ls', '--all'], { status: 'all' }],
+    [
+      ['ls', '--status', 'dropped', '--tag', 'rack', '--text', 'ups'],
+      { status: 'dropped', tag: 'rack', text: 'ups' },
+    ],
+    [['next'], { next: true, limit: 5 }],
+    [['next', '--limit', '1', '--tag', 'rack'], { next: true, limit: 1, tag: 'rack' }],
+  ])('hai todo %j asks for it', async (argv, args) => {
+    await hai('todo', ...argv)
+    expect(lastArgs('todo/list')).toEqual(args)
+  })
+
+  it('marks what is blocked, urgent or closed', async () => {
+    const todos = [
+      aTodo({ id: ulid(1), blocked_by: [ulid(2)] }),
+      aTodo({ id: ulid(2), priority: 'urgent', due: null }),
+      aTodo({ id: ulid(3), status: 'done' }),
+    ]
+    serve({ 'todo/list': () => ({ result: { todos } }) })
+    const lines = (await hai('todo', 'ls', '--all')).stdout.split('\n')
+    expect(lines.map((line) => /blocked|urgent|done/.exec(line)?.[0])).toEqual([
+      'blocked',
+      'urgent',
+      'done',
+      undefined,
+    ])
+  })
+})
+
+describe('hai todo done, drop and reopen', () => {
+  it.each([
+    ['done', 'done'],
+    ['drop', 'dropped'],
+    ['reopen', 'open'],
+  ])('hai todo %s makes several todos %s', async (verb, status) => {
+    const ran = await hai('todo', verb, '1', '2', '1')
+    expect(ran).toMatchObject({
+      exit: 0,
+      stdout: expect.stringContaining(`${status}: 000001 replace the UPS battery\n`),
+    })
+    expect(server.callsOf('todo/update').map(({ args }) => args)).toEqual([
+      { id: '1', status },
+      { id: '2', status },
+    ])
+  })
+
+  it('does the others when one is not there, and ends with its status', async () => {
+    serve({
+      'todo/update': ({ id }) => (id === '1' ? refusal(404, 'not_found', 'no todo 1') : { result: aTodo() }),
+    })
+    const ran = await hai('todo', 'done', '1', '2')
+    expect(ran).toMatchObject({ exit: 3, stdout: 'open: CD9XQ4 replace the UPS battery\n' })
+    expect(ran.stderr).toContain('hai: no todo 1')
+  })
+
+  it('names every one that failed', async () => {
+    serve({ 'todo/update': ({ id }) => refusal(404, 'not_found', `no todo ${id}`) })
+    const ran = await hai('todo', 'done', '1', '2')
+    expect(ran).toMatchObject({ exit: 3, stdout: '' })
+    expect(ran.stderr).toContain('hai: no todo 1\nhai: no todo 2\n')
+  })
+
+  it('asks for ids when there is no terminal to pick at', async () => {
+    const ran = await hai('todo', 'done')
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr).toContain('hai: which todos? give their ids')
+    expect(server.calls).toEqual([])
+  })
+})
+
+describe('hai todo edit', () => {
+  it('changes what is given and nothing else', async () => {
+    await hai('todo', 'edit', '7', '--body', 'new text', '--due', 'monday', '--priority', 'low')
+    expect(lastArgs('todo/update')).toEqual({ id: '7', body: 'new text', due: 'monday', priority: 'low' })
+  })
+
+  it('takes the due date away with --no-due', async () => {
+    await hai('todo', 'edit', '7', '--no-due')
+    expect(lastArgs('todo/update')).toEqual({ id: '7', due: null })
+  })
+
+  it('adds and removes tags, and keeps the others', async () => {
+    await hai('todo', 'edit', '7', '--tag', '#new', '--untag', 'ups')
+    expect(lastArgs('todo/update')).toEqual({ id: '7', tags: ['rack', 'new'] })
+  })
+
+  it('refuses to remove a tag that is not there', async () => {
+    const ran = await hai('todo', 'edit', '7', '--untag', 'nope')
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr).toContain('this todo has no tag nope; its tags: rack, ups')
+    expect(server.callsOf('todo/update')).toEqual([])
+  })
+
+  it('asks what should change when there is no terminal', async () => {
+    expect((await hai('todo', 'edit', '7')).exit).toBe(2)
+  })
+})
+
+describe('hai todo run', () => {
+  it('hands the todo over and waits for the answer', async () => {
+    serve({ ...doorsOfTask('done', { output: 'ordered' }), 'todo/run': () => ({ result: anAccepted() }) })
+    expect(await hai('todo', 'run', '7')).toMatchObject({ exit: 0, stdout: 'ordered\n' })
+    expect(lastArgs('todo/run')).toEqual({ id: '7', idempotency_key: expect.any(String) })
+  })
+
+  it("prints the task's id with --no-wait", async () => {
+    serve({ 'todo/run': () => ({ result: anAccepted() }) })
+    expect(await hai('todo', 'run', '7', '--no-wait')).toMatchObject({ exit: 0, stdout: `${TASK_ID}\n` })
+  })
+})

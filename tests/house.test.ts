@@ -1,0 +1,134 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+
+/** Tracked and new files alike, so that a rule holds before the commit. */
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => /\.(ts|mjs|cjs)$/.test(file) && existsSync(join(root, file)))
+
+const sources = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+
+interface Import {
+  from: string
+  to: string
+  typeOnly: boolean
+}
+
+const imports: Import[] = [...sources].flatMap(([from, text]) =>
+  [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^'"]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/gm)].map(
+    ([, type, still, lazy]) => ({
+      from,
+      to: posix.normalize(posix.join(posix.dirname(from), (still ?? lazy)!)),
+      typeOnly: type !== undefined,
+    }),
+  ),
+)
+
+const isScript = (file: string) => /^[fu]\//.test(file) && file.endsWith('.ts')
+const isCore = (file: string) => file.startsWith('f/hai/core/')
+const isDoor = (file: string) => isScript(file) && !isCore(file)
+const shown = ({ from, to }: Import) => `${from} → ${to}`
+
+describe('the house', () => {
+  it('reads enough files to mean something', () => {
+    expect(files.filter(isDoor).length).toBeGreaterThan(20)
+    expect(imports.length).toBeGreaterThan(100)
+  })
+
+  it('has a main in every door and none in core', () => {
+    const withMain = files.filter(
+      (file) => isScript(file) && /^export async function main\(/m.test(sources.get(file)!),
+    )
+    expect(withMain.sort()).toEqual(files.filter(isDoor).sort())
+  })
+
+  it('imports only files that are there, with their extension', () => {
+    expect(imports.filter(({ to }) => !existsSync(join(root, to))).map(shown)).toEqual([])
+  })
+
+  it('lets core import core alone and doors nothing but core', () => {
+    expect(imports.filter(({ from, to }) => isScript(from) && !isCore(to)).map(shown)).toEqual([])
+  })
+
+  it('lets the CLI take types from core, the contract number, and the local stack’s record', () => {
+    const strays = imports.filter(
+      ({ from, to, typeOnly }) =>
+        from.startsWith('cli/') &&
+        !to.startsWith('cli/') &&
+        !typeOnly &&
+        to !== 'f/hai/core/contract.ts' &&
+        to !== 'runner/instance.ts',
+    )
+    expect(strays.map(shown)).toEqual([])
+  })
+
+  it('lets the runner import nothing of the bundle or the CLI', () => {
+    expect(
+      imports.filter(({ from, to }) => from.startsWith('runner/') && !to.startsWith('runner/')).map(shown),
+    ).toEqual([])
+  })
+
+  it('has nothing import u/', () => {
+    expect(imports.filter(({ to }) => to.startsWith('u/')).map(shown)).toEqual([])
+  })
+
+  it('has no import cycle', () => {
+    const next = byImporter()
+    const state = new Map<string, 'open' | 'closed'>()
+    const cycles: string[] = []
+    const visit = (file: string, path: string[]) => {
+      if (state.get(file) === 'closed') return
+      if (state.get(file) === 'open') {
+        cycles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+        return
+      }
+      state.set(file, 'open')
+      for (const { to } of next.get(file) ?? []) visit(to, [...path, file])
+      state.set(file, 'closed')
+    }
+    for (const file of files) visit(file, [])
+    expect(cycles).toEqual([])
+  })
+
+  it('keeps every file under 300 lines', () => {
+    const long = [...sources].filter(([, text]) => text.split('\n').length > 300).map(([file]) => file)
+    expect(long).toEqual([])
+  })
+
+  it('keeps doors plain: no SQL, no try, no console, no environment', () => {
+    const plain = /sql`|\btry\b|console\.|process\./
+    expect(files.filter((file) => isDoor(file) && plain.test(sources.get(file)!))).toEqual([])
+  })
+
+  it('reads the environment in core only where a job meets it', () => {
+    const readers = files.filter((file) => isCore(file) && sources.get(file)!.includes('process.env'))
+    expect(readers).toEqual(['f/hai/core/door.ts', 'f/hai/core/windmill.ts'])
+  })
+
+  it('lets no SQL past the tagged template but migrations', () => {
+    const unsafe = files.filter(
+      (file) => /^(f|cli|runner)\//.test(file) && /\.unsafe\(/.test(sources.get(file)!),
+    )
+    expect(unsafe).toEqual(['f/hai/core/migrate.ts'])
+  })
+
+  it('has no barrels and no drawers for leftovers', () => {
+    expect([...sources].filter(([, text]) => /^export \* from/m.test(text)).map(([file]) => file)).toEqual([])
+    expect(files.filter((file) => /(^|\/)(utils?|helpers?|common|misc|types)(\.ts|\/)/.test(file))).toEqual(
+      [],
+    )
+  })
+})
+
+function byImporter(): Map<string, Import[]> {
+  const groups = new Map<string, Import[]>()
+  for (const one of imports) groups.set(one.from, [...(groups.get(one.from) ?? []), one])
+  return groups
+}

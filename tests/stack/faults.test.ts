@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs'
+import postgres from 'postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Accepted, TaskView, TodoList } from '../../f/hai/core/contract.ts'
+import { ensureRunning, type Instance, readInstance } from '../../runner/instance.ts'
+import { startStack, type TestStack } from '../support/stack.ts'
+
+/** A lease and what a sweep takes to notice, with room for a slow machine. */
+const RESCUE_MS = 75_000
+
+let stack: TestStack
+beforeAll(async () => {
+  stack = await startStack()
+})
+
+const instance = () => readInstance(stack.env.HAI_DATA_DIR!)!
+const everyPid = ({ pids }: Instance) => [
+  pids.runner,
+  ...pids.workers,
+  ...(pids.postgres ? [pids.postgres] : []),
+]
+const restart = () => ensureRunning({ env: stack.env, progress: () => {} })
+
+async function call<T>(path: string, args: unknown): Promise<T> {
+  const { endpoint, workspace, token_file } = instance()
+  const response = await fetch(`${endpoint}/api/w/${workspace}/jobs/run_wait_result/p/f/hai/${path}`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${readFileSync(token_file, 'utf8').trim()}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify(args),
+  })
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+  return (await response.json()) as T
+}
+
+const submit = (content: string) => call<Accepted>('inbox', { body: { source: 'cli', content } })
+const show = (id: string) => call<TaskView>('task/show', { id })
+const until = (id: string, state: string, timeout = 10_000) =>
+  expect.poll(async () => (await show(id)).state, { timeout, interval: 100 }).toBe(state)
+const todosTagged = async (tag: string) => (await call<TodoList>('todo/list', { tag })).todos
+
+/** Keeps every task that adds a todo running until `release`: its insert waits for our lock. */
+async function holdTodos(): Promise<{ release(): Promise<void> }> {
+  const sql = postgres(instance().database_url, { max: 1, onnotice: () => {} })
+  await sql`begin`
+  await sql`lock table hai.todo in share mode`
+  return {
+    release: async () => {
+      await sql`rollback`.catch(() => {})
+      await sql.end({ timeout: 1 })
+    },
+  }
+}
+
+async function running(tag: string): Promise<{ id: string; release(): Promise<void> }> {
+  const lock = await holdTodos()
+  const { task_id: id } = await submit(`add todo: survive #${tag}`)
+  await until(id, 'running')
+  return { id, ...lock }
+}
+
+async function finishedOnce(id: string, tag: string): Promise<TaskView> {
+  await until(id, 'done', RESCUE_MS)
+  expect((await todosTagged(tag)).length).toBe(1)
+  const task = await show(id)
+  expect(task.events.filter((event) => event.type === 'done').length).toBe(1)
+  return task
+}
+
+describe('a task that runs', () => {
+  it('comes back and finishes once when its worker is killed', async () => {
+    const task = await running('worker')
+    for (const pid of instance().pids.workers) process.kill(pid, 'SIGKILL')
+    await task.release()
+    const after = await finishedOnce(task.id, 'worker')
+    expect(after.attempt).toBe(2)
+  }, 90_000)
+
+  it('comes back and finishes once when the whole stack is killed', async () => {
+    const task = await running('stack')
+    for (const pid of everyPid(instance())) process.kill(pid, 'SIGKILL')
+    await task.release()
+    await restart()
+    await finishedOnce(task.id, 'stack')
+  }, 120_000)
+
+  it('comes back and finishes once when the stack is told to stop while its worker hangs', async () => {
+    const task = await running('down')
+    process.kill(instance().pids.runner, 'SIGTERM')
+    await expect.poll(() => readInstance(stack.env.HAI_DATA_DIR!), { timeout: 20_000 }).toBeUndefined()
+    await task.release()
+    await restart()
+    await finishedOnce(task.id, 'down')
+  }, 120_000)
+
+  it('has one result when the whole machine sleeps longer than the lease', async () => {
+    const task = await running('sleep')
+    const pids = everyPid(instance())
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    const woken = Date.now() + 18_000
+    await expect.poll(() => Date.now() > woken, { timeout: 20_000, interval: 500 }).toBe(true)
+    for (const pid of pids) process.kill(pid, 'SIGCONT')
+    await task.release()
+    expect((await finishedOnce(task.id, 'sleep')).attempt).toBe(1)
+  }, 120_000)
+})
+
+describe('postgres killed under load', () => {
+  it('refuses calls while it is away, comes back by itself, and has every acknowledged task', async () => {
+    const acknowledged: string[] = []
+    const refused: string[] = []
+    let stop = false
+    const clients = Array.from({ length: 4 }, async () => {
+      while (!stop) {
+        try {
+          acknowledged.push((await submit('what is open?')).task_id)
+        } catch (error) {
+          refused.push(String(error))
+        }
+      }
+    })
+    await expect.poll(() => acknowledged.length, { timeout: 20_000 }).toBeGreaterThan(50)
+    process.kill(instance().pids.postgres!, 'SIGKILL')
+    await expect.poll(() => refused.length, { timeout: 20_000 }).toBeGreaterThan(0)
+    const before = acknowledged.length
+    await expect.poll(() => acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(before + 50)
+    stop = true
+    await Promise.all(clients)
+
+    expect(refused.filter((error) => !error.includes('503'))).toEqual([])
+    const sql = postgres(instance().database_url, { max: 1 })
+    const found = await sql`select id from hai.task_queue where id = any(${acknowledged})`
+    await sql.end()
+    expect(found.length).toBe(acknowledged.length)
+  }, 120_000)
+})
+
+afterAll(async () => {
+  await stack.stop()
+})

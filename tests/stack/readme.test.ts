@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { startStack, type TestStack } from '../support/stack.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block!)
+
+let stack: TestStack
+let path: string
+beforeAll(async () => {
+  stack = await startStack()
+  path = `${join(stack.env.HOME!, '.local', 'bin')}:${stack.env.PATH}`
+})
+
+/** As a reader would: each line typed into a shell, from a directory that is not the clone. */
+async function shell(line: string): Promise<string> {
+  const env = { ...stack.env, PATH: path, NO_COLOR: '1' }
+  const { stdout } = await promisify(execFile)('bash', ['-ec', `exec < /dev/null; ${line}`], {
+    env,
+    cwd: stack.env.HOME!,
+  })
+  return stdout
+}
+
+describe('the README', () => {
+  it('has its first commands run, as they stand, by the gate on a clean checkout', () => {
+    const gate = readFileSync(join(root, '.ci', 'run'), 'utf8').split('\n')
+    const lines = blocks[0]!.trim().split('\n')
+    expect(lines.length).toBe(2)
+    expect(gate).toEqual(expect.arrayContaining(lines))
+  })
+
+  it('puts hai on the PATH with npm run setup, and says so when it is not there', async () => {
+    const setup = `node ${JSON.stringify(join(root, 'cli', 'setup.mjs'))}`
+    const bin = join(stack.env.HOME!, '.local', 'bin')
+    expect(await shell(setup)).not.toContain('not on your PATH')
+    expect(await shell(`PATH=${JSON.stringify(stack.env.PATH)}; ${setup}`)).toContain(
+      `${bin} is not on your PATH`,
+    )
+    expect(await shell('hai --version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  const lines = blocks.slice(1).flatMap((block) => block.trim().split('\n'))
+  it.each(lines)('runs: %s', async (line) => {
+    await shell(line)
+  })
+
+  it('shows every folder of the clone and names only files that are there', () => {
+    for (const [, folder] of readme.matchAll(/^\| `([^`]+)\/` \|/gm)) {
+      expect(() => mkdirSync(join(root, folder!)), folder).toThrow('EEXIST')
+    }
+    for (const file of [
+      'f/hai/core/todos.ts',
+      'f/hai/core/migrations.ts',
+      'tests/core/todos.test.ts',
+      'cli/commands/todo.ts',
+    ]) {
+      expect(readme).toContain(file)
+      readFileSync(join(root, file))
+    }
+  })
+})
