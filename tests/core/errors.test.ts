@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { HaiError, parse, STATUS } from '../../f/hai/core/errors.ts'
+
+const Thing = z.strictObject({
+  name: z.string().min(1, 'expected a name'),
+  size: z.int().min(1).max(9).optional(),
+  ratio: z.number().positive().optional(),
+  colour: z.enum(['red', 'green']).default('red'),
+  parts: z
+    .array(z.strictObject({ no: z.int() }))
+    .max(2)
+    .default([]),
+  note: z.string().nullish(),
+})
+
+function refusal(input: unknown): HaiError {
+  try {
+    parse(Thing, input)
+  } catch (error) {
+    return error as HaiError
+  }
+  throw new Error('it was accepted')
+}
+
+describe('HaiError', () => {
+  it('carries its code, details and cause', () => {
+    const cause = new Error('why')
+    const error = new HaiError('conflict', 'no', { cause, details: { id: 1 } })
+    expect(error).toMatchObject({
+      name: 'HaiError',
+      code: 'conflict',
+      message: 'no',
+      cause,
+      details: { id: 1 },
+    })
+    expect(error).toBeInstanceOf(Error)
+  })
+
+  it('has a status for every code of the contract', () => {
+    expect(STATUS).toEqual({
+      invalid: 400,
+      unauthorized: 401,
+      forbidden: 403,
+      not_found: 404,
+      conflict: 409,
+      gone: 410,
+      budget: 429,
+      unavailable: 503,
+    })
+  })
+})
+
+describe('parse', () => {
+  it.each<[unknown, string]>([
+    [{}, 'name is missing: expected string'],
+    [{ name: '' }, 'name: "" is not accepted; expected a name'],
+    [{ name: 7 }, 'name: 7 is not accepted; expected string'],
+    [{ name: 'x', size: 0 }, 'size: 0 is not accepted; expected at least 1'],
+    [{ name: 'x', size: 10 }, 'size: 10 is not accepted; expected at most 9'],
+    [{ name: 'x', size: 1.5 }, 'size: 1.5 is not accepted; expected int'],
+    [{ name: 'x', ratio: 0 }, 'ratio: 0 is not accepted; expected more than 0'],
+    [{ name: 'x', colour: 'blue' }, 'colour: "blue" is not accepted; expected one of red, green'],
+    [{ name: 'x', parts: [{ no: 1 }, { no: 'a' }] }, 'parts.1.no: "a" is not accepted; expected number'],
+    [{ name: 'x', parts: [{ no: 1, nr: 2 }] }, 'unknown field parts.0.nr; remove it or check its spelling'],
+    [{ name: 'x', a: 1, b: 2 }, 'unknown field a, b; remove it or check its spelling'],
+    [{ name: null }, 'name: null is not accepted; expected string'],
+    ['x', 'input: "x" is not accepted; expected object'],
+    [['x'], 'input: ["x"] is not accepted; expected object'],
+    [undefined, 'input is missing: expected object'],
+  ])('of %j says “%s”', (input, message) => {
+    const error = refusal(input)
+    expect(error.code).toBe('invalid')
+    expect(error.message).toBe(message)
+    expect(error.details).toEqual({ problems: [message] })
+  })
+
+  it('names all problems', () => {
+    expect(refusal({ size: 0, a: 1 }).details!.problems).toHaveLength(3)
+  })
+
+  it('never shows a wall of text', () => {
+    expect(refusal({ name: 'x', colour: 'y'.repeat(100_000) }).message.length).toBeLessThan(200)
+  })
+
+  it('takes a null for not given, but keeps it where it means something', () => {
+    expect(parse(Thing, { name: 'x', size: null, colour: null, note: null })).toEqual({
+      name: 'x',
+      colour: 'red',
+      parts: [],
+      note: null,
+    })
+  })
+})

@@ -1,0 +1,81 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { home } from '../../f/hai/core/home.ts'
+import { testDatabase } from '../support/database.ts'
+import { aCaller, anEndedTask, aRunningTask, aTask, aTodo, clear } from '../support/factories.ts'
+
+const db = testDatabase()
+beforeEach(() => clear(db.sql))
+const operator = aCaller()
+
+describe('home', () => {
+  it('is empty for an empty house, and does not pretend that nothing was spent', async () => {
+    expect(await home(db.sql, {}, operator)).toEqual({
+      as_of: expect.any(String),
+      since: expect.any(String),
+      waiting_for_you: [],
+      running: [],
+      pending: 0,
+      finished: [],
+      failed: [],
+      todos: { open: 0, overdue: 0, due: [] },
+      spent_usd: null,
+    })
+  })
+
+  it('says what waits, runs, ended and is due', async () => {
+    const done = await anEndedTask(db.sql, 'done')
+    const dead = await anEndedTask(db.sql, 'dead')
+    const expired = await anEndedTask(db.sql, 'expired')
+    await anEndedTask(db.sql, 'cancelled')
+    const waiting = (await aRunningTask(db.sql)).id
+    await db.sql`update hai.task_queue set state = 'awaiting_approval' where id = ${waiting}`
+    const running = (await aRunningTask(db.sql)).id
+    await aTask(db.sql)
+    await aTodo(db.sql, { body: 'no date' })
+    await aTodo(db.sql, { body: 'overdue', due: '2020-01-01' })
+    const now = await home(db.sql, {}, operator)
+    const ids = (tasks: { id: string }[]) => tasks.map((task) => task.id)
+    expect(ids(now.waiting_for_you)).toEqual([waiting])
+    expect(ids(now.running)).toEqual([running])
+    expect(now.pending).toBe(1)
+    expect(ids(now.finished)).toEqual([done])
+    expect(ids(now.failed)).toEqual([expired, dead])
+    expect(now.todos).toMatchObject({ open: 2, overdue: 1, due: [{ body: 'overdue' }, { body: 'no date' }] })
+  })
+
+  it('looks back one day, or as far as asked', async () => {
+    const id = await anEndedTask(db.sql, 'done')
+    await db.sql`update hai.task_queue set finished_at = now() - interval '25 hours'`
+    expect((await home(db.sql, {}, operator)).finished).toEqual([])
+    const since = new Date(Date.now() - 26 * 3_600_000).toISOString()
+    expect((await home(db.sql, { since }, operator)).finished).toMatchObject([{ id }])
+  })
+
+  it('shows five of each and no more, the newest', async () => {
+    for (let n = 0; n < 7; n += 1) await anEndedTask(db.sql, 'done')
+    const { finished } = await home(db.sql, {}, operator)
+    expect(finished).toHaveLength(5)
+    expect(finished.map((task) => task.id)).toEqual(
+      finished
+        .map((task) => task.id)
+        .toSorted()
+        .toReversed(),
+    )
+  })
+
+  it('shows a member only his own tasks', async () => {
+    await anEndedTask(db.sql, 'done')
+    await aRunningTask(db.sql)
+    await aTask(db.sql)
+    await aTask(db.sql, {}, 'guest')
+    const { finished, running, pending } = await home(db.sql, {}, aCaller('guest'))
+    expect({ finished, running, pending }).toEqual({ finished: [], running: [], pending: 1 })
+  })
+
+  it.each([{ since: 'yesterday' }, { since: 7 }, { until: 'now' }])('refuses %j', async (input) => {
+    await expect(home(db.sql, input as never, operator)).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringMatching(/since|until/),
+    })
+  })
+})

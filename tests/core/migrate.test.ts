@@ -1,0 +1,106 @@
+import { randomBytes } from 'node:crypto'
+import postgres from 'postgres'
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { connect, type Pool } from '../../f/hai/core/db.ts'
+import { migrate, SCHEMA_VERSION } from '../../f/hai/core/migrate.ts'
+import { MIGRATIONS } from '../../f/hai/core/migrations.ts'
+import { aTask } from '../support/factories.ts'
+
+let admin: postgres.Sql
+let sql: Pool
+let name: string
+const pools: Pool[] = []
+
+function open(): Pool {
+  const url = new URL(inject('databaseUrl'))
+  url.pathname = `/${name}`
+  const pool = connect({ url: url.href }, { max: 2 })
+  pools.push(pool)
+  return pool
+}
+
+// an empty database each, not a clone of the migrated template
+beforeEach(async () => {
+  admin = postgres(inject('databaseUrl'), { max: 1, onnotice: () => {} })
+  name = `test_${randomBytes(6).toString('hex')}`
+  await admin`create database ${admin(name)}`
+  sql = open()
+})
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.end({ timeout: 5 })))
+  await admin`drop database ${admin(name)} with (force)`
+  await admin.end()
+})
+
+const first = { name: 'first', sql: 'create table hai.a (id int primary key); insert into hai.a values (1);' }
+const second = { name: 'second', sql: 'create table hai.b (id int);' }
+
+const recorded = async () =>
+  (await sql<{ name: string }[]>`select name from hai.migration order by version`).map((row) => row.name)
+
+describe('migrate', () => {
+  it('takes an empty database to the newest schema, and the queue works', async () => {
+    expect(await migrate(sql)).toEqual({
+      version: SCHEMA_VERSION,
+      applied: MIGRATIONS.map((migration) => migration.name),
+    })
+    expect(await aTask(sql)).toMatch(/^[0-9A-Z]{26}$/)
+  })
+
+  it('changes nothing when it runs again', async () => {
+    await migrate(sql)
+    const id = await aTask(sql)
+    expect(await migrate(sql)).toEqual({ version: SCHEMA_VERSION, applied: [] })
+    expect(await sql`select id from hai.task_queue`).toEqual([{ id }])
+  })
+
+  it('started five times at once applies each migration once', async () => {
+    const results = await Promise.all(Array.from({ length: 5 }, () => migrate(open())))
+    expect(results.flatMap((result) => result.applied).toSorted()).toEqual(
+      MIGRATIONS.map((migration) => migration.name).toSorted(),
+    )
+    expect(results.every((result) => result.version === SCHEMA_VERSION)).toBe(true)
+  })
+
+  it('applies only what is new', async () => {
+    await migrate(sql, [first])
+    expect(await migrate(sql, [first, second])).toEqual({ version: 2, applied: ['second'] })
+    expect(await recorded()).toEqual(['first', 'second'])
+  })
+
+  it('refuses a migration whose text was changed after it was applied', async () => {
+    await migrate(sql, [first])
+    const edited = { ...first, sql: `${first.sql} insert into hai.a values (2);` }
+    await expect(migrate(sql, [edited, second])).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringMatching(/migration 1 \(first\).*add a new migration/),
+    })
+    expect(await recorded()).toEqual(['first'])
+    expect(await sql`select id from hai.a`).toHaveLength(1)
+  })
+
+  it('leaves nothing of a migration that fails halfway, and goes on when it is mended', async () => {
+    const broken = { name: 'second', sql: 'create table hai.b (id int); select 1 / 0;' }
+    await expect(migrate(sql, [first, broken])).rejects.toThrow('division by zero')
+    expect(await recorded()).toEqual(['first'])
+    expect(await migrate(sql, [first, second])).toEqual({ version: 2, applied: ['second'] })
+  })
+
+  it('leaves a database alone that is newer than this release', async () => {
+    await migrate(sql, [first, second])
+    expect(await migrate(sql, [first])).toEqual({ version: 1, applied: [] })
+    expect(await recorded()).toEqual(['first', 'second'])
+  })
+
+  it('builds an index without locking out writers, also when five start at once', async () => {
+    const index = {
+      name: 'index',
+      sql: 'create index concurrently if not exists b_id on hai.b (id)',
+      concurrent: true,
+    }
+    await Promise.all(Array.from({ length: 5 }, () => migrate(open(), [first, second, index])))
+    expect(await recorded()).toEqual(['first', 'second', 'index'])
+    const [row] = await sql`select indisvalid as valid from pg_index where indexrelid = 'hai.b_id'::regclass`
+    expect(row).toEqual({ valid: true })
+  })
+})
