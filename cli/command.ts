@@ -10,6 +10,10 @@ export function examples(command: Command, ...lines: string[]): Command {
 
 export const JSON_OPTION = ['--json', "print the webhook's result as it is"] as const
 
+export const TASK_ID = ['<id>', "the task's id, or its last characters; @ is the last task"] as const
+
+export const TODO_ID = ['<id>', "the todo's id, or its last characters"] as const
+
 export function priorityOption(): Option {
   return new Option('--priority <level>', 'how urgent it is').choices(PRIORITIES)
 }

@@ -4,6 +4,7 @@ import { attachments, readStdin } from './attach.ts'
 import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from './command.ts'
 import { Failure } from './failure.ts'
 import { newKey } from './idempotency-key.ts'
+import { shortId } from './ids.ts'
 import type { Session } from './session.ts'
 
 /** What can be said about a task when it is put down. */
@@ -52,4 +53,16 @@ export async function submit(
   const accepted = await session.call<Accepted>('inbox', { body: envelope })
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
   return accepted
+}
+
+/** Says that a task was put down, for those who don't wait: its id on stdout, the way to follow it on stderr. */
+export function printAccepted(
+  session: Session,
+  accepted: Accepted,
+  options: { json?: boolean; quiet?: boolean },
+): undefined {
+  if (options.json) session.printJson(accepted)
+  else session.print(accepted.task_id)
+  if (!options.quiet)
+    session.note(`${accepted.status}; hai task tail ${shortId(accepted.task_id)} follows it`)
 }

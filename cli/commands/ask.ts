@@ -2,9 +2,8 @@ import type { Command } from 'commander'
 import type { TaskView } from '../../f/hai/core/contract.ts'
 import { examples, lengthOfTime } from '../command.ts'
 import { Failure } from '../failure.ts'
-import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
-import { type SubmitOptions, submit, taskOptions } from '../submit.ts'
+import { printAccepted, type SubmitOptions, submit, taskOptions } from '../submit.ts'
 import { type WaitOptions, waitFor } from '../wait.ts'
 
 type AskOptions = SubmitOptions & WaitOptions & { in?: string; wait: boolean }
@@ -48,11 +47,9 @@ async function askAndWait(
   conversation: string | undefined,
 ): Promise<undefined> {
   const accepted = await submit(session, words, options, conversation)
-  if (options.wait) return waitFor(session, accepted.task_id, options)
-  if (options.json) session.printJson(accepted)
-  else session.print(accepted.task_id)
-  if (!options.quiet)
-    session.note(`${accepted.status}; hai task tail ${shortId(accepted.task_id)} follows it`)
+  return options.wait
+    ? waitFor(session, accepted.task_id, options)
+    : printAccepted(session, accepted, options)
 }
 
 async function lastConversation(session: Session): Promise<string> {

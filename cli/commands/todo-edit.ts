@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Todo } from '../../f/hai/core/contract.ts'
-import { collect, examples, given, JSON_OPTION, priorityOption } from '../command.ts'
+import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { todoLine } from '../todo-text.ts'
@@ -24,7 +24,7 @@ export function addEdit(todo: Command, session: Session): void {
   const edit = todo
     .command('edit')
     .description('change a todo; without options, its text in your editor')
-    .argument('<id>', "the todo's id, or its last characters")
+    .argument(...TODO_ID)
     .option('--body <text>', 'its text')
     .option('--due <when>', 'friday, tomorrow 17:00, 2026-11-27')
     .option('--no-due', 'it is due no more')

@@ -1,16 +1,14 @@
 import { type Command, Option } from 'commander'
 import { type Accepted, TODO_STATUSES, type Todo, type TodoList } from '../../f/hai/core/contract.ts'
-import { collect, count, examples, given, JSON_OPTION, priorityOption } from '../command.ts'
+import { collect, count, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { newKey } from '../idempotency-key.ts'
-import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
+import { printAccepted } from '../submit.ts'
 import { todoLine, todoTable, todoText } from '../todo-text.ts'
 import { type WaitOptions, waitFor } from '../wait.ts'
 import { waitOptions } from './ask.ts'
 import { addClosing } from './todo-close.ts'
 import { addEdit } from './todo-edit.ts'
-
-const ID = ['<id>', "the todo's id, or its last characters"] as const
 
 interface AddOptions {
   tag?: string[]
@@ -36,6 +34,8 @@ export function addTodo(program: Command, session: Session): void {
   const todo = program.command('todo').description('keep the list of what is to be done').helpCommand(false)
   addAdding(todo, session)
   addListing(todo, session)
+  addNext(todo, session)
+  addShow(todo, session)
   addEdit(todo, session)
   addClosing(todo, session)
   addRun(todo, session)
@@ -99,7 +99,9 @@ function addListing(todo: Command, session: Session): void {
       }),
     )
   examples(ls, 'hai todo ls', 'hai todo ls --tag rack', 'hai todo ls --status done --json')
+}
 
+function addNext(todo: Command, session: Session): void {
   const next = todo
     .command('next')
     .description('what can be done now, the most pressing first')
@@ -112,11 +114,13 @@ function addListing(todo: Command, session: Session): void {
       ),
     )
   examples(next, 'hai todo next', 'hai todo next --limit 1')
+}
 
+function addShow(todo: Command, session: Session): void {
   const show = todo
     .command('show')
     .description('show everything about a todo')
-    .argument(...ID)
+    .argument(...TODO_ID)
     .option(...JSON_OPTION)
     .action(
       session.run(async (id: string, { json }: { json?: boolean }) => {
@@ -133,18 +137,14 @@ function addRun(todo: Command, session: Session): void {
   const run = todo
     .command('run')
     .description('hand a todo over as a task; the result comes back onto it')
-    .argument(...ID)
+    .argument(...TODO_ID)
     .option(...JSON_OPTION)
     .action(
       session.run(async (id: string, options: WaitOptions & { wait: boolean }) => {
         const accepted = await session.call<Accepted>('todo/run', { id, idempotency_key: newKey() })
-        const task = accepted.task_id
-        await session.touch({ id: task, conversation_id: accepted.conversation_id })
-        if (options.wait) return waitFor(session, task, options)
-        if (options.json) session.printJson(accepted)
-        else session.print(task)
-        session.note(`${accepted.status}; hai task tail ${shortId(task)} follows it`)
-        return undefined
+        const { task_id, conversation_id } = accepted
+        await session.touch({ id: task_id, conversation_id })
+        return options.wait ? waitFor(session, task_id, options) : printAccepted(session, accepted, options)
       }),
     )
   examples(waitOptions(run), 'hai todo run 7f3k2m')

@@ -20,8 +20,9 @@ beforeEach(async () => {
   dataDir = join(home.path, 'data')
   env = { ...home.env, HAI_DATA_DIR: dataDir }
   mkdirSync(dataDir)
-  const command = ['-e', 'setInterval(() => {}, 1000)', 'runner.cjs', 'serve', `--data-dir=${dataDir}`]
-  runner = spawn(process.execPath, command, { stdio: 'ignore' })
+  const program = join(home.path, 'runner.cjs')
+  writeFileSync(program, 'setInterval(() => {}, 1000)')
+  runner = spawn(process.execPath, [program, 'serve', `--data-dir=${dataDir}`], { stdio: 'ignore' })
   writeFileSync(join(dataDir, 'token'), server.token, { mode: 0o600 })
   const record = {
     pid: runner.pid,
