@@ -8,9 +8,7 @@ if (words === '--version' || words === '-V') {
   // Asked often, and not worth loading a program for.
   process.stdout.write(`${require('../package.json').version}\n`)
 } else if (existsSync(built)) {
-  // Node 22 and newer keep compiled code between runs; Node 20 does not know how.
-  require('node:module').enableCompileCache?.()
-  require(built).run()
+  require('./code-cache.cjs').load(built).run()
 } else {
   process.stderr.write('hai is not built yet; run: npm run build\n')
   process.exitCode = 1

@@ -14,7 +14,14 @@ export interface Following {
 }
 
 /** States in which nothing more happens without a person. */
-const STANDING: readonly State[] = ['done', 'dead', 'cancelled', 'expired', 'rejected', 'awaiting_approval']
+export const STANDING: readonly State[] = [
+  'done',
+  'dead',
+  'cancelled',
+  'expired',
+  'rejected',
+  'awaiting_approval',
+]
 const PAGE = 200
 /** Without an event for so long, the task is asked what it waits for. */
 const QUIET_MS = 3_000

@@ -1,7 +1,7 @@
-import type { TaskResult } from '../f/hai/core/contract.ts'
+import type { State, TaskEvent, TaskResult } from '../f/hai/core/contract.ts'
 import { EXIT, exitOfState } from './exit.ts'
 import { Failure } from './failure.ts'
-import { follow } from './follow.ts'
+import { follow, STANDING } from './follow.ts'
 import { shortId } from './ids.ts'
 import type { Session } from './session.ts'
 import { harmless } from './width.ts'
@@ -24,9 +24,7 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   const ended = follow(webhook, {
     id,
     signal,
-    onEvent: (event) => {
-      if (!options.quiet && event.text) session.note(event.text)
-    },
+    onEvent: options.quiet ? () => {} : stepPrinter(session),
     onNote: (line) => session.note(line),
   })
   const first = await Promise.race([
@@ -42,6 +40,16 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   throw new Failure(first, `${how}; task ${shortId(id)} goes on`, {
     next: `to pick it up: hai task tail ${shortId(id)}`,
   })
+}
+
+/** Prints each event; one that ends the task only when another follows, as the answer tells how it ended. */
+function stepPrinter(session: Session): (event: TaskEvent) => void {
+  let ending: TaskEvent | undefined
+  return (event) => {
+    if (ending) session.note(ending.text)
+    ending = STANDING.includes(event.type as State) ? event : undefined
+    if (!ending) session.note(event.text)
+  }
 }
 
 function interruption(session: Session, signal: AbortSignal): Promise<'interrupted'> {

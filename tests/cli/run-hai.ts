@@ -24,11 +24,18 @@ export function aHomeFolder(): { path: string; env: Env; remove(): void } {
   }
 }
 
-/** Runs one command line in this process. `columns` makes stdout a terminal of that width. */
-export async function runHai(
-  argv: string[],
-  options: { env: Env; stdin?: string; columns?: number; cwd?: string; onIo?: (io: FakeIo) => void },
-): Promise<Ran> {
+interface World {
+  env: Env
+  stdin?: string
+  /** Makes stdout a terminal of that width. */
+  columns?: number
+  /** A person sits at stdin and stderr. */
+  attended?: boolean
+  cwd?: string
+}
+
+/** Runs one command line in this process. */
+export async function runHai(argv: string[], options: World & { onIo?: (io: FakeIo) => void }): Promise<Ran> {
   const io = new FakeIo(options)
   options.onIo?.(io)
   const exit = await main(argv, io)
@@ -59,19 +66,19 @@ export class FakeIo implements Io {
   stdin: Readable
   env: Env
   cwd: string
-  #kind: 'none' | 'text'
+  #kind: 'none' | 'text' | 'terminal'
   #interrupt: (() => void) | undefined
 
-  constructor(options: { env: Env; stdin?: string; columns?: number; cwd?: string }) {
+  constructor(options: World) {
     this.stdout = new Captured(options.columns) as Captured & Output
-    this.stderr = new Captured(undefined) as Captured & Output
+    this.stderr = new Captured(options.attended ? 80 : undefined) as Captured & Output
     this.stdin = options.stdin === undefined ? new PassThrough() : Readable.from([Buffer.from(options.stdin)])
-    this.#kind = options.stdin === undefined ? 'none' : 'text'
+    this.#kind = options.attended ? 'terminal' : options.stdin === undefined ? 'none' : 'text'
     this.env = { NO_COLOR: '1', ...options.env }
     this.cwd = options.cwd ?? options.env.HOME ?? '/'
   }
 
-  async stdinKind(): Promise<'none' | 'text'> {
+  async stdinKind(): Promise<'none' | 'text' | 'terminal'> {
     return this.#kind
   }
 

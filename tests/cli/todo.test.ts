@@ -174,6 +174,26 @@ describe('hai todo edit', () => {
     expect(server.callsOf('todo/update')).toEqual([])
   })
 
+  it.each([
+    ['sed -i s/UPS/NAS/', 'replace the NAS battery'],
+    ["sh -c 'echo new > $1; exit' sh", 'new'],
+  ])('opens the text in the editor (%s) when no option is given', async (EDITOR, body) => {
+    const ran = await runHai(['todo', 'edit', '7'], { env: { ...env, EDITOR }, attended: true })
+    expect(ran.exit).toBe(0)
+    expect(lastArgs('todo/update')).toEqual({ id: '7', body })
+  })
+
+  it.each([
+    ['true', 0, 'nothing was changed'],
+    ['false', 2, 'the editor (false) ended with 1; nothing was changed'],
+    ['truncate -s 0', 2, 'the text is empty; nothing was changed'],
+  ])('changes nothing after the editor %s', async (EDITOR, exit, message) => {
+    const ran = await runHai(['todo', 'edit', '7'], { env: { ...env, EDITOR }, attended: true })
+    expect(ran.exit).toBe(exit)
+    expect(ran.stderr).toContain(message)
+    expect(server.callsOf('todo/update')).toEqual([])
+  })
+
   it('asks what should change when there is no terminal', async () => {
     expect((await hai('todo', 'edit', '7')).exit).toBe(2)
   })

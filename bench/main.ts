@@ -1,0 +1,11 @@
+import { spine } from './spine.ts'
+
+const BENCHES: Record<string, () => Promise<void>> = { spine }
+
+const name = process.argv[2] ?? 'spine'
+const bench = BENCHES[name]
+if (bench) void bench()
+else {
+  console.error(`no bench ${name}; there is ${Object.keys(BENCHES).join(', ')}`)
+  process.exitCode = 2
+}
