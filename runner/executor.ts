@@ -71,6 +71,16 @@ export class Executor {
     this.#finish(job, { kind: 'crashed', started: false, reason: '' })
   }
 
+  /** Ends the jobs whose time has not come: nothing will run them when the stack is gone. */
+  stop(): void {
+    for (const [id, timer] of this.#delayed) {
+      clearTimeout(timer)
+      const job = this.#options.jobs.get(id)
+      if (job) this.#finish(job, { kind: 'crashed', started: false, reason: 'the local stack is stopping' })
+    }
+    this.#delayed.clear()
+  }
+
   #wait(job: Job, script: Script): void {
     const delay = job.scheduledFor.getTime() - Date.now()
     if (delay <= 0) {
@@ -90,7 +100,7 @@ export class Executor {
     }
     const assignment: Assignment = {
       warm: !this.#options.cold && script.path.startsWith('f/hai/'),
-      log: job.log,
+      output: job.output,
       begin: (process) => this.#begin(job, script, process),
       end: (ending) => this.#finish(job, ending),
     }
@@ -103,13 +113,13 @@ export class Executor {
   }
 
   #begin(job: Job, script: Script, process: WorkerProcess): Order {
-    const { tokens, workspace, endpoint } = this.#options
+    const { jobs, tokens, workspace, endpoint } = this.#options
+    const workerGroup = job.tag === WORK_TAG ? 'work' : 'doors'
     const running = this.#running.get(job.id)!
     running.process = process
     clearTimeout(running.timer)
     if (job.canceled) process.terminate()
-    job.startedAt = new Date()
-    job.worker = `${job.tag === WORK_TAG ? 'work' : 'doors'}-${process.pid}`
+    jobs.start(job, `${workerGroup}-${process.pid}`)
     const { token, revoke } = tokens.mint(job.identity)
     void job.done.then(revoke)
     if (script.timeout !== undefined) {
@@ -119,7 +129,6 @@ export class Executor {
         process.terminate()
       }, seconds * 1000)
     }
-    const workerGroup = job.tag === WORK_TAG ? 'work' : 'doors'
     return {
       id: job.id,
       file: script.file,
@@ -138,8 +147,9 @@ export class Executor {
       const message = `Job canceled: ${reason} by ${by}`
       this.#fail(job, { message, name: 'Canceled', reason, canceler: by })
     } else if (running?.stopReason) this.#fail(job, running.stopReason)
-    else if (ending.kind === 'finished') this.#options.jobs.complete(job, withFailure(ending))
-    else this.#fail(job, { name: 'ExecutionErr', message: `the script ended early: ${ending.reason}` })
+    else if (ending.kind === 'finished') {
+      this.#options.jobs.complete(job, withFailure(withStream(ending, job.output.stream.text())))
+    } else this.#fail(job, { name: 'ExecutionErr', message: `the script ended early: ${ending.reason}` })
   }
 
   #fail(job: Job, error: Record<string, unknown>): void {
@@ -158,8 +168,21 @@ function spread(args: Record<string, unknown>, script: Script): Pick<Order, 'arg
   }
 }
 
+type Finished = Extract<Ending, { kind: 'finished' }>
+
+/** Windmill's rule: what was streamed is the result where there is no other, and `wm_stream` of one that is an object. */
+function withStream(ending: Finished, text: string): Finished {
+  const { success, result } = ending
+  if (!success || text === '') return ending
+  const stream = JSON.stringify(text)
+  if (result === 'null') return { ...ending, result: stream }
+  if (!result.startsWith('{')) return ending
+  const comma = result === '{}' ? '' : ','
+  return { ...ending, result: `${result.slice(0, -1)}${comma}"wm_stream":${stream}}` }
+}
+
 /** A script that returns `wm_failure` failed, and says so in the result that is kept. */
-function withFailure(ending: Extract<Ending, { kind: 'finished' }>): Omit<typeof ending, 'kind'> {
+function withFailure(ending: Finished): Omit<Finished, 'kind'> {
   if (!ending.shaped || !ending.success) return ending
   const { wm_failure: failure, ...siblings } = JSON.parse(ending.result) as Record<string, unknown>
   if (failure === undefined) return ending

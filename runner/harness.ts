@@ -39,12 +39,20 @@ async function callMain(order: Order): Promise<unknown> {
     if (value !== undefined && value !== null) args[position] = new Date(value as string)
   }
   const result: unknown = await script.main(...args)
-  if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result) {
-    throw new Error(
-      'main returned an async iterable, which the local runner does not stream; return its content',
-    )
+  return isStream(result) ? stream(result) : result
+}
+
+function isStream(result: unknown): result is AsyncIterable<unknown> {
+  return typeof result === 'object' && result !== null && Symbol.asyncIterator in result
+}
+
+/** The runner makes the result of what was streamed. */
+async function stream(chunks: AsyncIterable<unknown>): Promise<void> {
+  for await (const chunk of chunks) {
+    if (typeof chunk !== 'string')
+      throw new TypeError(`main yielded a ${typeof chunk}; a stream is of strings`)
+    console.log(`WM_STREAM: ${chunk.replaceAll('\n', '\\n')}`)
   }
-  return result
 }
 
 function serialize(result: unknown): string {

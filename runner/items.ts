@@ -23,6 +23,8 @@ interface State {
 /** The resource that names the running database, whatever a file says. */
 export const DATABASE_PATH = 'f/hai/db'
 const PATH = /^[fu](\/[\w-]+)+$/
+/** The operator's own configuration: on this machine a file of his, on Windmill a resource. */
+const SETTINGS = /^u\/operator\/hai_([a-z]+)$/
 const DEEPEST = 10
 
 /** Variables and resources: those of the bundle's files, and over them what scripts set, kept in one file. */
@@ -31,11 +33,18 @@ export class Items {
   #file: string
   #state: State
   #database: () => Record<string, unknown>
+  #settings: (name: string) => unknown
 
-  constructor(options: { bundle: Bundle; stateFile: string; database: () => Record<string, unknown> }) {
+  constructor(options: {
+    bundle: Bundle
+    stateFile: string
+    database: () => Record<string, unknown>
+    settings: (name: string) => unknown
+  }) {
     this.#bundle = options.bundle
     this.#file = options.stateFile
     this.#database = options.database
+    this.#settings = options.settings
     this.#state = readState(options.stateFile)
   }
 
@@ -57,6 +66,9 @@ export class Items {
     }
     const set = own(this.#state.resources, path)
     if (set) return set
+    const [, name] = SETTINGS.exec(path) ?? []
+    const value = name && this.#settings(name)
+    if (value) return { value, resource_type: `c_hai_${name}`, description: `~/.config/hai/${name}.yaml` }
     const file = this.#bundle.item(path, 'resource')
     if (!file) return undefined
     return {

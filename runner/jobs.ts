@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Identity } from './identity.ts'
-import { JobLog } from './job-log.ts'
+import { JobOutput } from './job-output.ts'
 
 /** What the caller asks for. */
 export interface JobRequest {
@@ -38,7 +38,9 @@ export interface Job {
   result?: string
   /** The result shapes the response of the sync route. */
   shaped: boolean
-  log: JobLog
+  output: JobOutput
+  /** Called at once when it was started, printed something or was completed. */
+  watchers: Set<() => void>
   /** Settles when the job is completed. */
   done: Promise<void>
   /** Called once, by the store. */
@@ -48,7 +50,7 @@ export interface Job {
 const KEPT_JOBS = 2_000
 const KEPT_BYTES = 64 * 1024 * 1024
 
-/** All unfinished jobs, and the newest 2,000 finished ones with at most 64 MB of arguments, results and logs. */
+/** All unfinished jobs, and the newest 2,000 finished ones with at most 64 MB of arguments, results and output. */
 export class Jobs {
   #jobs = new Map<string, Job>()
   /** In the order they finished. */
@@ -77,7 +79,8 @@ export class Jobs {
       rootJob: request.rootJob || request.parentJob || id,
       schedulePath: request.schedulePath ?? '',
       shaped: false,
-      log: new JobLog(),
+      output: new JobOutput(() => announce(job)),
+      watchers: new Set(),
       done,
       settle,
     }
@@ -94,6 +97,13 @@ export class Jobs {
     return [...this.#jobs.values()].reverse()
   }
 
+  /** A process has taken the job. */
+  start(job: Job, worker: string): void {
+    job.startedAt = new Date()
+    job.worker = worker
+    announce(job)
+  }
+
   /** Completes the job and forgets the oldest ones that no longer fit. A job completes once. */
   complete(job: Job, outcome: { success: boolean; shaped: boolean; result: string }): void {
     if (job.completedAt) return
@@ -101,10 +111,11 @@ export class Jobs {
     job.success = outcome.success
     job.shaped = outcome.shaped
     job.result = outcome.result
-    const bytes = outcome.result.length + job.log.bytes + JSON.stringify(job.args).length
+    const bytes = outcome.result.length + job.output.bytes + JSON.stringify(job.args).length
     this.#finished.set(job.id, bytes)
     this.#bytes += bytes
     job.settle()
+    announce(job)
     for (const [id, size] of this.#finished) {
       const fits = this.#finished.size <= KEPT_JOBS && this.#bytes <= KEPT_BYTES
       // The newest stays, however big.
@@ -114,6 +125,10 @@ export class Jobs {
       this.#bytes -= size
     }
   }
+}
+
+function announce(job: Job): void {
+  for (const watcher of job.watchers) watcher()
 }
 
 /** A time-ordered UUID (RFC 9562, version 7), its random part from Node's pool of them. */

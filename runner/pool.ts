@@ -1,4 +1,4 @@
-import type { JobLog } from './job-log.ts'
+import type { JobOutput } from './job-output.ts'
 import type { WorkerProcess } from './process.ts'
 import type { Ending, Order } from './protocol.ts'
 
@@ -6,7 +6,7 @@ import type { Ending, Order } from './protocol.ts'
 export interface Assignment {
   /** May run in a process that ran other jobs, and leave it for more. */
   warm: boolean
-  log: JobLog
+  output: JobOutput
   /** Called when a process takes the job. */
   begin: (process: WorkerProcess) => Order
   end: (ending: Ending) => void
@@ -106,7 +106,7 @@ export class Pool {
   }
 
   async #run(member: Member, assignment: Assignment): Promise<void> {
-    const ending = await member.process.run(assignment.begin(member.process), assignment.log)
+    const ending = await member.process.run(assignment.begin(member.process), assignment.output)
     const lost = ending.kind === 'crashed' && !ending.started
     if (!assignment.warm || member.stamp !== this.#options.stamp() || this.#stopping) member.process.kill()
     if (!member.process.spent) this.#rest(member)

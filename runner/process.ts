@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { type JobLog, MarkedStream } from './job-log.ts'
+import type { JobOutput, OutputPipe } from './job-output.ts'
 import { signal } from './process-table.ts'
 import type { Answer, Ending, Order } from './protocol.ts'
 
@@ -17,9 +17,8 @@ export interface ProcessOptions {
 
 interface Run {
   order: Order
-  log: JobLog
-  stdout: MarkedStream
-  stderr: MarkedStream
+  stdout: OutputPipe
+  stderr: OutputPipe
   started: boolean
   ending?: Ending
   resolve: (ending: Ending) => void
@@ -67,18 +66,11 @@ export class WorkerProcess {
     return this.#run !== undefined
   }
 
-  /** Runs one job; what it prints goes to the log. Never rejects. */
-  run(order: Order, log: JobLog): Promise<Ending> {
+  /** Runs one job; what it prints goes to the output. Never rejects. */
+  run(order: Order, output: JobOutput): Promise<Ending> {
     this.fresh = false
     return new Promise((resolve) => {
-      this.#run = {
-        order,
-        log,
-        stdout: new MarkedStream(order.mark),
-        stderr: new MarkedStream(order.mark),
-        started: false,
-        resolve,
-      }
+      this.#run = { order, ...output.pipes(order.mark), started: false, resolve }
       if (this.spent) this.#settle({ kind: 'crashed', started: false, reason: 'its process was gone' })
       else this.#child.stdin?.write(`${JSON.stringify(order)}\n`)
     })
@@ -128,7 +120,7 @@ export class WorkerProcess {
   #output(stream: 'stdout' | 'stderr', chunk: Buffer): void {
     const run = this.#run
     if (!run) return
-    run.log.append(run[stream].push(chunk))
+    run[stream].push(chunk)
     this.#settleWhenComplete()
   }
 
@@ -183,8 +175,8 @@ export class WorkerProcess {
     const run = this.#run
     if (!run) return
     this.#run = undefined
-    run.log.append(run.stdout.rest())
-    run.log.append(run.stderr.rest())
+    run.stdout.end()
+    run.stderr.end()
     run.resolve(ending)
   }
 }

@@ -180,6 +180,7 @@ class Runner {
     clearInterval(this.#timer)
     this.#publish({ ready: false, phase: 'stopping' })
     this.#stack?.scheduler.stop()
+    this.#stack?.executor.stop()
     const jobsEnded = Promise.all([
       this.#pools?.doors.stop(DOOR_GRACE_MS, 'kill'),
       this.#pools?.work.stop(0, 'terminate'),

@@ -12,6 +12,7 @@ import { Items } from './items.ts'
 import { Jobs } from './jobs.ts'
 import type { Pools } from './pools.ts'
 import { Scheduler } from './schedules.ts'
+import { readSettings } from './settings.ts'
 
 export const WORKSPACE = 'hai'
 const PREFERRED_PORT = 4424
@@ -35,7 +36,12 @@ export async function listenWith(options: {
   const { dataDir, cold, bundle, pools, database, log, called } = options
   const jobs = new Jobs()
   const tokens = new Tokens(operatorToken(dataDir))
-  const items = new Items({ bundle, stateFile: join(dataDir, 'state.json'), database: database.resource })
+  const items = new Items({
+    bundle,
+    stateFile: join(dataDir, 'state.json'),
+    database: database.resource,
+    settings: (name) => readSettings(name, process.env),
+  })
   const listening = { endpoint: '' }
   const executor = new Executor({
     bundle,
@@ -64,7 +70,9 @@ export async function migrate({ bundle, executor, log }: Stack): Promise<void> {
   const job = await executor.submit({ path: MIGRATE, args: {}, identity: OPERATOR })
   await job.done
   if (job.success) return
-  throw new Error(`the schema could not be migrated: ${messageOf(job.result)}\n${job.log.text()}`.trimEnd())
+  throw new Error(
+    `the schema could not be migrated: ${messageOf(job.result)}\n${job.output.log.text()}`.trimEnd(),
+  )
 }
 
 function messageOf(result: string | undefined): string {

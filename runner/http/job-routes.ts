@@ -4,10 +4,13 @@ import type { Job } from '../jobs.ts'
 import { argumentsOf, objectOf } from './arguments.ts'
 import { type Api, type Call, pathAfter, type Stack } from './context.ts'
 import { selectJobs } from './job-list.ts'
+import { jobUpdate, type Wanted, wantedBy } from './job-updates.ts'
 import { jobView } from './job-view.ts'
 import { resultResponse } from './response.ts'
+import { streamNotFound, streamUpdates } from './update-stream.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
+const RESULT_ONLY: Wanted = { logOffset: 0, streamOffset: 0, noLogs: true, onlyResult: true }
 const WAIT_SECONDS = Number(process.env.TIMEOUT_WAIT_RESULT) || 600
 
 /** Running scripts and reading what became of it, below `/api/w/:workspace`. */
@@ -19,6 +22,10 @@ export function jobRoutes(stack: Stack): Hono<Api> {
     return (await completed(stack, call, job))
       ? resultResponse(call, job)
       : call.text(`timeout after ${WAIT_SECONDS}s`, 500)
+  })
+  routes.on(['GET', 'POST'], '/jobs/run_and_stream/p/*', async (call) => {
+    const job = await submit(stack, call, '/jobs/run_and_stream/p/')
+    return streamUpdates(stack, call, job, RESULT_ONLY)
   })
   routes.get('/jobs/list', (call) => listed(stack, call, stack.jobs.list()))
   routes.get('/jobs/completed/list', (call) => {
@@ -36,8 +43,13 @@ export function jobRoutes(stack: Stack): Hono<Api> {
     return call.body(findCompleted(stack, call).result ?? 'null', 200, JSON_TYPE)
   })
   routes.get('/jobs_u/completed/get_result_maybe/:id', (call) => resultMaybe(find(stack, call), call))
-  routes.get('/jobs_u/get_logs/:id', (call) => call.text(find(stack, call).log.text()))
-  routes.get('/jobs_u/getupdate/:id', (call) => update(find(stack, call), call))
+  routes.get('/jobs_u/get_logs/:id', (call) => call.text(find(stack, call).output.log.text()))
+  routes.get('/jobs_u/getupdate/:id', (call) => call.json(jobUpdate(find(stack, call), wantedBy(call))))
+  routes.get('/jobs_u/getupdate_sse/:id', (call) => {
+    const wanted = wantedBy(call)
+    const job = stack.jobs.get(call.req.param('id').toLowerCase())
+    return job ? streamUpdates(stack, call, job, wanted) : streamNotFound(call)
+  })
   routes.get('/jobs_u/get_root_job_id/:id', (call) => call.json(find(stack, call).rootJob))
   routes.post('/jobs_u/queue/cancel/:id', async (call) => {
     const job = find(stack, call)
@@ -122,17 +134,6 @@ function resultMaybe(job: Job, call: Call): Response {
   // The result is JSON already; ten megabytes are not worth reading just to write them again.
   const head = JSON.stringify({ completed: true, success: job.success, started })
   return call.body(`${head.slice(0, -1)},"result":${job.result}}`, 200, JSON_TYPE)
-}
-
-function update(job: Job, call: Call): Response {
-  const text = job.log.text()
-  const offset = Number(call.req.query('log_offset') ?? 0)
-  return call.json({
-    running: job.startedAt !== undefined && !job.completedAt,
-    completed: job.completedAt !== undefined,
-    new_logs: call.req.query('no_logs') === 'true' ? undefined : text.slice(offset),
-    log_offset: text.length,
-  })
 }
 
 function listed(stack: Stack, call: Call, jobs: Job[]): Response {

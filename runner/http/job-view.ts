@@ -29,7 +29,7 @@ export function jobView(
     tag: job.tag,
     worker: job.worker,
   }
-  const detailed = detail === 'full' ? { args: job.args, logs: job.log.text() } : {}
+  const detailed = detail === 'full' ? { args: job.args, logs: job.output.log.text() } : {}
   if (!job.completedAt) return { ...common, ...detailed, running: job.startedAt !== undefined }
   const started = job.startedAt ?? job.completedAt
   return {

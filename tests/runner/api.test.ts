@@ -150,6 +150,7 @@ describe('jobs', () => {
       completed: true,
       new_logs: 'two\n',
       log_offset: 8,
+      stream_offset: 0,
     })
     const [, later] = await post(`${RUN}nothing`, '{}')
     expect(later.slice(0, 13) >= id.slice(0, 13)).toBe(true)

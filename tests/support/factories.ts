@@ -129,9 +129,8 @@ export async function busySlots(sql: Sql, lane = 'interactive'): Promise<number>
 /** An empty queue and todo list; the lanes have their slots as after migrating. */
 export async function clear(sql: Pool): Promise<void> {
   await sql.begin(async (tx) => {
-    await tx`
-      truncate hai.task_queue, hai.lease, hai.lane_slot, hai.task_event, hai.task_step, hai.artifact, hai.wakeup,
-        hai.pulse, hai.todo, hai.config`
+    // with all that hangs on a task or a todo
+    await tx`truncate hai.task_queue, hai.todo, hai.wakeup, hai.pulse, hai.config cascade`
     await tx`
       insert into hai.lane_slot (lane, no)
       select 'interactive', generate_series(1, 4) union all select 'batch', generate_series(1, 2)`

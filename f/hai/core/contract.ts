@@ -55,6 +55,7 @@ export interface TaskSummary {
 
 export interface WaitingOn {
   code:
+    | 'conversation'
     | 'lane_full'
     | 'behind'
     | 'retry'
@@ -194,6 +195,8 @@ export interface ClaimedTask {
   context: { name: string; media_type: string; text: string }[]
   /** When it was put down, or put down again: what "tomorrow" in it is counted from. */
   run_at: string
+  /** How often a person had it tried again from the start. */
+  round: number
   lease_until: string
 }
 
@@ -213,6 +216,47 @@ export interface Health {
   lanes: { lane: string; slots: number; busy: number }[]
   pulses: { name: string; last_at: string | null; every_seconds: number; late: boolean }[]
   problems: string[]
+}
+
+/** One model that may be asked, or could be. Prices are USD per million tokens. */
+export interface ModelRow {
+  backend: string
+  model: string
+  kind: string
+  url: string | null
+  billing: 'local' | 'metered' | 'subscription'
+  /** Found where it usually is, without being configured. */
+  found: boolean
+  enabled: boolean
+  /** In memory now; null where the backend doesn't say. */
+  loaded: boolean | null
+  /** Tokens; null is unknown. */
+  context: number | null
+  price: { input?: number; output?: number; cache_read?: number; cache_write?: number } | null
+}
+
+export interface ModelList {
+  /** `backend/model` that answers when nothing else is said, and why. */
+  default: string | null
+  reason?: string
+  models: ModelRow[]
+  /** Backends that are there and are not used before they are enabled. */
+  offers: { backend: string; how: string }[]
+  /** What is wrong with the operator's file; the last good one is in force. */
+  error?: string
+}
+
+/** How a real round trip went; times in milliseconds. */
+export interface ModelTest {
+  backend: string
+  model: string
+  ok: boolean
+  load_ms?: number
+  first_text_ms?: number
+  total_ms?: number
+  output_tokens?: number | null
+  tokens_per_second?: number | null
+  error?: TaskError
 }
 
 export interface ErrorBody {

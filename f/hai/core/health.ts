@@ -14,8 +14,8 @@ export async function health(sql: Sql): Promise<Health> {
       select
         (select count(*)::int from hai.task_queue where state = 'pending') as pending,
         (select count(*)::int from hai.task_queue where state = 'pending' and claim_at <= now()) as due,
-        (select count(*)::int from hai.task_queue where state = 'running') as running,
-        (select count(*)::int from hai.task_queue where state = 'awaiting_approval') as awaiting_approval,
+        (select count(*)::int from hai.task_queue where state = 'running' and finished_at is null) as running,
+        (select count(*)::int from hai.task_queue where state = 'awaiting_approval' and finished_at is null) as awaiting_approval,
         (select count(*)::int from hai.task_queue where state = 'dead' and finished_at > now() - interval '1 day') as dead_24h,
         (select extract(epoch from now() - min(run_at))::int from hai.task_queue
           where state = 'pending' and claim_at <= now()) as oldest_due_seconds,

@@ -30,11 +30,24 @@ export type Held = z.output<typeof Held>
 export async function claim(sql: Sql, input: z.input<typeof Claim>): Promise<ClaimedTask | null> {
   const { worker, lanes, job_id } = parse(Claim, input)
   for (const lane of lanes) {
-    const task = await claimIn(sql, lane, worker, job_id ?? null)
+    const task = await claimIn(sql, lane, worker, job_id ?? null).catch(passedOver)
     if (task) return task
   }
   return null
 }
+
+/** Two claims met in one conversation, and the index let one of them through. */
+function passedOver(error: { code?: string; constraint_name?: string }): null {
+  if (error.code === '23505' && error.constraint_name === 'task_conversation') return null
+  throw error
+}
+
+/** Which rows `t` of `task_queue` may be leased now: due, in time, and no turn before it still under way. */
+export const claimable = (sql: Sql) => sql`
+  t.state = 'pending' and t.claim_at <= now() and (t.expires_at is null or t.expires_at > now())
+  and not exists (
+    select from hai.task_queue busy
+    where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval'))`
 
 async function claimIn(
   sql: Sql,
@@ -44,9 +57,8 @@ async function claimIn(
 ): Promise<ClaimedTask | null> {
   const [task] = await sql<ClaimedTask[]>`
     with due as (
-      select id from hai.task_queue
-      where lane = ${lane} and state = 'pending' and claim_at <= now()
-        and (expires_at is null or expires_at > now())
+      select id from hai.task_queue t
+      where lane = ${lane} and ${claimable(sql)}
       order by claim_at, id
       limit 1
       for update skip locked
@@ -81,7 +93,7 @@ async function claimIn(
     )
     select
       c.id, c.lease_no, c.attempt, c.max_attempts, c.lane, c.content, c.source, c.requester, c.on_behalf_of,
-      c.conversation_id, c.target_agent, c.data_tier, c.todo_id, c.metadata, c.run_at, l.until as lease_until,
+      c.conversation_id, c.target_agent, c.data_tier, c.todo_id, c.metadata, c.run_at, c.round, l.until as lease_until,
       coalesce((
         select jsonb_agg(jsonb_build_object('name', name, 'media_type', media_type, 'text', content) order by a.id)
         from hai.artifact a where a.task_id = c.id
@@ -97,8 +109,7 @@ export async function hasClaimable(sql: Sql, lanes: readonly string[] = LANES): 
     where s.lane = any(${[...lanes]}) and s.task_id is null
       and exists (
         select from hai.task_queue t
-        where t.lane = s.lane and t.state = 'pending' and t.claim_at <= now()
-          and (t.expires_at is null or t.expires_at > now()))
+        where t.lane = s.lane and ${claimable(sql)})
     limit 1`
   return row !== undefined
 }

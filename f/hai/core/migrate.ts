@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { inTransaction, type Sql } from './db.ts'
+import { setTimeout } from 'node:timers/promises'
+import { inTransaction, type Pool, type Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
 
@@ -8,6 +9,11 @@ export const SCHEMA_VERSION = MIGRATIONS.length
 
 /** Any fixed number: it only has to be the same for every migrator of one database. */
 const MIGRATION_LOCK = 4_747_000
+/** Another one for what runs outside of a transaction: its holder waits for those who wait for the first. */
+const CONCURRENT_LOCK = 4_747_002
+
+/** Between two looks whether another migrator is done; milliseconds. */
+const BUSY_MS = 100
 
 export interface Migrated {
   version: number
@@ -52,9 +58,23 @@ async function apply(sql: Sql, version: number, migration: Migration): Promise<b
 
 /** `create index concurrently` can't run in a transaction: it must be written to be repeatable. */
 async function applyConcurrently(sql: Sql, version: number, migration: Migration): Promise<boolean> {
-  await sql.unsafe(migration.sql)
-  await record(sql, version, migration)
-  return true
+  const session = await (sql as Pool).reserve()
+  try {
+    // asked again and again: who waited for the lock would hold a snapshot, and the index waits for all of those
+    while (!(await tryLock(session))) await setTimeout(BUSY_MS)
+    if (await recorded(session, version, migration)) return false
+    await session.unsafe(migration.sql)
+    await record(session, version, migration)
+    return true
+  } finally {
+    await session`select pg_advisory_unlock_all()`
+    session.release()
+  }
+}
+
+async function tryLock(session: Sql): Promise<boolean> {
+  const [row] = await session<{ got: boolean }[]>`select pg_try_advisory_lock(${CONCURRENT_LOCK}) as got`
+  return row!.got
 }
 
 async function recorded(sql: Sql, version: number, migration: Migration): Promise<boolean> {

@@ -48,6 +48,8 @@ create table hai.task_queue (
   next_attempt boolean not null default true,
   suspends int not null default 0,
   lease_no int not null default 0,
+  -- how often a person had it tried again from the start
+  round int not null default 0,
   last_seq int not null default 0,
   job_id text,
 
@@ -74,20 +76,26 @@ create index task_due on hai.task_queue (lane, claim_at, id) where state = 'pend
 create index task_expiring on hai.task_queue (expires_at)
   where state in ('pending', 'running', 'awaiting_approval') and expires_at is not null;
 create index task_pending_source on hai.task_queue (source) where state = 'pending';
-create index task_active on hai.task_queue (state, created_at desc, id desc)
-  where state in ('running', 'awaiting_approval');
 create unique index task_idempotency on hai.task_queue (requester, idempotency_key)
   where idempotency_key is not null;
 create index task_suffix on hai.task_queue (reverse(id));
+-- one at a time in a conversation, whoever claims: turns must be answered in their order
+create unique index task_conversation on hai.task_queue (conversation_id)
+  where state in ('running', 'awaiting_approval');
 create index task_finished on hai.task_queue (finished_at desc, id desc) where finished_at is not null;
+-- few among very many: what failed since yesterday
+create index task_failed on hai.task_queue (finished_at desc, id desc) where state in ('dead', 'expired');
 create index task_by_time on hai.task_queue (created_at desc, id desc);
-create index task_by_state on hai.task_queue (state, created_at desc, id desc);
+-- in two halves: open ones stay few, and a claim can't be led astray into an index of all states
+create index task_open on hai.task_queue (state, created_at desc, id desc) where finished_at is null;
+create index task_ended on hai.task_queue (state, created_at desc, id desc) where finished_at is not null;
 create index task_by_source on hai.task_queue (source, created_at desc, id desc);
 create index task_by_requester on hai.task_queue (requester, created_at desc, id desc);
 create index task_by_conversation on hai.task_queue (conversation_id, created_at desc, id desc);
 create index task_by_agent on hai.task_queue (agent, created_at desc, id desc) where agent is not null;
 create index task_by_todo on hai.task_queue (todo_id) where todo_id is not null;
-create index task_words on hai.task_queue using gin (to_tsvector('simple', content));
+-- every change of state writes a new entry of every index: a long text must not be read anew each time
+create index task_words on hai.task_queue using gin (to_tsvector('simple', left(content, 16384)));
 
 create view hai.task_dlq as select * from hai.task_queue where state = 'dead';
 
@@ -195,14 +203,39 @@ create table hai.todo (
   check (due_at is null or due_on is not null),
   check ((status = 'open') = (closed_at is null))
 );
+-- few are open among very many: the usual sample may miss them all, and the planner would think that there are none
+alter table hai.todo alter column status set statistics 1000;
 create index todo_open on hai.todo (coalesce(due_on, 'infinity'), created_at, id) where status = 'open';
 create index todo_by_time on hai.todo (created_at desc, id desc);
-create index todo_by_status on hai.todo (status, created_at desc, id desc);
+create index todo_closed on hai.todo (status, created_at desc, id desc) where status <> 'open';
 create index todo_tags on hai.todo using gin (tags);
 create index todo_suffix on hai.todo (reverse(id));
 create index todo_words on hai.todo using gin (to_tsvector('simple', body));
 create unique index todo_idempotency on hai.todo (created_by, idempotency_key)
   where idempotency_key is not null;
 alter table hai.task_queue add constraint task_todo foreign key (todo_id) references hai.todo;`,
+  },
+  {
+    name: 'usage',
+    sql: `
+create table hai.usage (
+  call_id text primary key,
+  task_id text collate "C" not null references hai.task_queue,
+  lease_no int not null,
+  backend text not null,
+  model text not null,
+  billing text not null check (billing in ('local', 'metered', 'subscription')),
+  input int check (input >= 0),
+  output int check (output >= 0),
+  cache_read int check (cache_read >= 0),
+  cache_write int check (cache_write >= 0),
+  reasoning int check (reasoning >= 0),
+  -- null is unknown, never nothing
+  usd numeric check (usd >= 0),
+  ms int not null check (ms >= 0),
+  at timestamptz not null default now()
+);
+create index usage_by_task on hai.usage (task_id);
+create index usage_by_time on hai.usage using brin (at);`,
   },
 ]

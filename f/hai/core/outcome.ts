@@ -51,6 +51,8 @@ const Fail = Held.extend({
   message: z.string().min(1),
   next_step: z.string().optional(),
   retryable: z.boolean().default(false),
+  /** False when waiting is all that is wrong: then attempts are neither used nor needed. */
+  uses_attempt: z.boolean().default(true),
   retry_after_seconds: z
     .number()
     .nonnegative()
@@ -66,14 +68,17 @@ export async function fail(
   sql: Sql,
   input: z.input<typeof Fail>,
 ): Promise<{ state: State; run_at: string | null }> {
-  const { id, lease_no, code, message, next_step, retryable, retry_after_seconds } = parse(Fail, input)
+  const { id, lease_no, code, message, next_step, retryable, uses_attempt, retry_after_seconds } = parse(
+    Fail,
+    input,
+  )
   const error: TaskError = { code, message, ...(next_step ? { next_step } : {}) }
   const [task] = await sql<{ state: State; run_at: string | null }[]>`
     with held as (
       select id,
         case
           when expires_at <= now() then 'expired'
-          when ${retryable} and attempt < max_attempts then 'pending'
+          when ${retryable} and (attempt < max_attempts or not ${uses_attempt}) then 'pending'
           else 'dead'
         end as next,
         make_interval(secs => coalesce(
@@ -84,7 +89,7 @@ export async function fail(
       for update
     ), moved as (
       update hai.task_queue t
-      set state = held.next, error = ${sql.json(error as never)}, next_attempt = true,
+      set state = held.next, error = ${sql.json(error as never)}, next_attempt = ${uses_attempt},
           run_at = case held.next when 'pending' then now() + held.wait else run_at end,
           claim_at = case held.next when 'pending' then now() + held.wait else claim_at end,
           finished_at = case held.next when 'pending' then null else now() end,

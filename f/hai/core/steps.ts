@@ -46,7 +46,7 @@ export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise
       values (${step.call_id}, ${step.id}, ${step.lease_no}, ${step.name}, ${step.once}, 'started', ${digest})
       on conflict (call_id) do update
         set state = 'started', lease_no = excluded.lease_no, once = excluded.once, started_at = now()`
-    await tell(tx, step.id, 'step', step.name, { call_id: step.call_id })
+    await note(tx, step, 'step', step.name, { call_id: step.call_id })
     return { state: 'started' }
   })
 }
@@ -64,7 +64,7 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
       where call_id = ${step.call_id} and task_id = ${step.id} and state = 'started'
       returning name, (extract(epoch from clock_timestamp() - started_at) * 1000)::int as ms`
     if (row) {
-      await tell(tx, step.id, 'step_done', `${row.name} (${row.ms} ms)`, {
+      await note(tx, step, 'step_done', `${row.name} (${row.ms} ms)`, {
         call_id: step.call_id,
         ms: row.ms,
       })
@@ -116,18 +116,22 @@ async function unknownOutcome(tx: Sql, step: z.output<typeof Start>): Promise<St
   return { state: 'unknown' }
 }
 
-/** Appends to the task's history; the caller holds the task's row. */
-async function tell(
-  tx: Sql,
-  id: string,
+/** Adds a line to the history of a leased task. `conflict` when the lease is lost. */
+export async function note(
+  sql: Sql,
+  { id, lease_no }: Held,
   type: string,
   text: string,
-  data: Record<string, unknown>,
+  data: Record<string, unknown> = {},
 ): Promise<void> {
-  await tx`
+  const [told] = await sql`
     with numbered as (
-      update hai.task_queue set last_seq = last_seq + 1 where id = ${id} returning last_seq
+      update hai.task_queue set last_seq = last_seq + 1
+      where id = ${id} and state = 'running' and lease_no = ${lease_no}
+      returning last_seq
     )
     insert into hai.task_event (task_id, seq, type, text, data)
-    select ${id}, last_seq, ${type}, ${text}, ${tx.json(data as never)} from numbered`
+    select ${id}, last_seq, ${type}, ${text}, ${sql.json(data as never)} from numbered
+    returning seq`
+  if (!told) throw await leaseLost(sql, { id, lease_no })
 }

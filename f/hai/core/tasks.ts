@@ -17,6 +17,8 @@ import { isFullId, taskId } from './ids.ts'
 import { waitingOn } from './waiting.ts'
 
 const OPEN: State[] = ['pending', 'running', 'awaiting_approval']
+const ENDED = STATES.filter((state) => !OPEN.includes(state))
+const among = (wanted: State[], half: State[]) => wanted.filter((state) => half.includes(state))
 const SHOWN_EVENTS = 100
 
 /** The columns of a `TaskSummary`, in every statement that returns one. */
@@ -51,7 +53,7 @@ const List = z.strictObject({
   cursor: z.string().optional(),
 })
 
-/** Tasks the caller may see, newest first; `next_cursor` when there are more. */
+/** Tasks the caller may see, newest first; `next_cursor` when there are more. `text` looks at the first 16,384 characters. */
 export async function listTasks(sql: Sql, input: z.input<typeof List>, caller: Caller): Promise<TaskList> {
   const by = parse(List, input)
   const after = by.cursor === undefined ? null : readCursor(by.cursor)
@@ -64,15 +66,18 @@ export async function listTasks(sql: Sql, input: z.input<typeof List>, caller: C
       ${by.conversation_id ? sql`and conversation_id = ${by.conversation_id}` : sql``}
       ${by.since ? sql`and created_at >= ${by.since}` : sql``}
       ${by.until ? sql`and created_at < ${by.until}` : sql``}
-      ${by.text ? sql`and to_tsvector('simple', content) @@ websearch_to_tsquery('simple', ${by.text})` : sql``}
+      ${by.text ? sql`and to_tsvector('simple', left(content, 16384)) @@ websearch_to_tsquery('simple', ${by.text})` : sql``}
       ${after ? sql`and (created_at, id) < (${after.created_at}::timestamptz, ${after.id})` : sql``}
     order by created_at desc, id desc
     limit ${by.limit + 1}`
+  const perState = (wanted: State[], half: ReturnType<Sql>) => sql`
+    select found.* from unnest(${wanted}::text[]) as wanted (state)
+    cross join lateral (${page(sql`state = wanted.state and ${half}`)}) as found`
   // a page per state, merged: `state = any(…)` would walk all of history to find the few that are open
   const rows = by.state
     ? await sql<TaskSummary[]>`
-        select found.* from unnest(${by.state}::text[]) as wanted (state)
-        cross join lateral (${page(sql`state = wanted.state`)}) as found
+        ${perState(among(by.state, OPEN), sql`finished_at is null`)}
+        union all ${perState(among(by.state, ENDED), sql`finished_at is not null`)}
         order by created_at desc, id desc
         limit ${by.limit + 1}`
     : await page(sql`true`)

@@ -23,6 +23,7 @@ interface Facts {
   slots: number
   free: number
   position: number
+  conversation_busy: boolean
   uncalled_seconds: number | null
 }
 
@@ -41,6 +42,10 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
         select from hai.task_queue o
         where o.lane = t.lane and o.state = 'pending' and (o.claim_at, o.id) < (t.claim_at, t.id) limit 1000
       ) ahead) + 1 as position,
+      exists (
+        select from hai.task_queue busy
+        where busy.conversation_id = t.conversation_id and busy.id <> t.id
+          and busy.state in ('running', 'awaiting_approval')) as conversation_busy,
       (select extract(epoch from now() - min(called_at))::int from hai.wakeup) as uncalled_seconds
     from hai.task_queue t left join hai.lease l on l.task_id = t.id and l.lease_no = t.lease_no
     where t.id = ${id}`
@@ -79,6 +84,9 @@ function pending(facts: Facts): WaitingOn {
       until,
       text: `retry in ${facts.wait_seconds} s after “${facts.error.message}”`,
     }
+  }
+  if (facts.conversation_busy) {
+    return { code: 'conversation', since, text: 'the task before it in its conversation is not finished' }
   }
   if (facts.free === 0) {
     return {

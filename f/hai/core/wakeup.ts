@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Sql } from './db.ts'
+import { claimable } from './lease.ts'
 import { fail } from './outcome.ts'
 import { startScript } from './windmill.ts'
 
@@ -27,8 +28,7 @@ export async function wake(sql: Sql, start: Start = startScript): Promise<string
       select coalesce(sum((
         select count(*) from (
           select from hai.task_queue t
-          where t.lane = lane.lane and t.state = 'pending' and t.claim_at <= now()
-            and (t.expires_at is null or t.expires_at > now())
+          where t.lane = lane.lane and ${claimable(sql)}
           limit lane.free
         ) due)), 0) as workers
       from lane
@@ -65,7 +65,7 @@ async function startOne(sql: Sql, start: Start, jobId: string): Promise<string |
 }
 
 /** Calls one worker for work that becomes due later. */
-async function wakeAt(runAt: string, start: Start = startScript): Promise<void> {
+export async function wakeAt(runAt: string, start: Start = startScript): Promise<void> {
   const delaySeconds = Math.max(0, (Date.parse(runAt) - Date.now()) / 1000)
   try {
     await start(WORKER, {}, { jobId: randomUUID(), delaySeconds })

@@ -1,5 +1,5 @@
 /**
- * The two calls that core makes to Windmill. The environment is read at each call: a warm process serves many jobs,
+ * The few calls that core makes to Windmill. The environment is read at each call: a warm process serves many jobs,
  * each with a token of its own.
  */
 import { HaiError } from './errors.ts'
@@ -17,6 +17,26 @@ export async function startScript(
   await call(`jobs/run/p/${path}?${query}`, { method: 'POST', body: JSON.stringify(args) })
 }
 
+/** A resource as it is stored, its references unread; undefined when there is none. */
+export async function findResource(path: string): Promise<unknown> {
+  const response = await send(`resources/get_value/${path}`, {})
+  return response.status === 404 ? undefined : (await accepted(response, path)).json()
+}
+
+/** A variable's value, secrets included. */
+export async function getVariable(path: string): Promise<string> {
+  return (await call(`variables/get_value/${path}`, {})).json() as Promise<string>
+}
+
+/** Sends a piece of an answer down the job's own stream: one line of JSON, as a job may work on many tasks. */
+export function streamAnswer(id: string, at: number, text: string): void {
+  // Windmill makes a line feed of every backslash and n: JSON's own escapes must not look like one
+  const line = JSON.stringify({ id, at, text }).replace(/\\([n\\])/g, (_, escaped) =>
+    escaped === 'n' ? '\\u000a' : '\\u005c',
+  )
+  console.log(`WM_STREAM: ${line}\\n`)
+}
+
 /** A resource with its variables filled in. */
 export async function getResource(path: string): Promise<Record<string, unknown>> {
   const response = await call(`resources/get_value_interpolated/${path}`, {})
@@ -24,18 +44,23 @@ export async function getResource(path: string): Promise<Record<string, unknown>
 }
 
 async function call(path: string, init: RequestInit): Promise<Response> {
+  return accepted(await send(path, init), path)
+}
+
+async function send(path: string, init: RequestInit): Promise<Response> {
   const { BASE_INTERNAL_URL, WM_WORKSPACE, WM_TOKEN } = process.env
   const headers = { authorization: `Bearer ${WM_TOKEN}`, 'content-type': 'application/json' }
   const url = `${BASE_INTERNAL_URL}/api/w/${WM_WORKSPACE}/${path}`
-  const response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(
-    (cause) => {
-      throw new HaiError(
-        'unavailable',
-        `Windmill can't be reached at ${BASE_INTERNAL_URL} (${cause.message})`,
-        { cause },
-      )
-    },
-  )
+  return fetch(url, { ...init, headers, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch((cause) => {
+    throw new HaiError(
+      'unavailable',
+      `Windmill can't be reached at ${BASE_INTERNAL_URL} (${cause.message})`,
+      { cause },
+    )
+  })
+}
+
+async function accepted(response: Response, path: string): Promise<Response> {
   if (response.ok) return response
   throw new HaiError(
     'unavailable',

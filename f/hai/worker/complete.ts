@@ -1,5 +1,6 @@
 import { workerDoor } from '../core/door.ts'
 import { complete } from '../core/outcome.ts'
+import { thenWake } from '../core/wakeup.ts'
 
 /** Stores the answer of a leased task. */
 export async function main(
@@ -10,5 +11,5 @@ export async function main(
   agent?: string,
   route?: string,
 ) {
-  return workerDoor((sql) => complete(sql, { id, lease_no, output, result, agent, route }))
+  return workerDoor((sql) => thenWake(sql, complete(sql, { id, lease_no, output, result, agent, route })))
 }

@@ -1,7 +1,10 @@
 import { service } from '../core/door.ts'
+import { modelAccess } from '../core/model/access.ts'
+import { streamAnswer } from '../core/windmill.ts'
 import { work } from '../core/worker.ts'
 
 /** Works until nothing is due or the time is used. A wake-up, not an assignment: nothing to do is success. */
 export async function main(lanes: string[] = ['interactive', 'batch'], budget_seconds: number = 600) {
-  return service((sql, job) => work(sql, { ...job, lanes, budgetSeconds: budget_seconds }))
+  const means = { models: modelAccess, stream: streamAnswer }
+  return service((sql, job) => work(sql, { ...job, ...means, lanes, budgetSeconds: budget_seconds }))
 }

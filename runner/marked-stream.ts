@@ -1,31 +1,3 @@
-const LIMIT = 1024 * 1024
-
-/** What one job printed, at most 1 MB: the rest is counted and left out. */
-export class JobLog {
-  #chunks: Buffer[] = []
-  #size = 0
-  #dropped = 0
-
-  append(chunk: Buffer): void {
-    const kept = chunk.subarray(0, Math.max(0, LIMIT - this.#size))
-    this.#dropped += chunk.length - kept.length
-    if (kept.length === 0) return
-    // A copy, as a slice would keep the whole buffer it was read into.
-    this.#chunks.push(Buffer.from(kept))
-    this.#size += kept.length
-  }
-
-  get bytes(): number {
-    return this.#size
-  }
-
-  text(): string {
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)]
-    const text = this.#chunks[0]?.toString() ?? ''
-    return this.#dropped > 0 ? `${text}\n[${this.#dropped} bytes more were printed and not kept]\n` : text
-  }
-}
-
 /** Passes a stream on until a mark appears in it, wherever the chunks are cut. */
 export class MarkedStream {
   #mark: Buffer

@@ -1,0 +1,68 @@
+import type { Caller } from './caller.ts'
+import type { ClaimedTask } from './contract.ts'
+import { inTransaction, type Sql } from './db.ts'
+import { answer, recognise } from './intents/table.ts'
+import type { Access } from './model/access.ts'
+import { answerWithModel } from './model/agent.ts'
+import { complete, fail } from './outcome.ts'
+import { type Start, wakeAt } from './wakeup.ts'
+
+/** What a worker has to answer with. */
+export interface Means {
+  /** The caller that a task's requester is: what a task may see is what he may see. */
+  principal(requester: string): Caller
+  /** Which model may be asked; none when this is not given. */
+  models?: (sql: Sql) => Promise<Access | { offers: string[] }>
+  /** Where an answer's text goes while it is written, with its place in the answer. */
+  stream?: (id: string, at: number, text: string) => void
+  start?: Start
+}
+
+/** Built-in answers cost nothing and come first; then a model, if there is one. */
+export async function execute(sql: Sql, task: ClaimedTask, means: Means, signal: AbortSignal): Promise<void> {
+  const { id, lease_no } = task
+  const caller = means.principal(task.requester)
+  const asker = { zone: caller.zone, now: new Date(task.run_at), task_id: id, caller }
+  const known = task.context.length === 0 ? recognise(task.content, asker) : undefined
+  if (!known) return askModel(sql, task, means, signal)
+  // what the answer did and that it is given are one fact: a crash between them can't do it twice
+  await inTransaction(sql, async (tx) => {
+    const reply = await answer(tx, known, asker)
+    const output = reply.undo ? `${reply.text}\nundo: ${reply.undo}` : reply.text
+    const result = reply.data === undefined ? {} : { result: reply.data }
+    await complete(tx, { id, lease_no, output, ...result, agent: 'built-in', route: 'built-in' })
+  })
+}
+
+async function askModel(sql: Sql, task: ClaimedTask, means: Means, signal: AbortSignal): Promise<void> {
+  const { id, lease_no } = task
+  const access = (await means.models?.(sql)) ?? { offers: [] }
+  if ('offers' in access) {
+    await fail(sql, { id, lease_no, ...noRoute(task, access.offers) })
+    return
+  }
+  const { run_at } = await answerWithModel(sql, task, {
+    ...access,
+    signal,
+    stream: means.stream ?? (() => {}),
+  })
+  if (run_at) await wakeAt(run_at, means.start)
+}
+
+function noRoute(task: ClaimedTask, offers: string[]) {
+  const keep = `hai ask help shows what works without a model; to keep it: hai todo add --raw ${quote(task.content)}`
+  return {
+    code: 'no_route',
+    message:
+      task.context.length > 0
+        ? 'attached text needs a model, and none is configured'
+        : 'no built-in command matches the whole of this, and no model is configured',
+    next_step: offers[0] ? `hai model enable ${offers[0]} lets ${offers[0]} answer; ${keep}` : keep,
+  }
+}
+
+/** As the first line would be typed in a shell. */
+function quote(content: string): string {
+  const line = content.split('\n', 1)[0]!.slice(0, 80)
+  return `'${line.replaceAll("'", `'\\''`)}'`
+}

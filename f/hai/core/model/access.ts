@@ -1,0 +1,35 @@
+import { loadConfig } from '../config.ts'
+import type { Sql } from '../db.ts'
+import { HaiError } from '../errors.ts'
+import { getVariable } from '../windmill.ts'
+import { choose } from './choose.ts'
+import { type Choice, Models } from './config.ts'
+import { surroundings } from './surroundings.ts'
+
+/** Who may be asked, with the key in memory only. */
+export interface Access {
+  choice: Choice
+  models: Models
+  apiKey: string | undefined
+}
+
+/** The backend and model for the next task; or, when there is none, what could be enabled. */
+export async function modelAccess(sql: Sql, wanted?: string): Promise<Access | { offers: string[] }> {
+  const models = await loadConfig(sql, 'models', Models)
+  const around = surroundings()
+  const choice = await choose(wanted ? { ...models, default: wanted } : models, around)
+  if (!choice)
+    return { offers: around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name]) }
+  return { choice, models, apiKey: await secret(choice, around.environment) }
+}
+
+async function secret({ name, backend }: Choice, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const [, kind, where = ''] = /^\$(var|env):(.+)$/.exec(backend.api_key ?? '') ?? []
+  if (!kind) return undefined
+  const value = kind === 'var' ? await getVariable(where) : env[where]
+  if (value) return value
+  throw new HaiError(
+    'invalid',
+    `models configuration: api_key of ${name} is ${backend.api_key}, which is empty; set it`,
+  )
+}

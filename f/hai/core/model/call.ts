@@ -1,0 +1,158 @@
+import {
+  APICallError,
+  JSONParseError,
+  type LanguageModelV3,
+  type LanguageModelV3StreamPart,
+  type LanguageModelV3Usage,
+  TypeValidationError,
+} from '@ai-sdk/provider'
+import { runClaudeCode } from './claude-code.ts'
+import type { Choice, Message, Tokens } from './config.ts'
+import { BrokenCall } from './failure.ts'
+import { surroundings } from './surroundings.ts'
+
+export interface Answer {
+  text: string
+  tokens: Tokens
+  /** The model stopped because it may not write more. */
+  cut: boolean
+  ms: number
+}
+
+export interface Call {
+  choice: Choice
+  apiKey: string | undefined
+  messages: Message[]
+  livenessSeconds: number
+  signal: AbortSignal
+  onText: (text: string) => void
+}
+
+/**
+ * One streamed model call, never repeated in here: whoever journals it decides. Throws the SDK's errors, `BrokenCall`,
+ * or the signal's reason.
+ */
+export async function callModel(call: Call): Promise<Answer> {
+  const started = performance.now()
+  const life = new Liveness(call.livenessSeconds, call.signal)
+  try {
+    const { text, finish } = await read(await streamOf(call, life.signal), life, call.onText)
+    if (!finish) throw new BrokenCall('cut', 'the answer broke off in the middle')
+    if (text.trim() === '') throw new BrokenCall('empty_answer', 'the answer was empty')
+    const cut = finish.reason === 'length'
+    return { text, tokens: tokensOf(finish.usage), cut, ms: Math.round(performance.now() - started) }
+  } catch (error) {
+    throw life.silent ? new BrokenCall('stalled', `no sign of life for ${call.livenessSeconds} s`) : error
+  } finally {
+    life.end()
+  }
+}
+
+type Parts = AsyncIterable<LanguageModelV3StreamPart>
+
+async function streamOf(call: Call, signal: AbortSignal): Promise<Parts> {
+  const { choice, messages } = call
+  if (choice.backend.kind === 'claude-code') {
+    const metered = choice.backend.billing === 'metered'
+    return runClaudeCode({ model: choice.model, messages, metered, env: surroundings().environment, signal })
+  }
+  const model = await modelOf(call)
+  const { stream } = await model.doStream({ prompt: messages, abortSignal: signal })
+  return stream as unknown as Parts
+}
+
+/** The providers are loaded when first used: a worker that answers from built-ins never pays for them. */
+async function modelOf({ choice, apiKey }: Call): Promise<LanguageModelV3> {
+  const { kind, url } = choice.backend
+  if (kind === 'anthropic') {
+    const { createAnthropic } = await import('@ai-sdk/anthropic')
+    // given even when there is none: the SDK would take one from the environment, and send it to whatever `url` names
+    return createAnthropic({ baseURL: url, apiKey: apiKey ?? '' })(choice.model)
+  }
+  const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')
+  const key = apiKey === undefined ? {} : { apiKey }
+  const provider = createOpenAICompatible({ name: choice.name, baseURL: url, includeUsage: true, ...key })
+  return provider.chatModel(choice.model)
+}
+
+interface Finish {
+  reason: string
+  usage: LanguageModelV3Usage
+}
+
+async function read(stream: Parts, life: Liveness, onText: (text: string) => void) {
+  let text = ''
+  let finish: Finish | undefined
+  try {
+    for await (const part of stream) {
+      life.sign()
+      if (part.type === 'error') throw part.error
+      if (part.type === 'text-delta') {
+        // PostgreSQL keeps no NUL, and an answer with one could never be stored
+        const piece = part.delta.replaceAll('\0', '')
+        text += piece
+        onText(piece)
+      }
+      if (part.type === 'finish') finish = { reason: part.finishReason.unified, usage: part.usage }
+    }
+  } catch (error) {
+    throw brokenBy(error)
+  }
+  // a stream of Anthropic's that just ends is finished by the SDK with reason "other" and no count of anything
+  const broken =
+    finish?.reason === 'error' ||
+    (finish?.reason === 'other' && finish.usage.outputTokens.total === undefined)
+  return { text, finish: broken ? undefined : finish }
+}
+
+/** What ended an answer that had begun: the backend's own words, a frame that is none, or a broken connection. */
+function brokenBy(error: unknown): unknown {
+  if (error instanceof BrokenCall || APICallError.isInstance(error)) return error
+  if (JSONParseError.isInstance(error) || TypeValidationError.isInstance(error))
+    return new BrokenCall('garbled', 'sent what is no part of an answer')
+  if (error instanceof Error)
+    return new BrokenCall('cut', `the answer broke off in the middle (${error.message})`)
+  const said = typeof error === 'object' && error !== null && 'message' in error ? error.message : error
+  return new BrokenCall('backend_error', typeof said === 'string' ? said : JSON.stringify(said))
+}
+
+function tokensOf({ inputTokens, outputTokens }: LanguageModelV3Usage): Tokens {
+  return {
+    input: inputTokens.total ?? null,
+    output: outputTokens.total ?? null,
+    cache_read: inputTokens.cacheRead ?? null,
+    cache_write: inputTokens.cacheWrite ?? null,
+    reasoning: outputTokens.reasoning ?? null,
+  }
+}
+
+/** Ends a call that shows no sign of life; never one that is merely long. */
+class Liveness {
+  readonly signal: AbortSignal
+  silent = false
+  #stop = new AbortController()
+  #ms: number
+  #timer: NodeJS.Timeout
+
+  constructor(seconds: number, outer: AbortSignal) {
+    this.#ms = seconds * 1000
+    this.signal = AbortSignal.any([outer, this.#stop.signal])
+    this.#timer = this.#arm()
+  }
+
+  sign(): void {
+    clearTimeout(this.#timer)
+    this.#timer = this.#arm()
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #arm(): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.silent = true
+      this.#stop.abort()
+    }, this.#ms)
+  }
+}

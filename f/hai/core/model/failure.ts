@@ -1,0 +1,124 @@
+import { APICallError } from '@ai-sdk/provider'
+import type { Choice, Tokens } from './config.ts'
+
+/** Why a call failed, in the words that `fail` takes. */
+export interface CallFailure {
+  code: string
+  message: string
+  retryable: boolean
+  retry_after_seconds?: number
+  /** False where waiting is all that is wrong: the task goes back as if it had not been tried. */
+  uses_attempt?: boolean
+  next_step?: string
+}
+
+/** A call that was taken and went wrong after that: made by us, where the SDK has no word for it. */
+export class BrokenCall extends Error {
+  code: 'stalled' | 'cut' | 'empty_answer' | 'garbled' | 'backend_error' | 'login_expired' | 'quota_exhausted'
+  /** What it used, where the backend still said so. */
+  tokens: Tokens | undefined
+  /** When a limit is lifted, where it was said. */
+  until: Date | undefined
+
+  constructor(
+    code: BrokenCall['code'],
+    message: string,
+    { tokens, until, cause }: ErrorOptions & { tokens?: Tokens | undefined; until?: Date } = {},
+  ) {
+    super(message, { cause })
+    this.name = 'BrokenCall'
+    this.code = code
+    this.tokens = tokens
+    this.until = until
+  }
+}
+
+const TOO_LONG = /context (length|window|size)|maximum context|(prompt|input) is too long|too many tokens/i
+const NO_CREDIT = /credit balance|insufficient_quota|exceeded your current quota|API usage limits/i
+const UNTRUSTED = /certificate|self.signed|CERT_/i
+const NO_CONNECTION = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|Unable to connect/i
+
+/** Puts any error of a call into one of a few classes; what nobody has named may be passing, and is tried again. */
+export function classify(error: unknown, choice: Choice): CallFailure {
+  if (error instanceof BrokenCall) return ofBroken(error, choice)
+  if (APICallError.isInstance(error) && error.statusCode !== undefined)
+    return ofStatus(error, error.statusCode, choice)
+  const message = rootMessage(error)
+  if (choice.backend.kind === 'claude-code' && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+    const next_step = 'install Claude Code where the worker runs, or take it out of models.yaml'
+    return {
+      code: 'missing',
+      message: `${choice.name}: there is no claude on the worker's PATH`,
+      retryable: false,
+      next_step,
+    }
+  }
+  const where = `${choice.name} at ${choice.backend.url}`
+  if (UNTRUSTED.test(message)) {
+    return {
+      code: 'certificate',
+      message: `${where}: ${message}`,
+      retryable: false,
+      next_step: 'set NODE_EXTRA_CA_CERTS to its authority, then hai down',
+    }
+  }
+  return { code: 'unreachable', message: `${where}: ${message}`, retryable: true }
+}
+
+const NOTHING: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
+const UNKNOWN: Tokens = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
+
+/** What a failed call used: nothing when the backend refused it or was never reached, else what is known of it. */
+export function tokensOfFailure(error: unknown): Tokens {
+  if (error instanceof BrokenCall) return error.tokens ?? UNKNOWN
+  if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return NOTHING
+  const message = rootMessage(error)
+  return UNTRUSTED.test(message) || NO_CONNECTION.test(message) ? NOTHING : UNKNOWN
+}
+
+function ofBroken({ code, message: said, until }: BrokenCall, choice: Choice): CallFailure {
+  const message = `${choice.name}: ${said}`
+  if (code === 'login_expired') return { code, message, retryable: false, next_step: 'claude, then /login' }
+  if (code !== 'quota_exhausted') return { code, message, retryable: true }
+  if (!until) return { code, message, retryable: false, next_step: 'hai task retry when the limit is lifted' }
+  const retry_after_seconds = Math.min(Math.max(1, (until.getTime() - Date.now()) / 1000), 7 * 86_400)
+  return { code, message, retryable: true, retry_after_seconds, uses_attempt: false }
+}
+
+function ofStatus(error: APICallError, status: number, choice: Choice): CallFailure {
+  const { name, model, backend } = choice
+  const message = `${name} answered ${status}: ${error.message}`
+  const body = `${error.message} ${error.responseBody ?? ''}`
+  const final = (code: string, next_step: string) => ({ code, message, retryable: false, next_step })
+  if (status === 401 || status === 403) return final('login_expired', `give ${name} a valid api_key`)
+  if (status === 402 || NO_CREDIT.test(body))
+    return final(
+      'quota_exhausted',
+      `add credit or raise the limit at ${name}, or have another backend answer`,
+    )
+  if (status === 429) return { code: 'rate_limited', message, retryable: true, ...retryAfter(error) }
+  if (status === 413 || TOO_LONG.test(body))
+    return final('context_too_long', 'ask with less attached text, or a model with a larger context')
+  if (status === 404 && /try pulling/.test(body)) return final('model_missing', `ollama pull ${model}`)
+  if (status === 404 && /model/i.test(body))
+    return final('model_missing', `correct the model's name in the models configuration; it is ${model}`)
+  if (status === 404) return final('wrong_url', `correct the url of ${name}; it is ${backend.url}`)
+  return { code: 'backend_error', message, retryable: status === 408 || status >= 500, ...retryAfter(error) }
+}
+
+/** Retry-After in seconds, or as a date. */
+function retryAfter({ responseHeaders }: APICallError): { retry_after_seconds?: number } {
+  const value = responseHeaders?.['retry-after']
+  if (!value) return {}
+  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
+  return Number.isFinite(seconds) ? { retry_after_seconds: Math.min(Math.max(0, seconds), 7 * 86_400) } : {}
+}
+
+/** The innermost reason: what the SDK wraps says only that it couldn't connect. */
+function rootMessage(error: unknown): string {
+  let at = error
+  while (at instanceof Error && at.cause instanceof Error) at = at.cause
+  if (!(at instanceof Error)) return String(at)
+  // a name with several addresses fails once for each, and the whole has no message
+  return at instanceof AggregateError ? at.errors.map(rootMessage).join(', ') : at.message
+}

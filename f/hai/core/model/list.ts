@@ -1,0 +1,61 @@
+import { loadConfig } from '../config.ts'
+import type { ModelList, ModelRow } from '../contract.ts'
+import type { Sql } from '../db.ts'
+import { choose } from './choose.ts'
+import { type Backend, Models } from './config.ts'
+import { findOllama, type Ollama } from './ollama.ts'
+import { type Surroundings, surroundings } from './surroundings.ts'
+
+/** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
+export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {
+  const models = await loadConfig(sql, 'models', Models)
+  const [choice, ollama] = await Promise.all([choose(models, around), findOllama(around.ollamaUrl)])
+  const [problem] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
+  return {
+    default: choice ? `${choice.name}/${choice.model}` : null,
+    ...(choice ? { reason: choice.reason } : {}),
+    models: [
+      ...Object.entries(models.backends).flatMap(configured),
+      ...(ollama ? found(ollama, models) : []),
+    ],
+    offers: around.offers
+      .filter(({ backend }) => !models.backends[backend])
+      .map(({ backend, how }) => ({ backend, how })),
+    ...(problem?.error ? { error: problem.error } : {}),
+  }
+}
+
+function configured([name, backend]: [string, Backend]): ModelRow[] {
+  const { kind, billing, enabled } = backend
+  const rows = Object.entries(backend.models).map(([model, { context, ...price }]) => ({
+    backend: name,
+    model,
+    kind,
+    url: backend.url ?? null,
+    billing,
+    found: false,
+    enabled,
+    loaded: null,
+    context: context ?? null,
+    price: Object.keys(price).length > 0 ? price : null,
+  }))
+  return rows
+}
+
+function found({ url, models }: Ollama, { backends }: Models): ModelRow[] {
+  const configuredNames = new Set(Object.keys(backends.ollama?.models ?? {}))
+  return models
+    .filter(({ name }) => !configuredNames.has(name))
+    .map(({ name, loaded }) => ({
+      backend: 'ollama',
+      model: name,
+      kind: 'openai-compatible',
+      url,
+      billing: 'local',
+      found: true,
+      enabled: backends.ollama?.enabled ?? true,
+      loaded,
+      context: null,
+      price: null,
+    }))
+}
