@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/global-setup.ts'],
     pool: 'forks',
+    // most of them wait for processes and not for a core
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

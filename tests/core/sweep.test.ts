@@ -112,7 +112,7 @@ describe('sweep', () => {
     await sql`
       insert into hai.task_queue (id, state, source, requester, content, conversation_id, priority, data_tier,
         request_digest, lane, run_at, claim_at, max_attempts, backoff_seconds, attempt, next_attempt, lease_no, last_seq)
-      select '01' || lpad(n::text, 24, '0'), 'running', 'cli', 'operator', 'x', 'c', 'normal', 'internal', '-',
+      select '01' || lpad(n::text, 24, '0'), 'running', 'cli', 'operator', 'x', 'c ' || n, 'normal', 'internal', '-',
         'interactive', now(), now(), 3, 10, 1, false, 1, 2
       from generate_series(1, 1200) n`
     await sql`insert into hai.lease select id, 1, 'w-1', now() - interval '1 s' from hai.task_queue`
@@ -185,7 +185,7 @@ describe('a machine that slept', () => {
 
   it('is not what a sweep that came a little late looks like', async () => {
     const { id } = await aRunningTask(sql)
-    await sleep(EVERY + 5)
+    await sleep(EVERY + 2)
     await age(sql, id, LEASE_SECONDS)
     expect(await sweep(sql, EVERY)).toMatchObject({ rescued: 1 })
     expect(await claimed(sql)).toMatchObject({ attempt: 2 })

@@ -32,7 +32,7 @@ interface Nap {
   waiting: boolean
 }
 
-/** This sweep's pulse; a gap of more than twice the heartbeat since it was due means that the machine slept. */
+/** This sweep's pulse; one that comes a heartbeat late means that the machine slept. */
 async function noticeSleep(sql: Sql, everySeconds: number): Promise<Nap> {
   const [pulse] = await sql<Nap[]>`
     insert into hai.pulse as p (name, every_seconds, last_at) values (${SWEEP}, ${everySeconds}, now())
@@ -40,7 +40,7 @@ async function noticeSleep(sql: Sql, everySeconds: number): Promise<Nap> {
       every_seconds = excluded.every_seconds,
       last_at = now(),
       woke_at = case
-        when now() - p.last_at > make_interval(secs => p.every_seconds + 2 * ${HEARTBEAT_SECONDS}) then now()
+        when now() - p.last_at > make_interval(secs => p.every_seconds + ${HEARTBEAT_SECONDS}) then now()
         else p.woke_at
       end
     returning woke_at as slept,
