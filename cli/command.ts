@@ -10,6 +10,11 @@ export function examples(command: Command, ...lines: string[]): Command {
 
 export const JSON_OPTION = ['--json', "print the webhook's result as it is"] as const
 
+export const IN_OPTION = [
+  '--in <conversation>',
+  "go on with this conversation: '#name', an id, or @ for the last one",
+] as const
+
 export const TASK_ID = ['<id>', "the task's id, or its last characters; @ is the last task"] as const
 
 export const TODO_ID = ['<id>', "the todo's id, or its last characters"] as const

@@ -1,15 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { State, TaskEvent, TaskEvents, TaskView, WaitingOn } from '../f/hai/core/contract.ts'
 import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import { shortId } from './ids.ts'
+import type { Pace } from './pace.ts'
 import type { Webhook } from './webhook.ts'
 
 export interface Following {
   id: string
   /** Ends the watch with a rejection. */
   signal: AbortSignal
-  onEvent(event: TaskEvent): void
+  /** When to look again. */
+  pace: Pace
+  /** Events that were not handed over before, and the answer that brought them. */
+  onEvents(events: TaskEvent[], answer: TaskEvents): void
   onNote(line: string): void
 }
 
@@ -34,8 +37,7 @@ const AWAY_MS = 120_000
  * connections: the cursor is the last event's `seq`.
  */
 export async function follow(webhook: Webhook, following: Following): Promise<void> {
-  const { id, signal } = following
-  const pace = new Pace(webhook.target.local)
+  const { id, signal, pace } = following
   const connection = new Connection(following)
   const silence = new Silence(following)
   let after = 0
@@ -44,42 +46,17 @@ export async function follow(webhook: Webhook, following: Following): Promise<vo
     const page = { id, after, limit: PAGE }
     const answer = await connection.attempt(() => webhook.call<TaskEvents>('task/events', page))
     if (answer) {
-      for (const event of answer.events) {
-        if (event.seq <= after) continue
-        after = event.seq
-        following.onEvent(event)
-      }
-      if (answer.events.length > 0) pace.reset()
+      const fresh = answer.events.filter(({ seq }) => seq > after)
+      after = fresh.at(-1)?.seq ?? after
+      following.onEvents(fresh, answer)
+      if (fresh.some(({ type }) => type !== 'delta')) pace.reset()
       if (answer.events.length === PAGE) continue
       if (STANDING.includes(answer.state)) return
       const due = silence.isOver(answer.events.length)
       const task = due && (await connection.attempt(() => webhook.call<TaskView>('task/show', { id })))
       if (task) silence.explain(task.waiting_on)
     }
-    await sleep(pace.next(), undefined, { signal })
-  }
-}
-
-/** The time between two looks: short at first, and never so short that a remote server minds. */
-class Pace {
-  #first: number
-  #most: number
-  #factor: number
-  #delay: number
-
-  constructor(local: boolean) {
-    ;[this.#first, this.#factor, this.#most] = local ? [8, 1.5, 100] : [1_000, 2, 10_000]
-    this.#delay = this.#first
-  }
-
-  next(): number {
-    const delay = this.#delay
-    this.#delay = Math.min(this.#most, delay * this.#factor)
-    return delay
-  }
-
-  reset(): void {
-    this.#delay = this.#first
+    await pace.pause(signal)
   }
 }
 

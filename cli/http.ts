@@ -33,22 +33,36 @@ export class Http {
     headers: Record<string, string>,
     body?: string,
   ): Promise<Answer> {
+    const response = await this.#request(url, { method, headers }, body)
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+      )
+      response.on('error', (error: NodeJS.ErrnoException) => {
+        reject(new ConnectionError(error.code ?? 'ECONNRESET', true, error))
+      })
+    })
+  }
+
+  /** Gets an answer that goes on for as long as there is something to say; 30 s of silence, or the signal, end it. */
+  async open(
+    url: string,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<{ status: number; body: http.IncomingMessage }> {
+    const body = await this.#request(url, { method: 'GET', headers, signal })
+    return { status: body.statusCode ?? 0, body }
+  }
+
+  async #request(url: string, how: http.RequestOptions, body?: string): Promise<http.IncomingMessage> {
     const secure = url.startsWith('https:')
     const { Agent, request } = secure ? await import('node:https') : http
     const agent = this.#agents.get(url.slice(0, 5)) ?? new Agent({ keepAlive: true })
     this.#agents.set(url.slice(0, 5), agent)
-    const options: http.RequestOptions = { method, headers, agent, timeout: SILENCE_MS }
     return new Promise((resolve, reject) => {
-      const sent = request(url, options, (response) => {
-        const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-        )
-        response.on('error', (error: NodeJS.ErrnoException) => {
-          reject(new ConnectionError(error.code ?? 'ECONNRESET', true, error))
-        })
-      })
+      const sent = request(url, { ...how, agent, timeout: SILENCE_MS }, resolve)
       sent.on('timeout', () => {
         const silent = new Error(`no answer within ${SILENCE_MS / 1000} s`)
         sent.destroy(Object.assign(silent, { code: 'ETIMEDOUT' }))

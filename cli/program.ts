@@ -2,9 +2,11 @@ import { Command, CommanderError } from 'commander'
 import { version } from './checkout.ts'
 import { addAsk } from './commands/ask.ts'
 import { addAuth } from './commands/auth.ts'
+import { addChat } from './commands/chat.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addHome } from './commands/home.ts'
+import { addModel } from './commands/model.ts'
 import { addProfile } from './commands/profile.ts'
 import { addStack } from './commands/stack.ts'
 import { addTask } from './commands/task.ts'
@@ -21,9 +23,11 @@ const COMMANDS: readonly {
   add: (program: Command, session: Session) => void
 }[] = [
   { group: 'Work:', names: ['ask', 'reply'], add: addAsk },
+  { group: 'Work:', names: ['chat'], add: addChat },
   { group: 'Work:', names: ['task'], add: addTask },
   { group: 'Work:', names: ['todo'], add: addTodo },
   { group: 'Work:', names: ['home'], add: addHome },
+  { group: 'Setup:', names: ['model'], add: addModel },
   { group: 'Setup:', names: ['profile'], add: addProfile },
   { group: 'Setup:', names: ['auth'], add: addAuth },
   { group: 'Setup:', names: ['up', 'down', 'status', 'logs'], add: addStack },

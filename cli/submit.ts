@@ -40,16 +40,22 @@ export async function submit(
   if (content === '') throw new Failure('usage', 'there is no text; say what you want')
   const note = (line: string) => session.note(line)
   const context = await attachments(session.io, options.file ?? [], { stdinTaken, note })
-  const envelope = given({
+  return put(session, {
     content,
-    source: 'cli',
-    idempotency_key: newKey(),
     context: context.length > 0 ? context : undefined,
     conversation_id: conversation,
     target_agent: options.agent,
     priority: options.priority,
     ttl_seconds: options.ttl === undefined ? undefined : Math.ceil(options.ttl),
   })
+}
+
+/** Puts these fields of an envelope into the inbox, once however often the connection breaks. The task becomes `@`. */
+export async function put(
+  session: Session,
+  fields: { content: string; [field: string]: unknown },
+): Promise<Accepted> {
+  const envelope = { ...given(fields), source: 'cli', idempotency_key: newKey() }
   const accepted = await session.call<Accepted>('inbox', { body: envelope })
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
   return accepted

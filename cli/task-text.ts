@@ -1,9 +1,9 @@
-import type { TaskError, TaskView } from '../f/hai/core/contract.ts'
+import type { TaskError, TaskEvent, TaskView } from '../f/hai/core/contract.ts'
 import { waitingText } from './follow.ts'
 import { shortId } from './ids.ts'
 import type { Session } from './session.ts'
 import { statePaint } from './task-table.ts'
-import { dueText, relative, timeOfDay } from './time.ts'
+import { dueText, duration, relative, timeOfDay } from './time.ts'
 import { harmless, oneLine, pad } from './width.ts'
 
 const LABEL = 14
@@ -16,13 +16,34 @@ export function taskText(task: TaskView, session: Session): string[] {
     `${bold(shortId(task.id))}  ${state}  ${dim(task.id)}`,
     ...facts(task).map(([label, text]) => `${dim(pad(label, LABEL))}${oneLine(text)}`),
     ...section('Task', harmless(task.content), session),
-    ...section(
-      'Events',
-      task.events.map((event) => `${timeOfDay(event.at)}  ${oneLine(event.text || event.type)}`).join('\n'),
-      session,
-    ),
+    ...section('Events', timeline(task.events), session),
     ...section('Answer', harmless(answerOf(task)), session),
   ]
+}
+
+/** What happened, step by step; the answer's text, which stands below, is no step. */
+function timeline(events: TaskEvent[]): string {
+  const steps = events.filter(({ type }) => type !== 'delta')
+  return steps.map((event) => `${timeOfDay(event.at)}  ${oneLine(stepText(event))}`).join('\n')
+}
+
+function stepText({ type, text, data }: TaskEvent): string {
+  if (type !== 'step_done' || typeof data.ms !== 'number') return text || type
+  const tokens = Object.entries(isRecord(data.tokens) ? data.tokens : {}).filter(
+    ([, count]) => Number(count) > 0,
+  )
+  const counts = tokens.map(([kind, count]) => `${count} ${kind.replaceAll('_', ' ')}`).join(', ')
+  const usd = typeof data.usd === 'number' && data.usd > 0 ? money(data.usd) : ''
+  const took = `${text.replace(/ \(\d+ ms\)$/, '')} took ${duration(data.ms)}`
+  return [took, counts && `tokens: ${counts}`, usd].filter(Boolean).join('; ')
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function money(usd: number): string {
+  return `$${usd.toFixed(4)}`
 }
 
 function facts(task: TaskView): [string, string][] {
@@ -30,7 +51,7 @@ function facts(task: TaskView): [string, string][] {
     ['from', `${task.requester} by ${task.source}${task.on_behalf_of ? ` for ${task.on_behalf_of}` : ''}`],
     ['put down', relative(task.created_at)],
     ['started', task.started_at && relative(task.started_at)],
-    ['finished', task.finished_at && relative(task.finished_at)],
+    ['finished', task.finished_at && finished(task.finished_at, task.started_at)],
     ['expires', task.finished_at === null && task.expires_at ? dueText(task.expires_at) : null],
     ['by', task.agent ?? task.target_agent],
     ['attempt', task.attempt > 1 ? `${task.attempt} of ${task.max_attempts}` : null],
@@ -40,10 +61,15 @@ function facts(task: TaskView): [string, string][] {
     ['attached', task.context.map(({ name, bytes }) => `${name} (${size(bytes)})`).join(', ')],
     ['todo', task.todo_id && shortId(task.todo_id)],
     ['verdict', task.verdict],
-    ['cost', task.cost_usd === null ? null : `$${task.cost_usd.toFixed(4)}`],
+    ['cost', task.cost_usd === null ? null : money(task.cost_usd)],
     ['conversation', task.conversation_id],
   ]
   return facts.filter((fact): fact is [string, string] => Boolean(fact[1]))
+}
+
+function finished(at: string, startedAt: string | null): string {
+  const took = startedAt === null ? Number.NaN : Date.parse(at) - Date.parse(startedAt)
+  return took >= 0 ? `${relative(at)}, after ${duration(took)}` : relative(at)
 }
 
 function errorText(error: TaskError): string {

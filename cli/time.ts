@@ -32,6 +32,16 @@ export function timeOfDay(instant: string): string {
   return `${clock(at)}:${two(at.getSeconds())}`
 }
 
+/** A length of time, given in milliseconds: `80 ms`, `4.2 s`, `42 s`, `3 min 5 s`, `2 h 10 min`. */
+export function duration(ms: number): string {
+  if (ms < 999.5) return `${Math.round(ms)} ms`
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`
+  const whole = Math.round(ms / 1000)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
+}
+
 /** Seconds in `90`, `90s`, `5m`, `2h`, `3d` or `1w`; undefined when it is no length of time. */
 export function seconds(text: string): number | undefined {
   const [, count, unit = 's'] = /^(\d+(?:\.\d+)?)\s*([smhdw])?$/.exec(text.trim()) ?? []

@@ -1,10 +1,14 @@
 import type { State, TaskEvent, TaskResult } from '../f/hai/core/contract.ts'
+import { AnswerPrinter } from './answer-printer.ts'
 import { EXIT, exitOfState } from './exit.ts'
 import { Failure } from './failure.ts'
-import { follow, STANDING } from './follow.ts'
+import { STANDING } from './follow.ts'
 import { shortId } from './ids.ts'
+import { followLive } from './live.ts'
 import type { Session } from './session.ts'
-import { harmless } from './width.ts'
+
+/** Events after which the text that is being written does not go on, at least for a while. */
+const BREAKS = ['claimed', 'retry', 'released', 'rescued']
 
 export interface WaitOptions {
   quiet?: boolean
@@ -21,34 +25,52 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   const webhook = await session.webhook()
   const stop = new AbortController()
   const { signal } = stop
-  const ended = follow(webhook, {
+  const printer = await AnswerPrinter.create(session, options)
+  const ended = followLive(webhook, {
     id,
     signal,
-    onEvent: options.quiet ? () => {} : stepPrinter(session),
-    onNote: (line) => session.note(line),
+    onStep: stepPrinter(printer, options.quiet ?? false),
+    onNote: (line) => printer.note(line),
+    onText: streams(session, options) ? (text) => printer.grow(text) : undefined,
   })
-  const first = await Promise.race([
-    ended,
-    interruption(session, signal),
-    timeUp(options.timeout, signal),
-  ]).finally(() => stop.abort())
-  if (!first) return printResult(session, id, options.json ?? false)
-  if (first === 'timeout' && options.json) {
-    session.printJson(await session.call<TaskResult>('task/result', { id }))
+  try {
+    const first = await Promise.race([
+      ended,
+      interruption(session, signal),
+      timeUp(options.timeout, signal),
+    ]).finally(() => stop.abort())
+    if (!first) return await printResult(session, id, options.json ? 'json' : printer)
+    if (first === 'timeout' && options.json) {
+      session.printJson(await session.call<TaskResult>('task/result', { id }))
+    }
+    throw leftRunning(first, id, options.timeout)
+  } finally {
+    printer.stop()
   }
-  const how = first === 'timeout' ? `gave up waiting after ${options.timeout} s` : 'interrupted'
-  throw new Failure(first, `${how}; task ${shortId(id)} goes on`, {
+}
+
+/** Text for a program, with --quiet, is the one good answer: never the half of one that had to start again. */
+function streams(session: Session, { json, quiet }: WaitOptions): boolean {
+  return !json && (!quiet || Boolean(session.io.stdout.isTTY))
+}
+
+function leftRunning(why: 'timeout' | 'interrupted', id: string, seconds: number | undefined): Failure {
+  const how = why === 'timeout' ? `gave up waiting after ${seconds} s` : 'interrupted'
+  return new Failure(why, `${how}; task ${shortId(id)} goes on`, {
     next: `to pick it up: hai task tail ${shortId(id)}`,
   })
 }
 
 /** Prints each event; one that ends the task only when another follows, as the answer tells how it ended. */
-function stepPrinter(session: Session): (event: TaskEvent) => void {
+function stepPrinter(printer: AnswerPrinter, quiet: boolean): (event: TaskEvent) => void {
   let ending: TaskEvent | undefined
+  const print = ({ type, text }: TaskEvent) =>
+    BREAKS.includes(type) ? printer.note(text) : printer.step(text)
   return (event) => {
-    if (ending) session.note(ending.text)
+    if (quiet) return
+    if (ending) print(ending)
     ending = STANDING.includes(event.type as State) ? event : undefined
-    if (!ending) session.note(event.text)
+    if (!ending) print(event)
   }
 }
 
@@ -67,13 +89,18 @@ function timeUp(seconds: number | undefined, signal: AbortSignal): Promise<'time
   })
 }
 
-/** Prints a task's answer. A task that is not done is a Failure: what became of it, and the next step. */
-export async function printResult(session: Session, id: string, json: boolean): Promise<undefined> {
+/** Prints a task's answer, or what is left of it. A task that is not done is a Failure: what became of it, and the next step. */
+export async function printResult(
+  session: Session,
+  id: string,
+  how: 'json' | AnswerPrinter,
+): Promise<undefined> {
   const task = await session.call<TaskResult>('task/result', { id })
   await session.touch({ id: task.id })
   const answer = answerOf(task)
-  if (json) session.printJson(task)
-  else if (answer !== undefined) session.print(session.io.stdout.isTTY ? harmless(answer) : answer)
+  if (how === 'json') session.printJson(task)
+  else if (answer !== undefined) how.finish(answer)
+  else how.stop()
   const exit = exitOfState(task.state)
   if (exit === EXIT.done) return undefined
   throw new Failure(exit, sentence(task), { next: task.error?.next_step ?? nextOf(task) })

@@ -3,6 +3,7 @@ import { CONTRACT, type Health } from '../f/hai/core/contract.ts'
 import { contractProblem, decode } from './decode.ts'
 import { Failure } from './failure.ts'
 import { type Answer, ConnectionError, Http } from './http.ts'
+import { Pace } from './pace.ts'
 
 /** One server to call: where it is, and the token for it. */
 export interface Target {
@@ -19,6 +20,8 @@ export interface Target {
 /** `answered`: it was there a moment ago, so that its being gone may be what somebody wanted. */
 export type Revive = (answered: boolean) => Promise<Target>
 
+const JOB_ID = /^[0-9a-f-]{36}$/i
+const NEVER = new AbortController().signal
 const RECONNECT_MS = [50, 100, 200, 400, 800]
 const PROXY_DOWN = new Set([502, 503, 504])
 const BUSY_TRIES = 3
@@ -71,23 +74,57 @@ export class Webhook {
     )
   }
 
+  /** Runs a door that takes long as a job, looks until it has ended, and returns its result. */
+  async run<T>(path: string, args: object): Promise<T> {
+    const submit = `jobs/run/p/f/hai/${path}`
+    const submitted = await this.#connected(() => this.#send('POST', submit, JSON.stringify(args)), true)
+    const jobId = submitted.body.trim()
+    if (submitted.status !== 201 || !JOB_ID.test(jobId)) {
+      decode(submitted, path, this.target)
+      throw new Failure(
+        'unreachable',
+        `${this.target.name} answered ${submitted.status} instead of a job's id`,
+      )
+    }
+    const pace = new Pace(this.target.local)
+    const look = `jobs_u/completed/get_result_maybe/${jobId}`
+    for (;;) {
+      const answer = await this.#connected(() => this.#send('GET', look), false)
+      // A result may speak of an error and be none, so that only a job that failed is decoded.
+      if (answer.status !== 200 || !isJson(answer.body)) decode(answer, path, this.target)
+      const job = JSON.parse(answer.body) as { completed: boolean; success?: boolean; result: T }
+      if (job.completed && job.success) return job.result
+      if (job.completed) decode({ status: 422, body: JSON.stringify(job.result) }, path, this.target)
+      await pace.pause(NEVER)
+    }
+  }
+
+  /** Opens an answer that goes on: server-sent events. Tried once; the status is for the caller to judge. */
+  open(path: string, signal: AbortSignal): ReturnType<Http['open']> {
+    const headers = { accept: 'text/event-stream', authorization: `Bearer ${this.target.token}` }
+    return this.#http.open(this.#url(path), headers, signal)
+  }
+
   close(): void {
     this.#http.close()
   }
 
   #send(method: 'GET' | 'POST', path: string, body?: string): Promise<Answer> {
-    const { endpoint, workspace, token } = this.target
     const headers: Record<string, string> = {
       accept: 'application/json',
-      authorization: `Bearer ${token}`,
+      authorization: `Bearer ${this.target.token}`,
       'x-hai-contract': String(CONTRACT),
     }
     if (body !== undefined) {
       headers['content-type'] = 'application/json'
       headers['content-length'] = String(Buffer.byteLength(body))
     }
-    const url = `${endpoint.replace(/\/+$/, '')}/api/w/${encodeURIComponent(workspace)}/${path}`
-    return this.#http.send(method, url, headers, body)
+    return this.#http.send(method, this.#url(path), headers, body)
+  }
+
+  #url(path: string): string {
+    const { endpoint, workspace } = this.target
+    return `${endpoint.replace(/\/+$/, '')}/api/w/${encodeURIComponent(workspace)}/${path}`
   }
 
   /** The answer, after as many attempts as it takes to get one; the last failure says what was tried. */

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
-import type { TaskView } from '../../f/hai/core/contract.ts'
-import { examples, lengthOfTime } from '../command.ts'
-import { Failure } from '../failure.ts'
+import { examples, IN_OPTION, lengthOfTime } from '../command.ts'
+import { conversationOf, lastConversation } from '../conversation.ts'
 import type { Session } from '../session.ts'
 import { printAccepted, type SubmitOptions, submit, taskOptions } from '../submit.ts'
 import { type WaitOptions, waitFor } from '../wait.ts'
@@ -12,13 +11,16 @@ type AskOptions = SubmitOptions & WaitOptions & { in?: string; wait: boolean }
 export function addAsk(program: Command, session: Session): void {
   const ask = taskOptions(program.command('ask'))
     .description('ask, or hand over a task, and wait for the answer')
-    .option('--in <conversation>', 'go on with this conversation')
+    .option(...IN_OPTION)
     .action(
-      session.run((words: string[], options: AskOptions) => askAndWait(session, words, options, options.in)),
+      session.run(async (words: string[], options: AskOptions) =>
+        askAndWait(session, words, options, options.in && (await conversationOf(session, options.in))),
+      ),
     )
   examples(
     waitOptions(ask),
     'hai ask "what is open?"',
+    `hai ask --in '#rack-move' "which cables go first?"`,
     'journalctl -u k3s | hai ask "what broke?" -f notes.md',
   )
 
@@ -50,11 +52,4 @@ async function askAndWait(
   return options.wait
     ? waitFor(session, accepted.task_id, options)
     : printAccepted(session, accepted, options)
-}
-
-async function lastConversation(session: Session): Promise<string> {
-  const last = await session.recent('@')
-  if (!last) throw new Failure('usage', 'there is nothing to reply to yet', { next: 'hai ask "…"' })
-  if (last.conversation_id) return last.conversation_id
-  return (await session.call<TaskView>('task/show', { id: last.id })).conversation_id
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import type { TaskView } from '../../f/hai/core/contract.ts'
-import { examples, JSON_OPTION, lengthOfTime, TASK_ID } from '../command.ts'
+import { AnswerPrinter } from '../answer-printer.ts'
+import { examples, IN_OPTION, JSON_OPTION, lengthOfTime, TASK_ID } from '../command.ts'
+import { conversationOf } from '../conversation.ts'
 import { Failure } from '../failure.ts'
 import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
@@ -28,10 +30,14 @@ export function addTask(program: Command, session: Session): void {
 function addSubmitting(task: Command, session: Session): void {
   const add = taskOptions(task.command('add'))
     .description('put a task down without waiting for it')
-    .option('--in <conversation>', 'go on with this conversation')
+    .option(...IN_OPTION)
     .action(
       session.run(async (words: string[], options: SubmitOptions & { in?: string }) =>
-        printAccepted(session, await submit(session, words, options, options.in), options),
+        printAccepted(
+          session,
+          await submit(session, words, options, options.in && (await conversationOf(session, options.in))),
+          options,
+        ),
       ),
     )
   examples(add, 'hai task add "summarise the backup logs" -f backup.log')
@@ -60,7 +66,7 @@ function addShowing(task: Command, session: Session): void {
     .option(...JSON_OPTION)
     .action(
       session.run(async (id: string, { json }: { json?: boolean }) =>
-        printResult(session, await session.taskId(id), json ?? false),
+        printResult(session, await session.taskId(id), json ? 'json' : await AnswerPrinter.create(session)),
       ),
     )
   examples(result, 'hai task result @ > answer.md')

@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface Call {
@@ -8,7 +8,11 @@ export interface Call {
 }
 
 /** What a door answers: its result, or one of these. */
-export type Reply = { status: number; body: unknown } | 'hang up' | { result: unknown }
+export type Reply =
+  | { status: number; body: unknown }
+  | 'hang up'
+  | { result: unknown }
+  | { stream: (response: ServerResponse) => void }
 export type Door = (args: Record<string, unknown>, call: number) => Reply
 
 export interface CannedServer {
@@ -37,14 +41,17 @@ export async function cannedServer(doors: Record<string, Door> = {}, port = 0): 
       })
       response.end(text)
     }
-    const path = String(request.url).replace(/^\/api\/w\/test\/(jobs\/run_wait_result\/p\/f\/hai\/)?/, '')
-    const args = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : {}
+    const url = new URL(String(request.url), 'http://127.0.0.1')
+    const path = url.pathname.replace(/^\/api\/w\/test\/(jobs\/run_wait_result\/p\/f\/hai\/)?/, '')
+    const query = Object.fromEntries(url.searchParams)
+    const args = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : query
     calls.push({ path, args, headers: request.headers })
     if (request.headers.authorization !== `Bearer ${token}`) return answer(401, 'Unauthorized')
     const door = doors[path]
     if (!door) return answer(404, `Not found: script f/hai/${path} not found`)
     const reply = door(args, calls.filter((call) => call.path === path).length)
     if (reply === 'hang up') return request.socket.destroy()
+    if ('stream' in reply) return reply.stream(response)
     if ('result' in reply) return answer(200, reply.result)
     return answer(reply.status, reply.body)
   })

@@ -19,13 +19,14 @@ const COMMANDS = paths(createProgram(new Session(new FakeIo({ env }))))
 it('has all the commands of the design', () => {
   const names = COMMANDS.map((path) => path.join(' '))
   const expected = [
-    ...['ask', 'reply', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion'],
+    ...['ask', 'reply', 'chat', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion'],
     ...['add', 'ls', 'show', 'result', 'tail', 'cancel', 'retry', 'rate', 'logs'].map(
       (verb) => `task ${verb}`,
     ),
     ...['add', 'ls', 'show', 'edit', 'done', 'drop', 'reopen', 'next', 'run'].map((verb) => `todo ${verb}`),
     ...['set-token', 'show', 'logout'].map((verb) => `auth ${verb}`),
     ...['ls', 'use', 'add'].map((verb) => `profile ${verb}`),
+    ...['ls', 'test', 'enable', 'default'].map((verb) => `model ${verb}`),
   ]
   expect(expected.filter((name) => !names.includes(name))).toEqual([])
 })
@@ -60,27 +61,29 @@ it('shows groups, an example and the exit statuses at the root', async () => {
     Put work down; get one good answer back.
 
     Options:
-      -V, --version              print the version
-      --profile <name>           use this profile instead of the default one
-      -h, --help                 show help
+      -V, --version                  print the version
+      --profile <name>               use this profile instead of the default one
+      -h, --help                     show help
 
     Work:
-      ask [options] <text...>    ask, or hand over a task, and wait for the answer
-      reply [options] <text...>  go on with the conversation of the last task
-      task                       put tasks down, look at them, change their course
-      todo                       keep the list of what is to be done
-      home [options]             what matters now; the same as hai alone
+      ask [options] <text...>        ask, or hand over a task, and wait for the answer
+      reply [options] <text...>      go on with the conversation of the last task
+      chat [options] [conversation]  talk, message by message; lines of a pipe are messages too
+      task                           put tasks down, look at them, change their course
+      todo                           keep the list of what is to be done
+      home [options]                 what matters now; the same as hai alone
 
     Setup:
-      profile                    choose which server hai talks to
-      auth                       keep a profile's token
-      up                         start the local stack; commands also start it when they need it
-      down                       stop the local stack
-      status [options]           say whether the local stack runs, and where
-      logs [options]             print the local stack's log
-      doctor                     check everything hai needs; each failure comes with its cure
-      completion <shell>         print a completion script for your shell
-      help [command]             show help for a command
+      model                          choose which model answers
+      profile                        choose which server hai talks to
+      auth                           keep a profile's token
+      up                             start the local stack; commands also start it when they need it
+      down                           stop the local stack
+      status [options]               say whether the local stack runs, and where
+      logs [options]                 print the local stack's log
+      doctor                         check everything hai needs; each failure comes with its cure
+      completion <shell>             print a completion script for your shell
+      help [command]                 show help for a command
 
     Examples:
       $ hai ask "add todo: replace the UPS battery #rack due friday"
@@ -122,7 +125,7 @@ it('describes ask', async () => {
       --priority <level>   how urgent it is (choices: "low", "normal", "high", "urgent")
       --ttl <time>         expire the task when it is not done by then (90s, 5m, 2h)
       --json               print the webhook's result as it is
-      --in <conversation>  go on with this conversation
+      --in <conversation>  go on with this conversation: '#name', an id, or @ for the last one
       -q, --quiet          don't show the steps
       --timeout <time>     give up waiting after so long (30, 5m); the task goes on
       --no-wait            print the task's id and don't wait
@@ -134,6 +137,7 @@ it('describes ask', async () => {
 
     Examples:
       $ hai ask "what is open?"
+      $ hai ask --in '#rack-move' "which cables go first?"
       $ journalctl -u k3s | hai ask "what broke?" -f notes.md
     "
   `)

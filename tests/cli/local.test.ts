@@ -1,49 +1,27 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readInstance } from '../../runner/instance.ts'
 import { type CannedServer, cannedServer } from './canned-server.ts'
+import { aLocalStack, type LocalStack } from './local-stack.ts'
 import { aHomeFolder, type FakeIo, runHai, until } from './run-hai.ts'
 import { anEvent, doorsOfTask } from './samples.ts'
 
 let server: CannedServer
 let home: ReturnType<typeof aHomeFolder>
 let env: Record<string, string>
-let runner: ChildProcess
+let stack: LocalStack
 let dataDir: string
 
-/** A process that looks like a runner, and its record, which leads to the canned server. */
 beforeEach(async () => {
   server = await cannedServer({ 'todo/list': () => ({ result: { todos: [] } }) })
   home = aHomeFolder()
-  dataDir = join(home.path, 'data')
-  env = { ...home.env, HAI_DATA_DIR: dataDir }
-  mkdirSync(dataDir)
-  const program = join(home.path, 'runner.cjs')
-  writeFileSync(program, 'setInterval(() => {}, 1000)')
-  runner = spawn(process.execPath, [program, 'serve', `--data-dir=${dataDir}`], { stdio: 'ignore' })
-  writeFileSync(join(dataDir, 'token'), server.token, { mode: 0o600 })
-  const record = {
-    pid: runner.pid,
-    started_at: new Date().toISOString(),
-    phase: 'ready',
-    ready: true,
-    endpoint: server.endpoint,
-    workspace: server.workspace,
-    token_file: join(dataDir, 'token'),
-    data_dir: dataDir,
-    cluster_dir: '',
-    database_url: 'postgresql://hai:secret@127.0.0.1:5433/hai',
-    pids: { runner: runner.pid, postgres: null, workers: [7, 8] },
-    version: '0.1.0',
-  }
-  writeFileSync(join(dataDir, 'runner.json'), JSON.stringify(record))
-  await until(() => readInstance(dataDir) !== undefined, 'the process')
+  stack = await aLocalStack(home.path, server)
+  dataDir = stack.dataDir
+  env = { ...home.env, ...stack.env }
 })
 
 afterEach(async () => {
-  runner.kill('SIGKILL')
+  stack.stop()
   await server.close()
   home.remove()
 })
@@ -86,7 +64,7 @@ describe('hai status', () => {
       token_file: join(dataDir, 'token'),
       data_dir: dataDir,
       database_url: 'postgresql://hai:secret@127.0.0.1:5433/hai',
-      pids: { runner: runner.pid, postgres: null, workers: [7, 8] },
+      pids: { runner: stack.pid, postgres: null, workers: [7, 8] },
       version: '0.1.0',
     })
   })
@@ -94,7 +72,7 @@ describe('hai status', () => {
   it('shows people where it runs, without the password', async () => {
     const { stdout } = await runHai(['status'], { env })
     expect(stdout).toContain('postgresql://hai:***@127.0.0.1:5433/hai')
-    expect(stdout).toContain(`runner ${runner.pid}, workers 7 8`)
+    expect(stdout).toContain(`runner ${stack.pid}, workers 7 8`)
     expect(stdout).not.toContain('secret')
   })
 

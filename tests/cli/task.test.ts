@@ -227,6 +227,33 @@ describe('hai task', () => {
   })
 })
 
+describe('hai task show', () => {
+  it('shows steps with how long they took, and not the text of the answer twice', async () => {
+    const step = { ms: 2645, tokens: { input: 30, output: 42, cache_read: 0 }, usd: 0.0123 }
+    const events = [
+      anEvent(1, 'accepted from cli'),
+      { ...anEvent(2, 'nothing is'), type: 'delta', data: { at: 0 } },
+      { ...anEvent(3, 'anthropic/claude (2645 ms)'), type: 'step_done', data: step },
+      { ...anEvent(4, 'ollama/llama3 (80 ms)'), type: 'step_done', data: { ms: 80 } },
+    ]
+    const times = { started_at: '2026-11-22T09:00:00.000Z', finished_at: '2026-11-22T09:01:05.000Z' }
+    serve({ 'task/show': () => ({ result: aView({ events, ...times, cost_usd: 0.0123 }) }) })
+    const { stdout } = await hai('task', 'show', TASK_ID)
+    expect(
+      stdout
+        .split('\n')
+        .filter((line) => /^ {2}\d\d:/.test(line))
+        .map((line) => line.slice(12)),
+    ).toEqual([
+      'accepted from cli',
+      'anthropic/claude took 2.6 s; tokens: 30 input, 42 output; $0.0123',
+      'ollama/llama3 took 80 ms',
+    ])
+    expect(stdout).toMatch(/^finished .*, after 1 min 5 s$/m)
+    expect(stdout).toMatch(/^cost +\$0\.0123$/m)
+  })
+})
+
 describe('hai alone', () => {
   it('shows what matters in at most 12 lines', async () => {
     const tasks = Array.from({ length: 9 }, (_, n) => aTask({ id: ulid(n), excerpt: `task ${n}` }))

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { dueText, pastInstant, relative, seconds, timeOfDay } from '../../cli/time.ts'
+import { dueText, duration, pastInstant, relative, seconds, timeOfDay } from '../../cli/time.ts'
 
 const zone = process.env.TZ
 beforeAll(() => {
@@ -86,4 +86,16 @@ describe('a moment in the past', () => {
   ])('%j is %s', (text, instant) => {
     expect(pastInstant(text, now)).toBe(instant)
   })
+})
+
+it.each([
+  [0, '0 ms'],
+  [999.6, '1.0 s'],
+  [4_240, '4.2 s'],
+  [9_960, '10 s'],
+  [59_600, '1 min 0 s'],
+  [185_000, '3 min 5 s'],
+  [7_830_000, '2 h 10 min'],
+])('a length of %d ms is said as %s', (ms, said) => {
+  expect(duration(ms)).toBe(said)
 })

@@ -205,7 +205,7 @@ describe('showTask', () => {
   it('shows the last 100 events, in order', async () => {
     const id = await aTask(db.sql)
     await db.sql`
-      insert into hai.task_event (task_id, seq, type, text) select ${id}, n, 'delta', 'x' from generate_series(2, 150) n`
+      insert into hai.task_event (task_id, seq, type, text) select ${id}, n, 'notice', 'x' from generate_series(2, 150) n`
     const { events } = await showTask(db.sql, id, operator)
     expect(events.map((event) => event.seq)).toEqual(Array.from({ length: 100 }, (_, n) => n + 51))
   })

@@ -36,7 +36,7 @@ describe('the main job', () => {
   it('says so, exits 6 and gives the next command when nothing can answer', async () => {
     const { code, stdout, stderr } = await run('ask', 'why would a ZFS scrub slow down at night?')
     expect(stdout).toBe('')
-    expect(stderr).toContain('no model is configured')
+    expect(stderr).toContain('there is no model to ask')
     expect(stderr).toContain("hai todo add --raw 'why would a ZFS scrub slow down at night?'")
     expect(code).toBe(6)
     expect(await json('task', 'result', '@')).toMatchObject({ state: 'dead', error: { code: 'no_route' } })

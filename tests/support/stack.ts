@@ -72,6 +72,8 @@ export async function testEnvironment(options: StackOptions = {}): Promise<Recor
     HAI_DATA_DIR: join(home, 'data'),
     XDG_CONFIG_HOME: join(home, 'config'),
     XDG_STATE_HOME: join(home, 'state'),
+    // No test is to meet an Ollama that happens to run on this machine.
+    OLLAMA_HOST: '127.0.0.1:9',
     ...(HAI_COLD ? { HAI_COLD } : {}),
     ...(options.bundle ? { HAI_BUNDLE_DIR: options.bundle } : {}),
     ...(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {}),

@@ -50,13 +50,13 @@ async function askModel(sql: Sql, task: ClaimedTask, means: Means, signal: Abort
 }
 
 function noRoute(task: ClaimedTask, offers: string[]) {
-  const keep = `hai ask help shows what works without a model; to keep it: hai todo add --raw ${quote(task.content)}`
+  const keep = `hai model ls shows what could answer; to keep it: hai todo add --raw ${quote(task.content)}`
   return {
     code: 'no_route',
     message:
       task.context.length > 0
-        ? 'attached text needs a model, and none is configured'
-        : 'no built-in command matches the whole of this, and no model is configured',
+        ? 'attached text needs a model, and there is none to ask'
+        : 'no built-in command matches the whole of this, and there is no model to ask',
     next_step: offers[0] ? `hai model enable ${offers[0]} lets ${offers[0]} answer; ${keep}` : keep,
   }
 }

@@ -85,12 +85,13 @@ export async function listTasks(sql: Sql, input: z.input<typeof List>, caller: C
   return { tasks, ...(next_cursor ? { next_cursor } : {}) }
 }
 
-/** Everything about one task, with why it waits and its last 100 events. */
+/** Everything about one task, with why it waits and its last 100 events, its answer's pieces apart. */
 export async function showTask(sql: Sql, given: string, caller: Caller): Promise<TaskView> {
   const id = await taskId(sql, given, caller)
   const [task] = await sql<Omit<TaskView, 'waiting_on' | 'events' | 'steps'>[]>`
     select ${summaryColumns(sql)}, content, output, result, task_ref, on_behalf_of, target_agent, data_tier, trace_id,
-      metadata, lease_no, job_id, verdict, null as cost_usd,
+      metadata, lease_no, job_id, verdict, (select case when bool_or(usd is null) then null else sum(usd)::float8 end
+        from hai.usage where usage.task_id = task_queue.id) as cost_usd,
       coalesce((
         select jsonb_agg(jsonb_build_object('name', name, 'media_type', media_type, 'bytes', octet_length(content)) order by a.id)
         from hai.artifact a where a.task_id = task_queue.id
@@ -102,7 +103,8 @@ export async function showTask(sql: Sql, given: string, caller: Caller): Promise
       where task_id = ${id} order by started_at, call_id`,
     sql<TaskEvent[]>`
       select seq, at, type, text, data from (
-        select * from hai.task_event where task_id = ${id} order by seq desc limit ${SHOWN_EVENTS}
+        select * from hai.task_event
+        where task_id = ${id} and type <> 'delta' order by seq desc limit ${SHOWN_EVENTS}
       ) newest order by seq`,
     waitingOn(sql, id),
   ])

@@ -62,8 +62,6 @@ async function send(path: string, init: RequestInit): Promise<Response> {
 
 async function accepted(response: Response, path: string): Promise<Response> {
   if (response.ok) return response
-  throw new HaiError(
-    'unavailable',
-    `Windmill answered ${response.status} to ${path.split('?')[0]}: ${await response.text()}`,
-  )
+  const message = `Windmill answered ${response.status} to ${path.split('?')[0]}: ${await response.text()}`
+  throw new HaiError(response.status === 400 ? 'invalid' : 'unavailable', message)
 }

@@ -8,7 +8,7 @@ import {
 } from '@ai-sdk/provider'
 import { runClaudeCode } from './claude-code.ts'
 import type { Choice, Message, Tokens } from './config.ts'
-import { BrokenCall } from './failure.ts'
+import { BrokenCall, isMissingProgram, rootMessage } from './failure.ts'
 import { surroundings } from './surroundings.ts'
 
 export interface Answer {
@@ -38,10 +38,12 @@ export async function callModel(call: Call): Promise<Answer> {
   try {
     const { text, finish } = await read(await streamOf(call, life.signal), life, call.onText)
     if (!finish) throw new BrokenCall('cut', 'the answer broke off in the middle')
-    if (text.trim() === '') throw new BrokenCall('empty_answer', 'the answer was empty')
+    const tokens = tokensOf(finish.usage)
+    if (text.trim() === '') throw new BrokenCall('empty_answer', 'the answer was empty', { tokens })
     const cut = finish.reason === 'length'
-    return { text, tokens: tokensOf(finish.usage), cut, ms: Math.round(performance.now() - started) }
+    return { text, tokens, cut, ms: Math.round(performance.now() - started) }
   } catch (error) {
+    call.signal.throwIfAborted()
     throw life.silent ? new BrokenCall('stalled', `no sign of life for ${call.livenessSeconds} s`) : error
   } finally {
     life.end()
@@ -57,7 +59,8 @@ async function streamOf(call: Call, signal: AbortSignal): Promise<Parts> {
     return runClaudeCode({ model: choice.model, messages, metered, env: surroundings().environment, signal })
   }
   const model = await modelOf(call)
-  const { stream } = await model.doStream({ prompt: messages, abortSignal: signal })
+  // raw chunks as well: while a model thinks in silence, pings may be its only sign of life
+  const { stream } = await model.doStream({ prompt: messages, abortSignal: signal, includeRawChunks: true })
   return stream as unknown as Parts
 }
 
@@ -107,11 +110,13 @@ async function read(stream: Parts, life: Liveness, onText: (text: string) => voi
 
 /** What ended an answer that had begun: the backend's own words, a frame that is none, or a broken connection. */
 function brokenBy(error: unknown): unknown {
-  if (error instanceof BrokenCall || APICallError.isInstance(error)) return error
+  // the SDK calls a connection that drops in the middle an APICallError as well, with the status 200 it began with
+  if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return error
+  if (error instanceof BrokenCall || isMissingProgram(error)) return error
   if (JSONParseError.isInstance(error) || TypeValidationError.isInstance(error))
     return new BrokenCall('garbled', 'sent what is no part of an answer')
   if (error instanceof Error)
-    return new BrokenCall('cut', `the answer broke off in the middle (${error.message})`)
+    return new BrokenCall('cut', `the answer broke off in the middle (${rootMessage(error)})`)
   const said = typeof error === 'object' && error !== null && 'message' in error ? error.message : error
   return new BrokenCall('backend_error', typeof said === 'string' ? said : JSON.stringify(said))
 }

@@ -3,9 +3,10 @@ import type { Backend, Choice, Models } from './config.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
 import type { Surroundings } from './surroundings.ts'
 
-const ANTHROPIC_URL = 'https://api.anthropic.com/v1'
-/** Tokens: the smallest window of any model that Anthropic serves. */
-const ANTHROPIC_CONTEXT = 200_000
+/** Where each kind is when no URL says so. */
+const HOME = { anthropic: 'https://api.anthropic.com/v1', 'claude-code': 'claude', 'openai-compatible': '' }
+/** Tokens: the smallest window of any Claude that is served. */
+const CLAUDE_CONTEXT = 200_000
 
 /**
  * What is configured comes first, then what is there; undefined when there is nothing to ask. `invalid` when the
@@ -27,26 +28,26 @@ export async function choose(models: Models, around: Surroundings): Promise<Choi
 async function named(name: string, model: string, models: Models, around: Surroundings): Promise<Choice> {
   const backend = models.backends[name]
   if (backend?.enabled) return choice(name, backend, model, 'the configured default')
+  if (name === 'ollama' && !backend) return foundOllama(model, around.ollamaUrl)
   const trouble = backend ? `${name} is not enabled` : `there is no backend ${name}`
-  const ollama = name === 'ollama' && !backend ? await findOllama(around.ollamaUrl) : undefined
-  const found = ollama && chooseFrom(ollama, model)
-  if (found) return { ...found, reason: 'the configured default' }
-  if (name === 'ollama' && !backend)
-    throw new HaiError(
-      'unavailable',
-      `the default is ollama/${model}, and no Ollama answers at ${around.ollamaUrl}`,
-    )
   throw new HaiError(
     'invalid',
     `models configuration: the default is ${name}/${model}, but ${trouble}; enable it or name another default`,
   )
 }
 
+async function foundOllama(model: string, url: string): Promise<Choice> {
+  const ollama = await findOllama(url)
+  if (ollama) return chooseFrom(ollama, model)
+  throw new HaiError('unavailable', `the default is ollama/${model}, but no Ollama answers at ${url}`)
+}
+
 function choice(name: string, backend: Backend, model: string, reason: string): Choice {
-  const anthropic = backend.kind !== 'openai-compatible'
-  const url = backend.url ?? ANTHROPIC_URL
-  const context = backend.models[model]?.context ?? (anthropic ? ANTHROPIC_CONTEXT : undefined)
-  return { name, backend: { ...backend, url: withVersion(url) }, model, context, reason }
+  const { kind } = backend
+  const url = backend.url ? withVersion(backend.url) : HOME[kind]
+  const context =
+    backend.models[model]?.context ?? (kind === 'openai-compatible' ? undefined : CLAUDE_CONTEXT)
+  return { name, backend: { ...backend, url }, model, context, reason }
 }
 
 /** A server's bare address is what its own documentation names; both protocols live under `/v1` of it. */

@@ -66,9 +66,11 @@ export async function* runClaudeCode(run: ClaudeRun): AsyncGenerator<LanguageMod
   try {
     for await (const text of createInterface({ input: child.stdout })) {
       const line = read(text)
-      if (line.rate_limit_info?.resetsAt) resetsAt = line.rate_limit_info.resetsAt
+      // it tells of its limits while they last, too
+      if (line.rate_limit_info?.status === 'rejected') resetsAt = line.rate_limit_info.resetsAt
       const piece = line.type === 'stream_event' && line.event?.delta?.text
-      if (piece) yield { type: 'text-delta', id: '0', delta: piece }
+      // a thought is no text, but it is a sign of life
+      yield piece ? { type: 'text-delta', id: '0', delta: piece } : { type: 'raw', rawValue: line.type }
       if (line.type !== 'result') continue
       if (line.is_error) throw refusal(line.result ?? '', resetsAt)
       ended = true
@@ -85,7 +87,10 @@ export async function* runClaudeCode(run: ClaudeRun): AsyncGenerator<LanguageMod
 
 /** The job's token and settings are none of its business. */
 function isItsOwn(name: string, metered: boolean): boolean {
-  return !/^(WM_|HAI_|BASE_(INTERNAL_)?URL$)/.test(name) && (metered || name !== 'ANTHROPIC_API_KEY')
+  return (
+    !/^(WM_|HAI_|BASE_(INTERNAL_)?URL$)/.test(name) &&
+    (metered || !/^ANTHROPIC_(API_KEY|AUTH_TOKEN)$/.test(name))
+  )
 }
 
 function read(text: string): Line {

@@ -11,22 +11,27 @@ const Model = z.strictObject({
   cache_write: z.number().nonnegative().optional(),
 })
 
-const Backend = z.strictObject({
-  kind: z.enum(['openai-compatible', 'anthropic', 'claude-code']),
-  /** Without `/v1` for Ollama, with it for others, as their own documentation writes it. */
-  url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).optional(),
-  /** `$var:f/…` names a Windmill variable, `$env:NAME` a variable of the worker's environment. Never the key itself. */
-  api_key: z
-    .string()
-    .regex(
-      /^\$(var:[fu]\/.+|env:[A-Z][A-Z0-9_]*)$/,
-      'expected $var:u/operator/… or $env:NAME, not the key itself',
-    )
-    .optional(),
-  billing: z.enum(['local', 'metered', 'subscription']),
-  enabled: z.boolean().default(true),
-  models: z.record(z.string(), Model).default({}),
-})
+const Backend = z
+  .strictObject({
+    kind: z.enum(['openai-compatible', 'anthropic', 'claude-code']),
+    /** A server's bare address means `/v1` of it. Only Claude's have one of their own. */
+    url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).optional(),
+    /** `$var:f/…` names a Windmill variable, `$env:NAME` a variable of the worker's environment. Never the key itself. */
+    api_key: z
+      .string()
+      .regex(
+        /^\$(var:[fu]\/.+|env:[A-Z][A-Z0-9_]*)$/,
+        'expected $var:u/operator/… or $env:NAME, not the key itself',
+      )
+      .optional(),
+    billing: z.enum(['local', 'metered', 'subscription']),
+    enabled: z.boolean().default(true),
+    models: z.record(z.string(), Model).default({}),
+  })
+  .refine(({ kind, url }) => url || kind !== 'openai-compatible', {
+    path: ['url'],
+    error: 'expected the http or https URL of the server',
+  })
 export type Backend = z.output<typeof Backend>
 
 /** The `models` configuration: which backends there are, and which model answers when nothing else is said. */
@@ -37,7 +42,12 @@ export const Models = z.strictObject({
     .optional(),
   /** Seconds without a sign of life from a backend after which a call counts as stalled. */
   liveness_seconds: z.number().positive().max(3600).default(120),
-  backends: z.record(z.string().regex(/^[\w-]+$/, 'expected letters, digits, - or _'), Backend).default({}),
+  backends: z
+    .record(z.string().regex(/^[\w-]+$/), Backend, {
+      error: ({ code }) =>
+        code === 'invalid_key' ? 'expected a name of letters, digits, - or _' : undefined,
+    })
+    .default({}),
 })
 export type Models = z.output<typeof Models>
 

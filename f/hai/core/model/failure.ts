@@ -41,10 +41,10 @@ const NO_CONNECTION = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|Unable to connect/i
 /** Puts any error of a call into one of a few classes; what nobody has named may be passing, and is tried again. */
 export function classify(error: unknown, choice: Choice): CallFailure {
   if (error instanceof BrokenCall) return ofBroken(error, choice)
-  if (APICallError.isInstance(error) && error.statusCode !== undefined)
+  if (APICallError.isInstance(error) && error.statusCode && error.statusCode >= 400)
     return ofStatus(error, error.statusCode, choice)
   const message = rootMessage(error)
-  if (choice.backend.kind === 'claude-code' && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+  if (isMissingProgram(error)) {
     const next_step = 'install Claude Code where the worker runs, or take it out of models.yaml'
     return {
       code: 'missing',
@@ -66,15 +66,21 @@ export function classify(error: unknown, choice: Choice): CallFailure {
 }
 
 const NOTHING: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
+const REFUSALS = new Set<string>(['login_expired', 'quota_exhausted'])
 const UNKNOWN: Tokens = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
 
 /** What a failed call used: nothing when the backend refused it or was never reached, else what is known of it. */
 export function tokensOfFailure(error: unknown): Tokens {
-  if (error instanceof BrokenCall) return error.tokens ?? UNKNOWN
+  if (error instanceof BrokenCall) return error.tokens ?? (REFUSALS.has(error.code) ? NOTHING : UNKNOWN)
+  if (isMissingProgram(error)) return NOTHING
   if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return NOTHING
   const message = rootMessage(error)
   return UNTRUSTED.test(message) || NO_CONNECTION.test(message) ? NOTHING : UNKNOWN
 }
+
+/** Whether a program that was to be run is not there. */
+export const isMissingProgram = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 function ofBroken({ code, message: said, until }: BrokenCall, choice: Choice): CallFailure {
   const message = `${choice.name}: ${said}`
@@ -114,8 +120,8 @@ function retryAfter({ responseHeaders }: APICallError): { retry_after_seconds?: 
   return Number.isFinite(seconds) ? { retry_after_seconds: Math.min(Math.max(0, seconds), 7 * 86_400) } : {}
 }
 
-/** The innermost reason: what the SDK wraps says only that it couldn't connect. */
-function rootMessage(error: unknown): string {
+/** The innermost reason: what the SDK wraps says only that it couldn't connect, or couldn't read. */
+export function rootMessage(error: unknown): string {
   let at = error
   while (at instanceof Error && at.cause instanceof Error) at = at.cause
   if (!(at instanceof Error)) return String(at)

@@ -1,6 +1,7 @@
 import { loadConfig } from '../config.ts'
 import type { ModelList, ModelRow } from '../contract.ts'
 import type { Sql } from '../db.ts'
+import { HaiError } from '../errors.ts'
 import { choose } from './choose.ts'
 import { type Backend, Models } from './config.ts'
 import { findOllama, type Ollama } from './ollama.ts'
@@ -9,11 +10,14 @@ import { type Surroundings, surroundings } from './surroundings.ts'
 /** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
 export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {
   const models = await loadConfig(sql, 'models', Models)
-  const [choice, ollama] = await Promise.all([choose(models, around), findOllama(around.ollamaUrl)])
+  const [choice, ollama] = await Promise.all([
+    choose(models, around).catch(refusal),
+    findOllama(around.ollamaUrl),
+  ])
   const [problem] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
   return {
-    default: choice ? `${choice.name}/${choice.model}` : null,
-    ...(choice ? { reason: choice.reason } : {}),
+    default: choice && 'model' in choice ? `${choice.name}/${choice.model}` : (models.default ?? null),
+    ...(choice ? { reason: 'model' in choice ? choice.reason : choice.message } : {}),
     models: [
       ...Object.entries(models.backends).flatMap(configured),
       ...(ollama ? found(ollama, models) : []),
@@ -23,6 +27,12 @@ export async function listModels(sql: Sql, around: Surroundings = surroundings()
       .map(({ backend, how }) => ({ backend, how })),
     ...(problem?.error ? { error: problem.error } : {}),
   }
+}
+
+/** A default that can't be used is what a list is looked at for. */
+function refusal(error: unknown): HaiError {
+  if (error instanceof HaiError) return error
+  throw error
 }
 
 function configured([name, backend]: [string, Backend]): ModelRow[] {

@@ -1,3 +1,4 @@
+import { APICallError } from '@ai-sdk/provider'
 import { z } from 'zod'
 import type { Choice } from './config.ts'
 
@@ -8,22 +9,30 @@ const Tags = z.object({
     z.object({ name: z.string(), modified_at: z.string().default(''), size: z.number().default(0) }),
   ),
 })
-const Loaded = z.object({ models: z.array(z.object({ name: z.string() })) })
+const Loaded = z.object({
+  models: z.array(z.object({ name: z.string(), context_length: z.int().positive().optional() })),
+})
 
 export interface Ollama {
   url: string
-  models: { name: string; bytes: number; loaded: boolean }[]
+  /** `context` is in tokens, and known of what is loaded. */
+  models: { name: string; bytes: number; loaded: boolean; context: number | undefined }[]
 }
 
 /** The Ollama that answers at `url`, most recently pulled model first; undefined when none does. */
 export async function findOllama(url: string): Promise<Ollama | undefined> {
   const [tags, loaded] = await Promise.all([probe(`${url}/api/tags`, Tags), probe(`${url}/api/ps`, Loaded)])
   if (!tags) return undefined
-  const inMemory = new Set(loaded?.models.map(({ name }) => name))
+  const inMemory = new Map(loaded?.models.map((model) => [model.name, model]))
   const models = tags.models
     .filter(({ name }) => !/embed|bge-|minilm|rerank/i.test(name))
     .sort((a, b) => b.modified_at.localeCompare(a.modified_at))
-    .map(({ name, size }) => ({ name, bytes: size, loaded: inMemory.has(name) }))
+    .map(({ name, size }) => ({
+      name,
+      bytes: size,
+      loaded: inMemory.has(name),
+      context: inMemory.get(name)?.context_length,
+    }))
   return { url, models }
 }
 
@@ -37,35 +46,39 @@ async function probe<T extends z.ZodType>(url: string, shape: T): Promise<z.outp
   }
 }
 
-/** The wanted model, there or not; else the one that needs no waiting, else the newest one. */
+/** The wanted model, there or not, as that is for Ollama to say; else the one that needs no waiting, else the newest. */
+export function chooseFrom(ollama: Ollama, wanted: string): Choice
+export function chooseFrom(ollama: Ollama): Choice | undefined
 export function chooseFrom({ url, models }: Ollama, wanted?: string): Choice | undefined {
   const loaded = models.find((model) => model.loaded)
-  const named = wanted && {
-    ...(models.find(({ name }) => name === wanted) ?? { loaded: true }),
-    name: wanted,
-  }
-  const chosen = named || loaded || models[0]
-  if (!chosen) return undefined
-  const rest = loaded ? 'loaded already' : models.length === 1 ? 'its only model' : 'its newest model'
-  const why = named ? 'the configured default' : rest
+  const chosen = wanted ? models.find(({ name }) => name === tagged(wanted)) : (loaded ?? models[0])
+  const model = chosen?.name ?? wanted
+  if (!model) return undefined
+  const found = loaded ? 'loaded already' : models.length === 1 ? 'its only model' : 'its newest model'
   return {
     name: 'ollama',
     backend: { kind: 'openai-compatible', url: `${url}/v1`, billing: 'local', enabled: true, models: {} },
-    model: chosen.name,
-    context: undefined,
-    reason: `Ollama found at ${url}, ${why}`,
-    loading: !chosen.loaded,
+    model,
+    context: chosen?.context,
+    reason: `Ollama found at ${url}, ${wanted ? 'the configured default' : found}`,
+    loading: !chosen?.loaded,
   }
 }
 
-/** Has Ollama load a model and waits until it has. Errors are those of `fetch`, or the server's own words. */
+const tagged = (name: string) => (name.includes(':') ? name : `${name}:latest`)
+
+/** Has Ollama load a model and waits until it has. Errors are those of `fetch`, or the server's refusal. */
 export async function load(choice: Choice, signal: AbortSignal): Promise<void> {
   const url = choice.backend.url.replace(/\/v1$/, '/api/generate')
-  const response = await fetch(url, {
-    method: 'POST',
-    body: JSON.stringify({ model: choice.model, stream: false }),
-    signal,
+  const request = { model: choice.model, stream: false }
+  const response = await fetch(url, { method: 'POST', body: JSON.stringify(request), signal })
+  const responseBody = await response.text()
+  if (response.ok) return
+  throw new APICallError({
+    message: `could not load ${choice.model}: ${responseBody}`,
+    url,
+    requestBodyValues: request,
+    statusCode: response.status,
+    responseBody,
   })
-  if (!response.ok) throw new Error(`Ollama could not load ${choice.model}: ${await response.text()}`)
-  await response.arrayBuffer()
 }

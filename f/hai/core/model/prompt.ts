@@ -8,8 +8,8 @@ const SYSTEM =
 
 /** A rough count, as no two models agree: four characters to a token. */
 const CHARS_PER_TOKEN = 4
-/** For a model whose window nobody has named; tokens. */
-const SMALL_WINDOW = 8192
+/** For a model whose window nobody has named, in tokens: what Ollama gives a model unless it is told otherwise. */
+const SMALL_WINDOW = 4096
 /** Kept free for the answer. */
 const ANSWER_SHARE = 0.25
 
@@ -78,7 +78,7 @@ function attach(context: ClaimedTask['context'], budget: number): { text: string
   let room = budget
   const parts = context.map(({ name, text }, index) => {
     const share = Math.floor(room / (context.length - index))
-    const shown = text.length <= share ? text : text.slice(0, share)
+    const shown = text.length <= share ? text : wholeCharacters(text.slice(0, share))
     room -= shown.length
     if (shown.length === text.length)
       return `<attached name=${JSON.stringify(name)}>\n${text}\n</attached>\n\n`
@@ -88,3 +88,6 @@ function attach(context: ClaimedTask['context'], budget: number): { text: string
   })
   return { text: parts.join(''), notices }
 }
+
+/** Without the first half of a character that was cut in two, which no JSON parser need take. */
+const wholeCharacters = (text: string) => text.replace(/[\ud800-\udbff]$/, '')

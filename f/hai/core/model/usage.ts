@@ -51,7 +51,8 @@ export function usd({ backend, model }: Choice, tokens: Tokens): number | null {
   for (const [count, each] of parts) {
     if (count === 0) continue
     if (count === null || each === undefined) return null
-    total += (count * each) / MILLION
+    total += count * each
   }
-  return total
+  // to a millionth of a millionth: reports add these up, and floating point's dust with them
+  return Number((total / MILLION).toFixed(12))
 }

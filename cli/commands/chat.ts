@@ -1,0 +1,86 @@
+import type { Command } from 'commander'
+import { examples, lengthOfTime } from '../command.ts'
+import { conversationOf } from '../conversation.ts'
+import { EXIT } from '../exit.ts'
+import { Failure } from '../failure.ts'
+import { report } from '../report.ts'
+import type { Session } from '../session.ts'
+import { put } from '../submit.ts'
+import { waitFor } from '../wait.ts'
+
+interface ChatOptions {
+  agent?: string
+  quiet?: boolean
+  /** Seconds. */
+  timeout?: number
+}
+
+const COMMANDS = '/new begins another conversation, /exit or Ctrl-D ends; \\ at the end of a line goes on'
+
+/** `hai chat`: a conversation, one message after the other. */
+export function addChat(program: Command, session: Session): void {
+  const chat = program
+    .command('chat')
+    .description('talk, message by message; lines of a pipe are messages too')
+    .argument('[conversation]', "go on with this one: '#name' (in quotes), an id, or @ for the last one")
+    .option('--agent <name>', 'who should answer')
+    .option('-q, --quiet', "don't show the steps")
+    .option('--timeout <time>', 'give up waiting for an answer after so long (30, 5m)', lengthOfTime)
+    .action(
+      session.run((name: string | undefined, options: ChatOptions) => new Chat(session, options).hold(name)),
+    )
+  examples(chat, 'hai chat', "hai chat '#rack-move'")
+}
+
+class Chat {
+  #session: Session
+  #options: ChatOptions
+  #conversation: string | undefined
+  #attended = false
+  /** Of the first answer that failed, for the script that piped its questions in. */
+  #exit = 0
+
+  constructor(session: Session, options: ChatOptions) {
+    this.#session = session
+    this.#options = options
+  }
+
+  async hold(name: string | undefined): Promise<number> {
+    const session = this.#session
+    this.#attended = await session.onTerminal()
+    if (name !== undefined) this.#conversation = await conversationOf(session, name)
+    if (this.#attended) session.note(COMMANDS)
+    const { messages } = await import('../chat-input.ts')
+    for await (const message of messages(session)) {
+      if (message === '/exit') break
+      if (message !== '') await this.#hear(message)
+    }
+    return this.#attended ? EXIT.done : this.#exit
+  }
+
+  async #hear(message: string): Promise<void> {
+    if (message === '/new') {
+      this.#conversation = undefined
+      this.#session.note('a new conversation')
+    } else if (/^\/[a-z]+$/.test(message)) {
+      this.#session.note(message === '/help' ? COMMANDS : `${message} is no command here; ${COMMANDS}`)
+    } else await this.#answer(message)
+  }
+
+  async #answer(content: string): Promise<void> {
+    const session = this.#session
+    try {
+      const fields = { content, conversation_id: this.#conversation, target_agent: this.#options.agent }
+      const { task_id, conversation_id } = await put(session, fields)
+      this.#conversation = conversation_id
+      await waitFor(session, task_id, this.#options)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      // A script's next question would meet the same; a person may mend it and go on.
+      const useless = error.exit === EXIT.unreachable || error.exit === EXIT.denied
+      if (!this.#attended && (useless || error.exit === EXIT.interrupted)) throw error
+      const exit = report(session, error)
+      this.#exit ||= exit
+    }
+  }
+}

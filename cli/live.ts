@@ -1,0 +1,86 @@
+import type { TaskEvent, TaskEvents } from '../f/hai/core/contract.ts'
+import { follow, STANDING } from './follow.ts'
+import { type Piece, watchJob } from './job-stream.ts'
+import { LiveAnswer } from './live-answer.ts'
+import { Pace } from './pace.ts'
+import type { Webhook } from './webhook.ts'
+
+export interface LiveFollowing {
+  id: string
+  /** Ends the watch with a rejection. */
+  signal: AbortSignal
+  /** What was done, once and in order; never the answer's text. */
+  onStep(event: TaskEvent): void
+  onNote(line: string): void
+  /** The whole answer so far, as it grows; without it nothing is streamed. */
+  onText?: ((text: string) => void) | undefined
+}
+
+/** Watches a task until it ends or waits for approval, with its answer's text as soon as it is written. */
+export async function followLive(webhook: Webhook, following: LiveFollowing): Promise<void> {
+  const { id, signal, onStep, onNote, onText } = following
+  const pace = new Pace(webhook.target.local)
+  const answer = new LiveAnswer(onText ?? (() => {}))
+  const jobs = new CurrentJob(webhook, { id, signal, pace, onPiece: (piece) => answer.stream(piece) })
+  const onEvents = (events: TaskEvent[], page: TaskEvents) => {
+    if (signal.aborted) return
+    for (const event of events) if (event.type !== 'delta') onStep(event)
+    // Of a task that has ended the result tells all.
+    if (!onText || STANDING.includes(page.state)) return
+    answer.tell(events)
+    jobs.see(events, page)
+  }
+  try {
+    await Promise.race([follow(webhook, { id, signal, pace, onEvents, onNote }), jobs.failed])
+  } finally {
+    jobs.leave()
+  }
+}
+
+/** Listens to the job that works on the task now. */
+class CurrentJob {
+  /** Rejects when listening met an error that is not the connection's. */
+  readonly failed: Promise<never>
+  #webhook: Webhook
+  #task: { id: string; signal: AbortSignal; pace: Pace; onPiece: (piece: Piece) => void }
+  #jobId: string | undefined
+  #leave = new AbortController()
+  #fail: (error: unknown) => void = () => {}
+  #working = false
+
+  constructor(
+    webhook: Webhook,
+    task: { id: string; signal: AbortSignal; pace: Pace; onPiece: (piece: Piece) => void },
+  ) {
+    this.#webhook = webhook
+    this.#task = task
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+  }
+
+  /** What is answered at once has no step between its start and its end, and is not worth a connection. */
+  see(events: TaskEvent[], { state, job_id }: TaskEvents): void {
+    for (const { type } of events)
+      this.#working = type !== 'claimed' && (this.#working || type !== 'accepted')
+    if (!this.#working || state !== 'running' || !job_id || job_id === this.#jobId) return
+    this.leave()
+    this.#jobId = job_id
+    this.#leave = new AbortController()
+    const { id, signal, pace, onPiece } = this.#task
+    watchJob(this.#webhook, {
+      jobId: job_id,
+      taskId: id,
+      signal: AbortSignal.any([signal, this.#leave.signal]),
+      onPiece: (piece) => {
+        pace.stir()
+        onPiece(piece)
+      },
+      onEnd: () => pace.wake(),
+    }).catch(this.#fail)
+  }
+
+  leave(): void {
+    this.#leave.abort()
+  }
+}

@@ -1,0 +1,68 @@
+import type { ModelList, ModelRow, ModelTest } from '../f/hai/core/contract.ts'
+import type { Session } from './session.ts'
+import { table } from './table.ts'
+import { duration } from './time.ts'
+
+/** Models as aligned lines that fit the terminal; * is the one that answers by default. */
+export async function modelTable(list: ModelList, session: Session): Promise<string[]> {
+  if (list.models.length === 0) return []
+  const { dim, green, cyan } = session.paint
+  const rows = list.models.map((row) => {
+    const name = `${row.backend}/${row.model}`
+    return [
+      { text: name === list.default ? '*' : '', paint: green },
+      { text: name, paint: session.paint.bold },
+      { text: state(row), paint: row.enabled ? cyan : dim },
+      row.context === null ? '' : tokens(row.context),
+      { text: price(row), paint: dim },
+      { text: row.url ?? '', paint: dim },
+    ]
+  })
+  return table(
+    [
+      { title: '' },
+      { title: 'MODEL', min: 12 },
+      { title: 'STATE' },
+      { title: 'CONTEXT', spare: 2 },
+      { title: 'PRICE', spare: 1 },
+      { title: 'WHERE' },
+    ],
+    rows,
+    { columns: session.columns, title: dim },
+  )
+}
+
+/** A round trip in one line: how long loading, the first text and all of it took, and how fast text came. */
+export function testText(test: ModelTest): string {
+  const { load_ms, first_text_ms, total_ms, output_tokens, tokens_per_second } = test
+  const facts = [
+    load_ms ? `loaded in ${duration(load_ms)}` : undefined,
+    first_text_ms === undefined ? undefined : `first text after ${duration(first_text_ms)}`,
+    total_ms === undefined ? undefined : `${count(output_tokens)}done after ${duration(total_ms)}`,
+    typeof tokens_per_second === 'number' ? `${tokens_per_second} tokens/s` : undefined,
+  ]
+  const told = facts.filter((fact) => fact !== undefined).join(', ')
+  return `${test.backend}/${test.model} answers${told ? `: ${told}` : ''}`
+}
+
+function count(tokens: number | null | undefined): string {
+  return typeof tokens === 'number' ? `${tokens} tokens, ` : ''
+}
+
+function state({ enabled, found, loaded }: ModelRow): string {
+  if (!enabled) return 'not enabled'
+  const words = [found ? 'found' : 'enabled', loaded === true ? 'loaded' : '']
+  return words.filter(Boolean).join(', ')
+}
+
+function tokens(count: number): string {
+  return count < 1_000_000 ? `${Math.round(count / 1000)}k` : `${count / 1_000_000}M`
+}
+
+/** Per million tokens, in and out. */
+function price({ billing, price }: ModelRow): string {
+  if (billing === 'local') return 'free'
+  if (billing === 'subscription') return 'subscription'
+  const { input, output } = price ?? {}
+  return input === undefined || output === undefined ? 'unknown' : `$${input} in, $${output} out`
+}

@@ -1,0 +1,236 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import type { ModelList, ModelRow } from '../../f/hai/core/contract.ts'
+import { Models } from '../../f/hai/core/model/config.ts'
+import { type CannedServer, cannedServer, refusal } from './canned-server.ts'
+import { aLocalStack, type LocalStack } from './local-stack.ts'
+import { aHomeFolder, runHai } from './run-hai.ts'
+
+const JOB = '01938f5e-0000-7000-8000-000000000001'
+
+const aRow = (fields: Partial<ModelRow> = {}): ModelRow => ({
+  backend: 'ollama',
+  model: 'llama3.1:8b',
+  kind: 'openai-compatible',
+  url: 'http://127.0.0.1:11434',
+  billing: 'local',
+  found: true,
+  enabled: true,
+  loaded: true,
+  context: null,
+  price: null,
+  ...fields,
+})
+
+const CLAUDE = aRow({
+  backend: 'anthropic',
+  model: 'claude-sonnet-4-5',
+  kind: 'anthropic',
+  url: null,
+  billing: 'metered',
+  found: false,
+  loaded: null,
+  context: 200_000,
+  price: { input: 3, output: 15 },
+})
+
+const LIST: ModelList = {
+  default: 'ollama/llama3.1:8b',
+  reason: 'loaded already',
+  models: [aRow(), CLAUDE],
+  offers: [{ backend: 'claude-code', how: 'claude is on the PATH; its login answers' }],
+}
+
+let server: CannedServer
+let home: ReturnType<typeof aHomeFolder>
+
+beforeEach(async () => {
+  server = await cannedServer({ 'model/list': () => ({ result: LIST }) })
+  home = aHomeFolder()
+})
+
+afterEach(async () => {
+  await server.close()
+  home.remove()
+})
+
+const remote = (...argv: string[]) => runHai(argv, { env: { ...home.env, ...server.env } })
+
+describe('hai model ls', () => {
+  it('shows state, context and price, and marks the default', async () => {
+    const { stdout, stderr } = await remote('model', 'ls')
+    expect(stdout.split('\n')).toEqual([
+      expect.stringMatching(/^\* +ollama\/llama3\.1:8b +found, loaded +free +http/),
+      expect.stringMatching(/^ +anthropic\/claude-sonnet-4-5 +enabled +200k +\$3 in, \$15 out$/),
+      '',
+    ])
+    expect(stderr).toContain('claude is on the PATH; its login answers → hai model enable claude-code')
+    expect(stderr).toContain('ollama/llama3.1:8b answers: loaded already')
+  })
+
+  it('says what is wrong with the configuration', async () => {
+    server.doors['model/list'] = () => ({ result: { ...LIST, error: 'backends.x.kind is missing' } })
+    const ran = await remote('model', 'ls')
+    expect(ran.exit).toBe(0)
+    expect(ran.stderr).toContain('backends.x.kind is missing; what was good before is in force')
+  })
+})
+
+describe('hai model test', () => {
+  const answer = (result: object, success = true) => {
+    server.doors['jobs/run/p/f/hai/model/test'] = () => ({ status: 201, body: JOB })
+    server.doors[`jobs_u/completed/get_result_maybe/${JOB}`] = (_args, call) => ({
+      result: call === 1 ? { completed: false, result: null } : { completed: true, success, result },
+    })
+  }
+
+  it('runs as a job and says how fast the model is', async () => {
+    const times = {
+      load_ms: 2100,
+      first_text_ms: 320,
+      total_ms: 4000,
+      output_tokens: 42,
+      tokens_per_second: 22.5,
+    }
+    answer({ backend: 'ollama', model: 'llama3.1:8b', ok: true, ...times })
+    const ran = await remote('model', 'test', 'ollama/llama3.1:8b')
+    expect(ran).toMatchObject({
+      exit: 0,
+      stdout:
+        'ollama/llama3.1:8b answers: loaded in 2.1 s, first text after 320 ms, 42 tokens, done after 4.0 s, 22.5 tokens/s\n',
+    })
+    const [call] = server.callsOf('jobs/run/p/f/hai/model/test')
+    expect(call?.args).toEqual({ backend: 'ollama', model: 'llama3.1:8b' })
+  })
+
+  it('ends with 6 and the next step when the model does not answer', async () => {
+    const error = { code: 'not_pulled', message: 'ollama has no model x', next_step: 'ollama pull x' }
+    answer({ backend: 'ollama', model: 'x', ok: false, error })
+    const ran = await remote('model', 'test')
+    expect(ran).toMatchObject({ exit: 6, stdout: '' })
+    expect(ran.stderr).toContain('hai: ollama has no model x\n→ ollama pull x\n')
+  })
+
+  it('understands a job that the door failed', async () => {
+    const error = { code: 'not_found', message: 'no model to try; see hai model ls' }
+    answer({ error: { name: 'ManualFailure', message: 'failed' }, result: { error } }, false)
+    const ran = await remote('model', 'test')
+    expect(ran).toMatchObject({ exit: 3, stdout: '' })
+    expect(ran.stderr).toContain('no model to try')
+  })
+
+  it('refuses a name that is none, and asks nobody', async () => {
+    expect((await remote('model', 'test', 'llama')).exit).toBe(2)
+    expect(server.calls).toEqual([])
+  })
+})
+
+describe('changing the models of this machine', () => {
+  let stack: LocalStack
+  let file: string
+  const local = (...argv: string[]) => runHai(argv, { env: { ...home.env, ...stack.env } })
+  const given = (text: string) => {
+    mkdirSync(join(home.path, '.config/hai'), { recursive: true })
+    writeFileSync(file, text)
+  }
+
+  beforeEach(async () => {
+    stack = await aLocalStack(home.path, server)
+    file = join(home.path, '.config/hai/models.yaml')
+  })
+
+  afterEach(() => stack.stop())
+
+  it.each(['anthropic', 'claude-code', 'anthropic/claude-haiku-4-5', 'anthropic/claude-of-next-year'])(
+    'enables %s with settings that the server takes, and keeps comments',
+    async (name) => {
+      given('# mine\nliveness_seconds: 60 # slow box\n')
+      const ran = await local('model', 'enable', name)
+      expect(ran).toMatchObject({ exit: 0, stdout: `${name} is enabled in ~/.config/hai/models.yaml\n` })
+      const text = readFileSync(file, 'utf8')
+      expect(text).toContain('# mine\nliveness_seconds: 60 # slow box\n')
+      const { backends } = Models.parse(parse(text))
+      const [backend = '', model] = name.split('/')
+      expect(backends[backend]?.enabled).toBe(true)
+      if (model) expect(Object.keys(backends[backend]?.models ?? {})).toEqual([model])
+      expect(ran.stderr).toContain('ollama/llama3.1:8b answers by default: loaded already')
+    },
+  )
+
+  it('writes no key, only where it is, and says so when it is not there', async () => {
+    const ran = await local('model', 'enable', 'anthropic')
+    expect(readFileSync(file, 'utf8')).toContain('api_key: $env:ANTHROPIC_API_KEY')
+    expect(ran.stderr).toContain('ANTHROPIC_API_KEY is not set here')
+    const set = { ...home.env, ...stack.env, ANTHROPIC_API_KEY: 'sk-secret' }
+    const again = await runHai(['model', 'enable', 'anthropic'], { env: set })
+    expect(again.stderr).not.toContain('is not set here')
+    expect(readFileSync(file, 'utf8')).not.toContain('sk-secret')
+  })
+
+  it('enables again what was disabled, and leaves the rest of it as it was', async () => {
+    const own = 'kind: openai-compatible\n    url: http://box.example.com/v1\n    billing: local'
+    given(`backends:\n  vllm:\n    ${own}\n    enabled: false\n    models: { big: {} }\n`)
+    expect(await local('model', 'enable', 'vllm')).toMatchObject({ exit: 0 })
+    const { vllm } = Models.parse(parse(readFileSync(file, 'utf8'))).backends
+    expect(vllm).toMatchObject({ enabled: true, url: 'http://box.example.com/v1', models: { big: {} } })
+  })
+
+  it.each([
+    [
+      'nothing-known',
+      /does not know how to reach nothing-known; by name alone it knows anthropic, claude-code/,
+    ],
+    ['ollama', /ollama is used wherever it is found/],
+  ])('says how to go on when %s cannot be enabled, and writes nothing', async (name, message) => {
+    const ran = await local('model', 'enable', name)
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr).toMatch(message)
+    expect(existsSync(file)).toBe(false)
+  })
+
+  it.each(['backends: [', '- a list', 'backends: 7'])('refuses to change a file like %j', async (text) => {
+    given(text)
+    const ran = await local('model', 'enable', 'anthropic')
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr).toContain('nothing was changed')
+    expect(readFileSync(file, 'utf8')).toBe(text)
+  })
+
+  it('makes a model the default', async () => {
+    await local('model', 'default', 'anthropic/claude-sonnet-4-5')
+    expect(parse(readFileSync(file, 'utf8'))).toEqual({ default: 'anthropic/claude-sonnet-4-5' })
+  })
+
+  it.each([
+    ['ollama/nope', 3, 'ollama has no model nope, only llama3.1:8b; nothing was changed\n→ ollama pull nope'],
+    ['vllm/big', 3, 'there is no backend vllm'],
+    ['llama', 2, '"llama" is no model; expected BACKEND/MODEL'],
+  ])('refuses the default %s', async (name, exit, message) => {
+    const ran = await local('model', 'default', name)
+    expect(ran.exit).toBe(exit)
+    expect(ran.stderr).toContain(message)
+    expect(existsSync(file)).toBe(false)
+  })
+
+  it('mends a default that keeps the server from listing its models', async () => {
+    given('default: vllm/gone\n')
+    server.doors['model/list'] = () =>
+      refusal(400, 'invalid', 'the default is vllm/gone, but there is no vllm')
+    expect(await local('model', 'default', 'ollama/llama3.1:8b')).toMatchObject({ exit: 0 })
+    expect(readFileSync(file, 'utf8')).toBe('default: ollama/llama3.1:8b\n')
+  })
+})
+
+describe('changing the models of a server', () => {
+  it('prints what belongs into the repository, and says that nothing was changed', async () => {
+    const ran = await remote('model', 'enable', 'anthropic')
+    const { resource_type, value } = parse(ran.stdout) as { resource_type: string; value: unknown }
+    expect(resource_type).toBe('c_hai_models')
+    expect(Models.parse(value).backends.anthropic?.api_key).toBe('$var:u/operator/anthropic_api_key')
+    expect(ran.stderr).toContain('nothing was changed')
+    expect(ran.stderr).toContain('u/operator/hai_models.resource.yaml')
+    expect(existsSync(join(home.path, '.config/hai/models.yaml'))).toBe(false)
+  })
+})

@@ -1,0 +1,46 @@
+import type { Access } from '../../f/hai/core/model/access.ts'
+import { type Backend, type Choice, Models } from '../../f/hai/core/model/config.ts'
+import type { Surroundings } from '../../f/hai/core/model/surroundings.ts'
+import type { Shift } from '../../f/hai/core/worker.ts'
+import { aCaller } from '../support/factories.ts'
+
+/** What a test's server is to be called as: `openai` unless `given` says otherwise. */
+export const aChoice = (url: string, given: Partial<Backend> = {}, context?: number): Choice => ({
+  name: given.kind === 'anthropic' ? 'claude' : 'openai',
+  backend: {
+    kind: 'openai-compatible',
+    url: `${url}/v1`,
+    billing: 'metered',
+    enabled: true,
+    models: {},
+    ...given,
+  },
+  model: given.kind === 'anthropic' ? 'claude-fake' : 'gpt-fake',
+  context,
+  reason: 'the test says so',
+})
+
+/** A way to that model, as a worker finds it at each attempt. */
+export const anAccess = (choice: Choice, livenessSeconds = 20): Access => ({
+  choice,
+  models: Models.parse({ liveness_seconds: livenessSeconds }),
+  apiKey: 'sk-fake',
+})
+
+/** A worker that asks `access` and sees everybody's tasks as their own requester would. */
+export const aShift = (access: Access | { offers: string[] }, given: Partial<Shift> = {}): Shift => ({
+  worker: 'w-1',
+  budgetSeconds: 20,
+  signal: new AbortController().signal,
+  principal: (requester) => aCaller(requester === 'guest' ? 'guest' : 'operator'),
+  models: async () => access,
+  start: async () => {},
+  ...given,
+})
+
+/** A machine with an Ollama at `ollamaUrl`, or with nothing at all. */
+export const around = (ollamaUrl = 'http://127.0.0.1:1'): Surroundings => ({
+  ollamaUrl,
+  offers: [],
+  environment: {},
+})

@@ -1,0 +1,159 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../f/hai/core/config.ts'
+import { HaiError } from '../../f/hai/core/errors.ts'
+import { Models } from '../../f/hai/core/model/config.ts'
+import { testDatabase } from '../support/database.ts'
+import { clear } from '../support/factories.ts'
+
+const db = testDatabase()
+beforeEach(() => clear(db.sql))
+
+const claude = {
+  kind: 'anthropic',
+  billing: 'metered',
+  api_key: '$env:ANTHROPIC_API_KEY',
+  models: { 'claude-fake': { context: 200_000, input: 3, output: 15 } },
+}
+
+/** Loads with these defaults of the bundle and this file of the operator's own. */
+const load = (defaults: unknown, own?: unknown) =>
+  loadConfig(db.sql, 'models', Models, async (path) => (path === 'f/hai/models' ? defaults : own))
+
+const stored = async () => {
+  const [row] = await db.sql`select value, error from hai.config where name = 'models'`
+  return row
+}
+
+describe('configuration', () => {
+  it('is the bundle’s defaults when there is no file of the operator’s own', async () => {
+    expect(await load({ liveness_seconds: 60 })).toEqual({ liveness_seconds: 60, backends: {} })
+    expect(await load(undefined)).toEqual({ liveness_seconds: 120, backends: {} })
+  })
+
+  it('is overridden key by key, at any depth; null takes a default away', async () => {
+    const models = await load(
+      { default: 'claude/claude-fake', liveness_seconds: 60, backends: { claude } },
+      { default: null, backends: { claude: { models: { 'claude-fake': { input: 4, output: null } } } } },
+    )
+    expect(models.default).toBeUndefined()
+    expect(models.liveness_seconds).toBe(60)
+    expect(models.backends.claude).toEqual({
+      ...claude,
+      enabled: true,
+      models: { 'claude-fake': { context: 200_000, input: 4 } },
+    })
+  })
+
+  it('keeps references as references', async () => {
+    await load({ backends: { claude: { ...claude, api_key: '$var:u/operator/claude_key' } } })
+    expect((await stored())?.value.backends.claude.api_key).toBe('$var:u/operator/claude_key')
+  })
+
+  it('goes on with the last good one when it becomes bad, records why, and forgets that when it is good again', async () => {
+    await load({}, { liveness_seconds: 60 })
+    expect(await load({}, { liveness_seconds: -1 })).toMatchObject({ liveness_seconds: 60 })
+    expect(await stored()).toMatchObject({
+      value: { liveness_seconds: 60 },
+      error: expect.stringMatching(/^models configuration: liveness_seconds: -1 .*more than 0$/),
+    })
+    expect(await load({}, { liveness_seconds: 30 })).toMatchObject({ liveness_seconds: 30 })
+    expect(await stored()).toMatchObject({ value: { liveness_seconds: 30 }, error: null })
+  })
+
+  it('that cannot be read as a file is bad in the same way', async () => {
+    await load({}, { liveness_seconds: 60 })
+    const read = async (path: string) => {
+      if (path.startsWith('u/')) throw new HaiError('invalid', 'models.yaml: line 3: a tab')
+      return {}
+    }
+    expect(await loadConfig(db.sql, 'models', Models, read)).toMatchObject({ liveness_seconds: 60 })
+    expect((await stored())?.error).toBe('models configuration: models.yaml: line 3: a tab')
+  })
+
+  it('is no worse for a Windmill that is away: that is told, and nothing is recorded', async () => {
+    await load({}, { liveness_seconds: 60 })
+    const read = () => Promise.reject(new HaiError('unavailable', 'Windmill can’t be reached'))
+    await expect(loadConfig(db.sql, 'models', Models, read)).rejects.toMatchObject({ code: 'unavailable' })
+    expect((await stored())?.error).toBeNull()
+  })
+
+  it('that was never good is refused', async () => {
+    await expect(load({}, 'a text')).rejects.toThrow(/^models configuration: input: "a text" /)
+    expect(await stored()).toBeUndefined()
+  })
+
+  it('that holds a key itself is refused without showing it, neither in the error nor in the table', async () => {
+    await load({})
+    const own = { backends: { claude: { ...claude, api_key: 'sk-very-secret' } } }
+    await load({}, own)
+    const error = (await stored())?.error as string
+    expect(error).toMatch(/backends\.claude\.api_key holds a value of its own.*\$env:NAME/)
+    await db.sql`truncate hai.config`
+    const refused: Error = await load({}, own).then(
+      () => new Error('it was taken'),
+      (problem: Error) => problem,
+    )
+    expect(refused.message).toContain('backends.claude.api_key')
+    expect(error + refused.message + JSON.stringify(refused)).not.toContain('secret"')
+    expect(error + refused.message).not.toContain('sk-very')
+  })
+})
+
+describe('the models configuration', () => {
+  it.each([
+    ['an unknown key', { backend: {} }, /unknown field backend; remove it or check its spelling/],
+    [
+      'an unknown key deep inside',
+      { backends: { claude: { ...claude, modles: {} } } },
+      /unknown field backends\.claude\.modles/,
+    ],
+    [
+      'a default without a model',
+      { default: 'claude' },
+      /default: "claude" .*expected backend\/model, such as ollama\/llama3\.1:8b/,
+    ],
+    ['a limit that is no number', { liveness_seconds: '2m' }, /liveness_seconds: "2m" .*expected number/],
+    [
+      'a backend’s name with a space',
+      { backends: { 'my server': claude } },
+      /backends.*letters, digits, - or _/,
+    ],
+    [
+      'an unknown kind',
+      { backends: { x: { ...claude, kind: 'gemini' } } },
+      /backends\.x\.kind: "gemini" .*one of openai-comp/,
+    ],
+    [
+      'an unknown billing',
+      { backends: { x: { ...claude, billing: 'free' } } },
+      /backends\.x\.billing: "free" .*one of local/,
+    ],
+    [
+      'an address that is not http',
+      { backends: { x: { ...claude, url: 'ftp://nas' } } },
+      /backends\.x\.url: "ftp:\/\/nas" .*http or https/,
+    ],
+    [
+      'a server without an address',
+      { backends: { x: { ...claude, kind: 'openai-compatible' } } },
+      /backends\.x\.url is missing: expected/,
+    ],
+    [
+      'a reference of no known form',
+      { backends: { x: { ...claude, api_key: '$ANTHROPIC' } } },
+      /backends\.x\.api_key: .*expected \$var:/,
+    ],
+    [
+      'a price below nothing',
+      { backends: { x: { ...claude, models: { m: { input: -3 } } } } },
+      /backends\.x\.models\.m\.input: -3 .*at least 0/,
+    ],
+    [
+      'a window that is no number',
+      { backends: { x: { ...claude, models: { m: { context: '8k' } } } } },
+      /models\.m\.context: "8k" .*expected/,
+    ],
+  ])('refuses %s: field, value and what was expected', async (_, own, message) => {
+    await expect(load({}, own)).rejects.toThrow(message)
+  })
+})

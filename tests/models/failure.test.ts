@@ -1,0 +1,205 @@
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { callModel } from '../../f/hai/core/model/call.ts'
+import type { Choice } from '../../f/hai/core/model/config.ts'
+import { classify, tokensOfFailure } from '../../f/hai/core/model/failure.ts'
+import { load } from '../../f/hai/core/model/ollama.ts'
+import { ANTHROPIC_REFUSES, fakeAnthropic } from '../support/models/anthropic.ts'
+import type { Behaviour, HttpAnswer } from '../support/models/behaviour.ts'
+import type { FakeServer } from '../support/models/fake-server.ts'
+import { aPulledModel, fakeOllama, inOpenAiShape, OLLAMA_REFUSES } from '../support/models/ollama.ts'
+import { fakeOpenAi, OPENAI_REFUSES } from '../support/models/openai.ts'
+import { aChoice } from './answering.ts'
+import { SELF_SIGNED } from './self-signed.ts'
+
+let server: FakeServer | undefined
+afterEach(async () => {
+  await server?.stop()
+  server = undefined
+})
+
+const NOTHING = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
+
+/** How the failure of a call is told, and what the call used. */
+async function failureOf(choice: Choice) {
+  const error: unknown = await callModel({
+    choice,
+    apiKey: 'sk-fake',
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'why?' }] }],
+    livenessSeconds: 5,
+    signal: new AbortController().signal,
+    onText: () => {},
+  }).catch((error: unknown) => error)
+  return { ...classify(error, choice), tokens: tokensOfFailure(error) }
+}
+
+const withHeaders = (answer: HttpAnswer, headers: Record<string, string>): HttpAnswer => ({
+  ...answer,
+  headers: { ...answer.headers, ...headers },
+})
+const bare = (status: number, body = 'no'): HttpAnswer => ({ status, body })
+
+describe('an OpenAI-compatible server', () => {
+  const next = async (behaviour: Behaviour) => {
+    server = await fakeOpenAi()
+    server.next(behaviour)
+    return failureOf(aChoice(server.url))
+  }
+
+  it.each([
+    ['a wrong key', OPENAI_REFUSES.unauthorized(), 'login_expired', 'give openai a valid api_key'],
+    ['no right to it', bare(403), 'login_expired', 'give openai a valid api_key'],
+    ['a wrong model', OPENAI_REFUSES.modelMissing('gpt-fake'), 'model_missing', "correct the model's name"],
+    [
+      'a wrong place',
+      bare(404, '404 page not found'),
+      'wrong_url',
+      'correct the url of openai; it is http://',
+    ],
+    ['too long a context', OPENAI_REFUSES.contextTooLong(), 'context_too_long', 'less attached text'],
+    ['too large a request', bare(413), 'context_too_long', 'less attached text'],
+    ['no quota', OPENAI_REFUSES.quotaExhausted(), 'quota_exhausted', 'add credit'],
+    ['payment due', bare(402), 'quota_exhausted', 'add credit'],
+  ])('that refuses for %s: final, and what to do', async (_, refusal, code, step) => {
+    const failure = await next(refusal)
+    expect(failure).toMatchObject({ code, retryable: false, tokens: NOTHING })
+    expect(failure.next_step).toContain(step)
+    expect(failure.message).toMatch(/^openai answered \d+: /)
+    expect(server!.calls).toHaveLength(1)
+  })
+
+  it('that limits the rate says when to come again, even if it advertises its billing page', async () => {
+    expect(await next(OPENAI_REFUSES.rateLimited(7))).toMatchObject({
+      ...{ code: 'rate_limited', retryable: true, retry_after_seconds: 7, tokens: NOTHING },
+    })
+    await server!.stop()
+    const message = 'Rate limit reached. Add a payment method at https://example.com/account/billing.'
+    expect(await next({ status: 429, body: { error: { message } } })).toMatchObject({ code: 'rate_limited' })
+  })
+
+  it('may say when as a date, or too far away, or in the past, or not at all', async () => {
+    const after = async (value: string) => {
+      await server?.stop()
+      return (await next(withHeaders(OPENAI_REFUSES.rateLimited(1), { 'retry-after': value })))
+        .retry_after_seconds
+    }
+    const soon = await after(new Date(Date.now() + 90_000).toUTCString())
+    expect(soon).toBeGreaterThan(80)
+    expect(soon).toBeLessThanOrEqual(90)
+    expect(await after(new Date(0).toUTCString())).toBe(0)
+    expect(await after('999999999')).toBe(7 * 86_400)
+    expect(await after('later')).toBeUndefined()
+  })
+
+  it.each([
+    ['breaks', OPENAI_REFUSES.broken()],
+    ['is busy', bare(503)],
+    ['was too slow itself', bare(408)],
+  ])('that %s may be better the next time', async (_, refusal) => {
+    expect(await next(refusal)).toMatchObject({ code: 'backend_error', retryable: true })
+  })
+
+  it('that refuses for a reason nobody has named is not asked the same again', async () => {
+    expect(await next(bare(422, 'temperature?'))).toMatchObject({ code: 'backend_error', retryable: false })
+  })
+
+  it('that drops the connection before a byte may have done the work', async () => {
+    expect(await next('cut')).toMatchObject({
+      ...{ code: 'unreachable', retryable: true, tokens: { input: null, output: null } },
+    })
+  })
+
+  it('that is a website has no answer in it', async () => {
+    expect(await next(bare(200, '<html>Welcome</html>'))).toMatchObject({ code: 'cut', retryable: true })
+  })
+})
+
+describe('Anthropic', () => {
+  const next = async (behaviour: Behaviour) => {
+    server = await fakeAnthropic()
+    server.next(behaviour)
+    return failureOf(aChoice(server.url, { kind: 'anthropic' }))
+  }
+
+  it.each([
+    ['a wrong key', ANTHROPIC_REFUSES.unauthorized(), 'login_expired'],
+    ['a wrong model', ANTHROPIC_REFUSES.modelMissing('claude-fake'), 'model_missing'],
+    ['too long a context', ANTHROPIC_REFUSES.contextTooLong(), 'context_too_long'],
+    ['no credit', ANTHROPIC_REFUSES.noCredit(), 'quota_exhausted'],
+    ['its own spend limit', ANTHROPIC_REFUSES.spendLimit('2026-12-01'), 'quota_exhausted'],
+  ])('that refuses for %s: final, and what to do', async (_, refusal, code) => {
+    expect(await next(refusal)).toMatchObject({
+      ...{ code, retryable: false, next_step: expect.any(String), tokens: NOTHING },
+    })
+  })
+
+  it.each([
+    ['limits the rate', ANTHROPIC_REFUSES.rateLimited(12), 'rate_limited', 12],
+    ['is overloaded', ANTHROPIC_REFUSES.overloaded(), 'backend_error', undefined],
+  ])('that %s is asked again later', async (_, refusal, code, seconds) => {
+    const failure = await next(refusal)
+    expect(failure).toMatchObject({ code, retryable: true, tokens: NOTHING })
+    expect(failure.retry_after_seconds).toBe(seconds)
+  })
+
+  it('that is overloaded in the middle says so in its own word', async () => {
+    expect(await next({ text: ['half'], ending: 'error' })).toMatchObject({
+      ...{ code: 'backend_error', message: 'claude: Overloaded', retryable: true },
+    })
+  })
+})
+
+describe('Ollama', () => {
+  const choice = (name = 'llama3.2:3b'): Choice => ({
+    ...aChoice(server!.url, { billing: 'local' }),
+    name: 'ollama',
+    model: name,
+  })
+
+  it('that has not pulled the model: how to', async () => {
+    server = await fakeOllama()
+    expect(await failureOf(choice('mistral'))).toMatchObject({
+      ...{ code: 'model_missing', retryable: false, next_step: 'ollama pull mistral' },
+    })
+    const refused: unknown = await load(choice('mistral'), new AbortController().signal).catch((e) => e)
+    expect(classify(refused, choice('mistral'))).toMatchObject({
+      ...{ code: 'model_missing', retryable: false, next_step: 'ollama pull mistral' },
+    })
+  })
+
+  it.each([
+    ['too long a context', OLLAMA_REFUSES.contextTooLong(), 'context_too_long', false],
+    ['too many requests', OLLAMA_REFUSES.busy(), 'backend_error', true],
+    ['too little memory', OLLAMA_REFUSES.outOfMemory(), 'backend_error', true],
+  ])('that refuses for %s', async (_, refusal, code, retryable) => {
+    server = await fakeOllama({ models: [aPulledModel()] })
+    server.next(inOpenAiShape(refusal))
+    expect(await failureOf(choice())).toMatchObject({ code, retryable })
+  })
+})
+
+describe('a server that can’t be reached', () => {
+  it.each([
+    ['nothing listens', '127.0.0.1', /^openai at http:\/\/127\.0\.0\.1:\d+\/v1: .*ECONNREFUSED/],
+    ['nothing listens at any of its addresses', 'localhost', /ECONNREFUSED/],
+    ['its name is unknown', 'nas.invalid', /nas\.invalid/],
+  ])('since %s: the reason itself, and another try', async (_, host, message) => {
+    const gone = await fakeOpenAi()
+    await gone.stop()
+    expect(await failureOf(aChoice(gone.url.replace('127.0.0.1', host)))).toMatchObject({
+      ...{ code: 'unreachable', message: expect.stringMatching(message), retryable: true, tokens: NOTHING },
+    })
+  })
+
+  it('since nobody vouches for its certificate: final, and how to vouch', async () => {
+    const https = createServer(SELF_SIGNED)
+    await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve))
+    const { port } = https.address() as AddressInfo
+    const failure = await failureOf(aChoice(`https://localhost:${port}`))
+    https.closeAllConnections()
+    await new Promise((resolve) => https.close(resolve))
+    expect(failure).toMatchObject({ code: 'certificate', retryable: false, tokens: NOTHING })
+    expect(failure.next_step).toContain('NODE_EXTRA_CA_CERTS')
+  })
+})
