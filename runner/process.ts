@@ -20,6 +20,9 @@ interface Run {
   stdout: OutputPipe
   stderr: OutputPipe
   started: boolean
+  /** When it last printed something; milliseconds of the runner's clock. */
+  heardAt: number
+  waiting?: boolean
   ending?: Ending
   resolve: (ending: Ending) => void
 }
@@ -70,7 +73,7 @@ export class WorkerProcess {
   run(order: Order, output: JobOutput): Promise<Ending> {
     this.fresh = false
     return new Promise((resolve) => {
-      this.#run = { order, ...output.pipes(order.mark), started: false, resolve }
+      this.#run = { order, ...output.pipes(order.mark), started: false, heardAt: performance.now(), resolve }
       if (this.spent) this.#settle({ kind: 'crashed', started: false, reason: 'its process was gone' })
       else this.#child.stdin?.write(`${JSON.stringify(order)}\n`)
     })
@@ -121,6 +124,7 @@ export class WorkerProcess {
     const run = this.#run
     if (!run) return
     run[stream].push(chunk)
+    run.heardAt = performance.now()
     this.#settleWhenComplete()
   }
 
@@ -164,11 +168,22 @@ export class WorkerProcess {
       this.#settle(run.ending)
       return
     }
-    setTimeout(() => {
+    if (!run.waiting) this.#awaitMarks(run)
+  }
+
+  /** As long as output comes the marks may still follow; after the timer what has arrived meanwhile is read first. */
+  #awaitMarks(run: Run): void {
+    run.waiting = true
+    const look = () => {
       if (this.#run !== run || !run.ending) return
+      if (performance.now() - run.heardAt < MARK_WAIT_MS) {
+        this.#awaitMarks(run)
+        return
+      }
       this.kill()
       this.#settle(run.ending)
-    }, MARK_WAIT_MS).unref()
+    }
+    setTimeout(() => setImmediate(look), MARK_WAIT_MS).unref()
   }
 
   #settle(ending: Ending): void {

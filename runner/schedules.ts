@@ -6,7 +6,9 @@ import type { Items } from './items.ts'
 import type { Job } from './jobs.ts'
 
 /** What runs at another pace on one machine than on a shared Windmill, by script. */
-const LOCAL_CRON: Record<string, string> = { 'f/hai/worker/sweep': '*/15 * * * * *' }
+const LOCAL_PACE: Record<string, { cron: string; args: Record<string, unknown> }> = {
+  'f/hai/worker/sweep': { cron: '*/15 * * * * *', args: { every_seconds: 15 } },
+}
 
 /** A schedule as its file has it. */
 export interface Schedule {
@@ -95,7 +97,7 @@ export class Scheduler {
       this.#options.log(`schedule ${path} does not run: flows are not implemented by the local runner`)
       return
     }
-    const pattern = LOCAL_CRON[script_path] ?? schedule.schedule
+    const pattern = LOCAL_PACE[script_path]?.cron ?? schedule.schedule
     try {
       const timer = new Cron(pattern, { name: path, timezone: schedule.timezone, unref: true }, () => {
         void this.#tick(schedule)
@@ -111,9 +113,10 @@ export class Scheduler {
     const last = this.#last.get(path)
     if (last && !last.completedAt) return
     try {
+      const args = this.#options.items.interpolate(schedule.args) as Record<string, unknown>
       const job = await this.#options.executor.submit({
         path: schedule.script_path,
-        args: this.#options.items.interpolate(schedule.args) as Record<string, unknown>,
+        args: { ...args, ...LOCAL_PACE[schedule.script_path]?.args },
         identity: { ...OPERATOR, username: `schedule-${path.replaceAll('/', '-')}` },
         scheduledFor: new Date(),
         schedulePath: path,

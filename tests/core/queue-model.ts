@@ -34,7 +34,7 @@ export interface ModelTask {
 
 const OPEN: State[] = ['pending', 'running', 'awaiting_approval']
 
-/** The queue as design section 4 has it, in plain words and with no database: what every operation must come to. */
+/** The queue in plain words and with no database: what every operation must come to. */
 export class QueueModel {
   tasks: ModelTask[] = []
   leases = new Map<number, { lease_no: number; until: number }>()

@@ -55,8 +55,8 @@ describe('with an Ollama and nothing configured', () => {
     const task = await answered({})
     expect(task).toMatchObject({ state: 'done', output: 'It is well.' })
     const types = task.events.map(({ type }) => type)
-    expect(types.filter((type) => ['route', 'loading', 'delta', 'done'].includes(type))).toEqual([
-      ...['route', 'loading', 'delta', 'done'],
+    expect(types.filter((type) => ['route', 'loading', 'done'].includes(type))).toEqual([
+      ...['route', 'loading', 'done'],
     ])
   })
 
