@@ -16,18 +16,8 @@ const { root, write } = bundleFolder({
   'f/hai/reject.ts':
     'export async function main() { Promise.reject(new Error("nobody listens")); await new Promise(() => {}) }',
   // by hand: Bun's process.stdout.write drops what a full socket doesn't take
-  'f/hai/flood.ts': `import { writeSync } from 'node:fs'
-export function main() {
-  let rest = Buffer.alloc(8 * 1024 * 1024, 'x'.repeat(1023) + '\\n')
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(1, rest))
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'EAGAIN') throw error
-    }
-  }
-  return 'done'
-}`,
+  'f/hai/flood.ts':
+    'import { writeSync } from "node:fs"\nexport function main() { let rest = Buffer.alloc(8 << 20, "x".repeat(1023) + "\\n"); while (rest.length > 0) { try { rest = rest.subarray(writeSync(1, rest)) } catch (error) { if ((error as { code?: string }).code !== "EAGAIN") throw error } } return "done" }',
   'f/hai/big.ts': 'export function main(mb: number) { return "y".repeat(mb * 1024 * 1024) }',
   'f/hai/closed.ts': 'import { closeSync } from "node:fs"\nexport function main() { closeSync(1); return 1 }',
   'f/hai/fd3.ts':
