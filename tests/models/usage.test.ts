@@ -75,12 +75,12 @@ describe('what a call cost', () => {
 
   it('needs no price of what was not used', () => {
     const tokens = { input: 1_000_000, output: 0, cache_read: null, cache_write: 0, reasoning: null }
-    expect(usd(aChoice('http://x', { models: { 'gpt-fake': { input: 2 } } }), tokens)).toBe(2)
+    expect(usd({ billing: 'metered', price: { input: 2 } }, tokens)).toBe(2)
   })
 
   it('is unknown while a count is', () => {
     const tokens = { input: 10, output: null, cache_read: null, cache_write: null, reasoning: null }
-    expect(usd(aChoice('http://x', { models: OPENAI }), tokens)).toBeNull()
+    expect(usd({ billing: 'metered', price: OPENAI['gpt-fake'] }, tokens)).toBeNull()
   })
 })
 

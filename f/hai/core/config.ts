@@ -31,6 +31,16 @@ export async function loadConfig<T extends z.ZodType>(
   }
 }
 
+/** The last good configuration `name`, as doors read it: without a call to Windmill. */
+export async function storedConfig<T extends z.ZodType>(
+  sql: Sql,
+  name: string,
+  schema: T,
+): Promise<z.output<T>> {
+  const [row] = await sql<{ value: unknown }[]>`select value from hai.config where name = ${name}`
+  return parse(schema, row?.value ?? {})
+}
+
 async function lastGood(sql: Sql, name: string, cause: HaiError): Promise<unknown> {
   const message = `${name} configuration: ${cause.message}`
   const [last] = await sql<{ value: unknown }[]>`

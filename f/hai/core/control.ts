@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Caller } from './caller.ts'
 import type { State, TaskSummary } from './contract.ts'
 import type { Sql } from './db.ts'
-import { PRIORITY_SHIFT } from './envelope.ts'
+import { laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
 import { shortId, taskId } from './ids.ts'
 import { summaryColumns } from './tasks.ts'
@@ -16,20 +16,24 @@ const Cancel = z.strictObject({ id: z.string(), reason: z.string().trim().min(1)
 export async function cancel(sql: Sql, input: z.input<typeof Cancel>, caller: Caller): Promise<TaskSummary> {
   const { id: given, reason } = parse(Cancel, input)
   const id = await taskId(sql, given, caller)
-  const text = `cancelled by ${caller.name}${reason ? `: ${reason}` : ''}`
-  const [task] = await sql<TaskSummary[]>`
+  const [task] = await cancelOpen(sql, [id], `cancelled by ${caller.name}${reason ? `: ${reason}` : ''}`)
+  return task ?? already(sql, id, ['cancelled'], 'only what has not ended can be cancelled')
+}
+
+/** Ends those of these tasks that have not ended, each with `text` as the reason, and gives them. */
+export async function cancelOpen(sql: Sql, ids: string[], text: string): Promise<TaskSummary[]> {
+  return sql<TaskSummary[]>`
     with ended as (
       update hai.task_queue
       set state = 'cancelled', error = jsonb_build_object('code', 'cancelled', 'message', ${text}::text),
           last_seq = last_seq + 1, updated_at = now(), finished_at = now()
-      where id = ${id} and state in ('pending', 'running', 'awaiting_approval')
+      where id = any(${ids}) and state in ('pending', 'running', 'awaiting_approval')
       returning *
     ), told as (
       insert into hai.task_event (task_id, seq, type, text)
       select id, last_seq, 'cancelled', ${text} from ended
     )
     select ${summaryColumns(sql)} from ended`
-  return task ?? already(sql, id, ['cancelled'], 'only what has not ended can be cancelled')
 }
 
 const Retry = z.strictObject({ id: z.string() })
@@ -38,6 +42,7 @@ const Retry = z.strictObject({ id: z.string() })
 export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Caller): Promise<TaskSummary> {
   const { id: given } = parse(Retry, input)
   const id = await taskId(sql, given, caller)
+  const [asked] = await sql<{ source: string }[]>`select source from hai.task_queue where id = ${id}`
   const [task] = await sql<TaskSummary[]>`
     with old as (
       select id, output, error, state from hai.task_queue
@@ -48,6 +53,8 @@ export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Call
     ), again as (
       update hai.task_queue t
       set state = 'pending', attempt = 0, round = round + 1, next_attempt = true, suspends = 0, run_at = now(),
+          -- not where a route of before has put it
+          lane = ${laneOf(asked!.source)},
           claim_at = now() - make_interval(secs => (${sql.json(PRIORITY_SHIFT)} ->> priority)::int),
           expires_at = now() + make_interval(secs => ttl_seconds),
           output = null, result = null, error = null, verdict = null, verdict_note = null,

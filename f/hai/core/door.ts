@@ -19,17 +19,21 @@ interface Failure {
  * The one place that learns who is calling, gets a connection, and turns a `HaiError` into status and body.
  * An error that is not ours stays an exception: it is a bug, and Windmill shows its stack.
  */
-export async function door<T>(work: (sql: Sql, caller: Caller) => Promise<T>): Promise<T | Failure> {
+export async function door<T>(work: (sql: Sql, caller: Caller, as: As) => Promise<T>): Promise<T | Failure> {
   return answering(async (sql) => {
     const members = await greet(sql)
-    return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone()))
+    const as = (requester: string) => principal(requester, members, zone())
+    return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone()), as)
   })
 }
 
+/** The caller that a task's requester is. */
+type As = (requester: string) => Caller
+
 /** A door for workers that live elsewhere: they see every task they lease, so a household member may not be one. */
-export async function workerDoor<T>(work: (sql: Sql) => Promise<T>): Promise<T | Failure> {
-  return door((sql, { name, role }) => {
-    if (role !== 'member') return work(sql)
+export async function workerDoor<T>(work: (sql: Sql, as: As) => Promise<T>): Promise<T | Failure> {
+  return door((sql, { name, role }, as) => {
+    if (role !== 'member') return work(sql, as)
     throw new HaiError(
       'forbidden',
       `${name} is a member and not a worker; use a token of the operator or of a machine`,
@@ -43,8 +47,7 @@ export interface Job {
   jobId: string
   /** Aborts when Windmill stops the job. */
   signal: AbortSignal
-  /** The caller that a task's requester is. */
-  principal(requester: string): Caller
+  principal: As
 }
 
 /** For jobs that act for nobody: who woke a worker has no part in what it then does. */

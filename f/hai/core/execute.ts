@@ -1,11 +1,13 @@
 import type { Caller } from './caller.ts'
 import type { ClaimedTask } from './contract.ts'
 import { inTransaction, type Sql } from './db.ts'
+import type { TaskHandle } from './handle.ts'
 import { answer, recognise } from './intents/table.ts'
+import { handOver } from './lane.ts'
 import type { Access } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
-import { complete, fail } from './outcome.ts'
-import { type Start, wakeAt } from './wakeup.ts'
+import { complete } from './outcome.ts'
+import type { Start } from './wakeup.ts'
 
 /** What a worker has to answer with. */
 export interface Means {
@@ -15,16 +17,38 @@ export interface Means {
   models?: (sql: Sql) => Promise<Access | { offers: string[] }>
   /** Where an answer's text goes while it is written, with its place in the answer. */
   stream?: (id: string, at: number, text: string) => void
+  /** From here on the task mostly waits: its worker may take another one meanwhile. */
+  waits?: () => void
   start?: Start
 }
 
 /** Built-in answers cost nothing and come first; then a model, if there is one. */
-export async function execute(sql: Sql, task: ClaimedTask, means: Means, signal: AbortSignal): Promise<void> {
+export async function execute(
+  sql: Sql,
+  task: ClaimedTask,
+  handle: TaskHandle,
+  means: Means,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await answerBuiltIn(sql, task, means.principal(task.requester))) return
+  const access = (await means.models?.(sql)) ?? { offers: [] }
+  if ('offers' in access) {
+    await handle.fail(noRoute(task, access.offers))
+    return
+  }
+  if (access.choice.backend.external) return handOver(sql, task, access.choice)
+  means.waits?.()
+  const stream = (at: number, text: string) => means.stream?.(task.id, at, text)
+  await answerWithModel(handle, task, { ...access, signal, stream })
+}
+
+/** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
+export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
+  if (task.target_agent || task.context.length > 0) return false
   const { id, lease_no } = task
-  const caller = means.principal(task.requester)
   const asker = { zone: caller.zone, now: new Date(task.run_at), task_id: id, caller }
-  const known = task.context.length === 0 ? recognise(task.content, asker) : undefined
-  if (!known) return askModel(sql, task, means, signal)
+  const known = recognise(task.content, asker)
+  if (!known) return false
   // what the answer did and that it is given are one fact: a crash between them can't do it twice
   await inTransaction(sql, async (tx) => {
     const reply = await answer(tx, known, asker)
@@ -32,21 +56,7 @@ export async function execute(sql: Sql, task: ClaimedTask, means: Means, signal:
     const result = reply.data === undefined ? {} : { result: reply.data }
     await complete(tx, { id, lease_no, output, ...result, agent: 'built-in', route: 'built-in' })
   })
-}
-
-async function askModel(sql: Sql, task: ClaimedTask, means: Means, signal: AbortSignal): Promise<void> {
-  const { id, lease_no } = task
-  const access = (await means.models?.(sql)) ?? { offers: [] }
-  if ('offers' in access) {
-    await fail(sql, { id, lease_no, ...noRoute(task, access.offers) })
-    return
-  }
-  const { run_at } = await answerWithModel(sql, task, {
-    ...access,
-    signal,
-    stream: means.stream ?? (() => {}),
-  })
-  if (run_at) await wakeAt(run_at, means.start)
+  return true
 }
 
 function noRoute(task: ClaimedTask, offers: string[]) {

@@ -157,6 +157,12 @@ export async function release(sql: Sql, input: Held, reason: string): Promise<vo
   if (!task) throw await leaseLost(sql, { id, lease_no })
 }
 
+/** `release` for a worker elsewhere. */
+export async function giveBack(sql: Sql, held: Held, reason: string): Promise<{ state: 'pending' }> {
+  await release(sql, held, parse(z.string().trim().min(1).max(300), reason))
+  return { state: 'pending' }
+}
+
 /** Says who has the task now, for the worker that no longer has it. */
 export async function leaseLost(sql: Sql, { id, lease_no }: Held): Promise<HaiError> {
   const [task] = await sql<{ state: string; lease_no: number; over: boolean }[]>`

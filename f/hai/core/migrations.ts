@@ -160,6 +160,14 @@ create table hai.wakeup (
   called_at timestamptz not null default now()
 );
 
+-- workers that live elsewhere and come to ask; one that sleeps is told of new work
+create table hai.worker (
+  name text primary key,
+  lanes text[] not null,
+  asleep boolean not null,
+  seen_at timestamptz not null default now()
+);
+
 -- when did each schedule last succeed, and how often must it
 create table hai.pulse (
   name text primary key,

@@ -51,6 +51,7 @@ const Fail = Held.extend({
   message: z.string().min(1),
   next_step: z.string().optional(),
   retryable: z.boolean().default(false),
+  backend: z.string().max(100).optional(),
   /** False when waiting is all that is wrong: then attempts are neither used nor needed. */
   uses_attempt: z.boolean().default(true),
   retry_after_seconds: z

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { inTransaction, type Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
+import type { Step } from './handle.ts'
 import { Held, leaseLost } from './lease.ts'
 import { fail } from './outcome.ts'
 
@@ -12,11 +13,6 @@ const Start = Held.extend({
   /** A call that may not happen twice (class C or D): a start without a finish is never repeated. */
   once: z.boolean().default(false),
 })
-
-export interface Step {
-  state: 'started' | 'finished' | 'unknown'
-  response?: unknown
-}
 
 /**
  * Journals a call before it is made. `finished` gives the response of an earlier attempt, to be used instead of calling.
@@ -51,7 +47,12 @@ export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise
   })
 }
 
-const Finish = Held.extend({ call_id: z.string().min(1).max(200), response: z.unknown().optional() })
+const Finish = Held.extend({
+  call_id: z.string().min(1).max(200),
+  response: z.unknown().optional(),
+  /** What the history is to say of it besides. */
+  told: z.record(z.string(), z.unknown()).default({}),
+})
 
 /** Journals the response. `conflict` when the lease is lost, `not_found` when the step was never started. */
 export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promise<Step> {
@@ -67,6 +68,7 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
       await note(tx, step, 'step_done', `${row.name} (${row.ms} ms)`, {
         call_id: step.call_id,
         ms: row.ms,
+        ...step.told,
       })
       return { state: 'finished', response: step.response ?? null }
     }
@@ -134,4 +136,18 @@ export async function note(
     select ${id}, last_seq, ${type}, ${text}, ${sql.json(data as never)} from numbered
     returning seq`
   if (!told) throw await leaseLost(sql, { id, lease_no })
+}
+
+const Told = Held.extend({
+  type: z.enum(['route', 'loading', 'notice', 'cut', 'delta']),
+  text: z.string().min(1).max(1_000_000),
+  /** The place of a `delta` in its answer. */
+  at: z.int().nonnegative().optional(),
+})
+
+/** `note` for a worker elsewhere, who may tell of its work only. */
+export async function tellEvent(sql: Sql, input: z.input<typeof Told>): Promise<{ told: true }> {
+  const { id, lease_no, type, text, at } = parse(Told, input)
+  await note(sql, { id, lease_no }, type, text, at === undefined ? {} : { at })
+  return { told: true }
 }

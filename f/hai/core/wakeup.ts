@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Sql } from './db.ts'
-import { claimable } from './lease.ts'
+import { claimable, LANES } from './lease.ts'
 import { fail } from './outcome.ts'
+import { ring } from './presence.ts'
 import { startScript } from './windmill.ts'
 
 export const WORKER = 'f/hai/worker/run'
@@ -23,7 +24,8 @@ export async function wake(sql: Sql, start: Start = startScript): Promise<string
   const jobIds = Array.from({ length: MOST_CALLS }, () => randomUUID())
   const called = await sql<{ job_id: string }[]>`
     with lane as (
-      select s.lane, count(*) filter (where s.task_id is null) as free from hai.lane_slot s group by s.lane
+      select s.lane, count(*) filter (where s.task_id is null) as free from hai.lane_slot s
+      where s.lane = any(${[...LANES]}) group by s.lane
     ), wanted as (
       select coalesce(sum((
         select count(*) from (
@@ -48,7 +50,10 @@ export async function wake(sql: Sql, start: Start = startScript): Promise<string
     on conflict (no) do update set job_id = excluded.job_id, called_at = now()
       where w.called_at <= now() - make_interval(secs => ${CALL_SECONDS})
     returning job_id`
-  const started = await Promise.all(called.map(({ job_id }) => startOne(sql, start, job_id)))
+  const [started] = await Promise.all([
+    Promise.all(called.map(({ job_id }) => startOne(sql, start, job_id))),
+    ring(sql),
+  ])
   return started.find((jobId) => jobId !== undefined)
 }
 

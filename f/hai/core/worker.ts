@@ -1,11 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
-import type { ClaimedTask } from './contract.ts'
 import type { Sql } from './db.ts'
-import { HaiError } from './errors.ts'
 import { execute, type Means } from './execute.ts'
-import { shortId } from './ids.ts'
-import { claim, HEARTBEAT_SECONDS, hasClaimable, heartbeat, isLeaseLost, LANES, release } from './lease.ts'
-import { answered, failAndWake, type Start, wake } from './wakeup.ts'
+import { hold } from './hold.ts'
+import { claim, hasClaimable, LANES } from './lease.ts'
+import { leasedTask } from './leased-task.ts'
+import { answered, wake } from './wakeup.ts'
 
 /** Between two looks at a queue in which another worker held what this one wanted; milliseconds, doubling. */
 const PASSED_OVER_MS = 4
@@ -16,11 +15,12 @@ export interface Shift extends Means {
   worker: string
   jobId?: string
   lanes?: string[]
-  /** No new task is begun after so many seconds; the one at hand is finished. */
+  /** Tasks at once, as long as all but one of them wait for a model. */
+  concurrency?: number
+  /** No new task is begun after so many seconds; those at hand are finished. */
   budgetSeconds: number
-  /** Stops between tasks and gives the one at hand back. */
+  /** Stops between tasks and gives those at hand back. */
   signal: AbortSignal
-  start?: Start
 }
 
 /**
@@ -28,91 +28,70 @@ export interface Shift extends Means {
  * an assignment: nothing to claim is success.
  */
 export async function work(sql: Sql, shift: Shift): Promise<{ ran: number }> {
-  const lanes = shift.lanes ?? [...LANES]
-  const end = Date.now() + shift.budgetSeconds * 1000
-  let ran = 0
-  let pause = PASSED_OVER_MS
   // before the first claim: a call that counts as coming while its worker is busy would keep others from being called
   if (shift.jobId) await answered(sql, shift.jobId)
-  while (!shift.signal.aborted && Date.now() < end) {
-    const task = await claim(sql, {
-      worker: shift.worker,
-      lanes,
-      ...(shift.jobId ? { job_id: shift.jobId } : {}),
-    })
-    if (task) {
-      await run(sql, task, shift)
-      ran += 1
-      pause = PASSED_OVER_MS
-    } else if (await hasClaimable(sql, lanes)) {
-      await setTimeout(pause)
-      pause = Math.min(2 * pause, PASSED_OVER_MOST_MS)
-    } else {
-      return { ran }
+  const hands = new Hands(sql, shift)
+  await hands.done()
+  if (hands.called) await wake(sql, shift.start)
+  return { ran: hands.ran }
+}
+
+/** Each hand takes one task after another; while it waits for a model, another one may begin. */
+class Hands {
+  ran = 0
+  /** Stopped by the clock or by a signal, and not because nothing was due. */
+  called = false
+  #sql: Sql
+  #shift: Shift
+  #end: number
+  #busy = 0
+  /** What befell each. */
+  #all: Promise<unknown>[] = []
+
+  constructor(sql: Sql, shift: Shift) {
+    this.#sql = sql
+    this.#shift = shift
+    this.#end = Date.now() + shift.budgetSeconds * 1000
+    this.#begin()
+  }
+
+  /** Waits for all, as a task at hand is to be finished whatever befell another; then throws what befell the first. */
+  async done(): Promise<void> {
+    const befell: unknown[] = []
+    // the list grows while it is waited for
+    for (const hand of this.#all) befell.push(await hand)
+    const error = befell.find((one) => one !== undefined)
+    if (error) throw error
+  }
+
+  #begin(): void {
+    if (this.#busy === (this.#shift.concurrency ?? 1)) return
+    this.#busy += 1
+    const ended = (error?: unknown) => {
+      this.#busy -= 1
+      return error
     }
+    this.#all.push(this.#work().then(() => ended(), ended))
   }
-  await wake(sql, shift.start)
-  return { ran }
-}
 
-/** One task from its claim to its end. Whoever lost the lease on the way writes nothing and goes on to the next. */
-async function run(sql: Sql, task: ClaimedTask, shift: Shift): Promise<void> {
-  const lease = keepLease(sql, task)
-  try {
-    await attempt(sql, task, shift, AbortSignal.any([lease.signal, shift.signal]))
-  } catch (error) {
-    if (!isLeaseLost(error)) throw error
-  } finally {
-    lease.stop()
-  }
-}
-
-/** An error of the work is the attempt's outcome; a lost lease, or a database that is gone, is nobody's here to write. */
-async function attempt(sql: Sql, task: ClaimedTask, shift: Shift, signal: AbortSignal): Promise<void> {
-  const held = { id: task.id, lease_no: task.lease_no }
-  try {
-    if (shift.signal.aborted) await release(sql, held, 'its worker was told to stop')
-    else await execute(sql, task, shift, signal)
-  } catch (error) {
-    if (isLeaseLost(error)) throw error
-    if (shift.signal.aborted) await release(sql, held, 'its worker was told to stop')
-    // a lease that was lost meanwhile refuses this as well, and then there is nothing to write
-    else await failed(sql, task, error, shift.start)
-  }
-}
-
-async function failed(sql: Sql, task: ClaimedTask, error: unknown, start: Start | undefined): Promise<void> {
-  const { id, lease_no } = task
-  const ours = error instanceof HaiError
-  const message = error instanceof Error ? error.message : String(error)
-  // a refusal will be the same tomorrow; anything else may be the weather
-  const retryable = !ours || error.code === 'unavailable'
-  const code = ours ? error.code : 'failed'
-  if (!ours) console.error(error)
-  const next_step = ours ? {} : { next_step: `hai task logs ${shortId(id)}` }
-  await failAndWake(sql, { id, lease_no, code, message, retryable, ...next_step }, start)
-}
-
-interface KeptLease {
-  /** Aborts when the lease is lost: what still runs is for nobody. */
-  signal: AbortSignal
-  stop(): void
-}
-
-/** Renews in the background until it is stopped or the lease is lost. */
-function keepLease(sql: Sql, { id, lease_no }: ClaimedTask): KeptLease {
-  const lost = new AbortController()
-  const timer = setInterval(async () => {
-    try {
-      await heartbeat(sql, { id, lease_no })
-    } catch (error) {
-      if (!(error instanceof HaiError)) {
-        console.error(`heartbeat of ${id} failed, tried again in ${HEARTBEAT_SECONDS} s: ${error}`)
+  async #work(): Promise<void> {
+    const { worker, jobId, signal, start, lanes = [...LANES] } = this.#shift
+    let pause = PASSED_OVER_MS
+    while (!signal.aborted && Date.now() < this.#end) {
+      const task = await claim(this.#sql, { worker, lanes, ...(jobId ? { job_id: jobId } : {}) })
+      if (task) {
+        const handle = leasedTask(this.#sql, task, start)
+        const means = { ...this.#shift, waits: () => this.#begin() }
+        await hold(handle, task.id, signal, (lost) => execute(this.#sql, task, handle, means, lost))
+        this.ran += 1
+        pause = PASSED_OVER_MS
+      } else if (await hasClaimable(this.#sql, lanes)) {
+        await setTimeout(pause)
+        pause = Math.min(2 * pause, PASSED_OVER_MOST_MS)
+      } else {
         return
       }
-      clearInterval(timer)
-      lost.abort(error)
     }
-  }, HEARTBEAT_SECONDS * 1000)
-  return { signal: lost.signal, stop: () => clearInterval(timer) }
+    this.called = true
+  }
 }

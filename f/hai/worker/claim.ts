@@ -1,7 +1,12 @@
 import { workerDoor } from '../core/door.ts'
-import { claim } from '../core/lease.ts'
+import { claimElsewhere } from '../core/elsewhere.ts'
 
-/** For a worker that lives elsewhere: the next due task under a lease, or null. */
-export async function main(worker: string, lanes: string[] = ['interactive', 'batch']) {
-  return workerDoor(async (sql) => ({ task: await claim(sql, { worker, lanes }) }))
+/** For a worker that lives elsewhere: the next due task that needs a model, under a lease; or none. */
+export async function main(
+  worker: string,
+  lanes: string[] = ['interactive', 'batch'],
+  listens: boolean = false,
+  leaving: boolean = false,
+) {
+  return workerDoor((sql, as) => claimElsewhere(sql, { worker, lanes, listens, leaving }, as))
 }

@@ -10,8 +10,9 @@ export async function main(
   retryable: boolean = false,
   retry_after_seconds?: number,
   next_step?: string,
+  uses_attempt: boolean = true,
+  backend?: string,
 ) {
-  return workerDoor((sql) =>
-    failAndWake(sql, { id, lease_no, code, message, retryable, retry_after_seconds, next_step }),
-  )
+  const failure = { code, message, retryable, retry_after_seconds, next_step, uses_attempt, backend }
+  return workerDoor((sql) => failAndWake(sql, { id, lease_no, ...failure }))
 }

@@ -4,7 +4,12 @@ import { streamAnswer } from '../core/windmill.ts'
 import { work } from '../core/worker.ts'
 
 /** Works until nothing is due or the time is used. A wake-up, not an assignment: nothing to do is success. */
-export async function main(lanes: string[] = ['interactive', 'batch'], budget_seconds: number = 600) {
+export async function main(
+  lanes: string[] = ['interactive', 'batch'],
+  budget_seconds: number = 600,
+  concurrency: number = 16,
+) {
   const means = { models: modelAccess, stream: streamAnswer }
-  return service((sql, job) => work(sql, { ...job, ...means, lanes, budgetSeconds: budget_seconds }))
+  const limits = { lanes, budgetSeconds: budget_seconds, concurrency }
+  return service((sql, job) => work(sql, { ...job, ...means, ...limits }))
 }

@@ -1,7 +1,7 @@
 import { workerDoor } from '../core/door.ts'
-import { finishStep, startStep } from '../core/steps.ts'
+import { journalStep } from '../core/ledger.ts'
 
-/** Journals a call: `started` before it is made, `finished` with its response. */
+/** Journals a call: `started` before it is made; `finished` with its response and, for a model's call, what it used. */
 export async function main(
   id: string,
   lease_no: number,
@@ -11,11 +11,16 @@ export async function main(
   request?: unknown,
   response?: unknown,
   once: boolean = false,
+  usage?: {
+    call_id: string
+    backend: string
+    model: string
+    billing: 'local' | 'metered' | 'subscription'
+    tokens: object
+    ms: number
+  },
 ) {
-  const held = { id, lease_no, call_id }
   return workerDoor((sql) =>
-    state === 'finished'
-      ? finishStep(sql, { ...held, response })
-      : startStep(sql, { ...held, name, request, once }),
+    journalStep(sql, { id, lease_no, call_id, state, name, request, response, once, usage }),
   )
 }

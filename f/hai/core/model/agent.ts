@@ -1,52 +1,41 @@
 import type { ClaimedTask } from '../contract.ts'
-import { inTransaction, type Sql } from '../db.ts'
-import { type Held, isLeaseLost } from '../lease.ts'
-import { complete, fail } from '../outcome.ts'
-import { finishStep, note, startStep } from '../steps.ts'
+import type { TaskHandle } from '../handle.ts'
+import { isLeaseLost } from '../lease.ts'
 import { type Answer, callModel } from './call.ts'
-import type { Choice, Message, Models } from './config.ts'
+import type { Choice, Message, ModelCall, Models, Spent } from './config.ts'
 import { type CallFailure, classify, tokensOfFailure } from './failure.ts'
 import { load } from './ollama.ts'
 import { buildPrompt } from './prompt.ts'
 import { Telling } from './telling.ts'
-import { type Made, openUsage, settleUsage } from './usage.ts'
+
+/** The one agent there is so far. */
+export const GENERAL = 'general'
 
 export interface Run {
   choice: Choice
-  models: Models
+  models: Pick<Models, 'liveness_seconds'>
   apiKey: string | undefined
   /** Aborts when the lease is lost or the worker must stop. */
   signal: AbortSignal
-  /** Where the answer's text goes while it is written. */
-  stream: (id: string, at: number, text: string) => void
+  /** Where the answer's text goes while it is written, with its place in the answer. */
+  stream: (at: number, text: string) => void
 }
 
 /**
  * Answers one task with one model call. A call that an earlier attempt finished is read from the journal and not paid
  * again. Resolves when the task has ended or goes back for another attempt; rejects when it was aborted.
  */
-export async function answerWithModel(
-  sql: Sql,
-  task: ClaimedTask,
-  run: Run,
-): Promise<{ run_at: string | null }> {
+export async function answerWithModel(handle: TaskHandle, task: ClaimedTask, run: Run): Promise<void> {
   const { choice, signal } = run
-  const held = { id: task.id, lease_no: task.lease_no }
-  await note(sql, held, 'route', `→ ${choice.name}/${choice.model}: ${choice.reason}`)
+  await handle.note('route', `→ ${choice.name}/${choice.model}: ${choice.reason}`)
   try {
-    const { answer, route } = await journaledCall(sql, task, run)
-    if (answer.cut) await note(sql, held, 'cut', 'the answer stops at the longest that the model may write')
-    await complete(sql, {
-      ...held,
-      output: answer.text,
-      agent: 'general',
-      route,
-    })
-    return { run_at: null }
+    const { answer, route } = await journaledCall(handle, task, run)
+    if (answer.cut) await handle.note('cut', 'the answer stops at the longest that the model may write')
+    await handle.complete({ output: answer.text, agent: GENERAL, route })
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof FailedCall)) throw error
-    return fail(sql, { ...held, ...error.failure })
+    await handle.fail({ ...error.failure, backend: choice.name })
   }
 }
 
@@ -66,38 +55,40 @@ interface Journaled {
   route: string
 }
 
-async function journaledCall(sql: Sql, task: ClaimedTask, run: Run): Promise<Journaled> {
+async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): Promise<Journaled> {
   const { choice } = run
-  const held = { id: task.id, lease_no: task.lease_no }
   const call_id = `${task.id}:${task.round}:1`
   const route = `${choice.name}/${choice.model}`
   // what is asked, not of whom: between two attempts the model, the window or the earlier turns may change
   const request = { content: task.content }
-  const step = await startStep(sql, { ...held, call_id, name: route, request })
+  const step = await handle.startStep({ call_id, name: route, request })
   if (step.state === 'finished') return step.response as Journaled
-  const { messages, notices } = await buildPrompt(sql, task, choice.context)
-  for (const notice of notices) await note(sql, held, 'notice', notice)
-  const made = { call_id: `${call_id}:${task.lease_no}`, choice }
-  const response = { answer: await madeCall(sql, held, run, made, messages), route }
+  const { messages, notices } = buildPrompt(task, await handle.turns(), choice.context)
+  for (const notice of notices) await handle.note('notice', notice)
+  const call = ledgerCall(`${call_id}:${task.lease_no}`, choice)
+  const response = { answer: await madeCall(handle, run, call, messages), route }
+  const spent: Spent = response.answer
   try {
-    await inTransaction(sql, async (tx) => {
-      await finishStep(tx, { ...held, call_id, response })
-      await settleUsage(tx, made, response.answer)
-    })
+    await handle.finishStep({ call_id, response }, call, spent)
   } catch (error) {
     // the answer came too late for its task, but it was made
-    if (isLeaseLost(error)) await settleUsage(sql, made, response.answer)
+    if (isLeaseLost(error)) await handle.settleUsage(call, spent)
     throw error
   }
   return response
 }
 
-async function madeCall(sql: Sql, held: Held, run: Run, made: Made, messages: Message[]): Promise<Answer> {
+function ledgerCall(call_id: string, { name, model, backend }: Choice): ModelCall {
+  const price = backend.models[model]
+  return { call_id, backend: name, model, billing: backend.billing, ...(price ? { price } : {}) }
+}
+
+async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages: Message[]): Promise<Answer> {
   const { choice, models, apiKey, signal } = run
-  if (choice.loading) await loaded(sql, held, run)
-  await openUsage(sql, made, held)
+  if (choice.loading) await loaded(handle, run)
+  await handle.openUsage(call)
   const started = performance.now()
-  const telling = new Telling(sql, held, run.stream)
+  const telling = new Telling(handle, run.stream)
   try {
     const livenessSeconds = models.liveness_seconds
     const onText = (text: string) => telling.add(text)
@@ -105,15 +96,15 @@ async function madeCall(sql: Sql, held: Held, run: Run, made: Made, messages: Me
   } catch (error) {
     signal.throwIfAborted()
     const ms = Math.round(performance.now() - started)
-    await settleUsage(sql, made, { tokens: tokensOfFailure(error), ms })
+    await handle.settleUsage(call, { tokens: tokensOfFailure(error), ms })
     throw new FailedCall(classify(error, choice), error)
   } finally {
     await telling.end()
   }
 }
 
-async function loaded(sql: Sql, held: Held, { choice, signal }: Run): Promise<void> {
-  await note(sql, held, 'loading', `loading ${choice.model} into memory`)
+async function loaded(handle: TaskHandle, { choice, signal }: Run): Promise<void> {
+  await handle.note('loading', `loading ${choice.model} into memory`)
   try {
     await load(choice, signal)
   } catch (error) {

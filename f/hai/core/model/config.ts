@@ -1,14 +1,18 @@
 import type { LanguageModelV3Prompt } from '@ai-sdk/provider'
 import { z } from 'zod'
 
-/** Prices are USD per million tokens; a price that isn't given is unknown, never 0. */
-const Model = z.strictObject({
-  /** Tokens that question, history and answer may have together. */
-  context: z.int().positive().optional(),
+/** USD per million tokens; a price that isn't given is unknown, never 0. */
+const Price = z.strictObject({
   input: z.number().nonnegative().optional(),
   output: z.number().nonnegative().optional(),
   cache_read: z.number().nonnegative().optional(),
   cache_write: z.number().nonnegative().optional(),
+})
+export type Price = z.output<typeof Price>
+
+const Model = Price.extend({
+  /** Tokens that question, history and answer may have together. */
+  context: z.int().positive().optional(),
 })
 
 const Backend = z
@@ -26,6 +30,10 @@ const Backend = z
       .optional(),
     billing: z.enum(['local', 'metered', 'subscription']),
     enabled: z.boolean().default(true),
+    /** Called only by workers elsewhere (`hai worker run --backend NAME`): tasks wait for one in a lane of its name. */
+    external: z.boolean().optional(),
+    /** How many tasks such a lane lets run at once; 2 when not said. */
+    slots: z.int().min(1).max(100).optional(),
     models: z.record(z.string(), Model).default({}),
   })
   .refine(({ kind, url }) => url || kind !== 'openai-compatible', {
@@ -73,4 +81,20 @@ export interface Choice {
   reason: string
   /** An Ollama that was found, and must load the model first. */
   loading?: boolean
+}
+
+/** One call of a model as the ledger knows it. Each attempt's is another, though they answer the same journaled step. */
+export interface ModelCall {
+  /** The step's id and the lease that made the call. */
+  call_id: string
+  backend: string
+  model: string
+  billing: Backend['billing']
+  price?: Price
+}
+
+/** What a call came to. */
+export interface Spent {
+  tokens: Tokens
+  ms: number
 }

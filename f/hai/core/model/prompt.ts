@@ -1,5 +1,5 @@
 import type { ClaimedTask } from '../contract.ts'
-import type { Sql } from '../db.ts'
+import type { Turn } from '../handle.ts'
 import type { Message } from './config.ts'
 
 const SYSTEM =
@@ -19,17 +19,13 @@ export interface Prompt {
   notices: string[]
 }
 
-interface Turn {
-  content: string
-  output: string
-}
+type Asked = Pick<ClaimedTask, 'content' | 'context'>
 
 /** The conversation so far, what is attached, and the question; what doesn't fit is left out, oldest first, and said. */
-export async function buildPrompt(sql: Sql, task: ClaimedTask, window = SMALL_WINDOW): Promise<Prompt> {
+export function buildPrompt(task: Asked, turns: Turn[], window = SMALL_WINDOW): Prompt {
   const budget =
     Math.floor(window * (1 - ANSWER_SHARE)) * CHARS_PER_TOKEN - SYSTEM.length - task.content.length
   const attached = attach(task.context, Math.max(0, budget))
-  const turns = await earlierTurns(sql, task)
   const kept = newest(turns, budget - attached.text.length)
   const left = turns.length - kept.length
   const notices = [...attached.notices]
@@ -48,19 +44,6 @@ export async function buildPrompt(sql: Sql, task: ClaimedTask, window = SMALL_WI
     ],
     notices,
   }
-}
-
-async function earlierTurns(sql: Sql, task: ClaimedTask): Promise<Turn[]> {
-  const rows = await sql<Turn[]>`
-    select content, output from (
-      select content, output, created_at, id from hai.task_queue
-      where conversation_id = ${task.conversation_id} and id <> ${task.id} and state = 'done' and output is not null
-        and requester = ${task.requester}
-        and (created_at, id) < (select created_at, id from hai.task_queue where id = ${task.id})
-      order by created_at desc, id desc
-      limit 200
-    ) newest order by created_at, id`
-  return [...rows]
 }
 
 function newest(turns: Turn[], budget: number): Turn[] {

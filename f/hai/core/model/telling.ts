@@ -1,28 +1,24 @@
-import type { Sql } from '../db.ts'
-import type { Held } from '../lease.ts'
-import { note } from '../steps.ts'
+import type { TaskHandle } from '../handle.ts'
 
 /** At most one event so often; the job's stream carries every piece at once. */
 const EVENT_MS = 500
 
 /** Tells the answer's text while it is written: piece by piece to the stream, gathered into `delta` events. */
 export class Telling {
-  #sql: Sql
-  #held: Held
-  #stream: (id: string, at: number, text: string) => void
+  #handle: TaskHandle
+  #stream: (at: number, text: string) => void
   #told = 0
   #waiting = ''
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(sql: Sql, held: Held, stream: (id: string, at: number, text: string) => void) {
-    this.#sql = sql
-    this.#held = held
+  constructor(handle: TaskHandle, stream: (at: number, text: string) => void) {
+    this.#handle = handle
     this.#stream = stream
   }
 
   add(text: string): void {
-    this.#stream(this.#held.id, this.#told + this.#waiting.length, text)
+    this.#stream(this.#told + this.#waiting.length, text)
     this.#waiting += text
     this.#timer ??= setTimeout(() => this.#flush(), EVENT_MS)
   }
@@ -42,9 +38,10 @@ export class Telling {
     this.#told += text.length
     this.#waiting = ''
     this.#writing = this.#writing
-      .then(() => note(this.#sql, this.#held, 'delta', text, { at }))
-      .catch((error: unknown) =>
-        console.error(`a piece of the answer of ${this.#held.id} was not told: ${error}`),
+      .then(() => this.#handle.note('delta', text, { at }))
+      .then(
+        () => {},
+        (error: unknown) => console.error(`a piece of an answer was not told: ${error}`),
       )
   }
 }

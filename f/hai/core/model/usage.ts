@@ -1,45 +1,42 @@
 import type { Sql } from '../db.ts'
-import type { Choice, Tokens } from './config.ts'
+import type { ModelCall, Spent, Tokens } from './config.ts'
 
 const MILLION = 1_000_000
-
-/** One model call as it is made: each attempt's is another, though they answer the same journaled step. */
-export interface Made {
-  /** The step's id and the lease that made the call. */
-  call_id: string
-  choice: Choice
-}
 
 /** Opens the call's row before it is made: what a call costs whose worker dies is unknown, and not nothing. */
 export async function openUsage(
   sql: Sql,
-  { call_id, choice }: Made,
+  { call_id, backend, model, billing }: ModelCall,
   { id, lease_no }: { id: string; lease_no: number },
 ): Promise<void> {
   await sql`
     insert into hai.usage (call_id, task_id, lease_no, backend, model, billing, usd, ms)
-    values (${call_id}, ${id}, ${lease_no}, ${choice.name}, ${choice.model}, ${choice.backend.billing},
-      ${choice.backend.billing === 'local' ? 0 : null}, 0)`
+    values (${call_id}, ${id}, ${lease_no}, ${backend}, ${model}, ${billing}, ${billing === 'local' ? 0 : null}, 0)`
 }
 
-/** Writes down what the call came to. Needs no lease: what was used was used, whoever has the task by now. */
+/**
+ * Writes down what the call came to, and gives it in USD; undefined when it was never opened. Needs no lease: what was
+ * used was used.
+ */
 export async function settleUsage(
   sql: Sql,
-  { call_id, choice }: Made,
-  { tokens, ms }: { tokens: Tokens; ms: number },
-): Promise<void> {
-  await sql`
+  call: ModelCall,
+  { tokens, ms }: Spent,
+): Promise<number | null | undefined> {
+  const cost = usd(call, tokens)
+  const settled = await sql`
     update hai.usage
     set input = ${tokens.input}, output = ${tokens.output}, cache_read = ${tokens.cache_read},
-        cache_write = ${tokens.cache_write}, reasoning = ${tokens.reasoning}, usd = ${usd(choice, tokens)}, ms = ${ms}
-    where call_id = ${call_id}`
+        cache_write = ${tokens.cache_write}, reasoning = ${tokens.reasoning}, usd = ${cost}, ms = ${ms}
+    where call_id = ${call.call_id}
+    returning call_id`
+  return settled.length > 0 ? cost : undefined
 }
 
 /** What the call cost, in USD; null when a price or a count is unknown, which is not the same as nothing. */
-export function usd({ backend, model }: Choice, tokens: Tokens): number | null {
-  if (backend.billing === 'local') return 0
-  if (backend.billing === 'subscription') return null
-  const price = backend.models[model]
+export function usd({ billing, price }: Pick<ModelCall, 'billing' | 'price'>, tokens: Tokens): number | null {
+  if (billing === 'local') return 0
+  if (billing === 'subscription') return null
   const cached = (tokens.cache_read ?? 0) + (tokens.cache_write ?? 0)
   const parts: [number | null, number | undefined][] = [
     [tokens.input === null ? null : tokens.input - cached, price?.input],

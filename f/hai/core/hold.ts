@@ -1,0 +1,79 @@
+import { HaiError } from './errors.ts'
+import type { Failure, TaskHandle } from './handle.ts'
+import { shortId } from './ids.ts'
+import { HEARTBEAT_SECONDS, isLeaseLost } from './lease.ts'
+
+/**
+ * One task from its claim to its end: its lease is renewed meanwhile, an error of the work is the attempt's outcome, and
+ * `stop` gives it back. Whoever lost the lease on the way writes nothing. A lost queue rejects: nobody here can write it.
+ */
+export async function hold(
+  handle: TaskHandle,
+  id: string,
+  stop: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const lease = keepLease(handle, id)
+  try {
+    await attempt(handle, id, stop, () => work(AbortSignal.any([lease.signal, stop])))
+  } catch (error) {
+    if (!isLeaseLost(error)) throw error
+  } finally {
+    lease.stop()
+  }
+}
+
+async function attempt(
+  handle: TaskHandle,
+  id: string,
+  stop: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
+  const giveBack = () => handle.release('its worker was told to stop')
+  try {
+    if (stop.aborted) await giveBack()
+    else await work()
+  } catch (error) {
+    if (isLeaseLost(error)) throw error
+    if (stop.aborted) await giveBack()
+    // a lease that was lost meanwhile refuses this as well, and then there is nothing to write
+    else await handle.fail(failureOf(error, id))
+  }
+}
+
+function failureOf(error: unknown, id: string): Failure {
+  // a refusal will be the same tomorrow; anything else may be the weather
+  if (error instanceof HaiError)
+    return { code: error.code, message: error.message, retryable: error.code === 'unavailable' }
+  console.error(error)
+  return {
+    code: 'failed',
+    message: error instanceof Error ? error.message : String(error),
+    retryable: true,
+    next_step: `hai task logs ${shortId(id)}`,
+  }
+}
+
+interface KeptLease {
+  /** Aborts when the lease is lost: what still runs is for nobody. */
+  signal: AbortSignal
+  stop(): void
+}
+
+/** Renews in the background until it is stopped or the lease is lost. */
+function keepLease(handle: TaskHandle, id: string): KeptLease {
+  const lost = new AbortController()
+  const timer = setInterval(async () => {
+    try {
+      await handle.heartbeat()
+    } catch (error) {
+      if (!isLeaseLost(error)) {
+        console.error(`heartbeat of ${id} failed, tried again in ${HEARTBEAT_SECONDS} s: ${error}`)
+        return
+      }
+      clearInterval(timer)
+      lost.abort(error)
+    }
+  }, HEARTBEAT_SECONDS * 1000)
+  return { signal: lost.signal, stop: () => clearInterval(timer) }
+}

@@ -1,0 +1,34 @@
+import type { ClaimedTask } from './contract.ts'
+import { earlierTurns } from './conversation.ts'
+import { inTransaction, type Sql } from './db.ts'
+import type { TaskHandle } from './handle.ts'
+import { heartbeat, release } from './lease.ts'
+import { openUsage, settleUsage } from './model/usage.ts'
+import { complete } from './outcome.ts'
+import { finishStep, note, startStep } from './steps.ts'
+import { failAndWake, type Start } from './wakeup.ts'
+
+/** A task in the hands of a worker that has the database. */
+export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHandle {
+  const held = { id: task.id, lease_no: task.lease_no }
+  return {
+    heartbeat: () => heartbeat(sql, held),
+    release: (reason) => release(sql, held, reason),
+    turns: () => earlierTurns(sql, task),
+    note: (type, text, data) => note(sql, held, type, text, data),
+    startStep: (step) => startStep(sql, { ...held, ...step }),
+    openUsage: (call) => openUsage(sql, call, held),
+    settleUsage: (call, spent) => settleUsage(sql, call, spent),
+    finishStep: (step, call, spent) =>
+      inTransaction(sql, async (tx) => {
+        const usd = (await settleUsage(tx, call, spent)) ?? null
+        await finishStep(tx, {
+          ...held,
+          ...step,
+          told: { tokens: spent.tokens, usd, billing: call.billing },
+        })
+      }),
+    complete: (done) => complete(sql, { ...held, ...done }),
+    fail: (failure) => failAndWake(sql, { ...held, ...failure }, start),
+  }
+}

@@ -1,0 +1,14 @@
+import { workerDoor } from '../core/door.ts'
+import { settle } from '../core/ledger.ts'
+
+/** Writes down what a reserved call used; needs no lease, as what was used was used. */
+export async function main(
+  call_id: string,
+  backend: string,
+  model: string,
+  billing: 'local' | 'metered' | 'subscription',
+  tokens: object,
+  ms: number,
+) {
+  return workerDoor((sql) => settle(sql, { call_id, backend, model, billing, tokens, ms }))
+}

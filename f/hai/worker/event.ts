@@ -1,0 +1,13 @@
+import { workerDoor } from '../core/door.ts'
+import { tellEvent } from '../core/steps.ts'
+
+/** Adds a line to the history of a leased task. */
+export async function main(
+  id: string,
+  lease_no: number,
+  type: 'route' | 'loading' | 'notice' | 'cut' | 'delta',
+  text: string,
+  at?: number,
+) {
+  return workerDoor((sql) => tellEvent(sql, { id, lease_no, type, text, at }))
+}

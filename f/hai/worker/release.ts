@@ -1,0 +1,8 @@
+import { workerDoor } from '../core/door.ts'
+import { giveBack } from '../core/lease.ts'
+import { thenWake } from '../core/wakeup.ts'
+
+/** Gives a leased task back untouched: no attempt is used. */
+export async function main(id: string, lease_no: number, reason: string = 'its worker was told to stop') {
+  return workerDoor((sql) => thenWake(sql, giveBack(sql, { id, lease_no }, reason)))
+}
