@@ -1,6 +1,7 @@
+import { answers } from './answers.ts'
 import { spine } from './spine.ts'
 
-const BENCHES: Record<string, () => Promise<void>> = { spine }
+const BENCHES: Record<string, () => Promise<void>> = { spine, answers }
 
 const name = process.argv[2] ?? 'spine'
 const bench = BENCHES[name]

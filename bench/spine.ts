@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import type { Accepted, TaskSummary, Todo } from '../f/hai/core/contract.ts'
+import { cpuSeconds, memoryMegabytes } from './footprint.ts'
 import { load, paired, report } from './measure.ts'
 import { BenchStack } from './stack.ts'
 
@@ -87,37 +87,5 @@ async function idle(stack: BenchStack): Promise<void> {
     ' %',
     1,
   )
-  const memory = pids(stack).map(
-    (pid) => Number(/^Pss:\s+(\d+)/m.exec(proc(pid, 'smaps_rollup'))?.[1] ?? 0) / 1024,
-  )
-  report(
-    'memory of all processes (proportional set)',
-    memory.reduce((sum, one) => sum + one, 0),
-    ' MB',
-    400,
-  )
+  report('memory of all processes (proportional set)', memoryMegabytes(stack), ' MB', 400)
 }
-
-function cpuSeconds(stack: BenchStack): number {
-  const ticks = pids(stack).map((pid) => {
-    const fields = proc(pid, 'stat').split(') ')[1]!.split(' ')
-    return Number(fields[11]) + Number(fields[12])
-  })
-  return ticks.reduce((sum, one) => sum + one, 0) / 100
-}
-
-/** The runner, its workers, the postmaster, and PostgreSQL's own children. */
-function pids(stack: BenchStack): number[] {
-  const { pids } = JSON.parse(
-    readFileSync(`${stack.instance.data_dir}/runner.json`, 'utf8'),
-  ) as typeof stack.instance
-  const postmaster = pids.postgres ?? 0
-  const children = proc(postmaster, `task/${postmaster}/children`)
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number)
-  return [pids.runner, ...pids.workers, postmaster, ...children]
-}
-
-const proc = (pid: number, file: string): string => readFileSync(`/proc/${pid}/${file}`, 'utf8')
