@@ -1,5 +1,5 @@
 // Bundles the programs that Node runs: Node 20 cannot run TypeScript, and one file starts sooner than many.
-// Without arguments the two that a user runs; `node build.mjs bench` the other one.
+// Without arguments those that a user runs; `node build.mjs bench` the other one.
 import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { build } from 'esbuild'
@@ -23,9 +23,11 @@ const programs = {
   // What is loaded late becomes a lazy require: a script from V8's cache has no import() on Node 20.
   hai: { entryPoints: ['cli/main.ts'], supported: { 'dynamic-import': false } },
   runner: { entryPoints: ['runner/main.ts'] },
+  // Apart from hai, which starts often and must be small.
+  worker: { entryPoints: ['cli/worker/main.ts'] },
   bench: { entryPoints: ['bench/main.ts'] },
 }
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['hai', 'runner']
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['hai', 'runner', 'worker']
 await Promise.all(wanted.map((name) => build({ ...common, ...programs[name], outfile: `build/${name}.cjs` })))
 if (wanted.includes('hai')) {
   execFileSync(process.execPath, ['cli/code-cache.cjs', 'build/hai.cjs'], { stdio: 'inherit' })

@@ -9,6 +9,19 @@ interface Style {
   end(): string
 }
 
+/** Light Markdown where colours are; undefined where an answer stays as it is. */
+async function styleOf(session: Session): Promise<Style | undefined> {
+  const coloured = session.io.stdout.isTTY && session.paint.isColorSupported
+  return coloured ? new (await import('./markdown.ts')).Markdown(session.paint) : undefined
+}
+
+/** A whole answer as `AnswerPrinter` shows it, for a place in other text. */
+export async function rendered(session: Session, answer: string): Promise<string> {
+  const safe = session.io.stdout.isTTY ? harmless(answer) : answer
+  const style = await styleOf(session)
+  return style ? style.push(safe) + style.end() : safe
+}
+
 /**
  * Writes an answer to stdout while it grows: as it is, or harmless and with light Markdown on a terminal. Remarks go to
  * stderr, and never into the middle of a line of the answer.
@@ -29,9 +42,7 @@ export class AnswerPrinter {
   }
 
   static async create(session: Session, options: { quiet?: boolean } = {}): Promise<AnswerPrinter> {
-    const coloured = session.io.stdout.isTTY && session.paint.isColorSupported
-    const style = coloured ? new (await import('./markdown.ts')).Markdown(session.paint) : undefined
-    return new AnswerPrinter(session, options.quiet ?? false, style)
+    return new AnswerPrinter(session, options.quiet ?? false, await styleOf(session))
   }
 
   /** The answer so far. When it does not go on from what is shown, it starts again on a line of its own. */

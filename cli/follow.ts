@@ -7,6 +7,8 @@ import type { Webhook } from './webhook.ts'
 
 export interface Following {
   id: string
+  /** The last event that is known already; 0 when not given. */
+  after?: number | undefined
   /** Ends the watch with a rejection. */
   signal: AbortSignal
   /** When to look again. */
@@ -25,7 +27,7 @@ export const STANDING: readonly State[] = [
   'rejected',
   'awaiting_approval',
 ]
-const PAGE = 200
+const PAGE = 1000
 /** Without an event for so long, the task is asked what it waits for. */
 const QUIET_MS = 3_000
 const QUIET_AGAIN_MS = 10_000
@@ -40,7 +42,7 @@ export async function follow(webhook: Webhook, following: Following): Promise<vo
   const { id, signal, pace } = following
   const connection = new Connection(following)
   const silence = new Silence(following)
-  let after = 0
+  let after = following.after ?? 0
   for (;;) {
     signal.throwIfAborted()
     const page = { id, after, limit: PAGE }

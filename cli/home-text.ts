@@ -37,7 +37,7 @@ export async function homeLines(home: Home, session: Session): Promise<string[]>
 
 function blocksOf(home: Home, session: Session): Block[] {
   const { red, yellow, green, cyan } = session.paint
-  const { todos } = home
+  const { todos, problems = [] } = home
   const since = `since ${relative(home.since, new Date(home.as_of))}`
   const blocks: (Block & { count: number })[] = [
     block(
@@ -48,6 +48,7 @@ function blocksOf(home: Home, session: Session): Block[] {
       taskItem,
     ),
     block(home.failed, `failed ${since}`, red, 'hai task ls --state dead', failedItem),
+    block(problems, problems.length === 1 ? 'problem' : 'problems', red, 'hai doctor', oneLine),
     block(home.running, 'running', cyan, 'hai task ls --state running', taskItem),
     block(home.finished, `finished ${since}`, green, 'hai task ls --state done', taskItem),
     block(

@@ -7,6 +7,8 @@ import type { Webhook } from './webhook.ts'
 
 export interface LiveFollowing {
   id: string
+  /** The last event that is known already; 0 when not given. Of a task under way all must come: they tell its answer. */
+  after?: number | undefined
   /** Ends the watch with a rejection. */
   signal: AbortSignal
   /** What was done, once and in order; never the answer's text. */
@@ -18,7 +20,7 @@ export interface LiveFollowing {
 
 /** Watches a task until it ends or waits for approval, with its answer's text as soon as it is written. */
 export async function followLive(webhook: Webhook, following: LiveFollowing): Promise<void> {
-  const { id, signal, onStep, onNote, onText } = following
+  const { id, after, signal, onStep, onNote, onText } = following
   const pace = new Pace(webhook.target.local)
   const answer = new LiveAnswer(onText ?? (() => {}))
   const jobs = new CurrentJob(webhook, { id, signal, pace, onPiece: (piece) => answer.stream(piece) })
@@ -31,7 +33,7 @@ export async function followLive(webhook: Webhook, following: LiveFollowing): Pr
     jobs.see(events, page)
   }
   try {
-    await Promise.race([follow(webhook, { id, signal, pace, onEvents, onNote }), jobs.failed])
+    await Promise.race([follow(webhook, { id, after, signal, pace, onEvents, onNote }), jobs.failed])
   } finally {
     jobs.leave()
   }

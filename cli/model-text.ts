@@ -2,10 +2,18 @@ import type { ModelList, ModelRow, ModelTest } from '../f/hai/core/contract.ts'
 import type { Session } from './session.ts'
 import { table } from './table.ts'
 import { duration } from './time.ts'
+import { oneLine } from './width.ts'
 
-/** Models as aligned lines that fit the terminal; * is the one that answers by default. */
+/**
+ * Models as aligned lines that fit the terminal, * is the one that answers by default; then what is wrong with their
+ * backends, a line each.
+ */
 export async function modelTable(list: ModelList, session: Session): Promise<string[]> {
-  if (list.models.length === 0) return []
+  const problems = (list.problems ?? []).map((problem) => session.paint.red(oneLine(problem)))
+  return [...(list.models.length === 0 ? [] : await rowsOf(list, session)), ...problems]
+}
+
+async function rowsOf(list: ModelList, session: Session): Promise<string[]> {
   const { dim, green, cyan } = session.paint
   const rows = list.models.map((row) => {
     const name = `${row.backend}/${row.model}`

@@ -4,6 +4,7 @@ import { addAsk } from './commands/ask.ts'
 import { addAuth } from './commands/auth.ts'
 import { addChat } from './commands/chat.ts'
 import { addCompletion } from './commands/completion.ts'
+import { addConfig } from './commands/config.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addHome } from './commands/home.ts'
 import { addModel } from './commands/model.ts'
@@ -11,6 +12,7 @@ import { addProfile } from './commands/profile.ts'
 import { addStack } from './commands/stack.ts'
 import { addTask } from './commands/task.ts'
 import { addTodo } from './commands/todo.ts'
+import { addWorker } from './commands/worker.ts'
 import { EXIT_TABLE } from './exit.ts'
 import { Failure } from './failure.ts'
 import type { Io } from './io.ts'
@@ -28,9 +30,11 @@ const COMMANDS: readonly {
   { group: 'Work:', names: ['todo'], add: addTodo },
   { group: 'Work:', names: ['home'], add: addHome },
   { group: 'Setup:', names: ['model'], add: addModel },
+  { group: 'Setup:', names: ['config'], add: addConfig },
   { group: 'Setup:', names: ['profile'], add: addProfile },
   { group: 'Setup:', names: ['auth'], add: addAuth },
   { group: 'Setup:', names: ['up', 'down', 'status', 'logs'], add: addStack },
+  { group: 'Setup:', names: ['worker'], add: addWorker },
   { group: 'Setup:', names: ['doctor'], add: addDoctor },
   {
     group: 'Setup:',

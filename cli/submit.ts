@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Accepted } from '../f/hai/core/contract.ts'
+import type { IfBusy } from '../f/hai/core/envelope.ts'
 import { attachments, readStdin } from './attach.ts'
 import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from './command.ts'
 import { Failure } from './failure.ts'
@@ -7,10 +8,15 @@ import { newKey } from './idempotency-key.ts'
 import { shortId } from './ids.ts'
 import type { Session } from './session.ts'
 
+/** Whoever is asked for by name answers; this one does so with a model. */
+const MODEL_AGENT = 'general'
+
 /** What can be said about a task when it is put down. */
 export interface SubmitOptions {
   file?: string[]
   agent?: string
+  model?: boolean
+  ifBusy?: IfBusy
   priority?: string
   /** Seconds. */
   ttl?: number
@@ -23,9 +29,17 @@ export function taskOptions(command: Command): Command {
     .argument('<text...>', 'what you want; - reads it from stdin')
     .option('-f, --file <path>', 'attach a text file; may be repeated; - waits for stdin', collect)
     .option('--agent <name>', 'who should do it')
+    .addOption(new Option('--model', 'skip the built-in answers').conflicts('agent'))
+    .addOption(ifBusyOption())
     .addOption(priorityOption())
     .option('--ttl <time>', 'expire the task when it is not done by then (90s, 5m, 2h)', lengthOfTime)
     .option(...JSON_OPTION)
+}
+
+function ifBusyOption(): Option {
+  const what = 'when another task of the conversation is not done: wait, give up, or cancel it'
+  const ways: IfBusy[] = ['queue', 'reject', 'interrupt']
+  return new Option('--if-busy <how>', what).choices(ways)
 }
 
 /** Puts a task into the inbox, with what is piped in and what `-f` names attached. It becomes `@`. */
@@ -44,7 +58,8 @@ export async function submit(
     content,
     context: context.length > 0 ? context : undefined,
     conversation_id: conversation,
-    target_agent: options.agent,
+    target_agent: options.model ? MODEL_AGENT : options.agent,
+    if_busy: options.ifBusy,
     priority: options.priority,
     ttl_seconds: options.ttl === undefined ? undefined : Math.ceil(options.ttl),
   })

@@ -1,49 +1,38 @@
-import type { TaskError, TaskEvent, TaskView } from '../f/hai/core/contract.ts'
+import type { TaskError, TaskView } from '../f/hai/core/contract.ts'
+import { rendered } from './answer-printer.ts'
 import { waitingText } from './follow.ts'
 import { shortId } from './ids.ts'
 import type { Session } from './session.ts'
 import { statePaint } from './task-table.ts'
 import { dueText, duration, relative, timeOfDay } from './time.ts'
+import { money, timeline } from './timeline.ts'
 import { harmless, oneLine, pad } from './width.ts'
 
 const LABEL = 14
 
 /** One task for people to read: what, from whom, how far, why it waits or failed, its steps and its answer. */
-export function taskText(task: TaskView, session: Session): string[] {
+export async function taskText(task: TaskView, session: Session): Promise<string[]> {
   const { bold, dim } = session.paint
   const state = statePaint(session, task.state)(task.state.replaceAll('_', ' '))
   return [
     `${bold(shortId(task.id))}  ${state}  ${dim(task.id)}`,
     ...facts(task).map(([label, text]) => `${dim(pad(label, LABEL))}${oneLine(text)}`),
     ...section('Task', harmless(task.content), session),
-    ...section('Events', timeline(task.events), session),
-    ...section('Answer', harmless(answerOf(task)), session),
+    ...section(`Events since ${timeOfDay(task.created_at)}`, eventsOf(task).join('\n'), session),
+    ...section('Answer', await rendered(session, answerOf(task)), session),
   ]
 }
 
-/** What happened, step by step; the answer's text, which stands below, is no step. */
-function timeline(events: TaskEvent[]): string {
-  const steps = events.filter(({ type }) => type !== 'delta')
-  return steps.map((event) => `${timeOfDay(event.at)}  ${oneLine(stepText(event))}`).join('\n')
+function eventsOf(task: TaskView): string[] {
+  const left = leftOut(task)
+  const lines = timeline(task.events, task.created_at)
+  return left ? [`… ${left}`, ...lines] : lines
 }
 
-function stepText({ type, text, data }: TaskEvent): string {
-  if (type !== 'step_done' || typeof data.ms !== 'number') return text || type
-  const tokens = Object.entries(isRecord(data.tokens) ? data.tokens : {}).filter(
-    ([, count]) => Number(count) > 0,
-  )
-  const counts = tokens.map(([kind, count]) => `${count} ${kind.replaceAll('_', ' ')}`).join(', ')
-  const usd = typeof data.usd === 'number' && data.usd > 0 ? money(data.usd) : ''
-  const took = `${text.replace(/ \(\d+ ms\)$/, '')} took ${duration(data.ms)}`
-  return [took, counts && `tokens: ${counts}`, usd].filter(Boolean).join('; ')
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function money(usd: number): string {
-  return `$${usd.toFixed(4)}`
+/** How to see what came before the events at hand; undefined when nothing did: a task's first event has the number 1. */
+export function leftOut({ id, events }: TaskView): string | undefined {
+  if ((events[0]?.seq ?? 1) === 1) return undefined
+  return `earlier events are left out; all: hai task show ${shortId(id)} --all`
 }
 
 function facts(task: TaskView): [string, string][] {

@@ -6,6 +6,7 @@ import { STANDING } from './follow.ts'
 import { shortId } from './ids.ts'
 import { followLive } from './live.ts'
 import type { Session } from './session.ts'
+import { eventText } from './timeline.ts'
 
 /** Events after which the text that is being written does not go on, at least for a while. */
 const BREAKS = ['claimed', 'retry', 'released', 'rescued']
@@ -15,6 +16,8 @@ export interface WaitOptions {
   json?: boolean
   /** Seconds. */
   timeout?: number
+  /** The last event of a task that has ended which need not be told. */
+  after?: number
 }
 
 /**
@@ -28,6 +31,7 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   const printer = await AnswerPrinter.create(session, options)
   const ended = followLive(webhook, {
     id,
+    after: options.after,
     signal,
     onStep: stepPrinter(printer, options.quiet ?? false),
     onNote: (line) => printer.note(line),
@@ -64,8 +68,11 @@ function leftRunning(why: 'timeout' | 'interrupted', id: string, seconds: number
 /** Prints each event; one that ends the task only when another follows, as the answer tells how it ended. */
 function stepPrinter(printer: AnswerPrinter, quiet: boolean): (event: TaskEvent) => void {
   let ending: TaskEvent | undefined
-  const print = ({ type, text }: TaskEvent) =>
-    BREAKS.includes(type) ? printer.note(text) : printer.step(text)
+  const print = (event: TaskEvent) => {
+    const text = eventText(event)
+    if (BREAKS.includes(event.type)) printer.note(text)
+    else printer.step(text)
+  }
   return (event) => {
     if (quiet) return
     if (ending) print(ending)

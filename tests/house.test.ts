@@ -34,6 +34,7 @@ const imports: Import[] = [...sources].flatMap(([from, text]) =>
 const isScript = (file: string) => /^[fu]\//.test(file) && file.endsWith('.ts')
 const isCore = (file: string) => file.startsWith('f/hai/core/')
 const isDoor = (file: string) => isScript(file) && !isCore(file)
+const isResident = (file: string) => file.startsWith('cli/worker/')
 const shown = ({ from, to }: Import) => `${from} → ${to}`
 
 describe('the house', () => {
@@ -61,10 +62,20 @@ describe('the house', () => {
     const strays = imports.filter(
       ({ from, to, typeOnly }) =>
         from.startsWith('cli/') &&
+        !isResident(from) &&
         !to.startsWith('cli/') &&
         !typeOnly &&
         to !== 'f/hai/core/contract.ts' &&
         to !== 'runner/instance.ts',
+    )
+    expect(strays.map(shown)).toEqual([])
+  })
+
+  it('lets only the resident worker take values from core, and the rest of the CLI nothing but types of it', () => {
+    const strays = imports.filter(({ from, to, typeOnly }) =>
+      isResident(from)
+        ? !to.startsWith('cli/') && !isCore(to) && to !== 'runner/instance.ts'
+        : from.startsWith('cli/') && isResident(to) && !typeOnly,
     )
     expect(strays.map(shown)).toEqual([])
   })

@@ -21,6 +21,7 @@ export function addAsk(program: Command, session: Session): void {
     waitOptions(ask),
     'hai ask "what is open?"',
     `hai ask --in '#rack-move' "which cables go first?"`,
+    'hai ask --model "what is open?"',
     'journalctl -u k3s | hai ask "what broke?" -f notes.md',
   )
 
@@ -31,7 +32,11 @@ export function addAsk(program: Command, session: Session): void {
         askAndWait(session, words, options, await lastConversation(session)),
       ),
     )
-  examples(waitOptions(reply), 'hai reply "and the one before?"')
+  examples(
+    waitOptions(reply),
+    'hai reply "and the one before?"',
+    'hai reply --if-busy interrupt "no, the one in rack 2"',
+  )
 }
 
 /** Adds the options of everything that waits for a task. */

@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
+import type { TaskSummary } from '../../f/hai/core/contract.ts'
 import { examples, lengthOfTime } from '../command.ts'
 import { conversationOf } from '../conversation.ts'
 import { EXIT } from '../exit.ts'
 import { Failure } from '../failure.ts'
+import { shortId } from '../ids.ts'
 import { report } from '../report.ts'
 import type { Session } from '../session.ts'
 import { put } from '../submit.ts'
@@ -15,7 +17,8 @@ interface ChatOptions {
   timeout?: number
 }
 
-const COMMANDS = '/new begins another conversation, /exit or Ctrl-D ends; \\ at the end of a line goes on'
+const COMMANDS =
+  '/new begins another conversation, Ctrl-C stops an answer, /exit or Ctrl-D ends; \\ at the end of a line goes on'
 
 /** `hai chat`: a conversation, one message after the other. */
 export function addChat(program: Command, session: Session): void {
@@ -73,7 +76,7 @@ class Chat {
       const fields = { content, conversation_id: this.#conversation, target_agent: this.#options.agent }
       const { task_id, conversation_id } = await put(session, fields)
       this.#conversation = conversation_id
-      await waitFor(session, task_id, this.#options)
+      await this.#wait(task_id)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       // A script's next question would meet the same; a person may mend it and go on.
@@ -81,6 +84,27 @@ class Chat {
       if (!this.#attended && (useless || error.exit === EXIT.interrupted)) throw error
       const exit = report(session, error)
       this.#exit ||= exit
+    }
+  }
+
+  /** For a person Ctrl-C stops the answer; for a script, which goes on with nothing else, only the waiting. */
+  async #wait(id: string): Promise<void> {
+    try {
+      await waitFor(this.#session, id, this.#options)
+    } catch (error) {
+      if (!(error instanceof Failure && error.exit === EXIT.interrupted && this.#attended)) throw error
+      await this.#stop(id)
+    }
+  }
+
+  async #stop(id: string): Promise<void> {
+    const session = this.#session
+    try {
+      await session.call<TaskSummary>('task/cancel', { id, reason: 'interrupted in the chat' })
+      session.note(`task ${shortId(id)} was stopped`)
+    } catch (error) {
+      if (!(error instanceof Failure && error.exit === EXIT.conflict)) throw error
+      session.note(`task ${shortId(id)} had ended already: hai task result ${shortId(id)}`)
     }
   }
 }

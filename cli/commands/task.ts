@@ -1,17 +1,21 @@
 import type { Command } from 'commander'
-import type { TaskView } from '../../f/hai/core/contract.ts'
+import type { TaskEvent, TaskEvents, TaskView } from '../../f/hai/core/contract.ts'
 import { AnswerPrinter } from '../answer-printer.ts'
 import { examples, IN_OPTION, JSON_OPTION, lengthOfTime, TASK_ID } from '../command.ts'
 import { conversationOf } from '../conversation.ts'
 import { Failure } from '../failure.ts'
+import { STANDING } from '../follow.ts'
 import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
 import { printAccepted, type SubmitOptions, submit, taskOptions } from '../submit.ts'
-import { taskText } from '../task-text.ts'
+import { leftOut, taskText } from '../task-text.ts'
 import { printResult, type WaitOptions, waitFor } from '../wait.ts'
 import { harmless } from '../width.ts'
 import { addTaskChanges } from './task-change.ts'
 import { addTaskList } from './task-list.ts'
+
+/** As many events as a server gives at once. */
+const PAGE = 1000
 
 /** `hai task …`: what was put down, and what becomes of it. */
 export function addTask(program: Command, session: Session): void {
@@ -48,16 +52,18 @@ function addShowing(task: Command, session: Session): void {
     .command('show')
     .description('show everything about a task')
     .argument(...TASK_ID)
+    .option('--all', 'show all events, not only the last 100')
     .option(...JSON_OPTION)
     .action(
-      session.run(async (id: string, { json }: { json?: boolean }) => {
+      session.run(async (id: string, { all, json }: { all?: boolean; json?: boolean }) => {
         const view = await viewOf(session, id)
+        if (all) view.events = await allEvents(session, view.id)
         if (json) session.printJson(view)
-        else session.print(...taskText(view, session))
+        else session.print(...(await taskText(view, session)))
         return undefined
       }),
     )
-  examples(show, 'hai task show @', 'hai task show 7f3k2m')
+  examples(show, 'hai task show @', 'hai task show 7f3k2m --all')
 
   const result = task
     .command('result')
@@ -82,7 +88,7 @@ function addFollowing(task: Command, session: Session): void {
     .option(...JSON_OPTION)
     .action(
       session.run(async (id: string, options: WaitOptions) =>
-        waitFor(session, (await viewOf(session, id)).id, options),
+        tailOf(session, await viewOf(session, id), options),
       ),
     )
   examples(tail, 'hai task tail @')
@@ -95,11 +101,34 @@ function addFollowing(task: Command, session: Session): void {
   examples(logs, 'hai task logs @')
 }
 
+/** Of a long history that is over only the end is told. */
+async function tailOf(session: Session, view: TaskView, options: WaitOptions): Promise<undefined> {
+  const left = STANDING.includes(view.state) ? leftOut(view) : undefined
+  if (left && !options.quiet) session.note(left)
+  const first = left ? view.events[0] : undefined
+  return waitFor(session, view.id, { ...options, ...(first ? { after: first.seq - 1 } : {}) })
+}
+
 /** The task meant by an id or by `@`; it becomes `@`. */
 async function viewOf(session: Session, id: string): Promise<TaskView> {
   const view = await session.call<TaskView>('task/show', { id: await session.taskId(id) })
   await session.touch(view)
   return view
+}
+
+/** The task's whole history, without the pieces of its answer. */
+async function allEvents(session: Session, id: string): Promise<TaskEvent[]> {
+  const all: TaskEvent[] = []
+  for (let page = PAGE; page === PAGE; ) {
+    const { events } = await session.call<TaskEvents>('task/events', {
+      id,
+      after: all.at(-1)?.seq ?? 0,
+      limit: PAGE,
+    })
+    all.push(...events)
+    page = events.length
+  }
+  return all.filter(({ type }) => type !== 'delta')
 }
 
 async function printLog(session: Session, id: string): Promise<undefined> {

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import type { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Turn } from '../../cli/turn.ts'
-import { type CannedServer, cannedServer } from './canned-server.ts'
+import { type CannedServer, cannedServer, refusal } from './canned-server.ts'
 import { aHomeFolder, type FakeIo, runHai, until } from './run-hai.ts'
-import { anAccepted, doorsOfTask, TASK_ID } from './samples.ts'
+import { anAccepted, aTask, doorsOfTask, TASK_ID } from './samples.ts'
 
 let server: CannedServer
 let home: ReturnType<typeof aHomeFolder>
@@ -148,18 +148,41 @@ describe('hai chat at a terminal', () => {
     expect(asked().map(({ content }) => content)).toEqual(['but this'])
   })
 
-  it('stops waiting at Ctrl-C, and goes on with the chat', async () => {
+  describe('at Ctrl-C while an answer is written', () => {
     const states = ['running', 'done']
-    server.doors['task/events'] = () => ({ result: { events: [], state: states[0], last_seq: 0 } })
-    await prompted(1)
-    type('slow\r')
-    await until(() => io.interrupt(), 'the wait')
-    await until(() => io.stderr.text.includes('interrupted; task AB7F3K goes on'), 'the note')
-    states.shift()
-    type('next\r')
-    await shows('answer 1')
-    type('/exit\r')
-    expect((await ended).exit).toBe(0)
+    const interrupt = async () => {
+      server.doors['task/events'] = () => ({ result: { events: [], state: states[0], last_seq: 0 } })
+      await prompted(1)
+      type('slow\r')
+      await until(() => io.interrupt(), 'the wait')
+    }
+    const goesOn = async (answer: string) => {
+      states.shift()
+      type('next\r')
+      await shows(answer)
+      type('/exit\r')
+      expect((await ended).exit).toBe(0)
+      expect(asked().map(({ conversation_id }) => conversation_id)).toEqual([undefined, 'c-1'])
+    }
+
+    beforeEach(() => states.splice(0, states.length, 'running', 'done'))
+
+    it('stops the answer and goes on with the chat', async () => {
+      server.doors['task/cancel'] = () => ({ result: aTask({ state: 'cancelled' }) })
+      await interrupt()
+      await until(() => io.stderr.text.includes('task AB7F3K was stopped'), 'the note')
+      expect(server.callsOf('task/cancel').map(({ args }) => args)).toEqual([
+        { id: TASK_ID, reason: 'interrupted in the chat' },
+      ])
+      await goesOn('answer 1')
+    })
+
+    it('tells where the answer is that was done at the same moment', async () => {
+      server.doors['task/cancel'] = () => refusal(409, 'conflict', 'task AB7F3K is done')
+      await interrupt()
+      await until(() => io.stderr.text.includes('hai task result AB7F3K'), 'the note')
+      await goesOn('answer 1')
+    })
   })
 })
 

@@ -27,6 +27,7 @@ it('has all the commands of the design', () => {
     ...['set-token', 'show', 'logout'].map((verb) => `auth ${verb}`),
     ...['ls', 'use', 'add'].map((verb) => `profile ${verb}`),
     ...['ls', 'test', 'enable', 'default'].map((verb) => `model ${verb}`),
+    ...['config show', 'worker run'],
   ]
   expect(expected.filter((name) => !names.includes(name))).toEqual([])
 })
@@ -75,12 +76,14 @@ it('shows groups, an example and the exit statuses at the root', async () => {
 
     Setup:
       model                          choose which model answers
+      config                         show the settings in force
       profile                        choose which server hai talks to
       auth                           keep a profile's token
       up                             start the local stack; commands also start it when they need it
       down                           stop the local stack
       status [options]               say whether the local stack runs, and where
       logs [options]                 print the local stack's log
+      worker                         answer a server's tasks with what this machine has
       doctor                         check everything hai needs; each failure comes with its cure
       completion <shell>             print a completion script for your shell
       help [command]                 show help for a command
@@ -122,6 +125,9 @@ it('describes ask', async () => {
     Options:
       -f, --file <path>    attach a text file; may be repeated; - waits for stdin
       --agent <name>       who should do it
+      --model              skip the built-in answers
+      --if-busy <how>      when another task of the conversation is not done: wait, give up, or cancel
+                           it (choices: "queue", "reject", "interrupt")
       --priority <level>   how urgent it is (choices: "low", "normal", "high", "urgent")
       --ttl <time>         expire the task when it is not done by then (90s, 5m, 2h)
       --json               print the webhook's result as it is
@@ -138,6 +144,7 @@ it('describes ask', async () => {
     Examples:
       $ hai ask "what is open?"
       $ hai ask --in '#rack-move' "which cables go first?"
+      $ hai ask --model "what is open?"
       $ journalctl -u k3s | hai ask "what broke?" -f notes.md
     "
   `)

@@ -46,7 +46,7 @@ describe('an answer while it is written', () => {
     expect(await hai.ended).toMatchObject({ exit: 0, stdout: 'A scrub reads\nall.\n' })
     const [, ...steps] = hai.io.stderr.text.trim().split('\n')
     const route = '→ ollama/llama3: its only model'
-    expect(steps).toEqual(['accepted from cli', 'attempt 1', route, 'ollama/llama3 (12 ms)'])
+    expect(steps).toEqual(['accepted from cli', 'attempt 1', route, 'ollama/llama3: 12 ms'])
   })
 
   it('leaves out what the job says about other tasks, and what it says that is no piece', async () => {

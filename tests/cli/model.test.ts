@@ -70,6 +70,14 @@ describe('hai model ls', () => {
     expect(stderr).toContain('ollama/llama3.1:8b answers: loaded already')
   })
 
+  it('says what is wrong with a backend, also when it has no model to show', async () => {
+    const problem = 'ollama has been unreachable for 4 min (connect ECONNREFUSED)'
+    server.doors['model/list'] = () => ({ result: { ...LIST, models: [], problems: [problem] } })
+    expect((await remote('model', 'ls')).stdout).toBe(`${problem}\n`)
+    server.doors['model/list'] = () => ({ result: { ...LIST, problems: [problem] } })
+    expect((await remote('model', 'ls')).stdout.trimEnd().split('\n').at(-1)).toBe(problem)
+  })
+
   it('says what is wrong with the configuration', async () => {
     server.doors['model/list'] = () => ({ result: { ...LIST, error: 'backends.x.kind is missing' } })
     const ran = await remote('model', 'ls')

@@ -126,6 +126,8 @@ export function aHealth(fields: Partial<Health> = {}): Health {
     },
     lanes: [],
     pulses: [],
+    backends: [],
+    workers: [],
     problems: [],
     ...fields,
   }

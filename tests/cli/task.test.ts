@@ -164,25 +164,6 @@ describe('hai task', () => {
     }
   })
 
-  it('shows what a task waits for, why it failed, its events and its answer', async () => {
-    const error = { code: 'x', message: 'connection refused', next_step: 'hai doctor' }
-    const waiting_on = {
-      code: 'retry' as const,
-      since: '2026-11-22T09:00:00Z',
-      text: 'retry in 4 min',
-      next_step: 'wait',
-    }
-    serve({
-      'task/show': () => ({ result: aView({ state: 'pending', error, waiting_on, output: 'the\nanswer' }) }),
-    })
-    const { stdout } = await hai('task', 'show', TASK_ID)
-    expect(stdout).toMatch(/^AB7F3K {2}pending {2}01KAMZ5T3E8QWXYZ0001AB7F3K\n/)
-    expect(stdout).toContain('retry in 4 min → wait')
-    expect(stdout).toContain('connection refused → hai doctor')
-    expect(stdout).toMatch(/\d\d:\d\d:\d\d {2}accepted/)
-    expect(stdout).toMatch(/Answer\n {2}the\n {2}answer\n$/)
-  })
-
   it('tails from the first event, prints the answer and ends with the status of the state', async () => {
     serve(doorsOfTask('cancelled', {}, [anEvent(1, 'accepted'), anEvent(2, 'cancelled by operator')]))
     serve({ 'task/show': () => ({ result: aView() }) })
@@ -227,33 +208,6 @@ describe('hai task', () => {
   })
 })
 
-describe('hai task show', () => {
-  it('shows steps with how long they took, and not the text of the answer twice', async () => {
-    const step = { ms: 2645, tokens: { input: 30, output: 42, cache_read: 0 }, usd: 0.0123 }
-    const events = [
-      anEvent(1, 'accepted from cli'),
-      { ...anEvent(2, 'nothing is'), type: 'delta', data: { at: 0 } },
-      { ...anEvent(3, 'anthropic/claude (2645 ms)'), type: 'step_done', data: step },
-      { ...anEvent(4, 'ollama/llama3 (80 ms)'), type: 'step_done', data: { ms: 80 } },
-    ]
-    const times = { started_at: '2026-11-22T09:00:00.000Z', finished_at: '2026-11-22T09:01:05.000Z' }
-    serve({ 'task/show': () => ({ result: aView({ events, ...times, cost_usd: 0.0123 }) }) })
-    const { stdout } = await hai('task', 'show', TASK_ID)
-    expect(
-      stdout
-        .split('\n')
-        .filter((line) => /^ {2}\d\d:/.test(line))
-        .map((line) => line.slice(12)),
-    ).toEqual([
-      'accepted from cli',
-      'anthropic/claude took 2.6 s; tokens: 30 input, 42 output; $0.0123',
-      'ollama/llama3 took 80 ms',
-    ])
-    expect(stdout).toMatch(/^finished .*, after 1 min 5 s$/m)
-    expect(stdout).toMatch(/^cost +\$0\.0123$/m)
-  })
-})
-
 describe('hai alone', () => {
   it('shows what matters in at most 12 lines', async () => {
     const tasks = Array.from({ length: 9 }, (_, n) => aTask({ id: ulid(n), excerpt: `task ${n}` }))
@@ -272,6 +226,12 @@ describe('hai alone', () => {
         expect(ran.stdout).toContain(title)
       }
     }
+  })
+
+  it('names what is wrong with a backend', async () => {
+    const problem = 'ollama has been unreachable for 4 min (connect ECONNREFUSED)'
+    serve({ home: () => ({ result: aHome({ problems: [problem] }) }) })
+    expect((await hai()).stdout).toBe(`1 problem\n  ${problem}\n0 todos open\n`)
   })
 
   it('says that all is quiet', async () => {

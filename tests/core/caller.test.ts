@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_MEMBERS, identify, type Members, principal } from '../../f/hai/core/caller.ts'
+import { identify, principal } from '../../f/hai/core/caller.ts'
+import { DEFAULT_MEMBERS, type Members } from '../../f/hai/core/members.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTask } from '../support/factories.ts'
 

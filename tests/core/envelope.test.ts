@@ -41,6 +41,8 @@ describe('what an envelope refuses', () => {
     ['zulip_user_id', { zulip_user_id: 1.5 }, ['1.5', 'int']],
     ['conversation_id', { conversation_id: 'x'.repeat(201) }, ['1 to 200']],
     ['target_agent', { target_agent: 3 }, ['3', 'string']],
+    ['target_agent', { target_agent: 'coder' }, ['"coder"', 'known: general']],
+    ['if_busy', { if_busy: 'wait' }, ['"wait"', 'queue, reject, interrupt']],
     ['priority', { priority: 'asap' }, ['"asap"', 'low, normal, high, urgent']],
     ['data_tier', { data_tier: 'secret' }, ['"secret"', 'public, internal, restricted']],
     ['idempotency_key', { idempotency_key: '' }, ['1 to 200']],
@@ -146,7 +148,7 @@ describe('digestOf', () => {
     ['source', 'voice'],
     ['user', 'guest'],
     ['conversation_id', 'c'],
-    ['target_agent', 'a'],
+    ['target_agent', 'general'],
     ['priority', 'high'],
     ['data_tier', 'public'],
     ['intent', 'i'],
@@ -161,6 +163,7 @@ describe('digestOf', () => {
     ['metadata', { attempt: 2 }],
     ['idempotency_key', 'k'],
     ['ttl_seconds', 60],
+    ['if_busy', 'reject'],
   ])('does not change with %s, which may differ between two deliveries', (field, value) => {
     expect(digest({ [field]: value })).toBe(digest({}))
   })

@@ -2,12 +2,16 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { CONTRACT } from '../../f/hai/core/contract.ts'
 import { health } from '../../f/hai/core/health.ts'
 import { SCHEMA_VERSION } from '../../f/hai/core/migrate.ts'
+import { absent, present } from '../../f/hai/core/presence.ts'
 import { SWEEP, sweep } from '../../f/hai/core/sweep.ts'
 import { testDatabase } from '../support/database.ts'
-import { age, anEndedTask, aRunningTask, aTask, clear } from '../support/factories.ts'
+import { age, anEndedTask, aRunningTask, aTask, claimed, clear } from '../support/factories.ts'
 
 const db = testDatabase()
-beforeEach(() => clear(db.sql))
+beforeEach(async () => {
+  await clear(db.sql)
+  await db.sql`truncate hai.backend, hai.worker`
+})
 
 describe('health', () => {
   it('finds nothing wrong with an empty queue', async () => {
@@ -29,6 +33,8 @@ describe('health', () => {
         { lane: 'interactive', slots: 4, busy: 0 },
       ],
       pulses: [],
+      backends: [],
+      workers: [],
       problems: [],
     })
   })
@@ -67,6 +73,25 @@ describe('health', () => {
     const { ok, problems } = await health(db.sql)
     expect(ok).toBe(false)
     expect(problems).toEqual([expect.stringContaining('hai-work')])
+  })
+
+  it('names a lane of workers elsewhere in which tasks wait and no worker lives, and only then', async () => {
+    await db.sql`insert into hai.lane_slot (lane, no) values ('claude-code', 1)`
+    expect(await health(db.sql)).toMatchObject({ ok: true, workers: [] })
+    await aTask(db.sql)
+    await db.sql`update hai.task_queue set lane = 'claude-code'`
+    expect((await health(db.sql)).problems).toEqual([
+      expect.stringMatching(
+        /^1 task waits for a worker of claude-code .*hai worker run --backend claude-code/,
+      ),
+    ])
+    await present(db.sql, { worker: 'nas', lanes: ['claude-code'], asleep: false })
+    expect(await health(db.sql)).toMatchObject({
+      ...{ ok: true, workers: [{ name: 'nas', lanes: ['claude-code'], seen_at: expect.any(String) }] },
+    })
+    await absent(db.sql, 'nas')
+    await claimed(db.sql, 'nas', ['claude-code'])
+    expect(await health(db.sql)).toMatchObject({ ok: true })
   })
 
   it('does not complain of a call that got lost while nothing waits', async () => {

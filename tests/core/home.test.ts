@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { home } from '../../f/hai/core/home.ts'
+import { fail } from '../../f/hai/core/outcome.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, anEndedTask, aRunningTask, aTask, aTodo, clear } from '../support/factories.ts'
 
@@ -70,6 +71,21 @@ describe('home', () => {
     await aTask(db.sql, {}, 'guest')
     const { finished, running, pending } = await home(db.sql, {}, aCaller('guest'))
     expect({ finished, running, pending }).toEqual({ finished: [], running: [], pending: 1 })
+  })
+
+  it('tells those who can mend it of backends in trouble, and no member', async () => {
+    expect((await home(db.sql, {}, operator)).problems).toBeUndefined()
+    const { id, lease_no } = await aRunningTask(db.sql)
+    const failure = {
+      code: 'unreachable',
+      message: 'ollama at http://x: connection refused',
+      backend: 'ollama',
+    }
+    await fail(db.sql, { id, lease_no, ...failure })
+    expect((await home(db.sql, {}, operator)).problems).toEqual([
+      expect.stringMatching(/^ollama has been unreachable for \d s \(connection refused\)$/),
+    ])
+    expect((await home(db.sql, {}, aCaller('guest'))).problems).toBeUndefined()
   })
 
   it.each([{ since: 'yesterday' }, { since: 7 }, { until: 'now' }])('refuses %j', async (input) => {

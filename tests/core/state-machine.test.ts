@@ -175,7 +175,7 @@ describe('eight at once on one queue', () => {
     const rounds = fc.array(operations(40), { minLength: 8, maxLength: 8 })
     await fc.assert(fc.asyncProperty(rounds, awaited(race)), {
       numRuns: 10,
-      interruptAfterTimeLimit: 7_000,
+      interruptAfterTimeLimit: 12_000,
       markInterruptAsFailure: false,
       endOnFailure: true,
     })

@@ -1,13 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { fail } from '../../f/hai/core/outcome.ts'
+import { present } from '../../f/hai/core/presence.ts'
 import { waitingOn } from '../../f/hai/core/waiting.ts'
 import { wake } from '../../f/hai/core/wakeup.ts'
 import { work } from '../../f/hai/core/worker.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, age, anEndedTask, aRunningTask, aTask, clear } from '../support/factories.ts'
+import { aCaller, age, anEndedTask, aRunningTask, aTask, claimed, clear } from '../support/factories.ts'
 
 const db = testDatabase()
-beforeEach(() => clear(db.sql))
+beforeEach(async () => {
+  await clear(db.sql)
+  await db.sql`truncate hai.worker`
+})
 
 describe('waitingOn', () => {
   it('says that a worker has been called', async () => {
@@ -95,6 +99,29 @@ describe('waitingOn', () => {
     await work(db.sql, { ...shift, principal: () => aCaller(), start: async () => {} })
     expect(await waitingOn(db.sql, lost)).toBeNull()
     expect(await waitingOn(db.sql, await aTask(db.sql))).toMatchObject({ code: 'starting' })
+  })
+
+  it('says that a lane of workers elsewhere has none, whatever becomes of calls for others', async () => {
+    await db.sql`insert into hai.lane_slot (lane, no) select 'claude-code', generate_series(1, 2)`
+    const [id, next] = [await aTask(db.sql), await aTask(db.sql)]
+    await db.sql`update hai.task_queue set lane = 'claude-code'`
+    await db.sql`insert into hai.wakeup (no, job_id, called_at) values (1, 'job-1', now() - interval '1 h')`
+    expect(await waitingOn(db.sql, id)).toMatchObject({
+      code: 'worker_absent',
+      text: 'waits for a worker of claude-code; none has been heard of',
+      next_step: 'where its login is: hai worker run --backend claude-code',
+    })
+    await present(db.sql, { worker: 'nas', lanes: ['claude-code'], asleep: true })
+    expect(await waitingOn(db.sql, id)).toMatchObject({
+      ...{ code: 'starting', text: 'next for a worker of claude-code' },
+    })
+    await db.sql`update hai.worker set seen_at = now() - interval '10 minutes'`
+    expect((await waitingOn(db.sql, id))?.text).toBe(
+      'waits for a worker of claude-code; none has been heard of for 10 min',
+    )
+    // it works, and asks for nothing meanwhile
+    await claimed(db.sql, 'nas', ['claude-code'])
+    expect(await waitingOn(db.sql, next)).toMatchObject({ code: 'starting' })
   })
 
   it('asks for a decision where one is missing', async () => {

@@ -10,7 +10,7 @@ import { testDatabase } from '../support/database.ts'
 import { aTask, clear, rowOf } from '../support/factories.ts'
 import { type ClaudeScript, type FakeClaude, fakeClaude } from '../support/models/claude.ts'
 import { anAccess, aShift } from './answering.ts'
-import { usageOf } from './records.ts'
+import { endPause, usageOf } from './records.ts'
 
 const db = testDatabase()
 let folder: string
@@ -173,6 +173,17 @@ describe('Claude Code', () => {
     await expect.poll(() => isAlive(run!.pid), { timeout: 5000 }).toBe(false)
   })
 
+  it.each([
+    ['is billed costs what it says itself where no price is known', 'metered', {}, 0.0321],
+    ['is billed costs what its price comes to', 'metered', { default: { input: 1, output: 1 } }, 0.000104],
+    ['is a subscription costs nobody knows what', 'subscription', {}, null],
+  ] as const)('that %s', async (_, billing, models, usd) => {
+    await install({ costUsd: 0.0321, tokens: { input: 100, cacheRead: 0, cacheWrite: 0, output: 4 } })
+    const id = await aTask(db.sql, { content: 'why?' })
+    await work(db.sql, aShift(anAccess(aClaude({ billing, models }))))
+    expect(await usageOf(db.sql, id)).toMatchObject([{ billing, usd }])
+  })
+
   it('whose quota is used up is waited for, with no attempt used, though only one was left', async () => {
     const resetsAt = Math.floor(Date.now() / 1000) + 3600
     await install({ mode: 'quota_exhausted', resetsAt })
@@ -182,6 +193,7 @@ describe('Claude Code', () => {
     expect(task).toMatchObject({ state: 'pending', error: { code: 'quota_exhausted' } })
     expect(Math.abs(Date.parse(task.run_at) / 1000 - resetsAt)).toBeLessThan(5)
 
+    await endPause(db.sql)
     await install({ text: ['Because.'] })
     await db.sql`update hai.task_queue set run_at = now(), claim_at = now() where id = ${id}`
     await work(db.sql, aShift(anAccess(aClaude())))

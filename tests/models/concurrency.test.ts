@@ -30,7 +30,7 @@ async function ask(count: number): Promise<string[]> {
 describe('one worker', () => {
   it('waits for several models at once, as many as it may and the lane has slots', async () => {
     server = await fakeOpenAi()
-    server.next(...Array(24).fill({ text: 'Because.', pause: { headers: 150 } }))
+    server.next(...Array(24).fill({ text: 'Because.', pause: { headers: 400 } }))
     await ask(12)
     expect(await work(db.sql, aShift(anAccess(aChoice(server.url)), { concurrency: 3 }))).toEqual({ ran: 12 })
     expect(atOnce()).toBe(3)

@@ -54,7 +54,7 @@ describe('configuration', () => {
     expect(await load({}, { liveness_seconds: -1 })).toMatchObject({ liveness_seconds: 60 })
     expect(await stored()).toMatchObject({
       value: { liveness_seconds: 60 },
-      error: expect.stringMatching(/^models configuration: liveness_seconds: -1 .*more than 0$/),
+      error: expect.stringMatching(/^models configuration \(.*\): liveness_seconds: -1 .*more than 0$/),
     })
     expect(await load({}, { liveness_seconds: 30 })).toMatchObject({ liveness_seconds: 30 })
     expect(await stored()).toMatchObject({ value: { liveness_seconds: 30 }, error: null })
@@ -67,7 +67,7 @@ describe('configuration', () => {
       return {}
     }
     expect(await loadConfig(db.sql, 'models', Models, read)).toMatchObject({ liveness_seconds: 60 })
-    expect((await stored())?.error).toBe('models configuration: models.yaml: line 3: a tab')
+    expect((await stored())?.error).toMatch(/^models configuration \(.*\): models.yaml: line 3: a tab$/)
   })
 
   it('is no worse for a Windmill that is away: that is told, and nothing is recorded', async () => {
@@ -78,7 +78,7 @@ describe('configuration', () => {
   })
 
   it('that was never good is refused', async () => {
-    await expect(load({}, 'a text')).rejects.toThrow(/^models configuration: input: "a text" /)
+    await expect(load({}, 'a text')).rejects.toThrow(/^models configuration \(.*\): input: "a text" /)
     expect(await stored()).toBeUndefined()
   })
 

@@ -1,19 +1,24 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Accepted, ModelList, ModelTest, TaskView } from '../../f/hai/core/contract.ts'
+import type { Accepted, Health, ModelList, ModelTest, TaskView } from '../../f/hai/core/contract.ts'
+import { testDatabase } from '../support/database.ts'
 import { aPulledModel, type FakeOllama, fakeOllama } from '../support/models/ollama.ts'
-import { fakeOpenAi } from '../support/models/openai.ts'
+import { fakeOpenAi, OPENAI_REFUSES } from '../support/models/openai.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 const SLOW = { timeout: 20_000, interval: 50 }
 
+const db = testDatabase()
 let ollama: FakeOllama
 let stack: TestStack
 let file: string
 beforeAll(async () => {
   ollama = await fakeOllama({ models: [aPulledModel(), aPulledModel({ name: 'tiny:latest' })] })
-  stack = await startStack({ env: { OLLAMA_HOST: ollama.url, OPENAI_API_KEY: 'sk-fake' } })
+  stack = await startStack({
+    databaseUrl: db.url,
+    env: { OLLAMA_HOST: ollama.url, OPENAI_API_KEY: 'sk-fake' },
+  })
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   await mkdir(folder, { recursive: true })
   file = join(folder, 'models.yaml')
@@ -22,7 +27,10 @@ afterEach(async () => {
   ollama.loaded.clear()
   await rm(file, { force: true })
 })
-afterAll(() => ollama?.stop())
+afterAll(async () => {
+  await stack?.stop()
+  await ollama?.stop()
+})
 
 async function call<T>(path: string, args: unknown = {}): Promise<T> {
   const { status, body } = await stack.call<T>(`f/hai/${path}`, args)
@@ -64,6 +72,11 @@ describe('with an Ollama and nothing configured', () => {
     const test = await call<ModelTest>('model/test', { backend: 'ollama', model: 'tiny' })
     expect(test).toMatchObject({ backend: 'ollama', model: 'tiny:latest', ok: true, output_tokens: 20 })
     expect(test.total_ms).toBeGreaterThanOrEqual(test.load_ms! + test.first_text_ms!)
+    const usage = await db.sql`
+      select task_id, backend, model, input, output, usd::float8 as usd from hai.usage where task_id is null`
+    expect(usage).toEqual([
+      { task_id: null, backend: 'ollama', model: 'tiny:latest', input: 100, output: 20, usd: 0 },
+    ])
   })
 
   it('a model that was not pulled fails its trial with how to get it', async () => {
@@ -89,6 +102,26 @@ backends:
     expect(task.events.find(({ type }) => type === 'route')?.text).toContain('gpt/gpt-fake')
   })
 
+  it('adds a server whose trial fails: what is wrong is known from then on, until one succeeds', async () => {
+    const server = await fakeOpenAi()
+    await writeFile(
+      file,
+      `backends:\n  gpt: {kind: openai-compatible, url: '${server.url}', billing: metered, models: {gpt-fake: {}}}\n`,
+    )
+    server.next(OPENAI_REFUSES.unauthorized())
+    expect(await call('model/test')).toMatchObject({ ok: false, error: { code: 'login_expired' } })
+    expect((await call<Health>('admin/health')).backends).toMatchObject([
+      { name: 'gpt', state: 'login_expired', next_step: 'give gpt a valid api_key' },
+    ])
+    const { problems } = await call<ModelList>('model/list')
+    expect(problems).toEqual([
+      expect.stringMatching(/^gpt has refused its login .*give gpt a valid api_key$/),
+    ])
+    expect(await call('model/test')).toMatchObject({ ok: true })
+    await server.stop()
+    expect((await call<ModelList>('model/list')).problems).toBeUndefined()
+  })
+
   it('whose default can’t be used is refused where it is needed, and shown where it is looked for', async () => {
     await writeFile(file, 'default: gpt/gpt-fake\n')
     expect(await answered({})).toMatchObject({
@@ -104,6 +137,8 @@ backends:
     await writeFile(file, 'liveness_second: 5\n')
     expect(await answered({})).toMatchObject({ state: 'done' })
     const { error } = await call<ModelList>('model/list')
-    expect(error).toBe('models configuration: unknown field liveness_second; remove it or check its spelling')
+    expect(error).toMatch(
+      /^models configuration \(models.yaml.*\): unknown field liveness_second; remove it or check/,
+    )
   })
 })

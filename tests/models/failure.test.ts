@@ -127,10 +127,23 @@ describe('Anthropic', () => {
     ['a wrong model', ANTHROPIC_REFUSES.modelMissing('claude-fake'), 'model_missing'],
     ['too long a context', ANTHROPIC_REFUSES.contextTooLong(), 'context_too_long'],
     ['no credit', ANTHROPIC_REFUSES.noCredit(), 'quota_exhausted'],
-    ['its own spend limit', ANTHROPIC_REFUSES.spendLimit('2026-12-01'), 'quota_exhausted'],
   ])('that refuses for %s: final, and what to do', async (_, refusal, code) => {
     expect(await next(refusal)).toMatchObject({
       ...{ code, retryable: false, next_step: expect.any(String), tokens: NOTHING },
+    })
+  })
+
+  it('that refuses for its own spend limit is waited for until the day it names, with no attempt used', async () => {
+    const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+    const failure = await next(ANTHROPIC_REFUSES.spendLimit(day(3)))
+    expect(failure).toMatchObject({
+      ...{ code: 'quota_exhausted', retryable: true, uses_attempt: false, tokens: NOTHING },
+    })
+    const midnight = (Date.parse(day(3)) - Date.now()) / 1000
+    expect(failure.retry_after_seconds).toBeCloseTo(midnight, -1)
+    await server!.stop()
+    expect(await next(ANTHROPIC_REFUSES.spendLimit(day(-1)))).toMatchObject({
+      ...{ code: 'quota_exhausted', retryable: false },
     })
   })
 

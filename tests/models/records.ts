@@ -26,6 +26,11 @@ export async function usageOf(sql: Sql, id: string): Promise<Usage[]> {
     from hai.usage where task_id = ${id} order by lease_no`
 }
 
+/** Lets the time come at which a backend may be asked again. */
+export async function endPause(sql: Sql): Promise<void> {
+  await sql`update hai.backend set until = now() where until is not null`
+}
+
 /** The pieces of an answer that its events tell, in their order. */
 export async function deltas(sql: Sql, id: string): Promise<{ at: number; text: string }[]> {
   return sql<{ at: number; text: string }[]>`

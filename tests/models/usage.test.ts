@@ -9,7 +9,7 @@ import type { Tokens } from '../support/models/behaviour.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
 import { fakeOpenAi, OPENAI_REFUSES } from '../support/models/openai.ts'
 import { aChoice, anAccess, aShift } from './answering.ts'
-import { callsOf, usageOf } from './records.ts'
+import { callsOf, endPause, usageOf } from './records.ts'
 
 const db = testDatabase()
 let server: FakeServer
@@ -98,6 +98,7 @@ describe('every call that was made', () => {
     for (const _ of [1, 2, 3, 4]) {
       await work(db.sql, aShift(anAccess(choice)))
       await age(db.sql, id, 4000)
+      await endPause(db.sql)
     }
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', attempt: 4 })
     const usage = await usageOf(db.sql, id)

@@ -1,9 +1,10 @@
-import { type Caller, DEFAULT_MEMBERS, identify, type Members } from '../../f/hai/core/caller.ts'
+import { type Caller, identify } from '../../f/hai/core/caller.ts'
 import type { ClaimedTask, State, Todo } from '../../f/hai/core/contract.ts'
 import { cancel } from '../../f/hai/core/control.ts'
 import type { Pool, Sql } from '../../f/hai/core/db.ts'
 import { enqueue } from '../../f/hai/core/enqueue.ts'
 import { claim, LANES } from '../../f/hai/core/lease.ts'
+import { DEFAULT_MEMBERS, type Members } from '../../f/hai/core/members.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { addTodo } from '../../f/hai/core/todos.ts'
 import type { TestDatabase } from './database.ts'
@@ -130,7 +131,7 @@ export async function busySlots(sql: Sql, lane = 'interactive'): Promise<number>
 export async function clear(sql: Pool): Promise<void> {
   await sql.begin(async (tx) => {
     // with all that hangs on a task or a todo
-    await tx`truncate hai.task_queue, hai.todo, hai.wakeup, hai.pulse, hai.config cascade`
+    await tx`truncate hai.task_queue, hai.todo, hai.wakeup, hai.pulse, hai.config, hai.worker, hai.backend cascade`
     await tx`
       insert into hai.lane_slot (lane, no)
       select 'interactive', generate_series(1, 4) union all select 'batch', generate_series(1, 2)`

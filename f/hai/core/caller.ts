@@ -1,18 +1,6 @@
 import type { Sql } from './db.ts'
 import { HaiError } from './errors.ts'
-
-export interface Member {
-  role: 'operator' | 'member' | 'machine'
-  /** Windmill user names and job owners that are this member, matched exactly. */
-  usernames: string[]
-}
-
-export type Members = Record<string, Member>
-
-/** Used until the operator configures his own. */
-export const DEFAULT_MEMBERS: Members = {
-  operator: { role: 'operator', usernames: ['operator'] },
-}
+import type { Member, Members } from './members.ts'
 
 export interface Caller {
   name: string

@@ -19,8 +19,8 @@ export async function loadConfig<T extends z.ZodType>(
   read: Read = findResource,
 ): Promise<z.output<T>> {
   try {
-    const [defaults, own] = await Promise.all([read(`f/hai/${name}`), read(`u/operator/hai_${name}`)])
-    const merged = merge(defaults ?? {}, own ?? {})
+    const { defaults, own } = await readLayers(name, read)
+    const merged = merge(defaults, own)
     refuseSecrets(merged)
     const value = parse(schema, merged)
     await remember(sql, name, merged)
@@ -29,6 +29,19 @@ export async function loadConfig<T extends z.ZodType>(
     if (!(error instanceof HaiError && error.code === 'invalid')) throw error
     return parse(schema, await lastGood(sql, name, error))
   }
+}
+
+export interface Layers {
+  /** The bundle's. */
+  defaults: unknown
+  /** The operator's, laid over them. */
+  own: unknown
+}
+
+/** A configuration's two files as they are; empty where there is none. */
+export async function readLayers(name: string, read: Read = findResource): Promise<Layers> {
+  const [defaults, own] = await Promise.all([read(`f/hai/${name}`), read(`u/operator/hai_${name}`)])
+  return { defaults: defaults ?? {}, own: own ?? {} }
 }
 
 /** The last good configuration `name`, as doors read it: without a call to Windmill. */
@@ -42,7 +55,7 @@ export async function storedConfig<T extends z.ZodType>(
 }
 
 async function lastGood(sql: Sql, name: string, cause: HaiError): Promise<unknown> {
-  const message = `${name} configuration: ${cause.message}`
+  const message = `${name} configuration (${name}.yaml, on Windmill u/operator/hai_${name}): ${cause.message}`
   const [last] = await sql<{ value: unknown }[]>`
     update hai.config set error = ${message}, updated_at = now() where name = ${name} returning value`
   if (last) return last.value

@@ -29,6 +29,7 @@ export interface TaskError {
   code: string
   message: string
   next_step?: string
+  backend?: string
 }
 
 /** A task as lists show it; `excerpt` is the first line of its content, at most 200 characters. */
@@ -59,9 +60,13 @@ export interface WaitingOn {
     | 'lane_full'
     | 'behind'
     | 'retry'
+    | 'backend'
+    | 'paused'
+    | 'loading'
     | 'scheduled'
     | 'worker_silent'
     | 'no_worker'
+    | 'worker_absent'
     | 'approval'
     | 'starting'
   since: string
@@ -174,6 +179,8 @@ export interface Home {
   todos: { open: number; overdue: number; due: Todo[] }
   /** Today's spend; null while nothing has been metered. */
   spent_usd: number | null
+  /** Backends in trouble, a sentence each. */
+  problems?: string[]
 }
 
 /** A leased task, as `worker/claim` hands it out. `lease_no` is the fencing token of every later call. */
@@ -200,6 +207,27 @@ export interface ClaimedTask {
   lease_until: string
 }
 
+/** What has been wrong with a backend since its last answer. */
+export interface BackendTrouble {
+  name: string
+  state: string
+  since: string
+  /** When it is asked again at the earliest. */
+  until?: string
+  message: string
+  next_step?: string
+}
+
+/** One of the operator's configurations as it is in force. */
+export interface Setting {
+  name: string
+  value: unknown
+  /** Where each value comes from, by its path: `caps.day.usd`. */
+  origin: Record<string, string>
+  /** Why the newest is not in force; what was good before is. */
+  error?: string
+}
+
 export interface Health {
   ok: boolean
   contract: number
@@ -215,6 +243,9 @@ export interface Health {
   }
   lanes: { lane: string; slots: number; busy: number }[]
   pulses: { name: string; last_at: string | null; every_seconds: number; late: boolean }[]
+  backends: BackendTrouble[]
+  /** Workers that live elsewhere, heard of within a day. */
+  workers: { name: string; lanes: string[]; seen_at: string }[]
   problems: string[]
 }
 
@@ -244,6 +275,7 @@ export interface ModelList {
   offers: { backend: string; how: string }[]
   /** What is wrong with the operator's file; the last good one is in force. */
   error?: string
+  problems?: string[]
 }
 
 /** How a real round trip went; times in milliseconds. */

@@ -1,6 +1,7 @@
-import { type Caller, DEFAULT_MEMBERS, identify, type Members, principal } from './caller.ts'
+import { type Caller, identify, principal } from './caller.ts'
 import { connect, type Pool, type Sql, type Target } from './db.ts'
 import { HaiError, STATUS } from './errors.ts'
+import { DEFAULT_MEMBERS, type Members } from './members.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
 import { outage } from './outage.ts'
 import { getResource } from './windmill.ts'
@@ -21,9 +22,9 @@ interface Failure {
  */
 export async function door<T>(work: (sql: Sql, caller: Caller, as: As) => Promise<T>): Promise<T | Failure> {
   return answering(async (sql) => {
-    const members = await greet(sql)
-    const as = (requester: string) => principal(requester, members, zone())
-    return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone()), as)
+    const { members, zone } = await greet(sql)
+    const as = (requester: string) => principal(requester, members, zone)
+    return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone), as)
   })
 }
 
@@ -53,9 +54,9 @@ export interface Job {
 /** For jobs that act for nobody: who woke a worker has no part in what it then does. */
 export async function service<T>(work: (sql: Sql, job: Job) => Promise<T>): Promise<T | Failure> {
   return answering(async (sql) => {
-    const members = await greet(sql)
+    const { members, zone } = await greet(sql)
     const jobId = process.env.WM_JOB_ID ?? ''
-    const as = (requester: string) => principal(requester, members, zone())
+    const as = (requester: string) => principal(requester, members, zone)
     return work(sql, { worker: `job ${jobId}`, jobId, signal: stopped(), principal: as })
   })
 }
@@ -113,19 +114,25 @@ async function forget(): Promise<void> {
   await old?.end({ timeout: 0 })
 }
 
-/** One round trip before the work: names the connection after the job, reads who is a member, checks the schema. */
-async function greet(sql: Sql): Promise<Members> {
-  const [row] = await sql<{ version: number; members: Members | null }[]>`
+interface Household {
+  members: Members
+  /** IANA zone in which a day begins. */
+  zone: string
+}
+
+/** One round trip before the work: names the connection after the job, reads who is who, checks the schema. */
+async function greet(sql: Sql): Promise<Household> {
+  const [row] = await sql<{ version: number; members: Members | null; zone: string | null }[]>`
     select set_config('application_name', ${process.env.WM_JOB_ID ?? 'hai'}, false),
       (select max(version) from hai.migration) as version,
-      (select value from hai.config where name = 'members') as members`
+      (select value from hai.config where name = 'members') as members,
+      (select value ->> 'time_zone' from hai.config where name = 'budget') as zone`
   if ((row?.version ?? 0) < SCHEMA_VERSION) {
     throw new HaiError(
       'unavailable',
       `the database schema is at ${row?.version ?? 0}, this release needs ${SCHEMA_VERSION}; run f/hai/admin/migrate (locally: hai down, hai up)`,
     )
   }
-  return row?.members ?? DEFAULT_MEMBERS
+  const zone = row?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+  return { members: row?.members ?? DEFAULT_MEMBERS, zone }
 }
-
-const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone

@@ -9,6 +9,7 @@ import type { Turn } from './handle.ts'
 import { hold } from './hold.ts'
 import { claim, hasClaimable, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
+import { pauseOf, putOff, unpausedLanes } from './model/backend-state.ts'
 import { absent, present } from './presence.ts'
 
 /** A door answers soon: so many tasks that need no model, and then the worker asks again. */
@@ -46,14 +47,19 @@ export async function claimElsewhere(
     await absent(sql, worker)
     return nothing
   }
+  const open = await unpausedLanes(sql, lanes)
   for (let answered = 0; answered < MOST_BUILT_IN; answered += 1) {
-    const task = await claim(sql, { worker, lanes })
+    const task = open.length > 0 ? await claim(sql, { worker, lanes: open }) : null
     if (!task) {
       // said before the last look: what comes in after it is announced
       await present(sql, { worker, lanes, asleep: listens })
-      return { ...nothing, more: await hasClaimable(sql, lanes) }
+      return { ...nothing, more: await hasClaimable(sql, open) }
     }
-    if (!(await builtIn(sql, task, principal(task.requester)))) {
+    if (await builtIn(sql, task, principal(task.requester))) continue
+    const pause = await pauseOf(sql, task.lane)
+    // over when the lanes were looked at, and another worker was quicker to try
+    if (pause) await putOff(sql, task, pause)
+    else {
       await present(sql, { worker, lanes, asleep: false })
       return { task, turns: await earlierTurns(sql, task), more: false }
     }

@@ -1,4 +1,6 @@
 import { monotonicFactory } from 'ulid'
+import { lockConversations, makeWay, refuseStrangers } from './busy.ts'
+import type { Caller } from './caller.ts'
 import type { Accepted } from './contract.ts'
 import { inTransaction, type Sql } from './db.ts'
 import { digestOf, Envelope, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
@@ -18,11 +20,14 @@ type Row = ReturnType<typeof toRow>
 export interface Origin {
   requester: string
   todoId?: string
+  /** What the requester may see beside his own tasks; nothing when not given. */
+  sees?: Caller['sees']
 }
 
 /**
  * Puts one envelope into the queue; when this resolves inside no transaction of the caller's, the row is committed.
  * The same key or id with the same content is `duplicate` with the first id; with other content `conflict`.
+ * `forbidden` in a conversation that somebody else began; `conflict` in a busy one when the envelope says `reject`.
  */
 export async function enqueue(sql: Sql, input: unknown, origin: Origin): Promise<Accepted> {
   const [accepted] = await enqueueMany(sql, [input], origin)
@@ -37,12 +42,17 @@ export async function enqueueMany(sql: Sql, inputs: unknown[], origin: Origin): 
   const rows = inputs.map((input, index) => toRow(parseAt(input, index, inputs.length), origin))
   // the first of a batch that bears an id; one that repeats it is compared with it, as in a later batch
   const firsts = new Map(rows.toReversed().map((row) => [row.id, row]))
+  const sees: Caller['sees'] = origin.sees ?? ((tx) => tx`requester = ${origin.requester}`)
   return inTransaction(sql, async (tx) => {
     await refuseFlood(tx, rows)
+    await lockConversations(tx, rows)
     await forgetOldKeys(tx, rows)
     const inserted = await insert(tx, [...firsts.values()])
     const isNew = (row: Row) => inserted.has(row.id) && firsts.get(row.id) === row
-    await attach(tx, rows.filter(isNew))
+    const fresh = rows.filter(isNew)
+    await refuseStrangers(tx, fresh, sees)
+    await makeWay(tx, fresh, sees)
+    await attach(tx, fresh)
     const known = await findKnown(
       tx,
       rows.filter((row) => !isNew(row)),
@@ -78,6 +88,7 @@ function toRow(envelope: Envelope, origin: Origin) {
     target_agent: envelope.target_agent ?? null,
     priority: envelope.priority,
     data_tier: envelope.data_tier,
+    if_busy: envelope.if_busy,
     trace_id: envelope.trace_id ?? null,
     origin: envelope.origin ?? null,
     intent: envelope.intent ?? null,

@@ -12,6 +12,13 @@ const key = z.string().trim().min(1, 'expected 1 to 200 characters').max(200, 'e
 /** Postgres text can't hold it, and it never is what a person typed. */
 const withoutNul = (text: string) => !text.includes('\0')
 
+/** Who answers tasks and can be asked for by name. */
+const AGENTS = ['general']
+
+/** What becomes of a task whose conversation has one that has not ended. */
+const IF_BUSY = ['queue', 'reject', 'interrupt'] as const
+export type IfBusy = (typeof IF_BUSY)[number]
+
 /** What `inbox` takes: the contract's names, nothing else. Unknown fields are refused by name. */
 export const Envelope = z.strictObject({
   id: z
@@ -41,7 +48,10 @@ export const Envelope = z.strictObject({
   user: key.optional(),
   zulip_user_id: z.int().positive().optional(),
   conversation_id: key.optional(),
-  target_agent: key.optional(),
+  target_agent: key
+    .refine((name) => AGENTS.includes(name), `no agent has that name; known: ${AGENTS.join(', ')}`)
+    .optional(),
+  if_busy: z.enum(IF_BUSY).default('queue'),
   priority: z.enum(PRIORITIES).default('normal'),
   data_tier: z.enum(['public', 'internal', 'restricted']).default('internal'),
   idempotency_key: key.optional(),

@@ -1,13 +1,15 @@
 import type { Caller } from './caller.ts'
 import type { ClaimedTask } from './contract.ts'
 import { inTransaction, type Sql } from './db.ts'
-import type { TaskHandle } from './handle.ts'
+import type { Failure, TaskHandle } from './handle.ts'
 import { answer, recognise } from './intents/table.ts'
 import { handOver } from './lane.ts'
 import type { Access } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
+import { knewOllama, pauseOf, putOff } from './model/backend-state.ts'
+import { withLoading } from './model/ollama.ts'
 import { complete } from './outcome.ts'
-import type { Start } from './wakeup.ts'
+import { type Start, wakeAt } from './wakeup.ts'
 
 /** What a worker has to answer with. */
 export interface Means {
@@ -33,13 +35,19 @@ export async function execute(
   if (await answerBuiltIn(sql, task, means.principal(task.requester))) return
   const access = (await means.models?.(sql)) ?? { offers: [] }
   if ('offers' in access) {
-    await handle.fail(noRoute(task, access.offers))
+    await handle.fail((await knewOllama(sql)) ? OLLAMA_GONE : noRoute(task, access.offers))
     return
   }
   if (access.choice.backend.external) return handOver(sql, task, access.choice)
+  const pause = await pauseOf(sql, access.choice.name)
+  if (pause) {
+    await putOff(sql, task, pause)
+    return wakeAt(pause.until, means.start)
+  }
   means.waits?.()
   const stream = (at: number, text: string) => means.stream?.(task.id, at, text)
-  await answerWithModel(handle, task, { ...access, signal, stream })
+  const choice = await withLoading(access.choice)
+  await answerWithModel(handle, task, { ...access, choice, signal, stream })
 }
 
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
@@ -57,6 +65,15 @@ export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller)
     await complete(tx, { id, lease_no, output, ...result, agent: 'built-in', route: 'built-in' })
   })
   return true
+}
+
+/** Its machine may still be starting: what it has answered before, it will answer again. */
+const OLLAMA_GONE: Failure = {
+  code: 'unreachable',
+  message: 'ollama has answered before, and now none with a model is found',
+  next_step: 'start Ollama; hai model ls shows what else could answer',
+  retryable: true,
+  backend: 'ollama',
 }
 
 function noRoute(task: ClaimedTask, offers: string[]) {

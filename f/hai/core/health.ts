@@ -1,6 +1,9 @@
 import { CONTRACT, type Health } from './contract.ts'
 import type { Sql } from './db.ts'
+import { LANES } from './lease.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
+import { backendTroubles } from './model/backend-state.ts'
+import { GONE_SECONDS } from './presence.ts'
 
 /** A call that nobody has answered for so long (seconds) means that no worker serves the tag. */
 const UNANSWERED_SECONDS = 20
@@ -9,7 +12,7 @@ type Queue = Health['queue'] & { unanswered: number }
 
 /** How the queue stands and what is wrong, each problem as a sentence with what to do. */
 export async function health(sql: Sql): Promise<Health> {
-  const [[queue], lanes, pulses, [schema]] = await Promise.all([
+  const [[queue], lanes, pulses, workers, forsaken, troubles, [schema]] = await Promise.all([
     sql<Queue[]>`
       select
         (select count(*)::int from hai.task_queue where state = 'pending') as pending,
@@ -27,6 +30,10 @@ export async function health(sql: Sql): Promise<Health> {
     sql<Health['pulses']>`
       select name, last_at, every_seconds, last_at < now() - make_interval(secs => 2 * every_seconds + 30) as late
       from hai.pulse order by name`,
+    sql<Health['workers']>`
+      select name, lanes, seen_at from hai.worker where seen_at > now() - interval '1 day' order by name`,
+    forsakenLanes(sql),
+    backendTroubles(sql),
     sql<{ version: number }[]>`select coalesce(max(version), 0) as version from hai.migration`,
   ])
   const { unanswered, ...rest } = queue!
@@ -41,6 +48,11 @@ export async function health(sql: Sql): Promise<Health> {
     ...(unanswered > 0 && rest.due > 0
       ? [`${unanswered} calls to workers unanswered; does any worker serve the tag hai-work?`]
       : []),
+    ...forsaken.map(
+      ({ lane, waiting }) =>
+        `${waiting} ${waiting === 1 ? 'task waits' : 'tasks wait'} for a worker of ${lane} and none is there; where its login is: hai worker run --backend ${lane}`,
+    ),
+    ...troubles.problems,
   ]
   return {
     ok: problems.length === 0,
@@ -49,6 +61,24 @@ export async function health(sql: Sql): Promise<Health> {
     queue: rest,
     lanes: [...lanes],
     pulses: [...pulses],
+    backends: troubles.backends,
+    workers: [...workers],
     problems,
   }
+}
+
+/** Lanes of workers elsewhere in which tasks are due, none is held, and no worker has been heard of. */
+async function forsakenLanes(sql: Sql): Promise<{ lane: string; waiting: number }[]> {
+  return sql<{ lane: string; waiting: number }[]>`
+    select idle.lane, due.waiting from (
+      select lane from hai.lane_slot where lane <> all(${[...LANES]}) group by lane having count(task_id) = 0
+    ) idle
+    cross join lateral (
+      select count(*)::int as waiting from hai.task_queue t
+      where t.lane = idle.lane and t.state = 'pending' and t.claim_at <= now()
+    ) due
+    where due.waiting > 0 and not exists (
+      select from hai.worker w
+      where idle.lane = any(w.lanes) and w.seen_at > now() - make_interval(secs => ${GONE_SECONDS}))
+    order by idle.lane`
 }

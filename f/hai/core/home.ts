@@ -3,6 +3,7 @@ import type { Caller } from './caller.ts'
 import type { Home, State, TaskSummary } from './contract.ts'
 import type { Sql } from './db.ts'
 import { parse } from './errors.ts'
+import { backendTroubles } from './model/backend-state.ts'
 import { summaryColumns } from './tasks.ts'
 import { listTodos } from './todo-list.ts'
 
@@ -15,13 +16,14 @@ const Input = z.strictObject({ since: z.iso.datetime({ offset: true }).optional(
 export async function home(sql: Sql, input: z.input<typeof Input>, caller: Caller): Promise<Home> {
   const as_of = new Date().toISOString()
   const since = parse(Input, input).since ?? new Date(Date.now() - DAY_MS).toISOString()
-  const [waiting_for_you, running, finished, failed, counts, due] = await Promise.all([
+  const [waiting_for_you, running, finished, failed, counts, due, { problems }] = await Promise.all([
     active(sql, 'awaiting_approval', caller),
     active(sql, 'running', caller),
     ended(sql, sql`state = 'done'`, since, caller),
     ended(sql, sql`state in ('dead', 'expired')`, since, caller),
     count(sql, caller),
     listTodos(sql, { next: true, limit: SHOWN, zone: caller.zone }),
+    backendTroubles(sql),
   ])
   const { pending, open, overdue } = counts
   return {
@@ -34,6 +36,7 @@ export async function home(sql: Sql, input: z.input<typeof Input>, caller: Calle
     failed,
     todos: { open, overdue, due: due.todos },
     spent_usd: null,
+    ...(problems.length > 0 && caller.role !== 'member' ? { problems } : {}),
   }
 }
 

@@ -6,7 +6,7 @@ import { wake } from './wakeup.ts'
 
 /** Commits what came in, then calls one worker round for all of it; a failed call doesn't unsay the acceptance. */
 export async function receive(sql: Sql, body: unknown, caller: Caller): Promise<Accepted | Accepted[]> {
-  const origin = { requester: caller.name }
+  const origin = { requester: caller.name, sees: caller.sees }
   const accepted = Array.isArray(body)
     ? await enqueueMany(sql, body, origin)
     : await enqueue(sql, body, origin)

@@ -26,6 +26,8 @@ const Settled = Call.extend({
     reasoning: count,
   }),
   ms: z.int().nonnegative(),
+  /** What the backend itself says that it cost. */
+  usd: z.number().nonnegative().nullish().default(null),
 })
 
 /** Opens the row of a call that a worker elsewhere is about to make. */
@@ -40,8 +42,8 @@ export async function settle(
   sql: Sql,
   input: z.input<typeof Settled>,
 ): Promise<{ call_id: string; usd: number | null }> {
-  const { tokens, ms, ...call } = parse(Settled, input)
-  const usd = await settleUsage(sql, await priced(sql, call), { tokens, ms })
+  const { tokens, ms, usd: told, ...call } = parse(Settled, input)
+  const usd = await settleUsage(sql, await priced(sql, call), { tokens, ms, usd: told })
   if (usd === undefined)
     throw new HaiError('not_found', `call ${call.call_id} was never reserved; reserve it first`)
   return { call_id: call.call_id, usd }

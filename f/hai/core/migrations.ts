@@ -1,3 +1,4 @@
+
 export interface Migration {
   name: string
   /** Plain SQL, several statements. Never edited once released: the checksum is recorded. */
@@ -245,5 +246,26 @@ create table hai.usage (
 );
 create index usage_by_task on hai.usage (task_id);
 create index usage_by_time on hai.usage using brin (at);`,
+  },
+  {
+    name: 'backends',
+    sql: `
+-- what calls taught of each backend that was ever asked: the last answer, or what has been wrong since
+create table hai.backend (
+  name text primary key,
+  state text not null check (state in ('ready', 'unreachable', 'certificate', 'login_expired',
+    'quota_exhausted', 'rate_limited', 'missing', 'wrong_url')),
+  since timestamptz not null default now(),
+  -- nobody asks before
+  until timestamptz,
+  message text,
+  next_step text,
+  updated_at timestamptz not null default now(),
+  check ((state = 'ready') = (message is null))
+);
+
+-- a model that is only tried answers no task
+alter table hai.usage alter column task_id drop not null, alter column lease_no drop not null;
+alter table hai.usage add constraint usage_lease check ((task_id is null) = (lease_no is null));`,
   },
 ]

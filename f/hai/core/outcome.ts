@@ -3,6 +3,7 @@ import type { State, TaskError } from './contract.ts'
 import type { Sql } from './db.ts'
 import { parse } from './errors.ts'
 import { Held, leaseLost } from './lease.ts'
+import { backendAnswers, backendFails, tellsOfBackend } from './model/backend-state.ts'
 
 /** The longest wait between two attempts, in seconds. */
 const BACKOFF_CAP_SECONDS = 3600
@@ -11,6 +12,7 @@ const Complete = Held.extend({
   output: z.string(),
   result: z.unknown().optional(),
   agent: z.string().optional(),
+  /** `backend/model` where a model answered. */
   route: z.string().optional(),
 })
 
@@ -20,6 +22,7 @@ const Complete = Held.extend({
  */
 export async function complete(sql: Sql, input: z.input<typeof Complete>): Promise<{ state: State }> {
   const { id, lease_no, output, result, agent, route } = parse(Complete, input)
+  const [, backend] = /^([^/]+)\//.exec(route ?? '') ?? []
   const [task] = await sql<{ state: State }[]>`
     with ended as (
       update hai.task_queue
@@ -41,6 +44,7 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
       update hai.todo set result = ${output}, updated_at = now()
       from ended where todo.id = ended.todo_id and todo.task_id = ended.id and ended.state = 'done'
     )
+    ${backend ? sql`, known as (${backendAnswers(sql, backend, sql`ended`)})` : sql``}
     select state from ended`
   if (!task) throw await leaseLost(sql, { id, lease_no })
   return task
@@ -69,11 +73,14 @@ export async function fail(
   sql: Sql,
   input: z.input<typeof Fail>,
 ): Promise<{ state: State; run_at: string | null }> {
-  const { id, lease_no, code, message, next_step, retryable, uses_attempt, retry_after_seconds } = parse(
-    Fail,
-    input,
-  )
-  const error: TaskError = { code, message, ...(next_step ? { next_step } : {}) }
+  const failure = parse(Fail, input)
+  const { id, lease_no, code, message, next_step, retryable, uses_attempt, retry_after_seconds, backend } =
+    failure
+  const error: TaskError = {
+    ...{ code, message },
+    ...(next_step ? { next_step } : {}),
+    ...(backend ? { backend } : {}),
+  }
   const [task] = await sql<{ state: State; run_at: string | null }[]>`
     with held as (
       select id,
@@ -110,6 +117,7 @@ export async function fail(
         error
       from moved
     )
+    ${tellsOfBackend(failure) ? sql`, known as (${backendFails(sql, failure, sql`moved`)})` : sql``}
     select state, case state when 'pending' then run_at end as run_at from moved`
   if (!task) throw await leaseLost(sql, { id, lease_no })
   return task

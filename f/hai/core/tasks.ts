@@ -85,7 +85,7 @@ export async function listTasks(sql: Sql, input: z.input<typeof List>, caller: C
   return { tasks, ...(next_cursor ? { next_cursor } : {}) }
 }
 
-/** Everything about one task, with why it waits and its last 100 events, its answer's pieces apart. */
+/** Everything about one task, with why it waits and its last 100 steps and events, its answer's pieces apart. */
 export async function showTask(sql: Sql, given: string, caller: Caller): Promise<TaskView> {
   const id = await taskId(sql, given, caller)
   const [task] = await sql<Omit<TaskView, 'waiting_on' | 'events' | 'steps'>[]>`
@@ -99,8 +99,10 @@ export async function showTask(sql: Sql, given: string, caller: Caller): Promise
     from hai.task_queue where id = ${id}`
   const [steps, events, waiting_on] = await Promise.all([
     sql<TaskView['steps']>`
-      select call_id, name, state, started_at, finished_at from hai.task_step
-      where task_id = ${id} order by started_at, call_id`,
+      select * from (
+        select call_id, name, state, started_at, finished_at from hai.task_step
+        where task_id = ${id} order by started_at desc, call_id desc limit ${SHOWN_EVENTS}
+      ) newest order by started_at, call_id`,
     sql<TaskEvent[]>`
       select seq, at, type, text, data from (
         select * from hai.task_event

@@ -1,7 +1,9 @@
 import type { TaskError, WaitingOn } from './contract.ts'
 import type { Sql } from './db.ts'
 import { shortId } from './ids.ts'
-import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
+import { HEARTBEAT_SECONDS, LANES, LEASE_SECONDS } from './lease.ts'
+import { sentence, span } from './model/backend-state.ts'
+import { GONE_SECONDS } from './presence.ts'
 
 /** A wake-up that no worker has answered for so long (seconds) means that nobody serves the tag. */
 const NO_WORKER_SECONDS = 20
@@ -25,6 +27,20 @@ interface Facts {
   position: number
   conversation_busy: boolean
   uncalled_seconds: number | null
+  /** Of workers elsewhere only, in a lane that nobody else serves. */
+  elsewhere: boolean
+  unseen_seconds: number | null
+  loading: string | null
+  loading_since: string | null
+  loading_seconds: number | null
+  backend: string | null
+  backend_state: string | null
+  backend_since: string | null
+  backend_seconds: number | null
+  backend_until: string | null
+  backend_paused_seconds: number | null
+  backend_message: string | null
+  backend_next_step: string | null
 }
 
 /** Why a task isn't moving, from facts only; null when it has ended or its worker is alive. */
@@ -46,8 +62,23 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
         select from hai.task_queue busy
         where busy.conversation_id = t.conversation_id and busy.id <> t.id
           and busy.state in ('running', 'awaiting_approval')) as conversation_busy,
-      (select extract(epoch from now() - min(called_at))::int from hai.wakeup) as uncalled_seconds
-    from hai.task_queue t left join hai.lease l on l.task_id = t.id and l.lease_no = t.lease_no
+      (select extract(epoch from now() - min(called_at))::int from hai.wakeup) as uncalled_seconds,
+      t.lane <> all(${[...LANES]}) as elsewhere,
+      (select extract(epoch from now() - max(seen_at))::int from hai.worker w where t.lane = any(w.lanes)) as unseen_seconds,
+      loading.text as loading, loading.at as loading_since,
+      extract(epoch from now() - loading.at)::int as loading_seconds,
+      b.name as backend, b.state as backend_state, b.since as backend_since, b.until as backend_until,
+      extract(epoch from now() - b.since)::int as backend_seconds,
+      ceil(extract(epoch from b.until - now()))::int as backend_paused_seconds,
+      b.message as backend_message, b.next_step as backend_next_step
+    from hai.task_queue t
+    left join hai.lease l on l.task_id = t.id and l.lease_no = t.lease_no
+    left join hai.backend b on b.state <> 'ready' and b.name = coalesce(t.error ->> 'backend', t.lane)
+    left join lateral (
+      select type, text, at from hai.task_event e where e.task_id = t.id order by seq desc limit 1
+    ) loading on loading.type = 'loading' and t.state = 'running'
+      -- the call is made once it is loaded, and may be silent for long
+      and not exists (select from hai.usage u where u.task_id = t.id and u.lease_no = t.lease_no)
     where t.id = ${id}`
   if (!facts) return null
   if (facts.state === 'awaiting_approval') return approval(facts)
@@ -65,28 +96,29 @@ function approval(facts: Facts): WaitingOn {
 }
 
 function running(facts: Facts): WaitingOn | null {
-  if (facts.silent_seconds === null || facts.silent_seconds <= 2 * HEARTBEAT_SECONDS) return null
-  return {
-    code: 'worker_silent',
-    since: facts.updated_at,
-    ...(facts.until ? { until: facts.until } : {}),
-    text: `its worker ${facts.worker} has been silent for ${facts.silent_seconds} s; the task is taken back when its lease ends`,
+  const { silent_seconds, loading, loading_since, loading_seconds } = facts
+  if (silent_seconds !== null && silent_seconds > 2 * HEARTBEAT_SECONDS) {
+    return {
+      code: 'worker_silent',
+      since: facts.updated_at,
+      ...(facts.until ? { until: facts.until } : {}),
+      text: `its worker ${facts.worker} has been silent for ${silent_seconds} s; the task is taken back when its lease ends`,
+    }
   }
+  if (loading === null || loading_since === null) return null
+  const text = `${loading.replace(/ into memory$/, '')} for ${span(loading_seconds ?? 0)}`
+  return { code: 'loading', since: loading_since, text }
 }
 
 function pending(facts: Facts): WaitingOn {
-  const { created_at: since, run_at: until } = facts
-  if (!facts.due) {
-    if (!facts.error) return { code: 'scheduled', since, until, text: `starts in ${facts.wait_seconds} s` }
-    return {
-      code: 'retry',
-      since,
-      until,
-      text: `retry in ${facts.wait_seconds} s after “${facts.error.message}”`,
-    }
-  }
+  const { created_at: since } = facts
+  if (!facts.due) return later(facts)
   if (facts.conversation_busy) {
     return { code: 'conversation', since, text: 'the task before it in its conversation is not finished' }
+  }
+  if (facts.elsewhere) {
+    const trouble = pausedLane(facts) ?? absent(facts)
+    if (trouble) return trouble
   }
   if (facts.free === 0) {
     return {
@@ -95,7 +127,7 @@ function pending(facts: Facts): WaitingOn {
       text: `lane ${facts.lane} is full (${facts.slots} running), position ${facts.position}`,
     }
   }
-  if (facts.uncalled_seconds !== null && facts.uncalled_seconds > NO_WORKER_SECONDS) {
+  if (!facts.elsewhere && facts.uncalled_seconds !== null && facts.uncalled_seconds > NO_WORKER_SECONDS) {
     return {
       code: 'no_worker',
       since,
@@ -105,5 +137,47 @@ function pending(facts: Facts): WaitingOn {
   }
   if (facts.position > 1)
     return { code: 'behind', since, text: `position ${facts.position} in lane ${facts.lane}` }
-  return { code: 'starting', since, text: 'a worker has been called' }
+  const text = facts.elsewhere ? `next for a worker of ${facts.lane}` : 'a worker has been called'
+  return { code: 'starting', since, text }
+}
+
+/** It has been tried or was set for later: what the backend that failed suffers from says more than the error does. */
+function later(facts: Facts): WaitingOn {
+  const { created_at: since, run_at: until, wait_seconds, error } = facts
+  if (!error) return { code: 'scheduled', since, until, text: `starts in ${wait_seconds} s` }
+  const trouble = backendTrouble(facts)
+  if (trouble && error.backend)
+    return { ...trouble, until, text: `${trouble.text}; next try in ${span(wait_seconds)}` }
+  return { code: 'retry', since, until, text: `retry in ${wait_seconds} s after “${error.message}”` }
+}
+
+function pausedLane(facts: Facts): WaitingOn | null {
+  const { backend_until: until, backend_paused_seconds: left } = facts
+  const trouble = facts.backend === facts.lane ? backendTrouble(facts) : null
+  if (!trouble || until === null || left === null || left <= 0) return null
+  return { ...trouble, until, text: `${trouble.text}; next try in ${span(left)}` }
+}
+
+function backendTrouble(facts: Facts): WaitingOn | null {
+  const { backend: name, backend_state: state, backend_since: since, backend_message: message } = facts
+  if (name === null || state === null || since === null || message === null) return null
+  return {
+    code: facts.backend_until ? 'paused' : 'backend',
+    since,
+    text: sentence({ name, state, message, seconds: facts.backend_seconds ?? 0 }),
+    ...(facts.backend_next_step ? { next_step: facts.backend_next_step } : {}),
+  }
+}
+
+/** One that works for the lane asks for nothing meanwhile, and is heard of by its heartbeats. */
+function absent(facts: Facts): WaitingOn | null {
+  const { lane, slots, free, unseen_seconds: unseen } = facts
+  if (free < slots || (unseen !== null && unseen <= GONE_SECONDS)) return null
+  const heard = unseen === null ? 'none has been heard of' : `none has been heard of for ${span(unseen)}`
+  return {
+    code: 'worker_absent',
+    since: facts.updated_at,
+    text: `waits for a worker of ${lane}; ${heard}`,
+    next_step: `where its login is: hai worker run --backend ${lane}`,
+  }
 }

@@ -9,6 +9,7 @@ export async function main(
   billing: 'local' | 'metered' | 'subscription',
   tokens: object,
   ms: number,
+  usd?: number,
 ) {
-  return workerDoor((sql) => settle(sql, { call_id, backend, model, billing, tokens, ms }))
+  return workerDoor((sql) => settle(sql, { call_id, backend, model, billing, tokens, ms, usd }))
 }

@@ -1,8 +1,13 @@
 import { service } from '../core/door.ts'
+import { refreshSettings } from '../core/settings.ts'
 import { sweep } from '../core/sweep.ts'
 import { thenWake } from '../core/wakeup.ts'
 
-/** Ends what ran out of time, takes back what lost its worker, calls workers for what is due. */
+/** Ends what ran out of time, takes back what lost its worker, calls workers for what is due, reads the settings. */
 export async function main(every_seconds: number = 60) {
-  return service((sql) => thenWake(sql, sweep(sql, every_seconds)))
+  return service(async (sql) => {
+    const swept = await thenWake(sql, sweep(sql, every_seconds))
+    await refreshSettings(sql)
+    return swept
+  })
 }

@@ -4,7 +4,7 @@ import { HaiError } from '../errors.ts'
 import { getVariable } from '../windmill.ts'
 import { choose } from './choose.ts'
 import { type Choice, Models } from './config.ts'
-import { surroundings } from './surroundings.ts'
+import { type Surroundings, surroundings } from './surroundings.ts'
 
 /** Who may be asked, with the key in memory only. */
 export interface Access {
@@ -15,18 +15,30 @@ export interface Access {
 
 /** The backend and model for the next task; or, when there is none, what could be enabled. */
 export async function modelAccess(sql: Sql, wanted?: string): Promise<Access | { offers: string[] }> {
-  const models = await loadConfig(sql, 'models', Models)
-  const around = surroundings()
+  return accessOf(await loadConfig(sql, 'models', Models), surroundings(), wanted, getVariable)
+}
+
+/** The same where there is no database: by these `models`, with `getSecret` for what `$var:` names. */
+export async function accessOf(
+  models: Models,
+  around: Surroundings,
+  wanted: string | undefined,
+  getSecret: (path: string) => Promise<string>,
+): Promise<Access | { offers: string[] }> {
   const choice = await choose(wanted ? { ...models, default: wanted } : models, around)
   if (!choice)
     return { offers: around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name]) }
-  return { choice, models, apiKey: await secret(choice, around.environment) }
+  return { choice, models, apiKey: await secret(choice, around.environment, getSecret) }
 }
 
-async function secret({ name, backend }: Choice, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+async function secret(
+  { name, backend }: Choice,
+  env: NodeJS.ProcessEnv,
+  getSecret: (path: string) => Promise<string>,
+): Promise<string | undefined> {
   const [, kind, where = ''] = /^\$(var|env):(.+)$/.exec(backend.api_key ?? '') ?? []
   if (!kind) return undefined
-  const value = kind === 'var' ? await getVariable(where) : env[where]
+  const value = kind === 'var' ? await getSecret(where) : env[where]
   if (value) return value
   throw new HaiError(
     'invalid',

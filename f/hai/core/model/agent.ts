@@ -7,6 +7,7 @@ import { type CallFailure, classify, tokensOfFailure } from './failure.ts'
 import { load } from './ollama.ts'
 import { buildPrompt } from './prompt.ts'
 import { Telling } from './telling.ts'
+import { modelCall } from './usage.ts'
 
 /** The one agent there is so far. */
 export const GENERAL = 'general'
@@ -65,7 +66,7 @@ async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): P
   if (step.state === 'finished') return step.response as Journaled
   const { messages, notices } = buildPrompt(task, await handle.turns(), choice.context)
   for (const notice of notices) await handle.note('notice', notice)
-  const call = ledgerCall(`${call_id}:${task.lease_no}`, choice)
+  const call = modelCall(`${call_id}:${task.lease_no}`, choice)
   const response = { answer: await madeCall(handle, run, call, messages), route }
   const spent: Spent = response.answer
   try {
@@ -76,11 +77,6 @@ async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): P
     throw error
   }
   return response
-}
-
-function ledgerCall(call_id: string, { name, model, backend }: Choice): ModelCall {
-  const price = backend.models[model]
-  return { call_id, backend: name, model, billing: backend.billing, ...(price ? { price } : {}) }
 }
 
 async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages: Message[]): Promise<Answer> {

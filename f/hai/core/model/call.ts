@@ -17,6 +17,8 @@ export interface Answer {
   /** The model stopped because it may not write more. */
   cut: boolean
   ms: number
+  /** What the backend itself says that it cost. */
+  usd?: number
 }
 
 export interface Call {
@@ -41,7 +43,14 @@ export async function callModel(call: Call): Promise<Answer> {
     const tokens = tokensOf(finish.usage)
     if (text.trim() === '') throw new BrokenCall('empty_answer', 'the answer was empty', { tokens })
     const cut = finish.reason === 'length'
-    return { text, tokens, cut, ms: Math.round(performance.now() - started) }
+    const { usd } = finish
+    return {
+      text,
+      tokens,
+      cut,
+      ms: Math.round(performance.now() - started),
+      ...(usd === undefined ? {} : { usd }),
+    }
   } catch (error) {
     call.signal.throwIfAborted()
     throw life.silent ? new BrokenCall('stalled', `no sign of life for ${call.livenessSeconds} s`) : error
@@ -81,6 +90,7 @@ async function modelOf({ choice, apiKey }: Call): Promise<LanguageModelV3> {
 interface Finish {
   reason: string
   usage: LanguageModelV3Usage
+  usd: number | undefined
 }
 
 async function read(stream: Parts, life: Liveness, onText: (text: string) => void) {
@@ -96,7 +106,11 @@ async function read(stream: Parts, life: Liveness, onText: (text: string) => voi
         text += piece
         onText(piece)
       }
-      if (part.type === 'finish') finish = { reason: part.finishReason.unified, usage: part.usage }
+      if (part.type === 'finish') {
+        const told = part.providerMetadata?.cost?.usd
+        const usd = typeof told === 'number' ? told : undefined
+        finish = { reason: part.finishReason.unified, usage: part.usage, usd }
+      }
     }
   } catch (error) {
     throw brokenBy(error)

@@ -16,6 +16,7 @@ interface Line {
   is_error?: boolean
   result?: string
   stop_reason?: string
+  total_cost_usd?: number
   usage?: {
     input_tokens?: number
     output_tokens?: number
@@ -135,7 +136,7 @@ function refusal(said: string, resetsAt: number | undefined): BrokenCall {
   return new BrokenCall('backend_error', said)
 }
 
-function finishOf({ usage, stop_reason }: Line): LanguageModelV3StreamPart {
+function finishOf({ usage, stop_reason, total_cost_usd }: Line): LanguageModelV3StreamPart {
   const { input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens } = usage ?? {}
   const cached = (cache_read_input_tokens ?? 0) + (cache_creation_input_tokens ?? 0)
   return {
@@ -150,5 +151,6 @@ function finishOf({ usage, stop_reason }: Line): LanguageModelV3StreamPart {
       },
       outputTokens: { total: output_tokens, text: output_tokens, reasoning: undefined },
     },
+    ...(total_cost_usd === undefined ? {} : { providerMetadata: { cost: { usd: total_cost_usd } } }),
   }
 }

@@ -97,4 +97,6 @@ export interface ModelCall {
 export interface Spent {
   tokens: Tokens
   ms: number
+  /** What the backend itself says that it cost. */
+  usd?: number | null
 }

@@ -35,6 +35,8 @@ export class BrokenCall extends Error {
 
 const TOO_LONG = /context (length|window|size)|maximum context|(prompt|input) is too long|too many tokens/i
 const NO_CREDIT = /credit balance|insufficient_quota|exceeded your current quota|API usage limits/i
+/** Anthropic's word for when a spend limit is lifted. */
+const REGAINED = /regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))?/
 const UNTRUSTED = /certificate|self.signed|CERT_/i
 const NO_CONNECTION = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|Unable to connect/i
 
@@ -87,6 +89,11 @@ function ofBroken({ code, message: said, until }: BrokenCall, choice: Choice): C
   if (code === 'login_expired') return { code, message, retryable: false, next_step: 'claude, then /login' }
   if (code !== 'quota_exhausted') return { code, message, retryable: true }
   if (!until) return { code, message, retryable: false, next_step: 'hai task retry when the limit is lifted' }
+  return waitUntil(until, message)
+}
+
+function waitUntil(until: Date, message: string): CallFailure {
+  const code = 'quota_exhausted'
   const retry_after_seconds = Math.min(Math.max(1, (until.getTime() - Date.now()) / 1000), 7 * 86_400)
   return { code, message, retryable: true, retry_after_seconds, uses_attempt: false }
 }
@@ -95,6 +102,9 @@ function ofStatus(error: APICallError, status: number, choice: Choice): CallFail
   const { name, model, backend } = choice
   const message = `${name} answered ${status}: ${error.message}`
   const body = `${error.message} ${error.responseBody ?? ''}`
+  const [, day, time = '00:00'] = REGAINED.exec(body) ?? []
+  const until = new Date(`${day}T${time}Z`)
+  if (until.getTime() > Date.now()) return waitUntil(until, message)
   const final = (code: string, next_step: string) => ({ code, message, retryable: false, next_step })
   if (status === 401 || status === 403) return final('login_expired', `give ${name} a valid api_key`)
   if (status === 402 || NO_CREDIT.test(body))

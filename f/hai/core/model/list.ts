@@ -2,6 +2,7 @@ import { loadConfig } from '../config.ts'
 import type { ModelList, ModelRow } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
+import { backendTroubles } from './backend-state.ts'
 import { choose } from './choose.ts'
 import { type Backend, Models } from './config.ts'
 import { findOllama, type Ollama } from './ollama.ts'
@@ -14,6 +15,7 @@ export async function listModels(sql: Sql, around: Surroundings = surroundings()
     choose(models, around).catch(refusal),
     findOllama(around.ollamaUrl),
   ])
+  const { problems } = await backendTroubles(sql)
   const [problem] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
   return {
     default: choice && 'model' in choice ? `${choice.name}/${choice.model}` : (models.default ?? null),
@@ -26,6 +28,7 @@ export async function listModels(sql: Sql, around: Surroundings = surroundings()
       .filter(({ backend }) => !models.backends[backend])
       .map(({ backend, how }) => ({ backend, how })),
     ...(problem?.error ? { error: problem.error } : {}),
+    ...(problems.length > 0 ? { problems } : {}),
   }
 }
 

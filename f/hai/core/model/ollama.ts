@@ -65,11 +65,27 @@ export function chooseFrom({ url, models }: Ollama, wanted?: string): Choice | u
   }
 }
 
+/** Ollama's own API lies beside the `/v1` of OpenAI's. */
+const nativeUrl = (url: string, verb: string) => `${url.replace(/\/v1\/?$/, '')}/api/${verb}`
+
 const tagged = (name: string) => (name.includes(':') ? name : `${name}:latest`)
+
+/**
+ * The same choice, with what it takes to load the model and the window it has, when an Ollama is behind a configured
+ * local server. Others are not asked: who charges for answers loads nothing.
+ */
+export async function withLoading(choice: Choice): Promise<Choice> {
+  const { kind, billing, url } = choice.backend
+  if (choice.loading !== undefined || kind !== 'openai-compatible' || billing !== 'local') return choice
+  const loaded = await probe(nativeUrl(url, 'ps'), Loaded)
+  if (!loaded) return choice
+  const found = loaded.models.find(({ name }) => name === tagged(choice.model))
+  return { ...choice, context: choice.context ?? found?.context_length, loading: !found }
+}
 
 /** Has Ollama load a model and waits until it has. Errors are those of `fetch`, or the server's refusal. */
 export async function load(choice: Choice, signal: AbortSignal): Promise<void> {
-  const url = choice.backend.url.replace(/\/v1$/, '/api/generate')
+  const url = nativeUrl(choice.backend.url, 'generate')
   const request = { model: choice.model, stream: false }
   const response = await fetch(url, { method: 'POST', body: JSON.stringify(request), signal })
   const responseBody = await response.text()

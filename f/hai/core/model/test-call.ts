@@ -1,28 +1,58 @@
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { ModelTest } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
 import { type Access, modelAccess } from './access.ts'
+import { backendAnswers, backendFails, tellsOfBackend } from './backend-state.ts'
 import { type Answer, callModel } from './call.ts'
-import { classify } from './failure.ts'
-import { load } from './ollama.ts'
+import { classify, tokensOfFailure } from './failure.ts'
+import { load, withLoading } from './ollama.ts'
+import { modelCall, openUsage, settleUsage } from './usage.ts'
 
 const QUESTION = 'Count from one to twenty in words, separated by commas.'
 
 const Input = z.strictObject({ backend: z.string().optional(), model: z.string().optional() })
 
-/** Asks a model something small and times it. What the backend refuses is part of the result, not an error. */
+/**
+ * Asks a model something small, times it and writes down what it used. What the backend refuses is part of the result,
+ * not an error; either way others learn how the backend is.
+ */
 export async function testModel(sql: Sql, input: z.input<typeof Input>): Promise<ModelTest> {
   const { backend, model } = parse(Input, input)
   const access = await modelAccess(sql, backend && model ? `${backend}/${model}` : undefined)
   if ('offers' in access) {
     throw new HaiError('not_found', `no model ${backend ?? ''} to try; see hai model ls`)
   }
-  return timed(access)
+  return recorded(sql, { ...access, choice: await withLoading(access.choice) })
 }
 
-async function timed({ choice, models, apiKey }: Access): Promise<ModelTest> {
-  const { name, model } = choice
+async function recorded(sql: Sql, access: Access): Promise<ModelTest> {
+  const { choice } = access
+  const tested = { backend: choice.name, model: choice.model }
+  const call = modelCall(`test:${randomUUID()}`, choice)
+  await openUsage(sql, call)
+  const began = performance.now()
+  const { answer, times, error } = await tryOut(access)
+  if (answer) {
+    await settleUsage(sql, call, answer)
+    await backendAnswers(sql, choice.name)
+    return { ...tested, ok: true, ...times }
+  }
+  const failure = { ...classify(error, choice), backend: choice.name }
+  await settleUsage(sql, call, { tokens: tokensOfFailure(error), ms: Math.round(performance.now() - began) })
+  if (tellsOfBackend(failure)) await backendFails(sql, failure)
+  const { code, message, next_step } = failure
+  return { ...tested, ok: false, error: { code, message, ...(next_step ? { next_step } : {}) } }
+}
+
+interface Tried {
+  answer?: Answer
+  times?: Partial<ModelTest>
+  error?: unknown
+}
+
+async function tryOut({ choice, models, apiKey }: Access): Promise<Tried> {
   const signal = new AbortController().signal
   const begin = performance.now()
   let loaded = begin
@@ -40,18 +70,15 @@ async function timed({ choice, models, apiKey }: Access): Promise<ModelTest> {
         first ??= performance.now()
       },
     })
-    return {
-      backend: name,
-      model,
-      ok: true,
+    const times = {
       load_ms: Math.round(loaded - begin),
       first_text_ms: Math.round((first ?? loaded) - loaded),
       total_ms: Math.round(performance.now() - begin),
       ...speed(answer, performance.now() - (first ?? loaded)),
     }
+    return { answer, times }
   } catch (error) {
-    const { code, message, next_step } = classify(error, choice)
-    return { backend: name, model, ok: false, error: { code, message, ...(next_step ? { next_step } : {}) } }
+    return { error }
   }
 }
 

@@ -1,29 +1,38 @@
 import type { Sql } from '../db.ts'
-import type { ModelCall, Spent, Tokens } from './config.ts'
+import type { Choice, ModelCall, Spent, Tokens } from './config.ts'
 
 const MILLION = 1_000_000
 
-/** Opens the call's row before it is made: what a call costs whose worker dies is unknown, and not nothing. */
-export async function openUsage(
-  sql: Sql,
-  { call_id, backend, model, billing }: ModelCall,
-  { id, lease_no }: { id: string; lease_no: number },
-): Promise<void> {
-  await sql`
-    insert into hai.usage (call_id, task_id, lease_no, backend, model, billing, usd, ms)
-    values (${call_id}, ${id}, ${lease_no}, ${backend}, ${model}, ${billing}, ${billing === 'local' ? 0 : null}, 0)`
+/** A call of `choice` as the ledger is to know it. */
+export function modelCall(call_id: string, { name, model, backend }: Choice): ModelCall {
+  const price = backend.models[model]
+  return { call_id, backend: name, model, billing: backend.billing, ...(price ? { price } : {}) }
 }
 
 /**
- * Writes down what the call came to, and gives it in USD; undefined when it was never opened. Needs no lease: what was
- * used was used.
+ * Opens the call's row before it is made: what a call costs whose worker dies is unknown, and not nothing. Without a
+ * lease it answers no task.
+ */
+export async function openUsage(
+  sql: Sql,
+  { call_id, backend, model, billing }: ModelCall,
+  held?: { id: string; lease_no: number },
+): Promise<void> {
+  await sql`
+    insert into hai.usage (call_id, task_id, lease_no, backend, model, billing, usd, ms)
+    values (${call_id}, ${held?.id ?? null}, ${held?.lease_no ?? null}, ${backend}, ${model}, ${billing}, ${billing === 'local' ? 0 : null}, 0)`
+}
+
+/**
+ * Writes down what the call came to, and gives it in USD: by our price, else in the backend's own words if it is
+ * metered. Undefined when it was never opened. Needs no lease: what was used was used.
  */
 export async function settleUsage(
   sql: Sql,
   call: ModelCall,
-  { tokens, ms }: Spent,
+  { tokens, ms, usd: told }: Spent,
 ): Promise<number | null | undefined> {
-  const cost = usd(call, tokens)
+  const cost = usd(call, tokens) ?? (call.billing === 'metered' ? (told ?? null) : null)
   const settled = await sql`
     update hai.usage
     set input = ${tokens.input}, output = ${tokens.output}, cache_read = ${tokens.cache_read},

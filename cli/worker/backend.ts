@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs'
+import { parse as parseYaml } from 'yaml'
+import { HaiError, parse } from '../../f/hai/core/errors.ts'
+import { type Access, accessOf } from '../../f/hai/core/model/access.ts'
+import { Models } from '../../f/hai/core/model/config.ts'
+import { type Surroundings, surroundings } from '../../f/hai/core/model/surroundings.ts'
+import { KNOWN_BACKENDS, settingsOf } from '../backend-defaults.ts'
+import { Failure } from '../failure.ts'
+import { modelsFileOf } from '../models-file.ts'
+import { tilde } from '../paths.ts'
+
+type Env = Record<string, string | undefined>
+
+/** Whom the worker asks. */
+export interface Backend {
+  /** The name that `--backend` gave. */
+  name: string | undefined
+  /** Looked up anew for each task: what a found Ollama has loaded changes. */
+  access(): Promise<Access>
+}
+
+/**
+ * The backend that this machine's models.yaml, `--backend` or its surroundings give; naming one is the consent to use it.
+ * A Failure when there is none, with what to do.
+ */
+export async function findBackend(env: Env, wanted: string | undefined): Promise<Backend> {
+  const [, name, model] = /^([\w-]+)(?:\/(.+))?$/.exec(wanted ?? '') ?? []
+  if (wanted !== undefined && !name)
+    throw new Failure('usage', `${JSON.stringify(wanted)} is no backend; expected NAME or NAME/MODEL`)
+  const own = readModels(env)
+  const { models, asked } = name ? only(name, model, own, env) : { models: own, asked: undefined }
+  const around = surroundings()
+  const first = await accessOf(models, around, asked, noVariable)
+  if ('offers' in first) throw nothingToAsk(first.offers, around, env)
+  const { kind } = first.choice.backend
+  if (kind === 'claude-code' && !around.offers.some(({ backend }) => backend === 'claude-code')) {
+    throw new Failure('usage', "there is no claude on this machine's PATH", {
+      next: 'install Claude Code here, then: claude, and /login',
+    })
+  }
+  const access = async () => {
+    const found = await accessOf(models, surroundings(), asked, noVariable)
+    if ('offers' in found)
+      throw new HaiError('unavailable', `no Ollama answers at ${around.ollamaUrl} any more`)
+    return asked ? { ...found, choice: { ...found.choice, reason: 'what this worker asks' } } : found
+  }
+  return { name, access }
+}
+
+/** These models with that backend enabled, and which of its own is meant. */
+function only(name: string, model: string | undefined, own: Models, env: Env) {
+  const known = settingsOf(name, model)
+  const backend =
+    own.backends[name] ?? (known && parse(Models, { backends: { [name]: known } }).backends[name])
+  if (!backend && name === 'ollama') {
+    // wherever it is found, as if nothing were configured
+    const { default: _, ...rest } = own
+    return { models: { ...rest, backends: {} }, asked: model && `ollama/${model}` }
+  }
+  const file = tilde(modelsFileOf(env), env)
+  if (!backend) {
+    const names = [...new Set([...Object.keys(own.backends), 'ollama', ...KNOWN_BACKENDS])].join(', ')
+    throw new Failure('usage', `there is no backend ${name} in ${file}; known are ${names}`)
+  }
+  const [byDefault, ...rest] = (own.default ?? '').split('/')
+  const asked = model ?? (byDefault === name ? rest.join('/') : Object.keys(backend.models)[0])
+  if (!asked)
+    throw new Failure('usage', `${file} names no model of ${name}`, { next: `--backend ${name}/MODEL` })
+  const backends = { ...own.backends, [name]: { ...backend, enabled: true } }
+  return { models: { ...own, backends }, asked: `${name}/${asked}` }
+}
+
+function readModels(env: Env): Models {
+  const file = modelsFileOf(env)
+  try {
+    const given: unknown = parseYaml(readText(file)) ?? {}
+    refusePastedKeys(given)
+    return parse(Models, given)
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    // what follows on further lines is the text itself
+    throw new Failure('usage', `${file}: ${(error as Error).message.split('\n')[0]}`)
+  }
+}
+
+/** Before anything else looks at it: a message that refuses a pasted key must not show the key. */
+function refusePastedKeys(given: unknown): void {
+  const { backends } = (given ?? {}) as { backends?: Record<string, { api_key?: unknown } | null> }
+  for (const [name, backend] of Object.entries(backends ?? {})) {
+    if (typeof backend?.api_key !== 'string' || backend.api_key.startsWith('$')) continue
+    throw new HaiError(
+      'invalid',
+      `backends.${name}.api_key holds the key itself, not shown here; expected $env:NAME`,
+    )
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw error
+  }
+}
+
+async function noVariable(path: string): Promise<never> {
+  throw new HaiError(
+    'invalid',
+    `models configuration: $var:${path} is kept in a workspace of Windmill, which a worker elsewhere cannot read; write $env:NAME, and set NAME where the worker runs`,
+  )
+}
+
+function nothingToAsk(offers: string[], around: Surroundings, env: Env): Failure {
+  const message = `there is no model to ask here: no Ollama answers at ${around.ollamaUrl}, and ${tilde(modelsFileOf(env), env)} names none`
+  const next = offers[0]
+    ? `hai worker run --backend ${offers[0]} lets ${offers[0]} answer`
+    : 'start Ollama, or write a backend into that file'
+  return new Failure('unreachable', message, { next })
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+
+const Cap = z
+  .strictObject({
+    /** Whose spending is added up: of everything together, or of each task, agent, requester or source by itself. */
+    per: z.enum(['all', 'task', 'agent', 'requester', 'source']),
+    /** Over what time; a task's whole life needs none. */
+    period: z.enum(['day', 'month']).optional(),
+    /** USD. */
+    usd: z.number().nonnegative(),
+  })
+  .refine(({ per, period }) => (per === 'task') === (period === undefined), {
+    path: ['period'],
+    error: 'expected day or month, and nothing for a cap per task',
+  })
+
+const Window = z
+  .strictObject({
+    /** Whose subscription it is. */
+    backend: z.string().min(1),
+    /** How far it reaches back, such as 5 or 168. */
+    hours: z.number().positive().max(31 * 24),
+    calls: z.int().nonnegative().optional(),
+    /** Read and written, without what came from a cache. */
+    tokens: z.int().nonnegative().optional(),
+    /** The share that is kept for a person who waits, 0 to 1. */
+    reserve_interactive: z.number().min(0).max(1).default(0),
+  })
+  .refine(({ calls, tokens }) => calls !== undefined || tokens !== undefined, {
+    path: ['calls'],
+    error: 'expected how many calls or tokens it allows',
+  })
+export type Window = z.output<typeof Window>
+
+const name = z.string().regex(/^[a-z][a-z0-9_]*$/)
+
+/** The `budget` configuration: caps by a name of their own, and the zone in which a day begins. */
+export const Budget = z.strictObject({
+  /** IANA name; the worker's own when not given. */
+  time_zone: z
+    .string()
+    .refine(isZone, { error: 'expected an IANA time zone, such as Europe/Berlin' })
+    .optional(),
+  caps: z.record(name, Cap).default({
+    task: { per: 'task', usd: 5 },
+    agent_day: { per: 'agent', period: 'day', usd: 10 },
+    day: { per: 'all', period: 'day', usd: 30 },
+  }),
+  /** What a subscription allows in a time that moves along. */
+  windows: z.record(name, Window).default({}),
+  /** What becomes of a call that doesn't fit: its task waits for the cap to begin anew, ends, or is answered locally. */
+  on_cap: z.enum(['wait', 'dead', 'local']).default('wait'),
+  /** Whether a metered model may be asked that nobody has given a price: no cap can hold for it. */
+  unknown_price: z.enum(['allow', 'refuse']).default('allow'),
+})
+export type Budget = z.output<typeof Budget>
+
+/** Whether a text is the name of a time zone; offsets are none, as they mean opposite things in different places. */
+export function isZone(text: string): boolean {
+  if (!/^[A-Za-z]/.test(text)) return false
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { parse } from 'yaml'
+import { Budget } from '../../f/hai/core/budget.ts'
+import { loadConfig, storedConfig } from '../../f/hai/core/config.ts'
+import type { Setting } from '../../f/hai/core/contract.ts'
+import { Members } from '../../f/hai/core/members.ts'
+import { refreshSettings, SETTINGS, showSettings } from '../../f/hai/core/settings.ts'
+import { testDatabase } from '../support/database.ts'
+import { clear } from '../support/factories.ts'
+
+const db = testDatabase()
+beforeEach(() => clear(db.sql))
+
+const bundle = join(import.meta.dirname, '..', '..', 'f', 'hai')
+const shipped = (name: string): unknown =>
+  parse(readFileSync(join(bundle, `${name}.resource.yaml`), 'utf8')).value
+
+/** Windmill's resources: what the bundle ships, with the operator's own beside it. */
+const resources =
+  (own: Record<string, unknown> = {}, defaults = shipped) =>
+  async (path: string): Promise<unknown> =>
+    path.startsWith('f/hai/')
+      ? defaults(path.slice('f/hai/'.length))
+      : own[path.slice('u/operator/hai_'.length)]
+
+const one = async (name: string, read: (path: string) => Promise<unknown>): Promise<Setting> => {
+  const { settings } = await showSettings(db.sql, { name: name as never }, read)
+  return settings[0]!
+}
+
+describe('the settings that are shipped', () => {
+  it.each(Object.entries(SETTINGS))('are good: %s', (name, schema) => {
+    expect(() => schema.parse(shipped(name))).not.toThrow()
+  })
+
+  it('cap a task at $5, an agent’s day at $10 and a day at $30', () => {
+    expect(Budget.parse(shipped('budget'))).toMatchObject({
+      caps: {
+        task: { per: 'task', usd: 5 },
+        agent_day: { per: 'agent', period: 'day', usd: 10 },
+        day: { per: 'all', period: 'day', usd: 30 },
+      },
+    })
+  })
+})
+
+describe('showing them', () => {
+  it('tells of each value where it comes from', async () => {
+    const read = resources({
+      budget: { time_zone: 'Pacific/Auckland', caps: { day: { usd: 50 }, agent_day: null } },
+    })
+    expect(await one('budget', read)).toMatchObject({
+      name: 'budget',
+      value: {
+        time_zone: 'Pacific/Auckland',
+        caps: { task: { per: 'task', usd: 5 }, day: { per: 'all', period: 'day', usd: 50 } },
+      },
+      origin: {
+        time_zone: 'u/operator/hai_budget',
+        'caps.task.per': 'f/hai/budget',
+        'caps.task.usd': 'f/hai/budget',
+        'caps.day.per': 'f/hai/budget',
+        'caps.day.period': 'f/hai/budget',
+        'caps.day.usd': 'u/operator/hai_budget',
+      },
+    })
+  })
+
+  it('tells what hai itself fills in', async () => {
+    const { origin } = await one(
+      'models',
+      resources({}, () => ({})),
+    )
+    expect(origin).toEqual({ liveness_seconds: 'built in', backends: 'built in' })
+  })
+
+  it('tells what is wrong with a file, and shows what is in force instead', async () => {
+    await one('budget', resources({ budget: { caps: { day: { usd: 50 } } } }))
+    const { value, error } = await one('budget', resources({ budget: { caps: { day: { usd: -1 } } } }))
+    expect(value).toMatchObject({ caps: { day: { usd: 50 } } })
+    expect(error).toMatch(
+      /^budget configuration \(budget\.yaml, on Windmill u\/operator\/hai_budget\): caps\.day\.usd: -1 /,
+    )
+  })
+
+  it('refuses a name that there is none of', async () => {
+    await expect(one('prices', resources())).rejects.toThrow(
+      /name: "prices" .*expected one of agents, budget/,
+    )
+  })
+})
+
+describe('an upgrade of the bundle', () => {
+  it('brings new defaults and leaves the operator’s own cap and model as they were', async () => {
+    const own = {
+      budget: { caps: { day: { usd: 50 } } },
+      models: { default: 'ollama/qwen3:8b', backends: { openai: { enabled: false } } },
+    }
+    const old = (name: string) => (name === 'models' ? { backends: { openai: OPENAI } } : shipped(name))
+    const next = (name: string) => {
+      if (name === 'budget') return { caps: { day: { per: 'all', period: 'day', usd: 20 }, month: MONTH } }
+      return name === 'models'
+        ? { liveness_seconds: 60, default: 'x/y', backends: { openai: OPENAI } }
+        : shipped(name)
+    }
+    await refreshSettings(db.sql, resources(own, old))
+    await db.sql`delete from hai.pulse`
+    await refreshSettings(db.sql, resources(own, next))
+    const { caps } = await storedConfig(db.sql, 'budget', Budget)
+    expect(caps).toEqual({ day: { per: 'all', period: 'day', usd: 50 }, month: MONTH })
+    expect(await storedConfig(db.sql, 'models', SETTINGS.models)).toMatchObject({
+      liveness_seconds: 60,
+      default: 'ollama/qwen3:8b',
+      backends: { openai: { enabled: false, url: OPENAI.url } },
+    })
+  })
+})
+
+const MONTH = { per: 'all', period: 'month', usd: 300 }
+const OPENAI = { kind: 'openai-compatible', url: 'https://models.example.com', billing: 'metered' }
+
+describe('refreshing them', () => {
+  it('reads them once a minute, however often it is asked', async () => {
+    const read = vi.fn(resources())
+    await refreshSettings(db.sql, read)
+    const once = read.mock.calls.length
+    await refreshSettings(db.sql, read)
+    expect(read).toHaveBeenCalledTimes(once)
+    await db.sql`update hai.pulse set last_at = now() - interval '61 seconds'`
+    await refreshSettings(db.sql, read)
+    expect(read).toHaveBeenCalledTimes(2 * once)
+  })
+
+  it('reads the others when one was never good', async () => {
+    const complaint = vi.spyOn(console, 'error').mockImplementation(() => {})
+    await refreshSettings(
+      db.sql,
+      resources({
+        agents: { nobody: 1 },
+        members: { robot: { role: 'machine', usernames: ['label-robot'] } },
+      }),
+    )
+    expect(complaint.mock.calls.join()).toMatch(/agents configuration .*nobody/)
+    complaint.mockRestore()
+    const [row] = await db.sql`select value from hai.config where name = 'members'`
+    expect(row?.value).toMatchObject({
+      operator: { usernames: ['operator'] },
+      robot: { usernames: ['label-robot'] },
+    })
+  })
+})
+
+describe('what is refused', () => {
+  it.each([
+    ['a cap below zero', Budget, { caps: { day: { per: 'all', period: 'day', usd: -5 } } }, 'caps.day.usd'],
+    ['a cap per day without its day', Budget, { caps: { day: { per: 'all', usd: 5 } } }, 'caps.day.period'],
+    ['a zone that there is none of', Budget, { time_zone: 'Mars/Olympus' }, 'time_zone'],
+    [
+      'a route’s name as a person',
+      Members,
+      { guest: { role: 'member', usernames: ['HTTP-f/hai/inbox'] } },
+      'guest.usernames.0',
+    ],
+    [
+      'one user name as two members',
+      Members,
+      { a: { role: 'member', usernames: ['x'] }, b: { role: 'machine', usernames: ['x'] } },
+      'b.usernames',
+    ],
+    ['an unknown role', Members, { a: { role: 'king', usernames: ['x'] } }, 'a.role'],
+  ] as const)('%s', async (_, schema, value, path) => {
+    const load = loadConfig(db.sql, 'one', schema, async (from) => (from === 'f/hai/one' ? value : undefined))
+    await expect(load).rejects.toThrow(`hai_one): ${path}`)
+  })
+})
