@@ -14,7 +14,7 @@ const common = {
   legalComments: 'none',
   logLevel: 'warning',
   // The parser reads its .wasm beside itself, so it stays a package.
-  external: ['windmill-parser-wasm-ts'],
+  external: ['windmill-parser-wasm-ts', 'windmill-client', 'windmill-cli'],
   define: { 'import.meta.url': '__entry_url' },
   banner: { js: "const __entry_url=require('node:url').pathToFileURL(__filename).href;" },
 }
@@ -26,6 +26,8 @@ const programs = {
   // Apart from hai, which starts often and must be small.
   worker: { entryPoints: ['cli/worker/main.ts'] },
   bench: { entryPoints: ['bench/main.ts'] },
+  windmill: { entryPoints: ['windmill/main.ts'], external: [...common.external, 'esbuild'] },
+  synth: { entryPoints: ['cdk8s/main.ts'], external: ['ajv', 'cdk8s-plus-28', '@kubernetes/client-node'] },
 }
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['hai', 'runner', 'worker']
 await Promise.all(wanted.map((name) => build({ ...common, ...programs[name], outfile: `build/${name}.cjs` })))

@@ -1,7 +1,9 @@
 import { answers } from './answers.ts'
+import { money } from './money.ts'
+import { runner } from './runner.ts'
 import { spine } from './spine.ts'
 
-const BENCHES: Record<string, () => Promise<void>> = { spine, answers }
+const BENCHES: Record<string, () => Promise<void>> = { spine, answers, runner, money }
 
 const name = process.argv[2] ?? 'spine'
 const bench = BENCHES[name]

@@ -79,6 +79,15 @@ export class BenchStack {
     return this.#post<string>(`jobs/run/p/${path}`, args)
   }
 
+  /** The first page of the list of jobs. */
+  async list(): Promise<object[]> {
+    const { endpoint, workspace } = this.instance
+    const headers = { authorization: `Bearer ${this.#token}` }
+    const answer = await fetch(`${endpoint}/api/w/${workspace}/jobs/list?per_page=30`, { headers })
+    if (!answer.ok) throw new Error(`jobs/list: ${answer.status} ${await answer.text()}`)
+    return (await answer.json()) as object[]
+  }
+
   #post<T>(path: string, args: object): Promise<T> {
     const { endpoint, workspace } = this.instance
     const body = JSON.stringify(args)

@@ -5,7 +5,9 @@ import { addAuth } from './commands/auth.ts'
 import { addChat } from './commands/chat.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
+import { addCost } from './commands/cost.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addGitops } from './commands/gitops.ts'
 import { addHome } from './commands/home.ts'
 import { addModel } from './commands/model.ts'
 import { addProfile } from './commands/profile.ts'
@@ -28,6 +30,7 @@ const COMMANDS: readonly {
   { group: 'Work:', names: ['chat'], add: addChat },
   { group: 'Work:', names: ['task'], add: addTask },
   { group: 'Work:', names: ['todo'], add: addTodo },
+  { group: 'Work:', names: ['cost'], add: addCost },
   { group: 'Work:', names: ['home'], add: addHome },
   { group: 'Setup:', names: ['model'], add: addModel },
   { group: 'Setup:', names: ['config'], add: addConfig },
@@ -35,6 +38,7 @@ const COMMANDS: readonly {
   { group: 'Setup:', names: ['auth'], add: addAuth },
   { group: 'Setup:', names: ['up', 'down', 'status', 'logs'], add: addStack },
   { group: 'Setup:', names: ['worker'], add: addWorker },
+  { group: 'Setup:', names: ['gitops'], add: addGitops },
   { group: 'Setup:', names: ['doctor'], add: addDoctor },
   {
     group: 'Setup:',

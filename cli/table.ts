@@ -3,11 +3,14 @@ import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
 type Paint = (text: string) => string
 export type Cell = string | { text: string; paint?: Paint }
 
-/** `min`: how narrow it may become. `spare`: on a narrow terminal it is left out, the highest first. */
+/**
+ * `min`: how narrow it may become. `spare`: on a narrow terminal it is left out, the highest first. `right`: for numbers.
+ */
 export interface Column {
   title: string
   min?: number
   spare?: number
+  right?: boolean
 }
 
 const GAP = 2
@@ -36,7 +39,9 @@ export async function table(
       .map((i, at) => {
         const text = look.columns ? fit(cells[i] ?? '', widths[i] ?? 0) : (cells[i] ?? '')
         const painted = paints[i] && text ? paints[i](text) : text
-        return at === shown.length - 1 ? painted : painted + pad('', (widths[i] ?? 0) - width(text) + GAP)
+        const rest = pad('', (widths[i] ?? 0) - width(text))
+        const gap = at === shown.length - 1 ? '' : pad('', GAP)
+        return header[i]?.right ? rest + painted + gap : painted + (gap && rest + gap)
       })
       .join('')
       .trimEnd()

@@ -2,11 +2,16 @@ import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { parse } from 'yaml'
 import { type Signature, signatureOf } from './signature.ts'
+import type { UploadedFlow, UploadedScript } from './uploads.ts'
 
 export interface Script {
   path: string
   /** Absolute path of the source. */
   file: string
+  /** The source, when no file holds it. */
+  code?: string
+  /** It has the operator's rights, whoever calls: what Windmill does for scripts deployed on behalf of a user. */
+  onBehalf: boolean
   tag: string | undefined
   /** Seconds after which a run is ended. */
   timeout: number | undefined
@@ -14,11 +19,14 @@ export interface Script {
   signature: Signature | undefined
 }
 
-export type ItemKind = 'resource' | 'variable' | 'schedule'
+export type ItemKind = 'resource' | 'variable' | 'schedule' | 'http_trigger'
 
 /** Windmill's paths end at the first dot of a file's name. */
 const PATH = /^[fu](\/[\w-]+)+$/
 const LOOK_EVERY_MS = 500
+/** Whether it is of hai itself, which runs on behalf of a service user: its callers need no rights of their own. */
+export const isOwn = (path: string) => path.startsWith('f/hai/')
+const FLOW_FILE = '__flow/flow.yaml'
 
 /** The scripts and items below `f/` and `u/` of a folder, read as data and read anew when a file changes. */
 export class Bundle {
@@ -66,16 +74,66 @@ export class Bundle {
     return PATH.test(path) ? this.#yaml(`${path}.${kind}.yaml`) : undefined
   }
 
+  /** A script with its source and metadata, as clients see it. */
+  scriptView(path: string): UploadedScript | undefined {
+    const content = PATH.test(path) ? readText(join(this.root, `${path}.ts`)) : undefined
+    if (content === undefined) return undefined
+    const { summary, description, schema, tag, timeout } = this.#yaml(`${path}.script.yaml`) ?? {}
+    return {
+      path,
+      content,
+      summary: String(summary ?? ''),
+      description: String(description ?? ''),
+      schema: schema ?? {},
+      tag: typeof tag === 'string' ? tag : undefined,
+      timeout: typeof timeout === 'number' ? timeout : undefined,
+    }
+  }
+
+  scriptPaths(): string[] {
+    return this.#paths('.ts').filter((path) => PATH.test(path) && !path.includes('__flow/'))
+  }
+
+  /** A flow with its inline scripts filled in. */
+  flow(path: string): UploadedFlow | undefined {
+    const flow = PATH.test(path) ? this.#yaml(`${path}${FLOW_FILE}`) : undefined
+    if (!flow) return undefined
+    return {
+      path,
+      summary: String(flow.summary ?? ''),
+      description: String(flow.description ?? ''),
+      schema: flow.schema ?? {},
+      value: this.#inlined(flow.value, join(this.root, `${path}__flow`)),
+    }
+  }
+
+  flowPaths(): string[] {
+    return this.#paths(FLOW_FILE)
+  }
+
+  #inlined(value: unknown, folder: string): unknown {
+    if (typeof value === 'string') {
+      const [, name] = /^!inline (.+)$/.exec(value) ?? []
+      return name === undefined ? value : (readText(join(folder, name)) ?? value)
+    }
+    if (Array.isArray(value)) return value.map((entry) => this.#inlined(entry, folder))
+    if (typeof value !== 'object' || value === null) return value
+    const entries = Object.entries(value).map(([key, entry]) => [key, this.#inlined(entry, folder)])
+    return Object.fromEntries(entries)
+  }
+
   /** All items of a kind by path. */
   items(kind: ItemKind): [path: string, item: Record<string, unknown>][] {
     const ending = `.${kind}.yaml`
-    return this.#files()
-      .filter((file) => file.endsWith(ending))
-      .flatMap((file) => {
-        const path = relative(this.root, file).slice(0, -ending.length).split(sep).join('/')
-        const item = this.item(path, kind)
-        return item ? [[path, item] as [string, Record<string, unknown>]] : []
-      })
+    return this.#paths(ending).flatMap((path) => {
+      const item = this.item(path, kind)
+      return item ? [[path, item] as [string, Record<string, unknown>]] : []
+    })
+  }
+
+  #paths(ending: string): string[] {
+    const files = this.#files().filter((file) => file.endsWith(ending))
+    return files.map((file) => relative(this.root, file).slice(0, -ending.length).split(sep).join('/'))
   }
 
   async #read(path: string): Promise<Script | undefined> {
@@ -88,6 +146,7 @@ export class Bundle {
       return {
         path,
         file,
+        onBehalf: isOwn(path),
         tag: typeof metadata.tag === 'string' ? metadata.tag : undefined,
         timeout: typeof metadata.timeout === 'number' && metadata.timeout > 0 ? metadata.timeout : undefined,
         signature: await signatureOf(source),

@@ -14,6 +14,8 @@ const INHERITED = [
   'OPENAI_API_KEY',
   'OPENAI_BASE_URL',
   'OLLAMA_HOST',
+  'KUBECONFIG',
+  'KUBERNETES_SERVICE_*',
   'HTTP_PROXY',
   'HTTPS_PROXY',
   'NO_PROXY',
@@ -40,14 +42,16 @@ export function jobEnvironment(
   job: Job,
   context: { endpoint: string; workspace: string; token: string; workerGroup: string },
 ): Record<string, string> {
-  const statePath = `${job.path}/${job.schedulePath ? job.identity.username : 'user'}`
+  const { flowStep } = job
+  const who = job.schedulePath ? job.identity.username : 'user'
+  const statePath = flowStep ? `${flowStep.flowPath}/${flowStep.id}_${who}` : `${job.path}/${who}`
   return {
     BASE_INTERNAL_URL: context.endpoint,
     BASE_URL: context.endpoint,
     WM_BASE_URL: context.endpoint,
     WM_WORKSPACE: context.workspace,
     WM_TOKEN: context.token,
-    WM_EMAIL: job.identity.email,
+    WM_EMAIL: job.email,
     WM_USERNAME: job.identity.username,
     WM_PERMISSIONED_AS: job.permissionedAs,
     WM_JOB_ID: job.id,
@@ -58,12 +62,12 @@ export function jobEnvironment(
     WM_STATE_PATH: statePath,
     WM_STATE_PATH_NEW: statePath,
     WM_WORKER_GROUP: context.workerGroup,
-    WM_FLOW_JOB_ID: '',
-    WM_ROOT_FLOW_JOB_ID: '',
-    WM_FLOW_PATH: '',
-    WM_FLOW_STEP_ID: '',
+    WM_FLOW_JOB_ID: flowStep?.flowJob ?? '',
+    WM_ROOT_FLOW_JOB_ID: flowStep?.rootFlowJob ?? '',
+    WM_FLOW_PATH: flowStep?.flowPath ?? '',
+    WM_FLOW_STEP_ID: flowStep?.id ?? '',
     WM_OBJECT_PATH: '',
     WM_RUNNABLE_ID: '',
-    WM_END_USER_EMAIL: '',
+    WM_END_USER_EMAIL: job.onBehalf ? job.identity.email : '',
   }
 }

@@ -1,26 +1,43 @@
 import { randomUUID } from 'node:crypto'
 import { ApiError } from './api-error.ts'
-import type { Bundle, Script } from './bundle.ts'
+import { isOwn, type Script } from './bundle.ts'
+import type { Catalog } from './catalog.ts'
 import { jobEnvironment } from './environment.ts'
 import type { Tokens } from './identity.ts'
+import type { Items } from './items.ts'
 import type { Job, JobRequest, Jobs } from './jobs.ts'
+import { residentMegabytes } from './memory.ts'
 import type { Assignment, Pool } from './pool.ts'
 import type { WorkerProcess } from './process.ts'
 import type { Ending, Order } from './protocol.ts'
+import { outcomeOf } from './run-outcome.ts'
 
 /** Scripts with this tag wait or run long; they never share processes with doors. */
 const WORK_TAG = 'hai-work'
+const LOOK_AT_MEMORY_MS = 500
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
+/** What the executor knows of a pool. */
+export type Queue = Pick<Pool, 'submit' | 'withdraw'>
+
 export interface ExecutorOptions {
-  bundle: Bundle
+  catalog: Catalog
+  items: Items
   jobs: Jobs
   tokens: Tokens
-  pools: { doors: Pool; work: Pool }
+  pools: { doors: Queue; work: Queue }
   /** No process is used twice. */
   cold: boolean
+  /** A job whose process has more is ended; no limit when not given. */
+  memoryMegabytes?: number
   workspace: string
   endpoint: () => string
+}
+
+/** A run of a script; the event is made only for a script that has a preprocessor. */
+export type RunRequest = Omit<JobRequest, 'tag' | 'event'> & {
+  tag?: string
+  event?: () => Record<string, unknown>
 }
 
 interface Running {
@@ -39,18 +56,26 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options
+    if (options.memoryMegabytes) setInterval(() => this.#limitMemory(), LOOK_AT_MEMORY_MS).unref()
   }
 
   /** Accepts a run. 404 when there is no such script, 400 when the job id is taken. */
-  async submit(
-    request: Omit<JobRequest, 'tag'> & { tag?: string; skipPreprocessor?: boolean },
-  ): Promise<Job> {
-    const script = await this.#options.bundle.find(request.path)
+  async submit(request: RunRequest): Promise<Job> {
+    const script = await this.#options.catalog.script(request.path)
     if (!script) throw new ApiError(404, `script ${request.path} not found`)
-    if (script.signature?.hasPreprocessor && !request.skipPreprocessor) {
-      throw new ApiError(501, `not implemented by the local runner: the preprocessor of ${request.path}`)
-    }
-    const job = this.#options.jobs.create({ ...request, tag: request.tag ?? script.tag ?? 'bun' })
+    return this.run(script, request)
+  }
+
+  /** Accepts a run of this very script, whatever lies at its path. 400 when the job id is taken. */
+  run(script: Script, request: RunRequest): Job {
+    const event = script.signature?.hasPreprocessor ? request.event?.() : undefined
+    const job = this.#options.jobs.create({
+      ...request,
+      ...(event ? { args: {} } : {}),
+      event,
+      onBehalf: request.onBehalf || script.onBehalf,
+      tag: request.tag ?? script.tag ?? 'bun',
+    })
     if (!job) throw new ApiError(400, `a job with id ${request.id} exists already`)
     this.#wait(job, script)
     return job
@@ -93,26 +118,34 @@ export class Executor {
   }
 
   #assign(job: Job, script: Script): void {
-    if (!script.signature) {
-      const message = `the signature of main in ${script.path} cannot be read: write plain, named parameters`
-      this.#fail(job, { name: 'SyntaxError', message })
+    let args: Record<string, unknown>
+    try {
+      args = this.#options.items.resolveArguments(job.args, job.identity.admin)
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      this.#fail(job, { name: 'ExecutionErr', message: error.message })
       return
     }
     const assignment: Assignment = {
-      warm: !this.#options.cold && script.path.startsWith('f/hai/'),
+      warm: !this.#options.cold && script.code === undefined && isOwn(script.path),
       output: job.output,
-      begin: (process) => this.#begin(job, script, process),
+      begin: (process) => this.#begin(job, { script, args }, process),
+      preprocessed: (made) => this.#options.jobs.preprocessed(job, made),
       end: (ending) => this.#finish(job, ending),
     }
     this.#running.set(job.id, { assignment })
     this.#poolOf(job).submit(assignment)
   }
 
-  #poolOf(job: Job): Pool {
+  #poolOf(job: Job): Queue {
     return job.tag === WORK_TAG ? this.#options.pools.work : this.#options.pools.doors
   }
 
-  #begin(job: Job, script: Script, process: WorkerProcess): Order {
+  #begin(
+    job: Job,
+    { script, args }: { script: Script; args: Record<string, unknown> },
+    process: WorkerProcess,
+  ): Order {
     const { jobs, tokens, workspace, endpoint } = this.#options
     const workerGroup = job.tag === WORK_TAG ? 'work' : 'doors'
     const running = this.#running.get(job.id)!
@@ -120,7 +153,7 @@ export class Executor {
     clearTimeout(running.timer)
     if (job.canceled) process.terminate()
     jobs.start(job, `${workerGroup}-${process.pid}`)
-    const { token, revoke } = tokens.mint(job.identity)
+    const { token, revoke } = tokens.mint({ ...job.identity, admin: job.privileged, scopes: undefined })
     void job.done.then(revoke)
     if (script.timeout !== undefined) {
       const seconds = script.timeout
@@ -132,9 +165,24 @@ export class Executor {
     return {
       id: job.id,
       file: script.file,
-      ...spread(job.args, script),
+      code: script.code,
+      args,
+      path: script.path,
+      parameters: script.signature?.parameters,
+      event: job.event,
       env: jobEnvironment(job, { endpoint: endpoint(), workspace, token, workerGroup }),
       mark: `\0end of job ${randomUUID()}\n`,
+    }
+  }
+
+  #limitMemory(): void {
+    const limit = this.#options.memoryMegabytes ?? Number.POSITIVE_INFINITY
+    for (const running of this.#running.values()) {
+      const { process, stopReason } = running
+      if (stopReason || process?.pid === undefined || residentMegabytes(process.pid) <= limit) continue
+      const message = `the script took more than ${limit} MB of memory; HAI_JOB_MEMORY_MB allows more`
+      running.stopReason = { name: 'ExecutionErr', message }
+      process.kill()
     }
   }
 
@@ -148,45 +196,11 @@ export class Executor {
       this.#fail(job, { message, name: 'Canceled', reason, canceler: by })
     } else if (running?.stopReason) this.#fail(job, running.stopReason)
     else if (ending.kind === 'finished') {
-      this.#options.jobs.complete(job, withFailure(withStream(ending, job.output.stream.text())))
+      this.#options.jobs.complete(job, outcomeOf(ending, job.output.stream.text()))
     } else this.#fail(job, { name: 'ExecutionErr', message: `the script ended early: ${ending.reason}` })
   }
 
   #fail(job: Job, error: Record<string, unknown>): void {
     this.#options.jobs.complete(job, { success: false, shaped: false, result: JSON.stringify({ error }) })
   }
-}
-
-/** Arguments by name in the order of main's parameters; what main doesn't name is dropped. */
-function spread(args: Record<string, unknown>, script: Script): Pick<Order, 'args' | 'missing' | 'dates'> {
-  const parameters = script.signature?.parameters ?? []
-  const positions = parameters.map((_, position) => position)
-  return {
-    args: parameters.map(({ name }) => (Object.hasOwn(args, name) ? args[name] : null)),
-    missing: positions.filter((position) => !Object.hasOwn(args, parameters[position]!.name)),
-    dates: positions.filter((position) => parameters[position]!.date),
-  }
-}
-
-type Finished = Extract<Ending, { kind: 'finished' }>
-
-/** Windmill's rule: what was streamed is the result where there is no other, and `wm_stream` of one that is an object. */
-function withStream(ending: Finished, text: string): Finished {
-  const { success, result } = ending
-  if (!success || text === '') return ending
-  const stream = JSON.stringify(text)
-  if (result === 'null') return { ...ending, result: stream }
-  if (!result.startsWith('{')) return ending
-  const comma = result === '{}' ? '' : ','
-  return { ...ending, result: `${result.slice(0, -1)}${comma}"wm_stream":${stream}}` }
-}
-
-/** A script that returns `wm_failure` failed, and says so in the result that is kept. */
-function withFailure(ending: Finished): Omit<Finished, 'kind'> {
-  if (!ending.shaped || !ending.success) return ending
-  const { wm_failure: failure, ...siblings } = JSON.parse(ending.result) as Record<string, unknown>
-  if (failure === undefined) return ending
-  const message = typeof failure === 'string' ? failure : JSON.stringify(failure)
-  const result = JSON.stringify({ ...siblings, error: { name: 'ManualFailure', message } })
-  return { success: false, shaped: true, result }
 }

@@ -3,6 +3,15 @@
 import { writeSync } from 'node:fs'
 import { type Answer, type Order, RESULT_LIMIT } from './protocol.ts'
 
+declare const Bun: {
+  plugin(plugin: { name: string; setup(build: PluginBuilder): void }): void
+}
+
+interface PluginBuilder {
+  onResolve(where: { filter: RegExp }, resolve: (args: { path: string }) => { path: string }): void
+  onLoad(where: { filter: RegExp }, load: () => { contents: string; loader: 'ts' }): void
+}
+
 const ANSWERS = 3
 const SHAPING = ['windmill_status_code', 'windmill_headers', 'windmill_content_type', 'wm_failure']
 const home = process.cwd()
@@ -21,7 +30,8 @@ async function perform(order: Order): Promise<void> {
     success = true
   } catch (error) {
     console.error(error)
-    text = serialize({ error: describe(error) })
+    const step = order.env.WM_FLOW_STEP_ID
+    text = serialize({ error: { ...describe(error), ...(step ? { step_id: step } : {}) } })
   }
   endLog(1, order.mark)
   endLog(2, order.mark)
@@ -30,16 +40,44 @@ async function perform(order: Order): Promise<void> {
 }
 
 async function callMain(order: Order): Promise<unknown> {
-  const script = (await import(order.file)) as { main?: unknown }
+  if (order.code !== undefined) provide(order.file, order.code)
+  const script = (await import(order.file)) as Record<'main' | 'preprocessor', unknown>
   if (typeof script.main !== 'function') throw new Error('main function is missing')
-  const args = [...order.args]
-  for (const position of order.missing) args[position] = undefined
-  for (const position of order.dates) {
-    const value = args[position]
-    if (value !== undefined && value !== null) args[position] = new Date(value as string)
+  const { parameters, path } = order
+  // Only now: a script that doesn't compile has failed with the compiler's own words.
+  if (!parameters) {
+    throw new SyntaxError(`the signature of main in ${path} cannot be read: write plain, named parameters`)
   }
-  const result: unknown = await script.main(...args)
+  const named = order.event ? await preprocess(script.preprocessor, order) : order.args
+  const result: unknown = await script.main(
+    ...parameters.map(({ name, date }) => {
+      const value = Object.hasOwn(named, name) ? named[name] : undefined
+      return date && value !== undefined && value !== null ? new Date(value as string) : value
+    }),
+  )
   return isStream(result) ? stream(result) : result
+}
+
+/** A script without a file is loaded as if it had one, so that its imports are found. */
+function provide(file: string, contents: string): void {
+  const filter = new RegExp(`${file.replaceAll(/[^\w/]/g, '\\$&')}$`)
+  Bun.plugin({
+    name: 'a script without a file',
+    setup(build) {
+      build.onResolve({ filter }, () => ({ path: file }))
+      build.onLoad({ filter }, () => ({ contents, loader: 'ts' }))
+    },
+  })
+}
+
+async function preprocess(preprocessor: unknown, { id, event }: Order): Promise<Record<string, unknown>> {
+  if (typeof preprocessor !== 'function') throw new Error('preprocessor function is missing')
+  const args: unknown = await preprocessor(event)
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) {
+    throw new TypeError('the preprocessor returned no object; return the arguments of main by name')
+  }
+  answer({ type: 'preprocessed', id, args: args as Record<string, unknown> })
+  return args as Record<string, unknown>
 }
 
 function isStream(result: unknown): result is AsyncIterable<unknown> {
@@ -72,7 +110,8 @@ function isShaped(result: unknown): boolean {
 /** An error as Windmill stores it; `extra` holds what else hangs on it, such as the code of a Postgres error. */
 function describe(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { name: 'Error', message: textOf(error) }
-  const described: Record<string, unknown> = { name: error.name, message: error.message, stack: error.stack }
+  const message = `${error.message}${placeOf(error)}`
+  const described: Record<string, unknown> = { name: error.name, message, stack: error.stack }
   const extra = Object.entries(error).filter(([key]) => !['name', 'message', 'stack'].includes(key))
   try {
     if (extra.length > 0) described.extra = JSON.parse(serialize(Object.fromEntries(extra)))
@@ -80,6 +119,14 @@ function describe(error: unknown): Record<string, unknown> {
     described.extra = { unserializable: String(reason) }
   }
   return described
+}
+
+/** Where the compiler found something wrong. */
+function placeOf(error: Error): string {
+  const { position } = error as { position?: { file?: string; line?: number; column?: number } | null }
+  return position?.file && error.name === 'BuildMessage'
+    ? ` (${position.file}:${position.line}:${position.column})`
+    : ''
 }
 
 function textOf(thrown: unknown): string {

@@ -1,48 +1,74 @@
-import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Accounts, sha256 } from './accounts.ts'
 
 /** Who calls, as Windmill names it. */
 export interface Identity {
+  /** What a job is created by: the user's name, or what stands for his labelled token. */
   username: string
+  /** The user whose rights it has. */
+  user: string
   email: string
+  /** May do and read everything; without it, run scripts and see one's own jobs. */
+  admin: boolean
   /** The token is a running job's, not a person's. */
   job: boolean
+  /** All that a token may be used for; anything when not given. */
+  scopes?: string[]
+  /** The token changes nothing and runs nothing. */
+  readOnly?: boolean
 }
 
-export const OPERATOR: Identity = { username: 'operator', email: 'operator@example.com', job: false }
+export const OPERATOR: Identity = {
+  username: 'operator',
+  user: 'operator',
+  email: 'operator@example.com',
+  admin: true,
+  job: false,
+}
+
+/** Windmill takes a label that begins like this for the name itself. */
+const VERBATIM = /^(webhook|http|email|ws)-/
 
 /** The tokens that open the API. Only their SHA-256 is kept. */
 export class Tokens {
-  #holders = new Map<string, { digest: Buffer; identity: Identity }>()
+  #operator: Buffer
+  #accounts: Accounts
+  #jobs = new Map<string, Identity>()
 
-  constructor(operatorToken: string) {
-    this.#add(operatorToken, OPERATOR)
+  constructor(operatorToken: string, accounts: Accounts) {
+    this.#operator = sha256(operatorToken)
+    this.#accounts = accounts
   }
 
-  /** A token of its own for one job, with its caller's identity; `revoke` ends it. */
+  /** A token of its own for one job, with its rights; `revoke` ends it. */
   mint(identity: Identity): { token: string; revoke: () => void } {
     const token = randomUUID()
-    const key = this.#add(token, { ...identity, job: true })
-    return { token, revoke: () => this.#holders.delete(key) }
+    const key = sha256(token).toString('hex')
+    this.#jobs.set(key, { ...identity, job: true })
+    return { token, revoke: () => this.#jobs.delete(key) }
   }
 
+  /** Whose token it is; undefined when it is nobody's, or its time is over. */
   holder(token: string): Identity | undefined {
     const digest = sha256(token)
-    const held = this.#holders.get(digest.toString('hex'))
-    return held && timingSafeEqual(held.digest, digest) ? held.identity : undefined
-  }
-
-  #add(token: string, identity: Identity): string {
-    const digest = sha256(token)
+    if (timingSafeEqual(digest, this.#operator)) return OPERATOR
+    // What is looked up is a digest, which tells nothing of how near a guess was.
     const key = digest.toString('hex')
-    this.#holders.set(key, { digest, identity })
-    return key
+    return this.#jobs.get(key) ?? this.#made(key)
   }
-}
 
-function sha256(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
+  #made(digest: string): Identity | undefined {
+    const token = this.#accounts.find(digest)
+    if (!token) return undefined
+    const { username, label, scopes, read_only: readOnly } = token
+    const user = username === OPERATOR.username ? OPERATOR : this.#accounts.user(username)
+    if (!user) return undefined
+    const name = label ? (VERBATIM.test(label) ? label : `label-${label}`) : username
+    const { email, admin } = user
+    return { username: name, user: username, email, admin, job: false, scopes, readOnly }
+  }
 }
 
 export function tokenFileOf(dataDir: string): string {

@@ -18,6 +18,8 @@ export interface Resource {
 interface State {
   variables: Record<string, Variable>
   resources: Record<string, Resource>
+  /** Schedules that were switched on or off, whatever their files say. */
+  schedules: Record<string, boolean>
 }
 
 /** The resource that names the running database, whatever a file says. */
@@ -97,6 +99,26 @@ export class Items {
     this.#save({ ...this.#state, resources: { ...this.#state.resources, [path]: resource } })
   }
 
+  /** Forgets what was set; what a file holds can't be removed here. */
+  remove(kind: 'variable' | 'resource', path: string): void {
+    const field = kind === 'variable' ? 'variables' : 'resources'
+    if (!own<unknown>(this.#state[field], path)) {
+      const where = this.#bundle.item(path, kind) ? 'lies in a file of the bundle; remove that' : 'not found'
+      throw new ApiError(where === 'not found' ? 404 : 400, `${kind} ${path} ${where}`)
+    }
+    const { [path]: _gone, ...others } = this.#state[field]
+    this.#save({ ...this.#state, [field]: others })
+  }
+
+  /** Whether a schedule runs; what was set here counts before its file. */
+  isEnabled(path: string, byFile: boolean): boolean {
+    return own(this.#state.schedules, path) ?? byFile
+  }
+
+  enableSchedule(path: string, enabled: boolean): void {
+    this.#save({ ...this.#state, schedules: { ...this.#state.schedules, [path]: enabled } })
+  }
+
   /** A value with every string `$var:path` and `$res:path` in it replaced by what it names. */
   interpolate(value: unknown, depth = 0): unknown {
     if (depth > DEEPEST)
@@ -107,6 +129,14 @@ export class Items {
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [key, this.interpolate(item, depth + 1)]),
     )
+  }
+
+  /** A job's arguments with their references resolved, as Windmill does it with the rights of who called. */
+  resolveArguments(args: Record<string, unknown>, mayRead: boolean): Record<string, unknown> {
+    if (!refersSomewhere(args)) return args
+    if (!mayRead)
+      throw new ApiError(403, 'an argument refers to a variable or resource, which you may not read')
+    return this.interpolate(args) as Record<string, unknown>
   }
 
   #dereference(text: string, depth: number): unknown {
@@ -128,6 +158,11 @@ export class Items {
   }
 }
 
+function refersSomewhere(value: unknown): boolean {
+  if (typeof value === 'string') return value.startsWith('$var:') || value.startsWith('$res:')
+  return typeof value === 'object' && value !== null && Object.values(value).some(refersSomewhere)
+}
+
 function own<T>(record: Record<string, T>, path: string): T | undefined {
   return Object.hasOwn(record, path) ? record[path] : undefined
 }
@@ -138,16 +173,16 @@ function checkPath(path: string): void {
 }
 
 function readState(file: string): State {
+  const empty: State = { variables: {}, resources: {}, schedules: {} }
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { variables: {}, resources: {} }
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return empty
     throw error
   }
   try {
-    const state = JSON.parse(text) as Partial<State>
-    return { variables: state.variables ?? {}, resources: state.resources ?? {} }
+    return { ...empty, ...(JSON.parse(text) as Partial<State>) }
   } catch (error) {
     throw new Error(
       `${file} is not JSON; mend it, or move it away to lose the variables and resources set by scripts`,

@@ -1,13 +1,39 @@
 import { randomUUID } from 'node:crypto'
-import type { Identity } from './identity.ts'
+import { type Identity, OPERATOR } from './identity.ts'
 import { JobOutput } from './job-output.ts'
+
+/** Windmill's names for what a job runs. */
+export type JobKind =
+  | 'script'
+  | 'preview'
+  | 'flow'
+  | 'flowpreview'
+  | 'flowscript'
+  | 'dependencies'
+  | 'flowdependencies'
+
+/** Of which flow a job is a step. */
+export interface FlowStep {
+  /** The flow's job, and that of the outermost flow. */
+  flowJob: string
+  rootFlowJob: string
+  flowPath: string
+  id: string
+}
 
 /** What the caller asks for. */
 export interface JobRequest {
   id?: string
+  /** A script's when not given. */
+  kind?: JobKind
   path: string
   args: Record<string, unknown>
+  /** What a preprocessor will make the arguments of. */
+  event?: Record<string, unknown>
   identity: Identity
+  /** It has the operator's rights, whoever calls. */
+  onBehalf?: boolean
+  flowStep?: FlowStep
   tag: string
   /** When it may begin; now when not given. */
   scheduledFor?: Date
@@ -19,10 +45,27 @@ export interface JobRequest {
 /** One run of a script, from its request on. */
 export interface Job {
   id: string
+  kind: JobKind
   path: string
   args: Record<string, unknown>
+  event?: Record<string, unknown>
   identity: Identity
+  /** Has the operator's rights, whoever calls. */
+  onBehalf: boolean
+  /** Has all rights: its own or the operator's. */
+  privileged: boolean
+  /** Of whose rights it has. */
+  email: string
   permissionedAs: string
+  flowStep?: FlowStep
+  /** Of a flow: what it consists of, and how far it is. */
+  flow?: { raw: object; status: object }
+  /** Percent, as the script reports it. */
+  progress?: number
+  /** What the steps of a flow keep for each other. */
+  userStates: Map<string, unknown>
+  /** A flow that stopped early because a step said so. */
+  skipped: boolean
   tag: string
   createdAt: Date
   scheduledFor: Date
@@ -47,10 +90,10 @@ export interface Job {
   settle: () => void
 }
 
-const KEPT_JOBS = 2_000
+const KEPT_JOBS = 10_000
 const KEPT_BYTES = 64 * 1024 * 1024
 
-/** All unfinished jobs, and the newest 2,000 finished ones with at most 64 MB of arguments, results and output. */
+/** All unfinished jobs, and the newest 10,000 finished ones with at most 64 MB of arguments, results and output. */
 export class Jobs {
   #jobs = new Map<string, Job>()
   /** In the order they finished. */
@@ -66,12 +109,22 @@ export class Jobs {
     const done = new Promise<void>((resolve) => {
       settle = resolve
     })
+    const onBehalf = request.onBehalf === true
+    const runsAs = onBehalf ? OPERATOR : request.identity
     const job: Job = {
       id,
+      kind: request.kind ?? 'script',
       path: request.path,
       args: request.args,
+      event: request.event,
       identity: request.identity,
-      permissionedAs: 'u/operator',
+      onBehalf,
+      privileged: runsAs.admin,
+      email: runsAs.email,
+      permissionedAs: `u/${runsAs.user}`,
+      flowStep: request.flowStep,
+      skipped: false,
+      userStates: new Map(),
       tag: request.tag,
       createdAt,
       scheduledFor: request.scheduledFor ?? createdAt,
@@ -79,7 +132,7 @@ export class Jobs {
       rootJob: request.rootJob || request.parentJob || id,
       schedulePath: request.schedulePath ?? '',
       shaped: false,
-      output: new JobOutput(() => announce(job)),
+      output: new JobOutput(() => this.announce(job)),
       watchers: new Set(),
       done,
       settle,
@@ -97,17 +150,29 @@ export class Jobs {
     return [...this.#jobs.values()].reverse()
   }
 
+  /** Its preprocessor has run: these are its arguments. What it was called with is kept no longer. */
+  preprocessed(job: Job, args: Record<string, unknown>): void {
+    job.args = args
+    job.event = undefined
+  }
+
   /** A process has taken the job. */
   start(job: Job, worker: string): void {
     job.startedAt = new Date()
     job.worker = worker
-    announce(job)
+    this.announce(job)
+  }
+
+  /** Something about the job changed. */
+  announce(job: Job): void {
+    for (const watcher of job.watchers) watcher()
   }
 
   /** Completes the job and forgets the oldest ones that no longer fit. A job completes once. */
   complete(job: Job, outcome: { success: boolean; shaped: boolean; result: string }): void {
     if (job.completedAt) return
     job.completedAt = new Date()
+    job.event = undefined
     job.success = outcome.success
     job.shaped = outcome.shaped
     job.result = outcome.result
@@ -115,7 +180,7 @@ export class Jobs {
     this.#finished.set(job.id, bytes)
     this.#bytes += bytes
     job.settle()
-    announce(job)
+    this.announce(job)
     for (const [id, size] of this.#finished) {
       const fits = this.#finished.size <= KEPT_JOBS && this.#bytes <= KEPT_BYTES
       // The newest stays, however big.
@@ -125,10 +190,6 @@ export class Jobs {
       this.#bytes -= size
     }
   }
-}
-
-function announce(job: Job): void {
-  for (const watcher of job.watchers) watcher()
 }
 
 /** A time-ordered UUID (RFC 9562, version 7), its random part from Node's pool of them. */

@@ -9,6 +9,8 @@ export interface Assignment {
   output: JobOutput
   /** Called when a process takes the job. */
   begin: (process: WorkerProcess) => Order
+  /** Called with the arguments that the script's preprocessor made. */
+  preprocessed: (args: Record<string, unknown>) => void
   end: (ending: Ending) => void
   /** How often a process died before it reached main. */
   losses?: number
@@ -106,7 +108,8 @@ export class Pool {
   }
 
   async #run(member: Member, assignment: Assignment): Promise<void> {
-    const ending = await member.process.run(assignment.begin(member.process), assignment.output)
+    const order = assignment.begin(member.process)
+    const ending = await member.process.run(order, assignment.output, assignment.preprocessed)
     const lost = ending.kind === 'crashed' && !ending.started
     if (!assignment.warm || member.stamp !== this.#options.stamp() || this.#stopping) member.process.kill()
     if (!member.process.spent) this.#rest(member)

@@ -24,6 +24,7 @@ interface Run {
   heardAt: number
   waiting?: boolean
   ending?: Ending
+  preprocessed: (args: Record<string, unknown>) => void
   resolve: (ending: Ending) => void
 }
 
@@ -70,10 +71,15 @@ export class WorkerProcess {
   }
 
   /** Runs one job; what it prints goes to the output. Never rejects. */
-  run(order: Order, output: JobOutput): Promise<Ending> {
+  run(
+    order: Order,
+    output: JobOutput,
+    preprocessed: (args: Record<string, unknown>) => void,
+  ): Promise<Ending> {
     this.fresh = false
     return new Promise((resolve) => {
-      this.#run = { order, ...output.pipes(order.mark), started: false, heardAt: performance.now(), resolve }
+      const pipes = output.pipes(order.mark)
+      this.#run = { order, ...pipes, started: false, heardAt: performance.now(), preprocessed, resolve }
       if (this.spent) this.#settle({ kind: 'crashed', started: false, reason: 'its process was gone' })
       else this.#child.stdin?.write(`${JSON.stringify(order)}\n`)
     })
@@ -158,6 +164,7 @@ export class WorkerProcess {
       run.ending = { kind: 'crashed', started: run.started, reason: 'it wrote to file descriptor 3' }
       this.kill()
     } else if (answer.type === 'started') run.started = true
+    else if (answer.type === 'preprocessed') run.preprocessed(answer.args)
     else this.#header = answer
   }
 

@@ -1,13 +1,19 @@
+import type { Signature } from './signature.ts'
+
 /** One job as the runner writes it, a line of JSON, on a worker process's standard input. */
 export interface Order {
   id: string
-  /** Absolute path of the script. */
+  /** Windmill's path of the script, and the absolute one of its file. */
+  path: string
   file: string
-  /** Arguments of main in the order of its signature; those that weren't given are null at `missing`. */
-  args: unknown[]
-  missing: number[]
-  /** Positions of parameters typed Date. */
-  dates: number[]
+  /** The script itself, when it lies in no file: what it imports is looked for as if it lay at `file`. */
+  code?: string
+  /** By name; what main doesn't name is dropped. */
+  args: Record<string, unknown>
+  /** Those of main; not given when Windmill can't read them. */
+  parameters?: Signature['parameters']
+  /** What the script's preprocessor makes the arguments of. */
+  event?: Record<string, unknown>
   env: Record<string, string>
   /** Written to stdout and stderr after the job, so that its log ends where it ends. */
   mark: string
@@ -16,6 +22,7 @@ export interface Order {
 /** What the process answers on file descriptor 3, a line of JSON each; `ended` is followed by the result's own line. */
 export type Answer =
   | { type: 'started'; id: string }
+  | { type: 'preprocessed'; id: string; args: Record<string, unknown> }
   | {
       type: 'ended'
       id: string

@@ -1,6 +1,8 @@
 import { Cron } from 'croner'
-import type { Bundle } from './bundle.ts'
+import { ApiError } from './api-error.ts'
+import type { Catalog } from './catalog.ts'
 import type { Executor } from './executor.ts'
+import type { Flows } from './flows/flows.ts'
 import { OPERATOR } from './identity.ts'
 import type { Items } from './items.ts'
 import type { Job } from './jobs.ts'
@@ -9,6 +11,11 @@ import type { Job } from './jobs.ts'
 const LOCAL_PACE: Record<string, { cron: string; args: Record<string, unknown> }> = {
   'f/hai/worker/sweep': { cron: '*/15 * * * * *', args: { every_seconds: 15 } },
 }
+
+/** Housekeeping that is not left to its next time when the stack starts: nobody did it while the stack was down. */
+const AT_START = new Set(['f/hai/worker/sweep', 'f/hai/outbox/send', 'f/hai/cost/rollup'])
+/** Whoever started the stack comes first; milliseconds. */
+const SETTLED_MS = 2000
 
 /** A schedule as its file has it. */
 export interface Schedule {
@@ -23,31 +30,47 @@ export interface Schedule {
   description: string
 }
 
-/** Every schedule of the bundle. Throws when a file misses what Windmill requires. */
-export function readSchedules(bundle: Bundle): Schedule[] {
-  return bundle.items('schedule').map(([path, item]) => {
-    const { schedule, timezone, script_path, args } = item
-    for (const [field, value] of Object.entries({ schedule, timezone, script_path })) {
-      if (typeof value !== 'string')
-        throw new Error(`${path}.schedule.yaml: ${field} is missing: expected text`)
-    }
-    return {
-      path,
-      schedule: schedule as string,
-      timezone: timezone as string,
-      script_path: script_path as string,
-      is_flow: item.is_flow === true,
-      enabled: item.enabled === true,
-      args: (args ?? {}) as Record<string, unknown>,
-      summary: String(item.summary ?? ''),
-      description: String(item.description ?? ''),
-    }
-  })
+/** Every schedule. Throws when one misses what Windmill requires. */
+export function readSchedules(catalog: Catalog): Schedule[] {
+  return catalog.items('schedule').map(([path, item]) => readSchedule(path, item))
+}
+
+/** A schedule of these fields; 400 when one is missing. */
+export function readSchedule(path: string, item: Record<string, unknown>): Schedule {
+  const text = (field: string): string => {
+    const value = item[field]
+    if (typeof value === 'string') return value
+    throw new ApiError(400, `schedule ${path}: ${field} is missing: expected text`)
+  }
+  return {
+    path,
+    schedule: text('schedule'),
+    timezone: text('timezone'),
+    script_path: text('script_path'),
+    is_flow: item.is_flow === true,
+    enabled: item.enabled === true,
+    args: (item.args ?? {}) as Record<string, unknown>,
+    summary: String(item.summary ?? ''),
+    description: String(item.description ?? ''),
+  }
+}
+
+/** The pattern as croner has it; 400 when it is none. */
+export function cronOf(pattern: string, timezone: string): Cron {
+  if (pattern.trim().split(/\s+/).length !== 6) {
+    throw new ApiError(400, `cron: "${pattern}" has not six fields, seconds first`)
+  }
+  try {
+    return new Cron(pattern, { timezone, paused: true })
+  } catch (error) {
+    throw new ApiError(400, `cron: "${pattern}" in ${timezone}: ${(error as Error).message}`)
+  }
 }
 
 interface SchedulerOptions {
-  bundle: Bundle
+  catalog: Catalog
   executor: Executor
+  flows: Flows
   items: Items
   log: (line: string) => void
 }
@@ -58,6 +81,8 @@ export class Scheduler {
   #stamp = ''
   #timers: Cron[] = []
   #last = new Map<string, Job>()
+  #fresh = true
+  #catchUp: NodeJS.Timeout | undefined
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -65,16 +90,35 @@ export class Scheduler {
 
   /** Reads the files and arms what is enabled; called again, it does so only when files changed. */
   start(): void {
-    const stamp = this.#options.bundle.stamp()
+    const stamp = this.#options.catalog.stamp()
     if (stamp === this.#stamp) return
     this.stop()
     this.#stamp = stamp
-    for (const schedule of this.#readable()) if (schedule.enabled) this.#arm(schedule)
+    const { items } = this.#options
+    for (const schedule of this.#readable()) {
+      if (items.isEnabled(schedule.path, schedule.enabled)) this.#arm(schedule)
+    }
+    if (this.#fresh) this.#catchUp = setTimeout(() => this.#runAtStart(), SETTLED_MS).unref()
+    this.#fresh = false
+  }
+
+  #runAtStart(): void {
+    for (const schedule of this.#readable()) {
+      if (AT_START.has(schedule.path) && this.nextRun(schedule.path)) void this.#tick(schedule)
+    }
   }
 
   stop(): void {
+    clearTimeout(this.#catchUp)
     for (const timer of this.#timers.splice(0)) timer.stop()
     this.#stamp = ''
+  }
+
+  /** Arms anew, if it was armed: a schedule was switched on or off. */
+  restart(): void {
+    if (this.#stamp === '') return
+    this.stop()
+    this.start()
   }
 
   /** The next time a schedule is due; null when it isn't armed. */
@@ -84,7 +128,7 @@ export class Scheduler {
 
   #readable(): Schedule[] {
     try {
-      return readSchedules(this.#options.bundle)
+      return readSchedules(this.#options.catalog)
     } catch (error) {
       this.#options.log(`no schedules run: ${error instanceof Error ? error.message : error}`)
       return []
@@ -93,19 +137,17 @@ export class Scheduler {
 
   #arm(schedule: Schedule): void {
     const { path, script_path } = schedule
-    if (schedule.is_flow) {
-      this.#options.log(`schedule ${path} does not run: flows are not implemented by the local runner`)
-      return
-    }
     const pattern = LOCAL_PACE[script_path]?.cron ?? schedule.schedule
     try {
-      const timer = new Cron(pattern, { name: path, timezone: schedule.timezone, unref: true }, () => {
-        void this.#tick(schedule)
-      })
-      this.#timers.push(timer)
+      cronOf(pattern, schedule.timezone)
     } catch (error) {
-      this.#options.log(`schedule ${path} does not run: "${pattern}" in ${schedule.timezone}: ${error}`)
+      this.#options.log(`schedule ${path} does not run: ${(error as Error).message}`)
+      return
     }
+    const { timezone } = schedule
+    this.#timers.push(
+      new Cron(pattern, { name: path, timezone, unref: true }, () => void this.#tick(schedule)),
+    )
   }
 
   async #tick(schedule: Schedule): Promise<void> {
@@ -114,10 +156,12 @@ export class Scheduler {
     if (last && !last.completedAt) return
     try {
       const args = this.#options.items.interpolate(schedule.args) as Record<string, unknown>
-      const job = await this.#options.executor.submit({
+      const { executor, flows } = this.#options
+      const job = await (schedule.is_flow ? flows : executor).submit({
         path: schedule.script_path,
         args: { ...args, ...LOCAL_PACE[schedule.script_path]?.args },
         identity: { ...OPERATOR, username: `schedule-${path.replaceAll('/', '-')}` },
+        onBehalf: true,
         scheduledFor: new Date(),
         schedulePath: path,
       })

@@ -181,6 +181,7 @@ class Runner {
     this.#publish({ ready: false, phase: 'stopping' })
     this.#stack?.scheduler.stop()
     this.#stack?.executor.stop()
+    this.#stack?.flows.stop()
     const jobsEnded = Promise.all([
       this.#pools?.doors.stop(DOOR_GRACE_MS, 'kill'),
       this.#pools?.work.stop(0, 'terminate'),

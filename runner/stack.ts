@@ -1,18 +1,23 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import { Accounts } from './accounts.ts'
 import { writeAtomically } from './atomic-file.ts'
 import type { Bundle } from './bundle.ts'
+import { Catalog } from './catalog.ts'
 import type { Database } from './database.ts'
 import { Executor } from './executor.ts'
+import { Flows } from './flows/flows.ts'
 import type { Stack } from './http/context.ts'
 import { createApi, listen } from './http/server.ts'
 import { OPERATOR, operatorToken, Tokens } from './identity.ts'
 import { Items } from './items.ts'
 import { Jobs } from './jobs.ts'
+import { memoryLimit } from './memory.ts'
 import type { Pools } from './pools.ts'
 import { Scheduler } from './schedules.ts'
 import { readSettings } from './settings.ts'
+import { Uploads } from './uploads.ts'
 
 export const WORKSPACE = 'hai'
 const PREFERRED_PORT = 4424
@@ -35,7 +40,10 @@ export async function listenWith(options: {
 }): Promise<ListeningStack> {
   const { dataDir, cold, bundle, pools, database, log, called } = options
   const jobs = new Jobs()
-  const tokens = new Tokens(operatorToken(dataDir))
+  const accounts = new Accounts(join(dataDir, 'accounts.json'))
+  const tokens = new Tokens(operatorToken(dataDir), accounts)
+  const uploads = new Uploads(join(dataDir, 'uploads.json'))
+  const catalog = new Catalog(bundle, uploads)
   const items = new Items({
     bundle,
     stateFile: join(dataDir, 'state.json'),
@@ -44,16 +52,31 @@ export async function listenWith(options: {
   })
   const listening = { endpoint: '' }
   const executor = new Executor({
-    bundle,
+    catalog,
+    items,
     jobs,
     tokens,
     pools,
     cold,
+    memoryMegabytes: memoryLimit(process.env),
     workspace: WORKSPACE,
     endpoint: () => listening.endpoint,
   })
-  const scheduler = new Scheduler({ bundle, executor, items, log })
-  const stack = { workspace: WORKSPACE, bundle, executor, jobs, items, tokens, scheduler, log, called }
+  const flows = new Flows({ catalog, executor, items, jobs })
+  const scheduler = new Scheduler({ catalog, executor, flows, items, log })
+  const runs = { executor, flows, jobs, scheduler }
+  const stack = {
+    workspace: WORKSPACE,
+    bundle,
+    catalog,
+    uploads,
+    accounts,
+    items,
+    tokens,
+    ...runs,
+    log,
+    called,
+  }
   const portFile = join(dataDir, 'port')
   const { server, port } = await listen(createApi(stack), [PREFERRED_PORT, ...lastPort(portFile)])
   writeAtomically(portFile, `${port}\n`)

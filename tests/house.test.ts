@@ -66,6 +66,8 @@ describe('the house', () => {
         !to.startsWith('cli/') &&
         !typeOnly &&
         to !== 'f/hai/core/contract.ts' &&
+        // how money is written, alike in the terminal, on the page and in a notice
+        to !== 'f/hai/core/money/amount-text.ts' &&
         to !== 'runner/instance.ts',
     )
     expect(strays.map(shown)).toEqual([])
@@ -83,6 +85,12 @@ describe('the house', () => {
   it('lets the runner import nothing of the bundle or the CLI', () => {
     expect(
       imports.filter(({ from, to }) => from.startsWith('runner/') && !to.startsWith('runner/')).map(shown),
+    ).toEqual([])
+  })
+
+  it('lets cdk8s stand apart', () => {
+    expect(
+      imports.filter(({ from, to }) => from.startsWith('cdk8s/') && !to.startsWith('cdk8s/')).map(shown),
     ).toEqual([])
   })
 

@@ -9,23 +9,31 @@ export function addDoctor(program: Command, session: Session): void {
   const doctor = program
     .command('doctor')
     .description('check everything hai needs; each failure comes with its cure')
-    .action(
-      session.run(async () => {
-        const { CHECKS } = await import('../checks.ts')
-        const { green, red, yellow, dim } = session.paint
-        let failed = 0
-        for (const check of CHECKS) {
-          for (const finding of await check(session)) {
-            if (finding.verdict === 'bad') failed++
-            const sign = { good: green('✓'), bad: red('✗'), unsure: yellow('–') }[finding.verdict]
-            session.print(`${sign} ${lineOf(finding)}`)
-            if (finding.fix) session.print(`  ${dim('→')} ${oneLine(finding.fix)}`)
-          }
-        }
-        return failed > 0 ? 1 : 0
-      }),
-    )
-  examples(doctor, 'hai doctor', 'hai doctor --profile nas')
+    .option('--cluster', 'look also at what lives in the cluster, beside what was generated')
+    .action(session.run(({ cluster }: { cluster?: boolean }) => examine(session, cluster)))
+  examples(doctor, 'hai doctor', 'hai doctor --profile nas', 'hai doctor --cluster')
+}
+
+/** Tells each finding as it comes; 1 when one is bad. */
+async function examine(session: Session, cluster = false): Promise<number> {
+  const { CHECKS } = await import('../checks.ts')
+  const checks = [...CHECKS]
+  if (cluster) checks.push((await import('../gitops-status.ts')).clusterFindings)
+  let failed = 0
+  for (const check of checks) {
+    for (const finding of await check(session)) {
+      if (finding.verdict === 'bad') failed += 1
+      tell(session, finding)
+    }
+  }
+  return failed > 0 ? 1 : 0
+}
+
+function tell(session: Session, finding: Finding): void {
+  const { green, red, yellow, dim } = session.paint
+  const sign = { good: green('✓'), bad: red('✗'), unsure: yellow('–') }[finding.verdict]
+  session.print(`${sign} ${lineOf(finding)}`)
+  if (finding.fix) session.print(`  ${dim('→')} ${oneLine(finding.fix)}`)
 }
 
 function lineOf({ what, text }: Finding): string {

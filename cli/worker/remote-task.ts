@@ -64,7 +64,8 @@ export class RemoteTask implements TaskHandle {
   }
 
   openUsage(call: ModelCall): Promise<unknown> {
-    return this.#insist('cost/reserve', ledgerRow(call))
+    const { step, agent, most } = call
+    return this.#insist('cost/reserve', { ...ledgerRow(call), step, agent, most })
   }
 
   settleUsage(call: ModelCall, spent: Spent): Promise<unknown> {
@@ -125,7 +126,12 @@ export class RemoteTask implements TaskHandle {
 /** The server knows its own prices. */
 const ledgerRow = ({ call_id, backend, model, billing }: ModelCall) => ({ call_id, backend, model, billing })
 
-const spentOf = ({ tokens, ms, usd = null }: Spent) => ({ tokens, ms, usd })
+const spentOf = ({ tokens, ms, usd = null, error }: Spent) => ({
+  tokens,
+  ms,
+  usd,
+  ...(error ? { error } : {}),
+})
 
 function ignoring(harmless: (error: unknown) => boolean): (error: unknown) => undefined {
   return (error) => {

@@ -6,14 +6,38 @@ const BODY_LIMIT = 12 * 1024 * 1024
 
 type Args = Record<string, unknown>
 
-/** The arguments of a run: the body by Windmill's rules, and what the query asks to add to it. */
-export async function argumentsOf(call: Call): Promise<Args> {
-  if (call.req.method === 'GET') return { ...payloadOf(call), ...extraOf(call) }
+/** What a call brings for a run. */
+export interface Input {
+  /** By Windmill's rules for the body's type, and what the query asks to add to it. */
+  args: Args
+  /** What the body says, before anything is added. */
+  body: Args
+  /** The body as it came. */
+  text: string
+}
+
+/** The input of a run: the payload of a GET, else the body. */
+export async function inputOf(call: Call): Promise<Input> {
+  if (call.req.method === 'GET') {
+    const body = payloadOf(call)
+    return { args: { ...body, ...extraOf(call) }, body, text: '' }
+  }
   const text = await readBody(call.env.incoming)
-  const args = fromBody(text, call.req.header('content-type'))
+  const body = fromBody(text, call.req.header('content-type'))
   const raw = call.req.query('raw') === 'true' ? { raw_string: text } : {}
-  const wrapped = call.req.query('wrap_body') === 'true' ? { body: args } : args
-  return { ...wrapped, ...raw, ...extraOf(call) }
+  const wrapped = call.req.query('wrap_body') === 'true' ? { body } : body
+  return { args: { ...wrapped, ...raw, ...extraOf(call) }, body, text }
+}
+
+/** What a script's preprocessor gets of a webhook call; of headers and query only what the query names. */
+export function webhookEvent(call: Call, { body, text }: Input): Args {
+  const raw = call.req.query('raw') === 'true' ? text : null
+  return { kind: 'webhook', body, raw_string: raw, query: queryOf(call), headers: headersOf(call) }
+}
+
+/** A body that is any JSON. */
+export async function bodyOf(call: Call): Promise<unknown> {
+  return parseJson(await readBody(call.env.incoming))
 }
 
 /** A body that is one JSON object, as the routes outside of runs take it. */
@@ -66,12 +90,18 @@ function payloadOf(call: Call): Args {
 }
 
 function extraOf(call: Call): Args {
-  const query = list(call.req.query('include_query')).map((name) => [name, call.req.query(name) ?? null])
-  const headers = list(call.req.query('include_header')).map((name) => [
-    name.toLowerCase().replaceAll('-', '_'),
-    call.req.header(name) ?? null,
-  ])
-  return Object.fromEntries([...query, ...headers])
+  const headers = Object.entries(headersOf(call)).map(([name, value]) => [name.replaceAll('-', '_'), value])
+  return { ...queryOf(call), ...Object.fromEntries(headers) }
+}
+
+function queryOf(call: Call): Record<string, string | null> {
+  const names = list(call.req.query('include_query'))
+  return Object.fromEntries(names.map((name) => [name, call.req.query(name) ?? null]))
+}
+
+function headersOf(call: Call): Record<string, string | null> {
+  const names = list(call.req.query('include_header'))
+  return Object.fromEntries(names.map((name) => [name.toLowerCase(), call.req.header(name) ?? null]))
 }
 
 function list(names: string | undefined): string[] {

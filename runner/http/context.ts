@@ -1,18 +1,26 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
+import type { Accounts } from '../accounts.ts'
 import { ApiError } from '../api-error.ts'
 import type { Bundle } from '../bundle.ts'
+import type { Catalog } from '../catalog.ts'
 import type { Executor } from '../executor.ts'
+import type { Flows } from '../flows/flows.ts'
 import type { Identity, Tokens } from '../identity.ts'
 import type { Items } from '../items.ts'
 import type { Jobs } from '../jobs.ts'
 import type { Scheduler } from '../schedules.ts'
+import type { Uploads } from '../uploads.ts'
 
 /** What the routes work on. */
 export interface Stack {
   workspace: string
   bundle: Bundle
+  catalog: Catalog
+  uploads: Uploads
+  accounts: Accounts
   executor: Executor
+  flows: Flows
   jobs: Jobs
   items: Items
   tokens: Tokens

@@ -13,7 +13,7 @@ const FILTERS: Record<string, Filter> = {
   running: (job, value) => (job.startedAt !== undefined && !job.completedAt) === (value === 'true'),
   success: (job, value) => job.completedAt !== undefined && job.success === (value === 'true'),
   status: (job, value) => job.completedAt !== undefined && statusOf(job) === value,
-  job_kinds: (job, kinds) => job !== undefined && kinds.split(',').includes('script'),
+  job_kinds: (job, kinds) => kinds.split(',').includes(job.kind),
   has_null_parent: (job, value) => (job.parentJob === '') === (value === 'true'),
   is_not_schedule: (job, value) => (job.schedulePath === '') === (value === 'true'),
   suspended: (_job, value) => value !== 'true',

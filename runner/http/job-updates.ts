@@ -20,6 +20,10 @@ export interface JobUpdate {
   log_offset: number | undefined
   new_result_stream: string | undefined
   stream_offset: number
+  /** Percent. */
+  progress: number | undefined
+  /** Of a flow. */
+  flow_status: object | undefined
 }
 
 /** Read from the query. Windmill's `running`, `fast` and `get_progress` are accepted; nothing here depends on them. */
@@ -42,6 +46,8 @@ export function jobUpdate(job: Job, wanted: Wanted): JobUpdate {
     log_offset: logs ? log.length : undefined,
     new_result_stream: stream.from(wanted.streamOffset) || undefined,
     stream_offset: stream.length,
+    progress: job.progress,
+    flow_status: job.flow?.status,
   }
 }
 

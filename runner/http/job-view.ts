@@ -20,16 +20,17 @@ export function jobView(
     canceled: job.canceled !== undefined,
     canceled_by: job.canceled?.by,
     canceled_reason: job.canceled?.reason,
-    job_kind: 'script',
+    job_kind: job.kind,
     permissioned_as: job.permissionedAs,
-    is_flow_step: false,
-    language: 'bun',
-    email: job.identity.email,
+    is_flow_step: job.flowStep !== undefined,
+    flow_step_id: job.flowStep?.id,
+    language: job.flow ? undefined : 'bun',
+    email: job.email,
     visible_to_owner: true,
     tag: job.tag,
     worker: job.worker,
   }
-  const detailed = detail === 'full' ? { args: job.args, logs: job.output.log.text() } : {}
+  const detailed = detail === 'full' ? detailsOf(job) : {}
   if (!job.completedAt) return { ...common, ...detailed, running: job.startedAt !== undefined }
   const started = job.startedAt ?? job.completedAt
   return {
@@ -39,7 +40,12 @@ export function jobView(
     completed_at: job.completedAt,
     duration_ms: job.completedAt.getTime() - started.getTime(),
     success: job.success,
-    is_skipped: false,
+    is_skipped: job.skipped,
     result: detail === 'full' ? JSON.parse(job.result ?? 'null') : undefined,
   }
+}
+
+function detailsOf(job: Job): Record<string, unknown> {
+  const { args, flow, output } = job
+  return { args, logs: output.log.text(), raw_flow: flow?.raw, flow_status: flow?.status }
 }

@@ -3,53 +3,58 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { ApiError } from '../api-error.ts'
-import { OPERATOR } from '../identity.ts'
+import { tokenRoutes, userRoutes } from './account-routes.ts'
 import { authentication } from './authentication.ts'
+import { authorization } from './authorization.ts'
 import type { Api, Call, Stack } from './context.ts'
-import { itemRoutes } from './item-routes.ts'
+import { dependencyRoutes } from './dependency-routes.ts'
 import { jobRoutes } from './job-routes.ts'
+import { jobStateRoutes } from './job-state-routes.ts'
+import { resourceRoutes } from './resource-routes.ts'
+import { runRoutes } from './run-routes.ts'
+import { runnableRoutes } from './runnable-routes.ts'
+import { previewRoute, scheduleRoutes } from './schedule-routes.ts'
+import { triggerItemRoutes } from './trigger-item-routes.ts'
+import { triggerRoutes } from './trigger-routes.ts'
+import { variableRoutes } from './variable-routes.ts'
 
 /** The Windmill whose shapes we speak. */
 const VERSION = 'CE v1.818.0'
+
+const BELOW_WORKSPACE = [
+  runRoutes,
+  jobRoutes,
+  jobStateRoutes,
+  variableRoutes,
+  resourceRoutes,
+  scheduleRoutes,
+  triggerItemRoutes,
+  runnableRoutes,
+  userRoutes,
+  dependencyRoutes,
+]
 
 /** Windmill's HTTP API over the bundle. What isn't served answers 501 by name, never a wrong success. */
 export function createApi(stack: Stack): Hono<Api> {
   const api = new Hono<Api>()
   api.onError((error, call) => failure(stack, error, call))
   api.get('/api/version', (call) => call.text(VERSION))
+  api.route('/api/r', triggerRoutes(stack))
   api.use(authentication(stack))
-  api.get('/api/users/whoami', (call) => call.json(whoami(call)))
+  api.use('/api/*', authorization())
+  api.route('/api/users', tokenRoutes(stack))
+  api.route('/api/schedules', previewRoute())
   api.use('/api/w/:workspace/*', async (call, next) => {
     const workspace = call.req.param('workspace')
     if (workspace === stack.workspace) return next()
     throw new ApiError(404, `workspace ${workspace} not found; the local stack has one, ${stack.workspace}`)
   })
-  api.get('/api/w/:workspace/users/whoami', (call) => call.json(whoami(call)))
-  api.route('/api/w/:workspace', jobRoutes(stack))
-  api.route('/api/w/:workspace', itemRoutes(stack))
+  for (const routes of BELOW_WORKSPACE) api.route('/api/w/:workspace', routes(stack))
   api.all('/api/*', (call) => {
     throw new ApiError(501, `not implemented by the local runner: ${call.req.method} ${call.req.path}`)
   })
   api.notFound((call) => call.text(`Not found: ${call.req.path}; the API is below /api`, 404))
   return api
-}
-
-function whoami(call: Call): object {
-  const { username, email } = call.get('identity')
-  return {
-    email,
-    username,
-    is_admin: true,
-    is_super_admin: false,
-    created_at: new Date(0),
-    operator: false,
-    disabled: false,
-    groups: ['all'],
-    folders: ['hai'],
-    folders_read: ['hai'],
-    folders_owners: ['hai'],
-    ...(username === OPERATOR.username ? { name: 'operator' } : {}),
-  }
 }
 
 function failure(stack: Stack, error: Error, call: Call): Response {

@@ -72,6 +72,7 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       chat [options] [conversation]  talk, message by message; lines of a pipe are messages too
       task                           put tasks down, look at them, change their course
       todo                           keep the list of what is to be done
+      cost [options]                 what model calls cost: by day, agent, source, model and route
       home [options]                 what matters now; the same as hai alone
 
     Setup:
@@ -84,7 +85,8 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       status [options]               say whether the local stack runs, and where
       logs [options]                 print the local stack's log
       worker                         answer a server's tasks with what this machine has
-      doctor                         check everything hai needs; each failure comes with its cure
+      gitops                         look at hai in a cluster, and make what its manifests need
+      doctor [options]               check everything hai needs; each failure comes with its cure
       completion <shell>             print a completion script for your shell
       help [command]                 show help for a command
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Choice } from '../../f/hai/core/model/config.ts'
-import { usd } from '../../f/hai/core/model/usage.ts'
+import { cost } from '../../f/hai/core/money/prices.ts'
 import { work } from '../../f/hai/core/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, aTask, clear, rowOf } from '../support/factories.ts'
@@ -75,12 +75,12 @@ describe('what a call cost', () => {
 
   it('needs no price of what was not used', () => {
     const tokens = { input: 1_000_000, output: 0, cache_read: null, cache_write: 0, reasoning: null }
-    expect(usd({ billing: 'metered', price: { input: 2 } }, tokens)).toBe(2)
+    expect(cost({ rates: { input: 2 }, version: 'flat' }, tokens)).toBe(2)
   })
 
   it('is unknown while a count is', () => {
     const tokens = { input: 10, output: null, cache_read: null, cache_write: null, reasoning: null }
-    expect(usd({ billing: 'metered', price: OPENAI['gpt-fake'] }, tokens)).toBeNull()
+    expect(cost({ rates: OPENAI['gpt-fake'], version: 'flat' }, tokens)).toBeNull()
   })
 })
 

@@ -12,8 +12,6 @@ const { root } = bundleFolder({
   'f/hai/who.ts':
     'export function main() { return { user: process.env.WM_USERNAME, email: process.env.WM_EMAIL, path: process.env.WM_JOB_PATH, flow: process.env.WM_FLOW_PATH } }',
   'f/hai/prints.ts': 'export function main() { console.log("one"); console.error("two"); return 1 }',
-  'f/hai/preprocessed.ts':
-    'export function preprocessor(event: any) { return event }\nexport function main() { return 1 }',
 })
 
 let stack: TestStack
@@ -223,6 +221,21 @@ describe('jobs', () => {
     ])
   })
 
+  it('keeps the progress that a job tells, and what the steps of a flow keep for each other', async () => {
+    const [, id] = await post(`${RUN}nothing?scheduled_in_secs=3600`, '{}')
+    expect(await get(`job_metrics/get_progress/${id}`)).toBe(null)
+    for (const percent of [40, 20, 100]) {
+      await post(`/api/w/hai/job_metrics/set_progress/${id}`, JSON.stringify({ percent }))
+    }
+    expect(await get(`job_metrics/get_progress/${id}`)).toBe(99)
+    expect(await get(`jobs_u/getupdate/${id}`)).toMatchObject({ progress: 99 })
+    const states = `jobs/flow/user_states/${id}`
+    expect(await get(`${states}/seen`)).toBe(null)
+    await post(`/api/w/hai/${states}/seen`, '["a"]')
+    expect(await get(`${states}/seen`)).toEqual(['a'])
+    await post(`/api/w/hai/jobs_u/queue/cancel/${id}`, '{}')
+  })
+
   it('names what does not exist or is not implemented', async () => {
     expect(await post(`${WAIT}nope`, '{}')).toEqual([404, 'Not found: script f/hai/nope not found'])
     for (const path of ['../../etc/passwd', 'f/hai/../hai/echo', 'f/hai/echo.ts', 'tests/x', 'f/hai/']) {
@@ -230,13 +243,12 @@ describe('jobs', () => {
       expect((await post(`/api/w/hai/jobs/run_wait_result/p/${encoded}`, '{}'))[0]).toBe(404)
     }
     expect((await text(`/api/w/hai/jobs_u/get/01a20239-0000-79ed-a02f-0fef1cdf6374`))[0]).toBe(404)
-    expect(await post('/api/w/hai/jobs/run/f/f/hai/flow', '{}')).toEqual([
+    expect(await post('/api/w/hai/apps/create', '{}')).toEqual([
       501,
-      'not implemented by the local runner: POST /api/w/hai/jobs/run/f/f/hai/flow',
+      'not implemented by the local runner: POST /api/w/hai/apps/create',
     ])
+    expect((await text('/api/w/hai/jobs/resume_urls/01a20239-0000-79ed-a02f-0fef1cdf6374/1'))[0]).toBe(501)
     expect((await text('/api/w/hai/jobs/run/p/f/hai/echo'))[0]).toBe(501)
-    expect(await post(`${WAIT}preprocessed`, '{}')).toEqual([501, expect.stringContaining('preprocessor')])
-    expect(await post(`${WAIT}preprocessed?skip_preprocessor=true`, '{}')).toEqual([200, '1'])
   })
 
   it('tells a script who called it, in the environment', async () => {

@@ -19,7 +19,10 @@ const Window = z
     /** Whose subscription it is. */
     backend: z.string().min(1),
     /** How far it reaches back, such as 5 or 168. */
-    hours: z.number().positive().max(31 * 24),
+    hours: z
+      .number()
+      .positive()
+      .max(31 * 24),
     calls: z.int().nonnegative().optional(),
     /** Read and written, without what came from a cache. */
     tokens: z.int().nonnegative().optional(),

@@ -4,7 +4,7 @@ import { inTransaction, type Sql } from './db.ts'
 import type { Failure, TaskHandle } from './handle.ts'
 import { answer, recognise } from './intents/table.ts'
 import { handOver } from './lane.ts'
-import type { Access } from './model/access.ts'
+import { type Access, localAccess } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
 import { knewOllama, pauseOf, putOff } from './model/backend-state.ts'
 import { withLoading } from './model/ollama.ts'
@@ -47,7 +47,11 @@ export async function execute(
   means.waits?.()
   const stream = (at: number, text: string) => means.stream?.(task.id, at, text)
   const choice = await withLoading(access.choice)
-  await answerWithModel(handle, task, { ...access, choice, signal, stream })
+  const local = async () => {
+    const instead = await localAccess(sql)
+    return instead && { ...instead, choice: await withLoading(instead.choice) }
+  }
+  await answerWithModel(handle, task, { ...access, choice, signal, stream, local })
 }
 
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */

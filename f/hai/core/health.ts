@@ -3,6 +3,8 @@ import type { Sql } from './db.ts'
 import { LANES } from './lease.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
 import { backendTroubles } from './model/backend-state.ts'
+import { moneyProblems } from './money/problems.ts'
+import { outboxProblems } from './outbox/problems.ts'
 import { GONE_SECONDS } from './presence.ts'
 
 /** A call that nobody has answered for so long (seconds) means that no worker serves the tag. */
@@ -12,7 +14,7 @@ type Queue = Health['queue'] & { unanswered: number }
 
 /** How the queue stands and what is wrong, each problem as a sentence with what to do. */
 export async function health(sql: Sql): Promise<Health> {
-  const [[queue], lanes, pulses, workers, forsaken, troubles, [schema]] = await Promise.all([
+  const [[queue], lanes, pulses, workers, forsaken, troubles, money, outbox, [schema]] = await Promise.all([
     sql<Queue[]>`
       select
         (select count(*)::int from hai.task_queue where state = 'pending') as pending,
@@ -34,6 +36,8 @@ export async function health(sql: Sql): Promise<Health> {
       select name, lanes, seen_at from hai.worker where seen_at > now() - interval '1 day' order by name`,
     forsakenLanes(sql),
     backendTroubles(sql),
+    moneyProblems(sql),
+    outboxProblems(sql),
     sql<{ version: number }[]>`select coalesce(max(version), 0) as version from hai.migration`,
   ])
   const { unanswered, ...rest } = queue!
@@ -53,6 +57,8 @@ export async function health(sql: Sql): Promise<Health> {
         `${waiting} ${waiting === 1 ? 'task waits' : 'tasks wait'} for a worker of ${lane} and none is there; where its login is: hai worker run --backend ${lane}`,
     ),
     ...troubles.problems,
+    ...money,
+    ...outbox,
   ]
   return {
     ok: problems.length === 0,

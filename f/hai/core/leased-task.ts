@@ -3,7 +3,8 @@ import { earlierTurns } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
 import type { TaskHandle } from './handle.ts'
 import { heartbeat, release } from './lease.ts'
-import { openUsage, settleUsage } from './model/usage.ts'
+import { reserve } from './money/reserve.ts'
+import { settle } from './money/settle.ts'
 import { complete } from './outcome.ts'
 import { finishStep, note, startStep } from './steps.ts'
 import { failAndWake, type Start } from './wakeup.ts'
@@ -17,11 +18,11 @@ export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHand
     turns: () => earlierTurns(sql, task),
     note: (type, text, data) => note(sql, held, type, text, data),
     startStep: (step) => startStep(sql, { ...held, ...step }),
-    openUsage: (call) => openUsage(sql, call, held),
-    settleUsage: (call, spent) => settleUsage(sql, call, spent),
+    openUsage: (call) => reserve(sql, call, held),
+    settleUsage: (call, spent) => settle(sql, call, spent),
     finishStep: (step, call, spent) =>
       inTransaction(sql, async (tx) => {
-        const usd = (await settleUsage(tx, call, spent)) ?? null
+        const usd = (await settle(tx, call, spent)) ?? null
         await finishStep(tx, {
           ...held,
           ...step,

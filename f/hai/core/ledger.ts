@@ -4,36 +4,44 @@ import { inTransaction, type Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import type { Step } from './handle.ts'
 import { Held } from './lease.ts'
-import { type ModelCall, Models } from './model/config.ts'
-import { openUsage, settleUsage } from './model/usage.ts'
+import { MAX_OUTPUT, type ModelCall, Models } from './model/config.ts'
+import { priceAt } from './money/prices.ts'
+import { BILLINGS } from './money/report-shape.ts'
+import { reserve as hold } from './money/reserve.ts'
+import { settle as settleCall } from './money/settle.ts'
+import { MOST_TOKENS, Tokens } from './money/tokens.ts'
 import { finishStep, startStep } from './steps.ts'
 
-const count = z.int().nonnegative().max(2_147_483_647).nullish().default(null)
+const tokens = z.int().nonnegative().max(MOST_TOKENS)
+
+/** What a call can come to when its worker doesn't say: as much as the smallest window of any Claude. */
+const UNSAID = { input: 200_000, output: MAX_OUTPUT }
 
 const Call = z.strictObject({
   call_id: z.string().min(1).max(240),
+  step: z.string().min(1).max(200).optional(),
+  agent: z.string().min(1).max(100).optional(),
+  route: z.string().min(1).max(300).optional(),
   backend: z.string().min(1).max(100),
   model: z.string().min(1).max(200),
-  billing: z.enum(['local', 'metered', 'subscription']),
+  billing: z.enum(BILLINGS),
+  /** Tokens that it can come to. */
+  most: z.strictObject({ input: tokens, output: tokens }).default(UNSAID),
 })
 
-const Settled = Call.extend({
-  tokens: z.strictObject({
-    input: count,
-    output: count,
-    cache_read: count,
-    cache_write: count,
-    reasoning: count,
-  }),
-  ms: z.int().nonnegative(),
-  /** What the backend itself says that it cost. */
-  usd: z.number().nonnegative().nullish().default(null),
+const Settled = Call.omit({ most: true }).extend({
+  tokens: Tokens,
+  ms: z.int().nonnegative().max(2_147_483_647),
+  /** In the backend's own words, where our prices say nothing. */
+  usd: z.number().nonnegative().max(1_000_000).nullish(),
+  error: z.string().min(1).max(100).optional(),
 })
 
-/** Opens the row of a call that a worker elsewhere is about to make. */
+/** Holds what a call can cost that a worker elsewhere is about to make; see `reserve`. */
 export async function reserve(sql: Sql, input: z.input<typeof Call> & Held): Promise<{ call_id: string }> {
   const { id, lease_no, ...call } = parse(Call.extend(Held.shape), input)
-  await openUsage(sql, call, { id, lease_no })
+  const price = await priceOf(sql, call, new Date())
+  await hold(sql, given({ ...call, price }), { id, lease_no })
   return { call_id: call.call_id }
 }
 
@@ -42,17 +50,29 @@ export async function settle(
   sql: Sql,
   input: z.input<typeof Settled>,
 ): Promise<{ call_id: string; usd: number | null }> {
-  const { tokens, ms, usd: told, ...call } = parse(Settled, input)
-  const usd = await settleUsage(sql, await priced(sql, call), { tokens, ms, usd: told })
-  if (usd === undefined)
-    throw new HaiError('not_found', `call ${call.call_id} was never reserved; reserve it first`)
-  return { call_id: call.call_id, usd }
+  const { tokens, ms, usd: told, error, ...said } = parse(Settled, input)
+  // as it was reserved: that is what was held, and whose prices of which day hold
+  const [call] = await sql<(Pick<ModelCall, 'backend' | 'model' | 'billing'> & { at: string })[]>`
+    select backend, model, billing, at from hai.usage where call_id = ${said.call_id}`
+  if (!call) throw new HaiError('not_found', `call ${said.call_id} was never reserved; reserve it first`)
+  const { at, ...reserved } = call
+  const price = await priceOf(sql, reserved, new Date(at))
+  const spent = { tokens, ms, ...(told == null ? {} : { usd: told }), ...(error ? { error } : {}) }
+  const usd = await settleCall(sql, given({ call_id: said.call_id, ...reserved, price }), spent)
+  return { call_id: said.call_id, usd: usd ?? null }
 }
 
-async function priced(sql: Sql, call: ModelCall): Promise<ModelCall> {
+async function priceOf(sql: Sql, { backend, model }: Pick<ModelCall, 'backend' | 'model'>, at: Date) {
   const { backends } = await storedConfig(sql, 'models', Models)
-  const price = backends[call.backend]?.models[call.model]
-  return price ? { ...call, price } : call
+  const list = backends[backend]
+  return list && priceAt(list, model, at)
+}
+
+/** Without what was not given. */
+function given(call: { [key in keyof ModelCall]: ModelCall[key] | undefined }): ModelCall {
+  return Object.fromEntries(
+    Object.entries(call).filter(([, value]) => value !== undefined),
+  ) as unknown as ModelCall
 }
 
 const Journal = Held.extend({

@@ -1,3 +1,4 @@
+import { MONEY } from './money/schema.ts'
 
 export interface Migration {
   name: string
@@ -268,4 +269,5 @@ create table hai.backend (
 alter table hai.usage alter column task_id drop not null, alter column lease_no drop not null;
 alter table hai.usage add constraint usage_lease check ((task_id is null) = (lease_no is null));`,
   },
+  { name: 'money', sql: MONEY },
 ]

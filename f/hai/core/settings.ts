@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Budget } from './budget.ts'
+import { Channels } from './channels.ts'
 import { type Layers, loadConfig, readLayers } from './config.ts'
 import type { Setting } from './contract.ts'
 import type { Sql } from './db.ts'
@@ -14,7 +15,7 @@ const Nothing = z.strictObject({})
 export const SETTINGS = {
   agents: Nothing,
   budget: Budget,
-  channels: Nothing,
+  channels: Channels,
   members: Members,
   models: Models,
   policy: Nothing,

@@ -1,6 +1,8 @@
 import { inTransaction, type Sql } from './db.ts'
 import { expire } from './expire.ts'
 import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
+import { alarms } from './money/escalation.ts'
+import { presume } from './money/settle.ts'
 
 /** Rows a sweep moves in one go; the next one takes the rest. */
 const BATCH = 500
@@ -17,13 +19,16 @@ export interface Swept {
 
 /** Ends what ran out of time and takes back what lost its worker. Safe to run at any moment, also twice at once. */
 export async function sweep(sql: Sql, everySeconds: number): Promise<Swept> {
-  return inTransaction(sql, async (tx) => {
+  const swept = await inTransaction(sql, async (tx) => {
     const { slept, waiting } = await noticeSleep(tx, everySeconds)
     const expired = await expire(tx)
     // after a sleep every lease looks lost: holders that still live renew first
     const rescued = waiting ? 0 : await rescue(tx, slept)
     return { expired, rescued }
   })
+  await presume(sql)
+  await alarms(sql)
+  return swept
 }
 
 interface Nap {

@@ -1,7 +1,10 @@
 import { workerDoor } from '../core/door.ts'
 import { reserve } from '../core/ledger.ts'
 
-/** For a worker that lives elsewhere: opens the ledger's row of a model call that is about to be made. */
+/**
+ * For a worker that lives elsewhere: holds the most that a model call can cost which is about to be made, by the tokens
+ * in `most` (`{input, output}`).
+ */
 export async function main(
   id: string,
   lease_no: number,
@@ -9,6 +12,11 @@ export async function main(
   backend: string,
   model: string,
   billing: 'local' | 'metered' | 'subscription',
+  most?: { input: number; output: number },
+  step?: string,
+  agent?: string,
+  route?: string,
 ) {
-  return workerDoor((sql) => reserve(sql, { id, lease_no, call_id, backend, model, billing }))
+  const call = { call_id, backend, model, billing, most, step, agent, route }
+  return workerDoor((sql) => reserve(sql, { id, lease_no, ...call }))
 }

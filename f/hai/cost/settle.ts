@@ -1,7 +1,7 @@
 import { workerDoor } from '../core/door.ts'
 import { settle } from '../core/ledger.ts'
 
-/** Writes down what a reserved call used; needs no lease, as what was used was used. */
+/** Writes down what a reserved call used; needs no lease, as what was used was used. `error` is the code of a failed one. */
 export async function main(
   call_id: string,
   backend: string,
@@ -10,6 +10,7 @@ export async function main(
   tokens: object,
   ms: number,
   usd?: number,
+  error?: string,
 ) {
-  return workerDoor((sql) => settle(sql, { call_id, backend, model, billing, tokens, ms, usd }))
+  return workerDoor((sql) => settle(sql, { call_id, backend, model, billing, tokens, ms, usd, error }))
 }

@@ -3,5 +3,5 @@ import { testModel } from '../core/model/test-call.ts'
 
 /** A real round trip to a model, the default one when none is named: how long loading and answering take. */
 export async function main(backend?: string, model?: string) {
-  return door((sql) => testModel(sql, { backend, model }))
+  return door((sql, caller) => testModel(sql, { backend, model }, caller.name))
 }

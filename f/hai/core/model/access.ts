@@ -31,6 +31,17 @@ export async function accessOf(
   return { choice, models, apiKey: await secret(choice, around.environment, getSecret) }
 }
 
+/** A model that costs nothing; undefined when there is none. */
+export async function localAccess(sql: Sql): Promise<Access | undefined> {
+  const { default: _, ...models } = await loadConfig(sql, 'models', Models)
+  const local = Object.entries(models.backends).filter(
+    ([, { billing, external }]) => billing === 'local' && !external,
+  )
+  const only = { ...models, backends: Object.fromEntries(local) }
+  const access = await accessOf(only, surroundings(), undefined, getVariable)
+  return 'offers' in access ? undefined : access
+}
+
 async function secret(
   { name, backend }: Choice,
   env: NodeJS.ProcessEnv,

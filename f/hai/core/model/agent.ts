@@ -1,13 +1,14 @@
 import type { ClaimedTask } from '../contract.ts'
 import type { TaskHandle } from '../handle.ts'
 import { isLeaseLost } from '../lease.ts'
+import { failureOf, isOverBudget, type OverBudget } from '../money/over-budget.ts'
 import { type Answer, callModel } from './call.ts'
 import type { Choice, Message, ModelCall, Models, Spent } from './config.ts'
 import { type CallFailure, classify, tokensOfFailure } from './failure.ts'
+import { ledgerCall } from './ledger-call.ts'
 import { load } from './ollama.ts'
 import { buildPrompt } from './prompt.ts'
 import { Telling } from './telling.ts'
-import { modelCall } from './usage.ts'
 
 /** The one agent there is so far. */
 export const GENERAL = 'general'
@@ -20,6 +21,8 @@ export interface Run {
   signal: AbortSignal
   /** Where the answer's text goes while it is written, with its place in the answer. */
   stream: (at: number, text: string) => void
+  /** A model that costs nothing, for when a cap leaves no room for this one. */
+  local?: () => Promise<Pick<Run, 'choice' | 'models' | 'apiKey'> | undefined>
 }
 
 /**
@@ -35,9 +38,26 @@ export async function answerWithModel(handle: TaskHandle, task: ClaimedTask, run
     await handle.complete({ output: answer.text, agent: GENERAL, route })
   } catch (error) {
     signal.throwIfAborted()
-    if (!(error instanceof FailedCall)) throw error
-    await handle.fail({ ...error.failure, backend: choice.name })
+    if (isOverBudget(error)) await withoutBudget(handle, task, run, error)
+    else if (error instanceof FailedCall) await handle.fail({ ...error.failure, backend: choice.name })
+    else throw error
   }
+}
+
+/** What a cap refused: a local model answers if the budget says so and there is one, else the task waits or ends. */
+async function withoutBudget(
+  handle: TaskHandle,
+  task: ClaimedTask,
+  { local, ...run }: Run,
+  error: OverBudget,
+): Promise<void> {
+  const instead = error.details.on_cap === 'local' ? await local?.() : undefined
+  if (!instead) {
+    await handle.fail(failureOf(error))
+    return
+  }
+  await handle.note('notice', `${error.message}; a local model answers instead`)
+  await answerWithModel(handle, task, { ...run, ...instead })
 }
 
 /** Marks an error as the backend's: everything else is the database's or ours, and not to be explained as a call. */
@@ -66,7 +86,8 @@ async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): P
   if (step.state === 'finished') return step.response as Journaled
   const { messages, notices } = buildPrompt(task, await handle.turns(), choice.context)
   for (const notice of notices) await handle.note('notice', notice)
-  const call = modelCall(`${call_id}:${task.lease_no}`, choice)
+  const priced = ledgerCall(`${call_id}:${task.lease_no}`, choice, messages)
+  const call = { ...priced, step: call_id, agent: GENERAL }
   const response = { answer: await madeCall(handle, run, call, messages), route }
   const spent: Spent = response.answer
   try {
@@ -92,8 +113,9 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
   } catch (error) {
     signal.throwIfAborted()
     const ms = Math.round(performance.now() - started)
-    await handle.settleUsage(call, { tokens: tokensOfFailure(error), ms })
-    throw new FailedCall(classify(error, choice), error)
+    const failure = classify(error, choice)
+    await handle.settleUsage(call, { tokens: tokensOfFailure(error), ms, error: failure.code })
+    throw new FailedCall(failure, error)
   } finally {
     await telling.end()
   }

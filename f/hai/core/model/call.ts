@@ -6,9 +6,11 @@ import {
   type LanguageModelV3Usage,
   TypeValidationError,
 } from '@ai-sdk/provider'
+import type { Tokens } from '../money/tokens.ts'
 import { runClaudeCode } from './claude-code.ts'
-import type { Choice, Message, Tokens } from './config.ts'
+import type { Choice, Message } from './config.ts'
 import { BrokenCall, isMissingProgram, rootMessage } from './failure.ts'
+import { outputLimit } from './ledger-call.ts'
 import { surroundings } from './surroundings.ts'
 
 export interface Answer {
@@ -69,7 +71,13 @@ async function streamOf(call: Call, signal: AbortSignal): Promise<Parts> {
   }
   const model = await modelOf(call)
   // raw chunks as well: while a model thinks in silence, pings may be its only sign of life
-  const { stream } = await model.doStream({ prompt: messages, abortSignal: signal, includeRawChunks: true })
+  const maxOutputTokens = outputLimit(choice)
+  const { stream } = await model.doStream({
+    prompt: messages,
+    abortSignal: signal,
+    includeRawChunks: true,
+    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+  })
   return stream as unknown as Parts
 }
 

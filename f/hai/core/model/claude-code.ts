@@ -43,6 +43,8 @@ export async function* runClaudeCode(run: ClaudeRun): AsyncGenerator<LanguageMod
     'stream-json',
     '--verbose',
     '--include-partial-messages',
+    // what it would keep of it, an import of its usage would count a second time
+    '--no-session-persistence',
     '--tools',
     '',
   ]

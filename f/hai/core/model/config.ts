@@ -1,19 +1,26 @@
 import type { LanguageModelV3Prompt } from '@ai-sdk/provider'
 import { z } from 'zod'
+import { type Price, Prices, Rates } from '../money/prices.ts'
+import type { Tokens } from '../money/tokens.ts'
 
-/** USD per million tokens; a price that isn't given is unknown, never 0. */
-const Price = z.strictObject({
-  input: z.number().nonnegative().optional(),
-  output: z.number().nonnegative().optional(),
-  cache_read: z.number().nonnegative().optional(),
-  cache_write: z.number().nonnegative().optional(),
-})
-export type Price = z.output<typeof Price>
-
-const Model = Price.extend({
+const Model = Rates.extend({
   /** Tokens that question, history and answer may have together. */
   context: z.int().positive().optional(),
+  /** Tokens that a metered answer may have at most: what a call can cost follows from it. */
+  max_output: z.int().positive().optional(),
+  /** By the day from which they hold; before the first of them the prices beside them do. */
+  prices: Prices.optional(),
 })
+
+/** Unless a model's `max_output` says otherwise. */
+export const MAX_OUTPUT = 8192
+
+const Pattern = z
+  .string()
+  .regex(
+    /^[^*]+\*?$/,
+    'expected the name of a model, or the beginning of one and *, such as claude-sonnet-4-*',
+  )
 
 const Backend = z
   .strictObject({
@@ -35,6 +42,8 @@ const Backend = z
     /** How many tasks such a lane lets run at once; 2 when not said. */
     slots: z.int().min(1).max(100).optional(),
     models: z.record(z.string(), Model).default({}),
+    /** Prices of models that are not listed, by name or by the beginning of one and `*`; of a subscription, list prices. */
+    prices: z.record(Pattern, Prices).optional(),
   })
   .refine(({ kind, url }) => url || kind !== 'openai-compatible', {
     path: ['url'],
@@ -62,15 +71,6 @@ export type Models = z.output<typeof Models>
 /** One turn of what a model is given. */
 export type Message = LanguageModelV3Prompt[number]
 
-/** Tokens as the backend counted them; null where it didn't say. */
-export interface Tokens {
-  input: number | null
-  output: number | null
-  cache_read: number | null
-  cache_write: number | null
-  reasoning: number | null
-}
-
 /** Who answers a task, and why he was chosen. */
 export interface Choice {
   name: string
@@ -87,16 +87,29 @@ export interface Choice {
 export interface ModelCall {
   /** The step's id and the lease that made the call. */
   call_id: string
+  /** The journal's step that it answers. */
+  step?: string
+  /** Who asks; `none` when not said. */
+  agent?: string
+  /** `backend/model` when not said. */
+  route?: string
   backend: string
   model: string
   billing: Backend['billing']
   price?: Price
+  /** Tokens that it can come to; what it may cost is held until it is over. */
+  most?: { input: number; output: number }
+  /** Of a call that answers no task: who made it and from where. */
+  requester?: string
+  source?: string
 }
 
 /** What a call came to. */
 export interface Spent {
   tokens: Tokens
   ms: number
-  /** What the backend itself says that it cost. */
+  /** In the backend's own words, USD. */
   usd?: number | null
+  /** The code with which it failed. */
+  error?: string
 }

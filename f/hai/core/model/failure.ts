@@ -1,5 +1,6 @@
 import { APICallError } from '@ai-sdk/provider'
-import type { Choice, Tokens } from './config.ts'
+import type { Tokens } from '../money/tokens.ts'
+import type { Choice } from './config.ts'
 
 /** Why a call failed, in the words that `fail` takes. */
 export interface CallFailure {

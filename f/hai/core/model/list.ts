@@ -2,6 +2,7 @@ import { loadConfig } from '../config.ts'
 import type { ModelList, ModelRow } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
+import { priceAt } from '../money/prices.ts'
 import { backendTroubles } from './backend-state.ts'
 import { choose } from './choose.ts'
 import { type Backend, Models } from './config.ts'
@@ -40,7 +41,7 @@ function refusal(error: unknown): HaiError {
 
 function configured([name, backend]: [string, Backend]): ModelRow[] {
   const { kind, billing, enabled } = backend
-  const rows = Object.entries(backend.models).map(([model, { context, ...price }]) => ({
+  const rows = Object.entries(backend.models).map(([model, { context }]) => ({
     backend: name,
     model,
     kind,
@@ -50,7 +51,7 @@ function configured([name, backend]: [string, Backend]): ModelRow[] {
     enabled,
     loaded: null,
     context: context ?? null,
-    price: Object.keys(price).length > 0 ? price : null,
+    price: priceAt(backend, model, new Date())?.rates ?? null,
   }))
   return rows
 }

@@ -3,14 +3,18 @@ import { z } from 'zod'
 import type { ModelTest } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
+import { reserve } from '../money/reserve.ts'
+import { settle } from '../money/settle.ts'
 import { type Access, modelAccess } from './access.ts'
 import { backendAnswers, backendFails, tellsOfBackend } from './backend-state.ts'
 import { type Answer, callModel } from './call.ts'
+import type { Message } from './config.ts'
 import { classify, tokensOfFailure } from './failure.ts'
+import { ledgerCall } from './ledger-call.ts'
 import { load, withLoading } from './ollama.ts'
-import { modelCall, openUsage, settleUsage } from './usage.ts'
 
 const QUESTION = 'Count from one to twenty in words, separated by commas.'
+const MESSAGES: Message[] = [{ role: 'user', content: [{ type: 'text', text: QUESTION }] }]
 
 const Input = z.strictObject({ backend: z.string().optional(), model: z.string().optional() })
 
@@ -18,29 +22,34 @@ const Input = z.strictObject({ backend: z.string().optional(), model: z.string()
  * Asks a model something small, times it and writes down what it used. What the backend refuses is part of the result,
  * not an error; either way others learn how the backend is.
  */
-export async function testModel(sql: Sql, input: z.input<typeof Input>): Promise<ModelTest> {
+export async function testModel(
+  sql: Sql,
+  input: z.input<typeof Input>,
+  requester: string,
+): Promise<ModelTest> {
   const { backend, model } = parse(Input, input)
   const access = await modelAccess(sql, backend && model ? `${backend}/${model}` : undefined)
   if ('offers' in access) {
     throw new HaiError('not_found', `no model ${backend ?? ''} to try; see hai model ls`)
   }
-  return recorded(sql, { ...access, choice: await withLoading(access.choice) })
+  return recorded(sql, { ...access, choice: await withLoading(access.choice) }, requester)
 }
 
-async function recorded(sql: Sql, access: Access): Promise<ModelTest> {
+async function recorded(sql: Sql, access: Access, requester: string): Promise<ModelTest> {
   const { choice } = access
   const tested = { backend: choice.name, model: choice.model }
-  const call = modelCall(`test:${randomUUID()}`, choice)
-  await openUsage(sql, call)
+  const call = { ...ledgerCall(`test:${randomUUID()}`, choice, MESSAGES), requester, source: 'model-test' }
+  await reserve(sql, call)
   const began = performance.now()
   const { answer, times, error } = await tryOut(access)
   if (answer) {
-    await settleUsage(sql, call, answer)
+    await settle(sql, call, answer)
     await backendAnswers(sql, choice.name)
     return { ...tested, ok: true, ...times }
   }
   const failure = { ...classify(error, choice), backend: choice.name }
-  await settleUsage(sql, call, { tokens: tokensOfFailure(error), ms: Math.round(performance.now() - began) })
+  const spent = { tokens: tokensOfFailure(error), ms: Math.round(performance.now() - began) }
+  await settle(sql, call, { ...spent, error: failure.code })
   if (tellsOfBackend(failure)) await backendFails(sql, failure)
   const { code, message, next_step } = failure
   return { ...tested, ok: false, error: { code, message, ...(next_step ? { next_step } : {}) } }
@@ -63,7 +72,7 @@ async function tryOut({ choice, models, apiKey }: Access): Promise<Tried> {
     const answer = await callModel({
       choice,
       apiKey,
-      messages: [{ role: 'user', content: [{ type: 'text', text: QUESTION }] }],
+      messages: MESSAGES,
       livenessSeconds: models.liveness_seconds,
       signal,
       onText: () => {

@@ -1,0 +1,125 @@
+import type { Config } from '../config.ts'
+import { type Folder, ManifestFile } from '../manifest-file.ts'
+import {
+  CLI_SECRET,
+  DATABASE,
+  DATABASE_SECRET,
+  GRAFANA_SECRET,
+  PROXY,
+  READER,
+  READER_SECRET,
+  WINDMILL_SECRET,
+} from '../names.ts'
+
+interface Wanted {
+  item: string
+  field: string
+  /** The key under which it arrives, or under which the template knows it. */
+  as: string
+}
+
+interface Template {
+  type?: 'kubernetes.io/basic-auth'
+  labels?: Record<string, string>
+  data: Record<string, string>
+}
+
+/** Secrets that External Secrets fetches into one namespace. Only their names are known here. */
+class SecretsFile extends ManifestFile {
+  readonly #config: Config
+
+  constructor(folder: Folder, config: Config, file: string) {
+    super(folder, file)
+    this.#config = config
+  }
+
+  protected fetch(name: string, wanted: readonly Wanted[], template?: Template): void {
+    const { store, store_kind, refresh, reference } = this.#config.secrets
+    const remoteRef = ({ item, field }: Wanted) =>
+      reference === 'property' ? { key: item, property: field } : { key: `${item}/${field}` }
+    this.add('ExternalSecret', name, {
+      spec: {
+        refreshInterval: refresh,
+        secretStoreRef: { kind: store_kind, name: store },
+        target: {
+          name,
+          creationPolicy: 'Owner',
+          deletionPolicy: 'Retain',
+          ...(template ? { template: written(template) } : {}),
+        },
+        data: wanted.map((one) => ({ secretKey: one.as, remoteRef: remoteRef(one) })),
+      },
+    })
+  }
+}
+
+function written({ type, labels, data }: Template) {
+  return {
+    engineVersion: 'v2' as const,
+    ...(type ? { type } : {}),
+    ...(labels ? { metadata: { labels } } : {}),
+    data,
+  }
+}
+
+/** What hai's own pods need: the machine's token, and the proxy's two secrets. */
+export class HaiSecrets extends SecretsFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, config, 'externalsecret')
+    const { cli_item } = config.secrets
+    this.fetch(CLI_SECRET, [{ item: cli_item, field: 'TOKEN', as: 'TOKEN' }], {
+      data: {
+        TOKEN: '{{ .TOKEN }}',
+        // a header as curl reads it from a file, so that the token is on no command line
+        authorization: 'Authorization: Bearer {{ .TOKEN }}',
+      },
+    })
+    if (config.edge.kind === 'oauth2-proxy') {
+      const item = config.edge.secret_item
+      this.fetch(PROXY, [
+        { item, field: 'OAUTH_CLIENT_SECRET', as: 'CLIENT_SECRET' },
+        { item, field: 'COOKIE_SECRET', as: 'COOKIE_SECRET' },
+      ])
+    }
+  }
+}
+
+/** What jobs of the tag hai-work find in their environment. */
+export class WindmillSecrets extends SecretsFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, config, 'externalsecret-windmill')
+    const channels = config.windmill.worker_secrets.map(({ env, ...from }) => ({ ...from, as: env }))
+    this.fetch(WINDMILL_SECRET, [
+      { item: config.secrets.database_item, field: 'password', as: 'HAI_DB_PASSWORD' },
+      ...channels,
+    ])
+  }
+}
+
+/** The passwords of the database's roles, as CloudNativePG reads them. */
+export class DatabaseSecrets extends SecretsFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, config, 'externalsecret-database')
+    const item = config.secrets.database_item
+    this.#login(DATABASE_SECRET, DATABASE, item, 'password')
+    this.#login(READER_SECRET, READER, item, 'reader_password')
+  }
+
+  #login(name: string, username: string, item: string, field: string): void {
+    this.fetch(name, [{ item, field, as: 'password' }], {
+      type: 'kubernetes.io/basic-auth',
+      // a changed password reaches PostgreSQL without a restart
+      labels: { 'cnpg.io/reload': 'true' },
+      data: { username, password: '{{ .password }}' },
+    })
+  }
+}
+
+/** The reader's password, as Grafana takes it from its environment. */
+export class GrafanaSecret extends SecretsFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, config, 'externalsecret-grafana')
+    const item = config.secrets.database_item
+    this.fetch(GRAFANA_SECRET, [{ item, field: 'reader_password', as: 'HAI_READER_PASSWORD' }])
+  }
+}

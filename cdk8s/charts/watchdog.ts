@@ -1,0 +1,65 @@
+import { type Config, windmillUrl } from '../config.ts'
+import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { CLI_SECRET, WATCHDOG } from '../names.ts'
+import { restrictedPod } from '../restricted-pod.ts'
+import { WATCHDOG_SCRIPT } from '../watchdog-script.ts'
+
+/** The user of curl's image. */
+const CURL_USER = 100
+
+/** A look at hai from outside of Windmill, whose own error handlers can be silent. Prometheus watches its last success. */
+export class Watchdog extends ManifestFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, 'watchdog')
+    this.add('ConfigMap', WATCHDOG, { data: { 'watchdog.sh': WATCHDOG_SCRIPT } })
+    this.add('CronJob', WATCHDOG, {
+      spec: {
+        schedule: `*/${config.watchdog.every_minutes} * * * *`,
+        concurrencyPolicy: 'Forbid',
+        startingDeadlineSeconds: 60,
+        successfulJobsHistoryLimit: 1,
+        failedJobsHistoryLimit: 3,
+        jobTemplate: {
+          spec: {
+            activeDeadlineSeconds: 120,
+            // one shot: a second try would hide the outage that the first one met
+            backoffLimit: 0,
+            // or an alert on failed jobs never ends
+            ttlSecondsAfterFinished: 86_400,
+            template: pod(config),
+          },
+        },
+      },
+    })
+  }
+}
+
+function pod(config: Config) {
+  const door = `api/w/${config.windmill.workspace}/jobs/run_wait_result/p/f/hai/admin/health`
+  return restrictedPod({
+    name: WATCHDOG,
+    user: CURL_USER,
+    restartPolicy: 'Never',
+    container: {
+      image: config.watchdog.image,
+      command: ['/bin/sh', '/scripts/watchdog.sh'],
+      env: [{ name: 'HAI_HEALTH_URL', value: `${windmillUrl(config)}/${door}` }],
+      resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
+      volumeMounts: [
+        { name: 'scripts', mountPath: '/scripts', readOnly: true },
+        { name: 'token', mountPath: '/etc/hai', readOnly: true },
+      ],
+    },
+    volumes: [
+      { name: 'scripts', configMap: { name: WATCHDOG } },
+      {
+        name: 'token',
+        secret: {
+          secretName: CLI_SECRET,
+          defaultMode: 0o444,
+          items: [{ key: 'authorization', path: 'authorization' }],
+        },
+      },
+    ],
+  })
+}

@@ -1,0 +1,41 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import type { KubeObject, Tree } from '../tree.ts'
+import { writeTree } from '../write.ts'
+import type { Problem } from './problem.ts'
+
+/** Nobody's cluster: building is a matter of files. */
+const OFFLINE = { ...process.env, KUBECONFIG: '/dev/null' }
+
+/** Whether kubectl is on this machine: what it would say is said by our own checks too. */
+export const hasKubectl = (): boolean =>
+  spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore', env: OFFLINE }).status === 0
+
+/** Builds every folder as Flux will, and counts what comes out. */
+export function kustomized(tree: Tree): Problem[] {
+  const out = mkdtempSync(join(tmpdir(), 'hai-kustomize-'))
+  try {
+    writeTree(out, tree.files)
+    return tree.lists.flatMap(({ folder }) => {
+      const built = build(join(out, folder))
+      if (typeof built !== 'string') return [{ where: folder, what: built.error }]
+      const objects = parseAllDocuments(built).map((document) => document.toJS() as KubeObject)
+      const wanted = tree.entries.filter(({ file }) => file.startsWith(`${folder}/`)).length
+      if (objects.length === wanted) return []
+      return [{ where: folder, what: `kustomize builds ${objects.length} objects and not ${wanted}` }]
+    })
+  } finally {
+    rmSync(out, { recursive: true })
+  }
+}
+
+function build(folder: string): string | { error: string } {
+  try {
+    return execFileSync('kubectl', ['kustomize', folder], { encoding: 'utf8', stdio: 'pipe', env: OFFLINE })
+  } catch (error) {
+    return { error: (error as { stderr: string }).stderr.trim() }
+  }
+}

@@ -1,0 +1,142 @@
+import type { PodTemplate } from '../schemas/pod.ts'
+import type { KubeObject } from '../tree.ts'
+
+/** What an object names of another. */
+export interface Reference {
+  kind: string
+  namespace: string
+  name: string
+  keys?: string[]
+  port?: number
+}
+
+type Named = { name: string; namespace?: string; port?: number }
+type Find = (object: KubeObject) => Reference[]
+
+/** Kinds that name no other object: what they select, they select by labels. */
+const NAMES_NOTHING: Find = () => []
+
+/** Where each kind names others. A kind that is missing here is refused, so that none is forgotten. */
+const FINDERS: Record<string, Find> = {
+  HTTPRoute: (object) => {
+    const { parentRefs, rules } = object.spec as { parentRefs: Named[]; rules: { backendRefs: Named[] }[] }
+    const backends = rules.flatMap(({ backendRefs }) => backendRefs)
+    return [
+      ...parentRefs.map((ref) => to('Gateway', { name: ref.name, namespace: ref.namespace! }, object)),
+      ...backends.map((ref) => to('Service', ref, object)),
+    ]
+  },
+  SecurityPolicy: (object) => {
+    const { targetRefs, extAuth } = object.spec as {
+      targetRefs: Named[]
+      extAuth?: { http: { backendRefs: Named[] } }
+    }
+    return [
+      ...targetRefs.map(({ name }) => to('HTTPRoute', { name }, object)),
+      ...(extAuth?.http.backendRefs ?? []).map((ref) => to('Service', ref, object)),
+    ]
+  },
+  BackendTrafficPolicy: (object) =>
+    (object.spec as { targetRefs: Named[] }).targetRefs.map(({ name }) => to('HTTPRoute', { name }, object)),
+  ReferenceGrant: (object) =>
+    (object.spec as { to: Named[] }).to.map(({ name }) => to('Service', { name }, object)),
+  Deployment: (object) => podReferences((object.spec as { template: PodTemplate }).template, object),
+  CronJob: (object) =>
+    podReferences(
+      (object.spec as { jobTemplate: { spec: { template: PodTemplate } } }).jobTemplate.spec.template,
+      object,
+    ),
+  ExternalSecret: (object) => {
+    const { secretStoreRef } = object.spec as { secretStoreRef: { kind: string; name: string } }
+    const { kind, name } = secretStoreRef
+    return [{ kind, name, namespace: kind === 'ClusterSecretStore' ? '' : object.metadata.namespace }]
+  },
+  Cluster: (object) => clusterReferences(object),
+  Database: (object) => [to('Cluster', (object.spec as { cluster: Named }).cluster, object)],
+  ScheduledBackup: (object) => [to('Cluster', (object.spec as { cluster: Named }).cluster, object)],
+  Kustomization: (object) => fluxReferences(object),
+  RoleBinding: (object) => {
+    const { roleRef, subjects } = object as unknown as { roleRef: Named; subjects: Named[] }
+    return [
+      to('Role', { name: roleRef.name }, object),
+      ...subjects.map((subject) => to('ServiceAccount', subject, object)),
+    ]
+  },
+  Role: NAMES_NOTHING,
+  CiliumNetworkPolicy: NAMES_NOTHING,
+  ConfigMap: NAMES_NOTHING,
+  GrafanaDashboard: NAMES_NOTHING,
+  PrometheusRule: NAMES_NOTHING,
+  Service: NAMES_NOTHING,
+  ServiceMonitor: NAMES_NOTHING,
+}
+
+/** Every object that this one names; what has no namespace is in the same one. */
+export function referencesOf(object: KubeObject): Reference[] {
+  const find = FINDERS[object.kind]
+  if (!find) throw new Error(`no one has said what a ${object.kind} names; add it to reference-paths.ts`)
+  return find(object)
+}
+
+const to = (kind: string, { name, namespace, port }: Named, from: KubeObject): Reference => ({
+  kind,
+  name,
+  namespace: namespace ?? from.metadata.namespace,
+  ...(port === undefined ? {} : { port }),
+})
+
+function podReferences({ spec }: PodTemplate, from: KubeObject): Reference[] {
+  const { namespace } = from.metadata
+  const env = spec.containers.flatMap(({ env }) => env ?? [])
+  return [
+    ...env.flatMap((one) =>
+      'valueFrom' in one
+        ? [
+            {
+              kind: 'Secret',
+              namespace,
+              name: one.valueFrom.secretKeyRef.name,
+              keys: [one.valueFrom.secretKeyRef.key],
+            },
+          ]
+        : [],
+    ),
+    ...(spec.volumes ?? []).flatMap((volume): Reference[] => {
+      if ('secret' in volume) {
+        const keys = volume.secret.items.map(({ key }) => key)
+        return [{ kind: 'Secret', namespace, name: volume.secret.secretName, keys }]
+      }
+      return 'configMap' in volume ? [{ kind: 'ConfigMap', namespace, name: volume.configMap.name }] : []
+    }),
+  ]
+}
+
+function clusterReferences(object: KubeObject): Reference[] {
+  const { bootstrap, managed, plugins } = object.spec as {
+    bootstrap: { initdb: { secret: Named } }
+    managed: { roles: { passwordSecret: Named }[] }
+    plugins?: { parameters: { barmanObjectName: string } }[]
+  }
+  const logins = [bootstrap.initdb.secret, ...managed.roles.map(({ passwordSecret }) => passwordSecret)]
+  return [
+    ...logins.map((secret) => ({ ...to('Secret', secret, object), keys: ['username', 'password'] })),
+    ...(plugins ?? []).map(({ parameters }) =>
+      to('ObjectStore', { name: parameters.barmanObjectName }, object),
+    ),
+  ]
+}
+
+function fluxReferences(object: KubeObject): Reference[] {
+  const { sourceRef, dependsOn, healthChecks, postBuild } = object.spec as {
+    sourceRef: Named & { kind: string }
+    dependsOn?: Named[]
+    healthChecks?: (Named & { kind: string })[]
+    postBuild?: { substituteFrom: (Named & { kind: string })[] }
+  }
+  return [
+    to(sourceRef.kind, sourceRef, object),
+    ...(dependsOn ?? []).map((ref) => to('Kustomization', ref, object)),
+    ...(healthChecks ?? []).map((ref) => to(ref.kind, ref, object)),
+    ...(postBuild?.substituteFrom ?? []).map(({ kind, name }) => to(kind, { name }, object)),
+  ]
+}

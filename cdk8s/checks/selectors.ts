@@ -1,0 +1,108 @@
+import { pluralOf } from '../manifest-file.ts'
+import { POD_NAMESPACE } from '../names.ts'
+import type { KubeObject, Tree } from '../tree.ts'
+import { type Problem, shown } from './problem.ts'
+
+type Labels = Record<string, string>
+
+interface Pods {
+  namespace: string
+  labels: Labels
+}
+
+/** What is selected by labels is there: pods of ours, services of ours, or pods that the configuration names as the cluster's. */
+export function selectors(tree: Tree): Problem[] {
+  const ours = tree.entries.flatMap(({ object }) => podsOf(object))
+  const known = [...ours, ...theirs(tree.config)]
+  return tree.entries.flatMap(({ object }) => {
+    const { namespace } = object.metadata
+    const wanted: Pods[] = [
+      ...(object.kind === 'CiliumNetworkPolicy' ? policySelectors(object) : []),
+      ...(object.kind === 'Service'
+        ? [{ namespace, labels: (object.spec as { selector: Labels }).selector }]
+        : []),
+    ]
+    return [
+      ...wanted
+        .filter((selector) => !known.some((pods) => matches(selector, pods)))
+        .map(({ labels }) => ({
+          where: shown(object),
+          what: `selects pods that nobody has: ${JSON.stringify(labels)}`,
+        })),
+      ...(object.kind === 'Role' ? roleNames(object, tree) : []),
+    ]
+  })
+}
+
+const matches = (wanted: Pods, pods: Pods): boolean =>
+  wanted.namespace === pods.namespace &&
+  Object.entries(wanted.labels).every(([key, value]) => pods.labels[key] === value)
+
+interface Templated {
+  template?: { metadata: { labels: Labels } }
+  jobTemplate?: { spec: { template: { metadata: { labels: Labels } } } }
+}
+
+function podsOf({ kind, metadata: { namespace, name }, spec }: KubeObject): Pods[] {
+  if (kind === 'Cluster') return [{ namespace, labels: { 'cnpg.io/cluster': name } }]
+  if (kind !== 'Deployment' && kind !== 'CronJob') return []
+  const { template, jobTemplate } = spec as Templated
+  return [{ namespace, labels: (template ?? jobTemplate!.spec.template).metadata.labels }]
+}
+
+function theirs(config: Tree['config']): Pods[] {
+  const { gateway, windmill, monitoring, dashboard, network_policy, database, worker } = config
+  return [
+    { namespace: gateway.namespace, labels: gateway.pods },
+    { namespace: windmill.namespace, labels: windmill.app_pods },
+    { namespace: windmill.namespace, labels: windmill.worker_pods },
+    { namespace: monitoring.prometheus_namespace, labels: monitoring.prometheus_pods },
+    { namespace: dashboard.namespace, labels: dashboard.grafana_pods },
+    { namespace: network_policy.dns_namespace, labels: network_policy.dns_pods },
+    ...(worker?.models ?? []).map(({ namespace, pods }) => ({ namespace, labels: pods })),
+    ...(database.kind === 'existing'
+      ? [{ namespace: database.namespace, labels: { 'cnpg.io/cluster': database.cluster } }]
+      : [
+          { namespace: database.operator_namespace, labels: database.operator_pods },
+          ...(database.backup?.pods ? [database.backup.pods] : []),
+        ]),
+  ]
+}
+
+interface Policy {
+  endpointSelector: { matchLabels: Labels }
+  ingress?: { fromEndpoints?: { matchLabels: Labels }[] }[]
+  egress?: { toEndpoints?: { matchLabels: Labels }[] }[]
+}
+
+function policySelectors({ metadata, spec }: KubeObject): Pods[] {
+  const { endpointSelector, ingress, egress } = spec as Policy
+  const peers = [
+    ...(ingress ?? []).flatMap(({ fromEndpoints }) => fromEndpoints ?? []),
+    ...(egress ?? []).flatMap(({ toEndpoints }) => toEndpoints ?? []),
+  ]
+  return [
+    { namespace: metadata.namespace, labels: endpointSelector.matchLabels },
+    ...peers.map(({ matchLabels: { [POD_NAMESPACE]: namespace, ...labels } }) => ({
+      namespace: namespace ?? metadata.namespace,
+      labels,
+    })),
+  ]
+}
+
+function roleNames(role: KubeObject, { entries }: Tree): Problem[] {
+  const rules = role.rules as { resources: string[]; resourceNames: string[] }[]
+  const there = new Set(
+    entries.map(
+      ({ object: { kind, metadata } }) => `${pluralOf(kind)} ${metadata.namespace}/${metadata.name}`,
+    ),
+  )
+  return rules.flatMap(({ resources, resourceNames }) =>
+    resourceNames
+      .filter((name) => !there.has(`${resources[0]} ${role.metadata.namespace}/${name}`))
+      .map((name) => ({
+        where: shown(role),
+        what: `lets look at ${resources[0]} ${name}, which is not there`,
+      })),
+  )
+}

@@ -1,0 +1,42 @@
+import * as z from 'zod'
+import { Cidr, HostName, ImageRef, Name, Port } from './config-values.ts'
+
+/** A proxy of hai's own that sends browsers to Authelia's OpenID Connect. */
+const OAuth2Proxy = z.strictObject({
+  kind: z.literal('oauth2-proxy'),
+  image: ImageRef.default(
+    'quay.io/oauth2-proxy/oauth2-proxy:v7.15.5@sha256:8498b0d0ef0a7b29686414000a08aee467f02d0299c9ed1e006a8f33fc017916',
+  ),
+  replicas: z.int().min(1).default(1),
+  client_id: z
+    .string()
+    .regex(/^[\w.~-]{1,100}$/, 'expected a client id of letters, digits, - . _ ~')
+    .default('hai'),
+  /** The host of the OpenID Connect issuer; `auth.<domain>` when not given. */
+  issuer_host: HostName.optional(),
+  allowed_groups: z
+    .array(z.string().regex(/^[^,\s]+$/))
+    .min(1)
+    .default(['lldap_admin']),
+  /** The networks of Envoy's pods: only from there are forwarded addresses believed. */
+  trusted_proxies: z.array(Cidr).min(1).default(['10.244.0.0/16']),
+  secret_item: z.string().min(1).default('hai-oauth2-proxy'),
+})
+
+/** Envoy asks Authelia itself: no pod, no client, no cookie secret. */
+const EnvoyExtAuth = z.strictObject({
+  kind: z.literal('envoy-extauth'),
+  namespace: Name.default('auth'),
+  service: Name.default('authelia'),
+  port: Port.default(9091),
+  path: z
+    .string()
+    .regex(/^(\/[\w.-]+)+\/$/, 'expected a path like /api/authz/ext-authz/')
+    .default('/api/authz/ext-authz/'),
+})
+
+/** Who stands between a browser and Windmill. */
+export const Edge = z.discriminatedUnion('kind', [OAuth2Proxy, EnvoyExtAuth])
+export type Edge = z.output<typeof Edge>
+export type OAuth2Proxy = z.output<typeof OAuth2Proxy>
+export type EnvoyExtAuth = z.output<typeof EnvoyExtAuth>

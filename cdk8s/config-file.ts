@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import type * as z from 'zod'
+import { Config } from './config.ts'
+
+/** Something that the operator can mend; shown without a stack. */
+export class Refused extends Error {
+  readonly problems: readonly string[]
+
+  constructor(message: string, problems: readonly string[] = []) {
+    super([message, ...problems.map((problem) => `  ${problem}`)].join('\n'))
+    this.name = 'Refused'
+    this.problems = problems
+  }
+}
+
+/** The configuration in a YAML file; without one, the defaults. */
+export async function readConfig(file?: string): Promise<Config> {
+  return file === undefined ? parseConfig({}) : parseConfig(await parsed(file), file)
+}
+
+/** A configuration, with the defaults; each problem names field, value and what was expected. */
+export function parseConfig(input: unknown, source = 'the configuration'): Config {
+  const { success, data, error } = Config.safeParse(input ?? {})
+  if (success) return data
+  throw new Refused(
+    `${source} is refused, nothing is written:`,
+    error.issues.flatMap((issue) => explained(issue, input)),
+  )
+}
+
+async function parsed(file: string): Promise<unknown> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Refused(`${file} can't be read: ${(error as Error).message}`)
+  }
+  const { parseDocument } = await import('yaml')
+  const document = parseDocument(text)
+  const broken = document.errors[0]
+  if (broken) throw new Refused(`${file} is no YAML: ${broken.message}`)
+  return document.toJS()
+}
+
+function explained(issue: z.core.$ZodIssue, input: unknown): string[] {
+  const field = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(
+      (key) => `${field ? `${field}.` : ''}${key} is no field; remove it or check its spelling`,
+    )
+  }
+  const value = issue.path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+    input,
+  )
+  if (value === undefined) return [`${field} is missing: ${issue.message}`]
+  return [`${field || 'the file'}: ${JSON.stringify(value)} is not accepted; ${issue.message}`]
+}

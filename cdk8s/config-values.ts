@@ -1,0 +1,54 @@
+import * as z from 'zod'
+
+/** What Flux fills in: the one thing about the operator's domain that a committed file may know. */
+export const ONE_PLACEHOLDER = `\${SECRET_DOMAIN}`
+
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+
+/** A Kubernetes name: a DNS label. */
+export const Name = z.string().regex(LABEL, 'expected a name of a-z, 0-9 and -, like windmill-app')
+
+export const Account = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'expected the name of a service account')
+
+export const Host = z.string().regex(LABEL, 'expected one label of a host name, like hai')
+
+export const Domain = z
+  .string()
+  .regex(
+    /^(\$\{[A-Z][A-Z0-9_]*\}|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,})$/,
+    `expected a domain like example.com, or one variable like ${ONE_PLACEHOLDER}`,
+  )
+
+/** A host name that may end in the placeholder. */
+export const HostName = z
+  .string()
+  .regex(
+    /^([a-z0-9-]+\.)+(\$\{[A-Z][A-Z0-9_]*\}|[a-z]{2,})$/,
+    `expected a host name like auth.example.com or auth.${ONE_PLACEHOLDER}`,
+  )
+
+export const Port = z.int().min(1).max(65_535)
+
+/** Seconds, minutes or hours, as Gateway API, Flux and External Secrets all read it. */
+export const Duration = z.string().regex(/^[1-9]\d{0,4}[smh]$/, 'expected a duration like 30s, 5m or 1h')
+
+export const Quantity = z.string().regex(/^[1-9]\d*(Mi|Gi|Ti)$/, 'expected a size like 5Gi')
+
+export const Cidr = z
+  .string()
+  .regex(
+    /^(\d{1,3}\.){3}\d{1,3}\/([1-9]|[12]\d|3[0-2])$|^[0-9a-f:]+\/([1-9]\d{0,2})$/,
+    'expected a network like 10.244.0.0/16',
+  )
+
+export const Labels = z.record(z.string().min(1), z.string())
+
+/** An image that can't change under its name. A digest is looked up, never made up. */
+export const ImageRef = z
+  .string()
+  .regex(
+    /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+(:[\w.-]+)?@sha256:[0-9a-f]{64}$/,
+    'expected registry/name:tag@sha256:… with the digest of 64 hex digits',
+  )

@@ -1,0 +1,166 @@
+import * as z from 'zod'
+import { Dashboard, Database } from './config-data.ts'
+import { Edge } from './config-edge.ts'
+import {
+  Account,
+  Domain,
+  Duration,
+  Host,
+  ImageRef,
+  Labels,
+  Name,
+  ONE_PLACEHOLDER,
+  Port,
+} from './config-values.ts'
+
+const Gateway = z.strictObject({
+  name: Name.default('internal'),
+  namespace: Name.default('network'),
+  listener: Name.default('https'),
+  /** Pods that carry the traffic, and the port they listen on behind the load balancer's. */
+  pods: Labels.default({ 'app.kubernetes.io/name': 'envoy' }),
+  pods_port: Port.default(10443),
+  /** A gateway that is reachable from the internet, for `/approval` alone. */
+  approval: z.strictObject({ name: Name, namespace: Name, listener: Name }).optional(),
+})
+
+const WorkerSecret = z.strictObject({
+  env: z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'expected an environment variable’s name, like NTFY_TOKEN'),
+  item: z.string().min(1),
+  field: z.string().min(1),
+})
+
+const Windmill = z.strictObject({
+  namespace: Name.default('home'),
+  service: Name.default('windmill-app'),
+  port: Port.default(8000),
+  workspace: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]*$/, 'expected a workspace id')
+    .default('main'),
+  /** Where its HTTP triggers answer; with the workspace in it when they are set so. */
+  routes: z
+    .string()
+    .regex(/^\/api\/r(\/[\w-]+)+$/, 'expected a path like /api/r/hai')
+    .default('/api/r/hai'),
+  app_pods: Labels.default({ 'app.kubernetes.io/name': 'windmill-app' }),
+  worker_pods: Labels.default({ 'app.kubernetes.io/name': 'windmill-workers' }),
+  service_account: Account.default('windmill-chart'),
+  work_replicas: z.int().min(1).default(1),
+  /** What jobs of the tag hai-work may see in their environment besides the database's password. */
+  worker_secrets: z.array(WorkerSecret).default([]),
+})
+
+const Secrets = z.strictObject({
+  store: Name.default('onepassword-connect'),
+  store_kind: z.enum(['ClusterSecretStore', 'SecretStore']).default('ClusterSecretStore'),
+  /** How the store is asked: 1Password Connect knows item and field, the SDK's provider one path. */
+  reference: z.enum(['property', 'path']).default('property'),
+  refresh: Duration.default('1h'),
+  cli_item: z.string().min(1).default('hai-cli'),
+  database_item: z.string().min(1).default('hai-database'),
+})
+
+const NetworkPolicy = z.strictObject({
+  /** `additive` opens holes in a namespace that denies already; `default-deny` denies by itself. */
+  style: z.enum(['additive', 'default-deny']).default('additive'),
+  dns_namespace: Name.default('kube-system'),
+  dns_pods: Labels.default({ 'k8s-app': 'kube-dns' }),
+})
+
+const Monitoring = z.strictObject({
+  prometheus_namespace: Name.default('observability'),
+  prometheus_pods: Labels.default({ 'app.kubernetes.io/name': 'prometheus' }),
+  rule_labels: Labels.default({}),
+})
+
+const Watchdog = z.strictObject({
+  image: ImageRef.default(
+    'docker.io/curlimages/curl:8.20.0@sha256:b3f1fb2a51d923260350d21b8654bbc607164a987e2f7c84a0ac199a67df812a',
+  ),
+  every_minutes: z.int().min(1).max(30).default(5),
+})
+
+const Worker = z.strictObject({
+  /** No default: build it from your clone, or take one that you trust. */
+  image: ImageRef,
+  command: z.array(z.string().min(1)).min(1).default(['hai', 'worker', 'run']),
+  replicas: z.int().min(1).default(1),
+  /** Model servers in the cluster that it may call. */
+  models: z.array(z.strictObject({ namespace: Name, pods: Labels, port: Port })).default([]),
+  /** Whether it may call the internet on port 443, for Claude. */
+  internet: z.boolean().default(false),
+})
+
+const Dependency = z.strictObject({ name: Name, namespace: Name })
+
+const Flux = z.strictObject({
+  source_kind: z.enum(['GitRepository', 'OCIRepository']).default('GitRepository'),
+  source_name: Name.default('flux-system'),
+  source_namespace: Name.default('flux-system'),
+  /** Where the copied `kubernetes/apps` lies in the source. */
+  path: z
+    .string()
+    .regex(/^\.(\/[\w.-]+)+$/, 'expected a path like ./kubernetes/apps')
+    .default('./kubernetes/apps'),
+  interval: Duration.default('1h'),
+  timeout: Duration.default('10m'),
+  /** Where the domain's variable comes from, besides what the cluster injects by itself. */
+  substitute_from: z
+    .array(z.strictObject({ kind: z.enum(['Secret', 'ConfigMap']), name: Name, optional: z.boolean() }))
+    .default([{ kind: 'Secret', name: 'cluster-secrets', optional: true }]),
+  /** What must be ready first; when not given, what the other settings name. */
+  depends_on: z.array(Dependency).optional(),
+  database_depends_on: z.array(Dependency).default([
+    { name: 'onepassword-connect', namespace: 'external-secrets' },
+    { name: 'cloudnative-pg', namespace: 'databases' },
+  ]),
+})
+
+const SchemaUrls = z.strictObject({
+  custom: z
+    .url({ protocol: /^https$/ })
+    .default('https://raw.githubusercontent.com/datreeio/CRDs-catalog/main'),
+  kubernetes: z
+    .url({ protocol: /^https$/ })
+    .default(
+      'https://raw.githubusercontent.com/yannh/kubernetes-json-schema/master/master-standalone-strict',
+    ),
+  kustomization: z.url({ protocol: /^https$/ }).default('https://json.schemastore.org/kustomization'),
+})
+
+/** Everything an operator may say about his cluster. The defaults are one homelab's; unknown fields are refused. */
+export const Config = z.strictObject({
+  domain: Domain.default(ONE_PLACEHOLDER),
+  host: Host.default('hai'),
+  namespace: Name.default('home'),
+  gateway: Gateway.prefault({}),
+  windmill: Windmill.prefault({}),
+  edge: Edge.prefault({ kind: 'oauth2-proxy' }),
+  secrets: Secrets.prefault({}),
+  network_policy: NetworkPolicy.prefault({}),
+  database: Database.prefault({ kind: 'cluster' }),
+  monitoring: Monitoring.prefault({}),
+  watchdog: Watchdog.prefault({}),
+  dashboard: Dashboard.prefault({ delivery: 'configmap' }),
+  worker: Worker.optional(),
+  flux: Flux.prefault({}),
+  schemas: SchemaUrls.prefault({}),
+})
+
+export type Config = z.output<typeof Config>
+
+/** The name under which browsers and the CLI find hai. */
+export const hostOf = ({ host, domain }: Config): string => `${host}.${domain}`
+
+/** Windmill as pods of the cluster reach it. */
+export const windmillUrl = ({ windmill: { service, namespace, port } }: Config): string =>
+  `http://${service}.${namespace}.svc.cluster.local:${port}`
+
+/** The Flux Kustomizations of the cluster's that come before hai's. */
+export const dependenciesOf = ({ flux, windmill }: Config): z.output<typeof Dependency>[] =>
+  flux.depends_on ?? [
+    { name: 'authelia', namespace: 'auth' },
+    { name: 'onepassword-connect', namespace: 'external-secrets' },
+    { name: 'windmill', namespace: windmill.namespace },
+  ]

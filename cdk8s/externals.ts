@@ -1,0 +1,96 @@
+import { type Config, dependenciesOf } from './config.ts'
+
+/** Something of the cluster's that hai's objects name and don't bring. */
+export interface External {
+  kind: string
+  namespace: string
+  name: string
+  why: string
+}
+
+/** All that must be there before hai is. `npm run synth` prints the list. */
+export function externals(config: Config): External[] {
+  const all = named(config)
+  return [...new Map(all.map((one) => [`${one.kind} ${one.namespace}/${one.name}`, one])).values()]
+}
+
+function named(config: Config): External[] {
+  const { gateway, windmill, edge, secrets, flux, database, namespace } = config
+  return [
+    {
+      kind: 'Gateway',
+      namespace: gateway.namespace,
+      name: gateway.name,
+      why: `listener ${gateway.listener}`,
+    },
+    ...(gateway.approval
+      ? [
+          {
+            kind: 'Gateway',
+            namespace: gateway.approval.namespace,
+            name: gateway.approval.name,
+            why: `listener ${gateway.approval.listener}, for /approval`,
+          },
+        ]
+      : []),
+    { kind: 'Service', namespace: windmill.namespace, name: windmill.service, why: `port ${windmill.port}` },
+    {
+      kind: 'ServiceAccount',
+      namespace: windmill.namespace,
+      name: windmill.service_account,
+      why: "of Windmill's workers, for hai gitops status",
+    },
+    ...(edge.kind === 'envoy-extauth'
+      ? [{ kind: 'Service', namespace: edge.namespace, name: edge.service, why: `port ${edge.port}` }]
+      : []),
+    ...stores(config).map((at) => ({
+      kind: secrets.store_kind,
+      namespace: at,
+      name: secrets.store,
+      why: 'the secrets',
+    })),
+    {
+      kind: flux.source_kind,
+      namespace: flux.source_namespace,
+      name: flux.source_name,
+      why: 'the repository',
+    },
+    ...[...dependenciesOf(config), ...flux.database_depends_on].map(({ name, namespace: at }) => ({
+      kind: 'Kustomization',
+      namespace: at,
+      name,
+      why: 'comes first',
+    })),
+    ...flux.substitute_from.map(({ kind, name, optional }) => ({
+      kind,
+      namespace,
+      name,
+      why: optional ? 'the domain’s variable, when nothing else brings it' : 'the domain’s variable',
+    })),
+    ...databaseNeeds(database),
+  ]
+}
+
+/** A cluster-wide store has no namespace; a SecretStore must be in each one that asks it. */
+function stores({ secrets, namespace, windmill, database, dashboard }: Config): string[] {
+  if (secrets.store_kind === 'ClusterSecretStore') return ['']
+  return [...new Set([namespace, windmill.namespace, database.namespace, dashboard.namespace])]
+}
+
+function databaseNeeds(database: Config['database']): External[] {
+  if (database.kind === 'existing') {
+    const { namespace, cluster } = database
+    return [
+      { kind: 'Cluster', namespace, name: cluster, why: 'with the roles of operator/postgres-roles.yaml' },
+    ]
+  }
+  if (!database.backup) return []
+  return [
+    {
+      kind: 'ObjectStore',
+      namespace: database.namespace,
+      name: database.backup.object_store,
+      why: 'backups',
+    },
+  ]
+}

@@ -1,0 +1,23 @@
+/** What more than one file has to call by the same name. */
+export const ROUTES = { edge: 'hai', api: 'hai-api', inbox: 'hai-inbox', approval: 'hai-approval' } as const
+export const PROXY = 'hai-oauth2-proxy'
+export const WATCHDOG = 'hai-watchdog'
+export const WORKER = 'hai-worker'
+export const CLI_SECRET = 'hai-cli'
+export const WINDMILL_SECRET = 'hai-windmill'
+export const DATABASE_SECRET = 'hai-database'
+export const READER_SECRET = 'hai-database-reader'
+export const GRAFANA_SECRET = 'hai-grafana'
+export const DASHBOARD = 'hai-dashboard'
+
+/** The database, and the role that owns it; and the one that only reads, for Grafana. */
+export const DATABASE = 'hai'
+export const READER = 'hai_reader'
+
+export const PROXY_PORT = 4180
+export const PROXY_METRICS_PORT = 44_180
+export const POSTGRES_PORT = 5432
+
+/** Cilium's label for the namespace a pod is in. */
+export const POD_NAMESPACE = 'io.kubernetes.pod.namespace'
+export const APP_NAME = 'app.kubernetes.io/name'

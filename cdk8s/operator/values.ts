@@ -1,0 +1,125 @@
+import { ownerRole, readerRole } from '../charts/database.ts'
+import type { Config } from '../config.ts'
+import { DATABASE, POSTGRES_PORT, READER, WINDMILL_SECRET } from '../names.ts'
+
+/** What the operator merges into files of his own, each with the words that tell him where. */
+export interface Snippet {
+  file: string
+  /** Lines of the comment on top. */
+  merge: string[]
+  content: object
+}
+
+/** The snippets for a configuration. Kubernetes never sees them as they are. */
+export function snippets(config: Config): Snippet[] {
+  return [
+    windmillValues(config),
+    databaseResource(config),
+    grafanaValues(config),
+    ...(config.database.kind === 'existing' ? [managedRoles()] : []),
+    ...(config.edge.kind === 'envoy-extauth' ? [accessControl(config)] : []),
+  ]
+}
+
+function windmillValues({ windmill }: Config): Snippet {
+  const names = ['HAI_DB_PASSWORD', ...windmill.worker_secrets.map(({ env }) => env)]
+  // without these a job does not know that it runs in a cluster
+  const cluster = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']
+  const secrets = names.map((name) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: WINDMILL_SECRET, key: name } },
+  }))
+  const group = {
+    name: 'hai-work',
+    replicas: windmill.work_replicas,
+    privileged: false,
+    disableUnsharePid: true,
+    resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
+    extraEnv: [
+      { name: 'WORKER_TAGS', value: 'hai-work' },
+      { name: 'WHITELIST_ENVS', value: [...names, ...cluster].join(',') },
+      ...secrets,
+    ],
+  }
+  return {
+    file: 'windmill-values.yaml',
+    merge: [
+      "Values of Windmill's chart: append this entry to windmill.workerGroups, since Helm replaces lists.",
+      'Doors stay on the group that serves the tag bun; only this one runs what takes long, and sees these secrets.',
+    ],
+    content: { windmill: { workerGroups: [group] } },
+  }
+}
+
+/** The database's name in the cluster; always the primary and never a pooler, which LISTEN does not survive. */
+const databaseHost = ({ database }: Config) =>
+  `${database.cluster}-rw.${database.namespace}.svc.cluster.local`
+
+function databaseResource(config: Config): Snippet {
+  return {
+    file: 'db.resource.yaml',
+    merge: [
+      'The resource f/hai/db in Windmill, when it differs from the bundle: the database of this configuration.',
+    ],
+    content: {
+      resource_type: 'postgresql',
+      value: {
+        host: databaseHost(config),
+        port: POSTGRES_PORT,
+        user: DATABASE,
+        dbname: DATABASE,
+        sslmode: 'require',
+        password: '$var:f/hai/db_password',
+      },
+    },
+  }
+}
+
+function grafanaValues(config: Config): Snippet {
+  const { datasource, delivery, folder, url } = config.dashboard
+  const source = {
+    name: 'hai',
+    uid: datasource,
+    type: 'grafana-postgresql-datasource',
+    url: `${databaseHost(config)}:${POSTGRES_PORT}`,
+    user: READER,
+    jsonData: { database: DATABASE, sslmode: 'require', postgresVersion: 1500 },
+    secureJsonData: { password: '$HAI_READER_PASSWORD' },
+  }
+  return {
+    file: 'grafana-values.yaml',
+    merge: [
+      "Values of Grafana's chart: the data source of the dashboard, with the password from the Secret hai-grafana.",
+    ],
+    content: {
+      envFromSecrets: [{ name: 'hai-grafana' }],
+      datasources: { 'datasources.yaml': { apiVersion: 1, datasources: [source] } },
+      ...(delivery === 'url' ? { dashboards: { [folder]: { hai: { url } } } } : {}),
+    },
+  }
+}
+
+function managedRoles(): Snippet {
+  return {
+    file: 'postgres-roles.yaml',
+    merge: [
+      'Roles to append to spec.managed.roles of your CloudNativePG Cluster; their passwords are Secrets beside it.',
+    ],
+    content: { spec: { managed: { roles: [ownerRole(), readerRole()] } } },
+  }
+}
+
+function accessControl({ host }: Config): Snippet {
+  return {
+    file: 'authelia-access-control.yaml',
+    merge: [
+      'The rule for Authelia, with your real domain: Flux does not fill in what lies in a secret.',
+      'No bypass rule for the machine paths: their routes do not ask Authelia.',
+    ],
+    content: {
+      access_control: {
+        rules: [{ domain: `${host}.example.com`, policy: 'one_factor', subject: ['group:lldap_admin'] }],
+      },
+    },
+  }
+}

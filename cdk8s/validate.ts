@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { crdsOfCluster } from './checks/cluster-crds.ts'
+import { type Crd, crdCheck, crdsIn } from './checks/crds.ts'
+import { kubernetesKinds } from './checks/kubernetes-kinds.ts'
+import { hasKubectl, kustomized } from './checks/kustomize.ts'
+import { ownSchemas } from './checks/own-schemas.ts'
+import type { Problem } from './checks/problem.ts'
+import { yamlStyle } from './checks/yaml-style.ts'
+import { Refused } from './config-file.ts'
+import type { Tree } from './tree.ts'
+
+interface Options {
+  cluster: boolean
+  print: (line: string) => void
+}
+
+/** Proves a tree as far as this machine can; with `cluster`, against what that cluster has installed. The exit status. */
+export async function validate(tree: Tree, { cluster, print }: Options): Promise<number> {
+  const problems = [...ownSchemas(tree), ...kubernetesKinds(tree), ...yamlStyle(tree)]
+  print(`own schemas and Kubernetes' own kinds: ${tree.entries.length} objects`)
+  for (const { name, crds, problems: lacking } of await definitions(tree, cluster)) {
+    const report = crdCheck(crds)(tree)
+    problems.push(...lacking, ...report.problems)
+    print(`${name}: ${report.covered.length} kinds`)
+    for (const kind of report.uncovered) print(`  no definition of ${kind}`)
+  }
+  if (hasKubectl()) {
+    problems.push(...kustomized(tree))
+    print(`kubectl kustomize: ${tree.lists.length} folders`)
+  } else print('kubectl kustomize: left out, kubectl is not here')
+  for (const { where, what } of problems) print(`✗ ${where}: ${what}`)
+  print(problems.length === 0 ? 'all is well' : `${problems.length} problems`)
+  return problems.length === 0 ? 0 : 1
+}
+
+async function definitions(
+  tree: Tree,
+  cluster: boolean,
+): Promise<{ name: string; crds: Crd[]; problems: Problem[] }[]> {
+  const folder = crdFolder()
+  const files =
+    folder === undefined ? [] : [{ name: `definitions in ${folder}`, crds: crdsIn(folder), problems: [] }]
+  if (!cluster) return files
+  const { context, ...found } = await crdsOfCluster(tree)
+  return [...files, { name: `definitions in the cluster ${context}`, ...found }]
+}
+
+/** `HAI_CRDS`, or the folder beside the checkout; undefined where neither is. */
+export function crdFolder(): string | undefined {
+  const named = process.env.HAI_CRDS
+  if (named && !existsSync(named)) throw new Refused(`HAI_CRDS: there is no folder ${named}`)
+  if (named) return named
+  let root = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(root, 'package.json'))) root = dirname(root)
+  const beside = join(root, '..', 'shared', 'crds')
+  return existsSync(beside) ? beside : undefined
+}

@@ -1,0 +1,92 @@
+import { type Command, Option } from 'commander'
+import { examples, JSON_OPTION } from '../command.ts'
+import { Failure } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { oneLine } from '../width.ts'
+
+interface ClientOptions {
+  domain: string
+  host: string
+  clientId: string
+  policy: string
+  authMethod: string
+  json?: boolean
+}
+
+interface StatusOptions {
+  dir?: string
+  json?: boolean
+}
+
+/** `hai gitops …`: what the manifests need from outside, and how they live in the cluster. */
+export function addGitops(program: Command, session: Session): void {
+  const gitops = program
+    .command('gitops')
+    .description('look at hai in a cluster, and make what its manifests need')
+    .helpCommand(false)
+
+  const client = gitops
+    .command('authelia-client')
+    .description("make Authelia's client for the browser, with its secrets; shown once, kept nowhere")
+    .requiredOption('--domain <domain>', 'your real domain')
+    .option('--host <label>', 'the host below it', 'hai')
+    .option('--client-id <id>', "as in the configuration's edge.client_id", 'hai')
+    .option('--policy <name>', "Authelia's authorization policy", 'two_factor')
+    .addOption(
+      new Option('--auth-method <method>', 'how the proxy proves itself')
+        .choices(['client_secret_post', 'client_secret_basic'])
+        .default('client_secret_post'),
+    )
+    .option(...JSON_OPTION)
+    .action(session.run((options: ClientOptions) => autheliaClient(session, options)))
+  examples(client, 'hai gitops authelia-client --domain example.com --policy admin_only')
+
+  const status = gitops
+    .command('status')
+    .description('compare what is live with what was generated')
+    .option('--dir <folder>', 'your copy of the manifests; those of this checkout when not given')
+    .option(...JSON_OPTION)
+    .action(session.run((options: StatusOptions) => clusterStatus(session, options)))
+  examples(status, 'hai gitops status', 'hai gitops status --dir ~/home-ops/kubernetes/apps')
+  examples(gitops, 'hai gitops status')
+}
+
+async function autheliaClient(session: Session, options: ClientOptions): Promise<undefined> {
+  const { domain, host, clientId, policy, authMethod, json } = options
+  refuseOdd('--domain', domain, /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, 'a domain like example.com')
+  refuseOdd('--host', host, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'one label like hai')
+  refuseOdd('--client-id', clientId, /^[\w.~-]{1,100}$/, 'letters, digits, - . _ ~')
+  refuseOdd('--policy', policy, /^[\w-]+$/, "a policy's name")
+  const { makeClient } = await import('../gitops-authelia.ts')
+  const { fields, entry } = makeClient({ host: `${host}.${domain}`, clientId, policy, authMethod })
+  if (json) {
+    session.printJson({ fields, entry })
+    return
+  }
+  session.note('to 1Password, item hai-oauth2-proxy:')
+  session.print(...Object.entries(fields).map(([name, value]) => `${name}=${value}`))
+  session.note("to Authelia's clients; the digest needs no secrecy, and its $ no escaping:")
+  session.print(...entry.trimEnd().split('\n'))
+  session.note('neither is kept here: close this window when both are stored')
+}
+
+function refuseOdd(option: string, value: string, pattern: RegExp, expected: string): void {
+  if (pattern.test(value)) return
+  throw new Failure('usage', `${option}: ${JSON.stringify(value)} is not accepted; expected ${expected}`)
+}
+
+async function clusterStatus(session: Session, { dir, json }: StatusOptions): Promise<number> {
+  const status = await import('../gitops-status.ts')
+  if (json) {
+    session.printJson(await status.clusterStatus(session, dir))
+    return 0
+  }
+  const { green, red, yellow, dim } = session.paint
+  const findings = await status.clusterFindings(session, dir)
+  for (const { verdict, what, text, fix } of findings) {
+    const sign = { good: green('✓'), bad: red('✗'), unsure: yellow('–') }[verdict]
+    session.print(`${sign} ${oneLine(`${what}: ${text}`)}`)
+    if (fix) session.print(`  ${dim('→')} ${oneLine(fix)}`)
+  }
+  return findings.some(({ verdict }) => verdict === 'bad') ? 1 : 0
+}

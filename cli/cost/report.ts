@@ -1,0 +1,59 @@
+import { resolve } from 'node:path'
+import type { Breakdown, CostReport, TaskCost } from '../../f/hai/core/money/report-shape.ts'
+import { given } from '../command.ts'
+import { Failure } from '../failure.ts'
+import { expandHome, tilde } from '../paths.ts'
+import { writePrivate } from '../private-file.ts'
+import type { Session } from '../session.ts'
+
+const DEAREST = 5
+
+export interface ReportFlags {
+  days?: number
+  since?: string
+  until?: string
+  by?: Breakdown[]
+  tz?: string
+  json?: boolean
+  csv?: boolean
+  html?: string
+}
+
+/** Prints the report as it was asked for, or writes it to a file. */
+export async function showReport(session: Session, flags: ReportFlags): Promise<undefined> {
+  const { days, since, until, tz, by, html } = flags
+  if (html !== undefined) return writePage(session, html, given({ days, since, until, tz }))
+  const top = flags.csv ? undefined : DEAREST
+  const asked = given({ days, since, until, tz, by, top })
+  const report = await session.call<CostReport>('cost/report', asked)
+  if (flags.json) session.printJson(report)
+  else if (flags.csv) session.print((await import('./csv.ts')).csvOf(report, by))
+  else session.print(...(await (await import('./report-text.ts')).reportLines(report, by, session)))
+}
+
+/** The page goes to a file whole or not at all; `-` is stdout. */
+async function writePage(session: Session, file: string, range: object): Promise<undefined> {
+  const { html } = await session.call<{ html: string }>('cost/page', range)
+  if (file === '-') {
+    session.print(html)
+    return
+  }
+  const { env, cwd } = session.io
+  const path = resolve(cwd, expandHome(file, env))
+  try {
+    writePrivate(path, html)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (!['EACCES', 'EISDIR', 'ENOTDIR', 'EROFS', 'ENOSPC', 'EPERM'].includes(code)) throw error
+    throw new Failure('usage', `${file} cannot be written (${code})`, { cause: error })
+  }
+  session.print(`${tilde(path, env)} written; a browser shows it`)
+}
+
+/** Prints what each call of a task came to. */
+export async function showTask(session: Session, text: string, json = false): Promise<undefined> {
+  const id = await session.taskId(text)
+  const cost = await session.call<TaskCost>('cost/task', { id })
+  if (json) session.printJson(cost)
+  else session.print(...(await (await import('./task-text.ts')).taskCostLines(cost, session)))
+}

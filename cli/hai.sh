@@ -1,0 +1,148 @@
+#!/bin/sh
+# hai for machines that have no Node: a POSIX shell, curl and awk; jq, where there is one, makes the tables.
+set -u
+export LC_ALL=C
+nl='
+'
+usage="usage: hai.sh ask [--timeout SECONDS] TEXT...   put a task down and wait for its answer
+       hai.sh task show ID                      everything about a task
+       hai.sh todo add TEXT... | ls | done ID   the list of what is to be done
+       hai.sh cost                              what was spent
+TEXT - reads stdin. HAI_ENDPOINT and HAI_WORKSPACE say which server; the token is in HAI_TOKEN, or in the file
+~/.config/hai/token (with HAI_PROFILE=name set: ~/.config/hai/tokens/name).
+Exit: 0 done, 1 bug, 2 usage, 3 not found, 4 not allowed, 5 unreachable, 6 the task failed for good, 7 cancelled,
+expired or rejected, 8 waits for approval, 9 conflict, 10 budget, 124 gave up waiting, 130 interrupted."
+
+fail() { # STATUS MESSAGE [NEXT STEP]
+  printf 'hai: %s\n' "$2${3:+$nl  $3}" >&2
+  exit "$1"
+}
+
+quoted() { # TEXT, as the inside of a JSON string
+  printf '%s' "$1" | sed 's/[\\"]/\\&/g' | awk 'NR > 1 { printf "%s", "\\n" }
+    { for (i = 1; i < 32; i++) { c = sprintf("%c", i); if (index($0, c)) gsub(c, sprintf("\\u%04x", i)) }
+      printf "%s", $0 }'
+}
+
+# The first value of that key. A quote inside a string is always escaped, so "key": is never part of a text; and our
+# servers write nothing as \u but control characters, which a terminal is better off without.
+field() { # JSON KEY
+  printf '%s' "$1" | awk -v key="\"$2\"[ \t\n]*:[ \t\n]*\"" '{ text = text (NR > 1 ? "\n" : "") $0 }
+    END {
+      if (!match(text, key)) exit
+      text = substr(text, RSTART + RLENGTH)
+      while (match(text, /["\\]/) && substr(text, RSTART, 1) == "\\") {
+        c = substr(text, RSTART + 1, 1)
+        printf "%s%s", substr(text, 1, RSTART - 1), c == "n" ? "\n" : c == "t" ? "\t" : index("rbfu", c) ? "" : c
+        text = substr(text, RSTART + (c == "u" ? 6 : 2))
+      }
+      printf "%s", substr(text, 1, RSTART - 1)
+    }'
+}
+
+# Runs a door; its result is in $answer. The token and the body are on no command line.
+call() { # PATH JSON
+  for pause in 1 2 3 ''; do
+    answer=$(printf 'header = "Authorization: Bearer %s"\n' "$token" | curl --silent --config - --max-time 60 \
+      --header 'Content-Type: application/json' --data-binary @/dev/fd/3 --write-out '\n%{errormsg}\n%{http_code}' \
+      "${HAI_ENDPOINT%/}/api/w/$HAI_WORKSPACE/jobs/run_wait_result/p/f/hai/$1" 3<<END
+$2
+END
+    )
+    status=${answer##*"$nl"} answer=${answer%"$nl"*}
+    trouble=${answer##*"$nl"} answer=${answer%"$nl"*}
+    case $status$trouble in *resolve*) break ;; 000* | 50[234]*) [ -z "$pause" ] || nap "$pause" ;; *) break ;; esac
+  done
+  code=$(field "$answer" code)
+  case $status:$code in
+    2*) case $answer in '{'* | '['*) return ;; *) fail 5 "$HAI_ENDPOINT answered something that is not JSON" ;; esac ;;
+    000:) fail 5 "cannot reach $HAI_ENDPOINT ($trouble)" ;;
+    3*) fail 5 "$HAI_ENDPOINT answered with a redirect ($status); is that a login in front of Windmill?" ;;
+    401:) fail 4 "$HAI_ENDPOINT does not accept the token from $from" ;;
+    403:) fail 4 "$HAI_ENDPOINT refused: $answer" ;;
+    404:) fail 3 "workspace $HAI_WORKSPACE at $HAI_ENDPOINT has no f/hai/$1; is the bundle deployed there?" ;;
+    422:* | *:?*) ;;
+    *) fail 5 "$HAI_ENDPOINT answered $status: $answer" ;;
+  esac
+  exit=' invalid 2 not_found 3 gone 3 unauthorized 4 forbidden 4 unavailable 5 conflict 9 budget 10 '
+  case $exit in *" $code "*) exit=${exit#*" $code "} ;; *) exit=1 ;; esac
+  fail "${exit%% *}" "$(field "$answer" message)" "$(field "$answer" next_step)"
+}
+
+nap() { sleep "$1" & nap=$! && wait "$nap"; } # a signal ends it at once
+
+show() { # JQ-FILTER, which makes lines of the answer; without jq it is shown as it came
+  command -v jq >/dev/null || { printf '%s\n' "$answer" && return; }
+  printf '%s\n' "$answer" | jq -r "$1" | tr -d '\001-\010\013-\037\177'
+}
+
+words() { # TEXT... into $text, ready for JSON, with a new $key
+  if [ "$*" = - ]; then text=$(cat); else text=$*; fi
+  case $text in *[![:space:]]*) text=$(quoted "$text") ;; *) fail 2 'there is no text; say what you want' ;; esac
+  key=sh-$(date +%s)-$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+}
+
+goes_on() { # STATUS HOW
+  [ -z "$nap" ] || kill "$nap" 2>/dev/null
+  fail "$1" "$2; task $id goes on" "to pick it up: hai.sh task show $id"
+}
+
+command="${1-} ${2-}"
+case $command in
+  ask\ * | 'cost ') shift ;;
+  'task show' | 'todo add' | 'todo ls' | 'todo done') shift 2 ;;
+  ' ' | -h* | --help* | help*) printf '%s\n' "$usage" && exit ;;
+  *) fail 2 "'$*' is no command" 'hai.sh --help lists them' ;;
+esac
+case ${HAI_ENDPOINT-} in http://?* | https://?*) ;; *) fail 2 'HAI_ENDPOINT: expected an http(s):// address' ;; esac
+case ${HAI_WORKSPACE-} in '' | *[!A-Za-z0-9_-]*) fail 2 'HAI_WORKSPACE: expected the name of a workspace' ;; esac
+limit='' nap='' from=HAI_TOKEN token=${HAI_TOKEN-}
+if [ -z "$token" ]; then
+  from=${XDG_CONFIG_HOME:-${HOME-}/.config}/hai/token${HAI_PROFILE:+s/$HAI_PROFILE}
+  [ -r "$from" ] || fail 4 "there is no token for $HAI_ENDPOINT" "set HAI_TOKEN, or write it to $from and chmod 600 it"
+  [ -z "$(find -L "$from" \( -perm -040 -o -perm -004 \))" ] ||
+    printf 'hai: others on this machine can read %s; close it: chmod 600 %s\n' "$from" "$from" >&2
+  token=$(tr -d ' \t\r\n' <"$from")
+fi
+case $token in '' | *[!!-~]* | *[\"\\]*) fail 2 "the token in $from is empty or has special characters" ;; esac
+
+case $command in
+  ask*)
+    if [ "${1-}" = --timeout ]; then limit=${2-} && shift && shift; fi
+    case $limit in *[!0-9]*) fail 2 "--timeout: '$limit' is no number of seconds" ;; esac
+    words "$@"
+    call inbox "{\"body\":{\"source\":\"cli\",\"content\":\"$text\",\"idempotency_key\":\"$key\"}}"
+    id=$(field "$answer" task_id) spent=0 pause=1
+    trap 'goes_on 130 interrupted' INT TERM
+    while call task/result "{\"id\":\"$id\"}" && state=$(field "$answer" state); do
+      case $state in pending | running) ;; *) break ;; esac
+      [ "$spent" -lt "${limit:-$((spent + 1))}" ] || goes_on 124 "gave up waiting after $limit s"
+      nap "$pause"
+      spent=$((spent + pause)) pause=$((spent < 90 ? 1 + spent / 10 : 10))
+    done
+    output=$(field "$answer" output) why=$(field "$answer" message) next=$(field "$answer" next_step)
+    [ -z "$output" ] || printf '%s\n' "$output"
+    case $state in
+      'done') [ "$output" ] || show .result ;;
+      dead) fail 6 "${why:-task $id failed for good}" "$next" ;;
+      awaiting_approval) fail 8 "task $id waits for approval" "hai.sh task show $id" ;;
+      *) fail 7 "task $id: $state${why:+, $why}" "$next" ;;
+    esac
+    ;;
+  'todo add') words "$@" && call todo/add "{\"body\":\"$text\",\"parse\":true,\"idempotency_key\":\"$key\"}" &&
+    show '"added \(.id[-6:]) \(.body)\(if .due then ", due " + .due else "" end)"' ;;
+  'todo ls') call todo/list '{}' &&
+    show '.todos[] | "\(.id[-6:])  \(((.due // "") + "          ")[0:10])  \(.body)\(.tags | map(" #" + .) | add // "")"' ;;
+  'todo done')
+    [ $# -gt 0 ] || fail 2 'which todo? give its id'
+    for id in "$@"; do
+      call todo/update "{\"id\":\"$(quoted "$id")\",\"status\":\"done\"}" && show '"done: \(.id[-6:]) \(.body)"'
+    done
+    ;;
+  'task show') call task/show "{\"id\":\"$(quoted "${1-}")\"}" &&
+    show '"\(.id)  \(.state)", "  " + (.content | split("\n")[]), (.waiting_on // empty | "waits: " + .text),
+      (.events[] | "\(.at[0:19])  \(.text)"), (.output // empty), (.error // empty | .message, .next_step // empty)' ;;
+  cost*) call cost/report '{}' &&
+    show '"\(.since) to \(.until): $\(.total.known_usd), \(.total.calls) model calls, \(.tasks.total) tasks",
+      (.by_day[] | "\(.day)  $\(.known_usd)  \(.calls) calls"), (.unknown[] | "no price: \(.model), \(.calls) calls")' ;;
+esac

@@ -1,0 +1,19 @@
+import type { Caller } from '../caller.ts'
+import type { Accepted } from '../contract.ts'
+import type { Sql } from '../db.ts'
+import { HaiError } from '../errors.ts'
+import { receive } from '../inbox.ts'
+import { accepted, type Shaped } from './response.ts'
+
+/** One envelope, strictly read, as a task: 202 with its id once it is committed, also when it was there before. */
+export async function receiveOne(
+  sql: Sql,
+  body: unknown,
+  caller: Caller,
+): Promise<Shaped<Omit<Accepted, 'job_id'>>> {
+  if (Array.isArray(body)) {
+    throw new HaiError('invalid', `body: ${body.length} envelopes; this route takes one, f/hai/inbox a batch`)
+  }
+  const { task_id, status, conversation_id } = (await receive(sql, body, caller)) as Accepted
+  return accepted({ task_id, status, conversation_id })
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import type { Caller } from '../caller.ts'
+import { TODO_STATUSES, type Todo, type TodoList } from '../contract.ts'
+import type { Sql } from '../db.ts'
+import { parse } from '../errors.ts'
+import { listTodos } from '../todo-list.ts'
+import { addTodo, updateTodo } from '../todos.ts'
+import { count, objectOf } from './request.ts'
+import { created, type Shaped } from './response.ts'
+
+const WRITTEN = ['body', 'tags', 'priority', 'due', 'depends_on', 'metadata']
+
+/** 201 with the todo. Who adds it is whoever calls, whatever the body says. */
+export async function createTodo(sql: Sql, body: unknown, { name, zone }: Caller): Promise<Shaped<Todo>> {
+  const given = objectOf(body, [...WRITTEN, 'parse', 'idempotency_key'])
+  return created(await addTodo(sql, { ...(given as { body: string }), created_by: name, zone }))
+}
+
+/** Changes what the body names and nothing else. */
+export async function changeTodo(sql: Sql, id: string, body: unknown, { zone }: Caller): Promise<Todo> {
+  return updateTodo(sql, { ...objectOf(body, [...WRITTEN, 'status']), id, zone })
+}
+
+/** Deleting one drops it: no row vanishes. */
+export async function dropTodo(sql: Sql, id: string, { zone }: Caller): Promise<Todo> {
+  return updateTodo(sql, { id, status: 'dropped', zone })
+}
+
+const Query = z.strictObject({
+  status: z.enum([...TODO_STATUSES, 'all']).optional(),
+  tag: z.string().optional(),
+  text: z.string().optional(),
+  limit: count,
+  cursor: z.string().optional(),
+})
+
+/** Open todos by due date, or those of a status newest first. */
+export async function todosOf(sql: Sql, query: unknown, { zone }: Caller): Promise<TodoList> {
+  return listTodos(sql, { ...parse(Query, query), zone })
+}

@@ -1,0 +1,83 @@
+import { setTimeout } from 'node:timers/promises'
+import { z } from 'zod'
+import type { Caller } from '../caller.ts'
+import type { State, TaskResult } from '../contract.ts'
+import type { Sql } from '../db.ts'
+import { HaiError, parse } from '../errors.ts'
+import { shortId, taskId } from '../ids.ts'
+import { LANES } from '../lease.ts'
+import { taskResult } from '../tasks.ts'
+import { type Shift, work } from '../worker.ts'
+
+/** Between two looks, milliseconds, doubling: a built-in answers at once, a model takes its time. */
+const LOOK_MS = 25
+const LOOK_MOST_MS = 1000
+
+/** A task that nobody has begun after so long waits perhaps for the very worker that waits here. */
+const HELP_AFTER_MS = 1000
+
+/** Less than Windmill lets a caller of the sync route wait. */
+const MOST_SECONDS = 540
+
+const Wait = z.strictObject({ id: z.string(), seconds: z.number().min(0).max(MOST_SECONDS) })
+
+/** What a waiting job works with when it must. */
+export type Helper = Pick<Shift, 'principal' | 'models' | 'start'>
+
+/**
+ * A task when it has ended, waits for a decision, or `seconds` are over. Only for jobs of the work pool: where all of
+ * its workers wait like this, nobody would be left to do what they wait for, so a waiting job then works as well.
+ */
+export async function waitForTask(
+  sql: Sql,
+  input: z.input<typeof Wait>,
+  caller: Caller,
+  helper: Helper,
+): Promise<TaskResult> {
+  const { id: given, seconds } = parse(Wait, input)
+  const id = await taskId(sql, given, caller)
+  const began = Date.now()
+  const end = began + seconds * 1000
+  let pause = LOOK_MS
+  for (;;) {
+    const { state, lane } = await look(sql, id)
+    const left = end - Date.now()
+    if (!isUnderWay(state) || left <= 0) return taskResult(sql, id, caller)
+    const isStuck = state === 'pending' && Date.now() - began >= HELP_AFTER_MS
+    if (isStuck && isOurs(lane)) await help(sql, lane, helper)
+    await setTimeout(Math.min(pause, left))
+    pause = Math.min(2 * pause, LOOK_MOST_MS)
+  }
+}
+
+const isUnderWay = (state: State) => state === 'pending' || state === 'running'
+const isOurs = (lane: string) => LANES.some((ours) => ours === lane)
+
+async function look(sql: Sql, id: string): Promise<{ state: State; lane: string }> {
+  const [task] = await sql<{ state: State; lane: string }[]>`
+    select state, lane from hai.task_queue where id = ${id}`
+  return task!
+}
+
+/** Takes what is due in the task's lane, in its order, for a moment. */
+async function help(sql: Sql, lane: string, helper: Helper): Promise<void> {
+  const signal = new AbortController().signal
+  await work(sql, { ...helper, worker: 'a job that waits', lanes: [lane], budgetSeconds: 1, signal })
+}
+
+/** How a task stands that was waited for, and where to look when there is no answer yet. */
+export type Waited = TaskResult & { next_step?: string }
+
+/** A task that was waited for. `gone`, or `budget`, when it ended without an answer. */
+export function outcomeOf(task: TaskResult): Waited {
+  const { id, state, error } = task
+  const name = shortId(id)
+  if (state === 'done') return task
+  if (isUnderWay(state)) return { ...task, next_step: `hai task tail ${name}` }
+  if (state === 'awaiting_approval') return { ...task, next_step: `hai task show ${name}` }
+  const reason = [error?.message, error?.next_step].filter(Boolean).join('; ')
+  const code = error?.code === 'budget' ? 'budget' : 'gone'
+  throw new HaiError(code, `task ${name} is ${state}: ${reason || 'no reason is known'}`, {
+    details: { task_id: id, state, ...(error ? { error } : {}) },
+  })
+}

@@ -1,0 +1,215 @@
+/** What the doors of `cost/` return: days as `2026-11-27`, times RFC 3339 in UTC, money USD. Unknown is null, never 0. */
+
+export const BILLINGS = ['local', 'metered', 'subscription'] as const
+export type Billing = (typeof BILLINGS)[number]
+
+/** What a report can be broken down by. */
+export const BREAKDOWNS = ['agent', 'source', 'requester', 'route', 'backend', 'model', 'billing'] as const
+export type Breakdown = (typeof BREAKDOWNS)[number]
+
+export interface TokenSums {
+  /** With what was read from and written to a cache. */
+  input: number
+  output: number
+  cache_read: number
+  cache_write: number
+  reasoning: number
+}
+
+/** What a number of calls came to. */
+export interface Amount {
+  calls: number
+  /** Of settled metered calls and local ones (0); null as long as the cost of one of them is unknown. */
+  usd: number | null
+  /** The sum of those whose cost is known. */
+  known_usd: number
+  /** Settled metered calls that nobody could price. */
+  unknown_calls: number
+  /** Calls under way, held at the most they can cost; in no other sum of USD. */
+  open_calls: number
+  open_usd: number
+  /** Calls whose worker died: they count against the caps at the most they can have cost. In no other sum of USD. */
+  presumed_calls: number
+  presumed_usd: number
+  failed_calls: number
+  /** What subscription calls would have cost by list price; null when there were none or a price is unknown. Never added. */
+  list_usd: number | null
+  tokens: TokenSums
+  /** Of all calls together, milliseconds. */
+  ms: number
+}
+
+/** Tasks that ended, by what answered them. */
+export interface TaskCounts {
+  total: number
+  /** By a built-in, or ended before any model was asked. */
+  without_model: number
+  /** Local models only. */
+  local: number
+  /** A metered or subscription model was asked at least once. */
+  escalated: number
+}
+
+export interface DayAmount extends Amount {
+  day: string
+  tasks: TaskCounts
+}
+
+export interface KeyAmount extends Amount {
+  key: string
+}
+
+/** How one cap stands now; several for a cap per agent, requester, source or task, the fullest first. */
+export interface CapState {
+  cap: string
+  per: 'all' | 'task' | 'agent' | 'requester' | 'source'
+  period: 'day' | 'month' | null
+  /** Whose spending it is; empty when everything counts together. */
+  key: string
+  /** With what it has been raised by. */
+  limit: number
+  raised: number
+  spent: number
+  held: number
+  presumed: number
+  left: number
+  /** When it begins anew; null for a task's, which never does. */
+  resets_at: string | null
+}
+
+/** How much of a subscription's window has been used, as far as hai knows. */
+export interface WindowState {
+  window: string
+  backend: string
+  hours: number
+  calls: number
+  tokens: number
+  /** Null where the budget sets none. */
+  limit_calls: number | null
+  limit_tokens: number | null
+  /** The share kept for a person, 0 to 1. */
+  reserve_interactive: number
+  list_usd: number | null
+  /** When the oldest call leaves the window; null when it is empty. */
+  frees_at: string | null
+  /** What the tool itself last reported, 0 to 1; null is "not reported". */
+  reported_left: number | null
+}
+
+/** A model whose calls nobody could price. */
+export interface UnknownPrice {
+  backend: string
+  model: string
+  calls: number
+}
+
+export interface TopTask {
+  id: string
+  excerpt: string
+  source: string
+  agent: string | null
+  calls: number
+  usd: number | null
+}
+
+/** How calls of one backend and route went; those that are over. */
+export interface RouteFailures {
+  backend: string
+  route: string
+  minutes: number
+  calls: number
+  failed: number
+  /** When the first of those that failed was made. */
+  failing_since?: string | null
+  /** The most frequent error and how often. */
+  code: string | null
+}
+
+/** `cost/report {since?, until?, days?, by?, tz?, top?}`. */
+export interface CostReport {
+  as_of: string
+  /** First and last day, both included. */
+  since: string
+  until: string
+  days: number
+  zone: string
+  total: Amount
+  /** The same number of days before; null when hai has no older row. */
+  previous: { since: string; until: string; total: Amount; tasks: TaskCounts } | null
+  tasks: TaskCounts
+  /** Every day of the range, also those without a call; the oldest first. */
+  by_day: DayAmount[]
+  /** As asked for with `by` (all of them when not), the dearest first. */
+  by: Partial<Record<Breakdown, KeyAmount[]>>
+  caps: CapState[]
+  windows: WindowState[]
+  unknown: UnknownPrice[]
+  /** The dearest tasks of the range, as many as asked for with `top` (none when not). */
+  top_tasks: TopTask[]
+  /** Of the range: how often each cap refused a call. */
+  caps_hit: { cap: string; times: number }[]
+  failures: RouteFailures[]
+}
+
+/** One call of a task, as the ledger has it. */
+export interface CallRow {
+  call_id: string
+  step: string | null
+  lease_no: number | null
+  at: string
+  settled_at: string | null
+  state: 'open' | 'settled' | 'presumed'
+  agent: string
+  route: string
+  backend: string
+  model: string
+  billing: Billing
+  tokens: { [kind in keyof TokenSums]: number | null }
+  usd: number | null
+  /** The most it can have cost, held until it is settled. */
+  bound: number | null
+  list_usd: number | null
+  price_version: string | null
+  error: string | null
+  ms: number
+}
+
+/** `cost/task {id}`. */
+export interface TaskCost {
+  id: string
+  total: Amount
+  calls: CallRow[]
+}
+
+/** `cost/record {calls}`: of those given, how many are new and how many the ledger had. */
+export interface Recorded {
+  recorded: number
+  known: number
+}
+
+/** `cost/raise {usd, cap?, until?}`: by how much a cap is raised, until when. */
+export interface Raised {
+  cap: string
+  usd: number
+  limit: number
+  until: string
+}
+
+/**
+ * One of `cost/record`'s calls, made elsewhere and over. At most 1,000 at once, all or nothing; the same `call_id` is
+ * one row for ever. `source` and `agent` default to `import` and `none`, `usd` to our own price.
+ */
+export interface RecordedCall {
+  call_id: string
+  /** RFC 3339; when it was made. */
+  at: string
+  backend: string
+  model: string
+  billing: Billing
+  tokens: { [kind in keyof TokenSums]?: number | null }
+  ms?: number
+  usd?: number | null
+  source?: string
+  agent?: string
+  conversation_id?: string
+}

@@ -1,0 +1,131 @@
+/** Migration `money`: the ledger's holds, the caps' counters, the rollup and the outbox. */
+export const MONEY = `
+alter table hai.usage
+  -- the journal's step that the call answers; several calls, each of its own lease, may
+  add column step text,
+  -- of the task, so that no report has to join
+  add column requester text not null default '',
+  add column source text not null default '',
+  add column agent text not null default 'none',
+  add column conversation_id text,
+  add column route text not null default '',
+  add column price_version text,
+  -- the most it can cost, held from before the call until it is settled; null where there is no price
+  add column bound numeric check (bound >= 0),
+  add column bound_tokens bigint check (bound_tokens >= 0),
+  -- by list price, of what a subscription paid
+  add column list_usd numeric check (list_usd >= 0),
+  -- the code with which the call failed
+  add column error text,
+  add column state text not null default 'settled' check (state in ('open', 'settled', 'presumed')),
+  -- of the transaction that settled it: an order in which no late commit hides
+  add column xid bigint,
+  add column settled_at timestamptz;
+update hai.usage u
+set requester = t.requester, source = t.source, agent = coalesce(t.agent, 'none'), conversation_id = t.conversation_id
+from hai.task_queue t where t.id = u.task_id;
+update hai.usage
+set route = backend || '/' || model, xid = pg_current_xact_id()::text::bigint, settled_at = at;
+alter table hai.usage alter column xid set default pg_current_xact_id()::text::bigint;
+
+create index usage_by_xid on hai.usage (xid) where state = 'settled';
+create index usage_unsettled on hai.usage (at) where state <> 'settled';
+create index usage_by_window on hai.usage (backend, at) where billing = 'subscription';
+
+-- the caps in force, as the budget has them: one statement can then reserve under all of them
+create table hai.cap (
+  name text collate "C" primary key,
+  per text not null check (per in ('all', 'task', 'agent', 'requester', 'source')),
+  period text check (period in ('day', 'month')),
+  usd numeric not null check (usd >= 0)
+);
+create table hai.cap_raise (
+  id bigint generated always as identity primary key,
+  cap text collate "C" not null,
+  usd numeric not null check (usd > 0),
+  until timestamptz not null,
+  by text not null,
+  at timestamptz not null default now()
+);
+-- what the ledger adds up to, so that a reservation need not add it up; rows are locked in the key's order
+create table hai.cap_counter (
+  cap text collate "C" not null,
+  key text collate "C" not null,
+  period text collate "C" not null,
+  spent numeric not null default 0,
+  held numeric not null default 0,
+  presumed numeric not null default 0,
+  primary key (cap, key, period)
+) with (fillfactor = 50);
+create table hai.cap_refusal (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  cap text not null,
+  key text not null,
+  period text not null,
+  asked numeric not null,
+  call_id text not null
+);
+create index cap_refusal_by_time on hai.cap_refusal (at);
+
+-- an error ends the statement that has reserved too much, and takes back all that it wrote
+create function hai.refuse(over jsonb) returns boolean language plpgsql as $$
+begin
+  raise exception using errcode = 'HB001', message = 'over a cap', detail = over::text;
+end $$;
+
+create table hai.usage_day (
+  day date not null,
+  agent text collate "C" not null,
+  source text collate "C" not null,
+  requester text collate "C" not null,
+  route text collate "C" not null,
+  backend text collate "C" not null,
+  model text collate "C" not null,
+  billing text collate "C" not null,
+  calls bigint not null,
+  unknown_calls bigint not null,
+  unlisted_calls bigint not null,
+  failed_calls bigint not null,
+  usd numeric not null,
+  list_usd numeric not null,
+  input bigint not null,
+  output bigint not null,
+  cache_read bigint not null,
+  cache_write bigint not null,
+  reasoning bigint not null,
+  ms bigint not null,
+  primary key (day, agent, source, requester, route, backend, model, billing)
+);
+
+-- how far the ledger is folded into days, in which zone, and which budget the caps are of
+create table hai.fold (
+  one boolean primary key default true check (one),
+  watermark bigint not null default 0,
+  zone text not null default 'UTC',
+  budget jsonb not null default '{}',
+  budget_hash text,
+  folded_at timestamptz
+);
+insert into hai.fold default values;
+
+-- what somebody is to be told, once per dedup_key
+create table hai.notice (
+  id bigint generated always as identity primary key,
+  kind text not null,
+  dedup_key text unique,
+  title text not null,
+  text text not null,
+  priority text not null default 'normal' check (priority in ('low', 'normal', 'high', 'urgent')),
+  link text,
+  -- what a channel may take besides the text, such as a chart
+  data jsonb not null default '{}',
+  created_at timestamptz not null default now(),
+  attempts int not null default 0,
+  next_at timestamptz not null default now(),
+  sent_at timestamptz,
+  failed_at timestamptz,
+  receipt jsonb,
+  error text
+);
+create index notice_due on hai.notice (next_at, id) where sent_at is null and failed_at is null;`

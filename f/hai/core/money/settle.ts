@@ -1,0 +1,102 @@
+import type { Sql } from '../db.ts'
+import { HaiError } from '../errors.ts'
+import type { ModelCall, Spent } from '../model/config.ts'
+import { added, counting } from './counters.ts'
+import { cost } from './prices.ts'
+import { warnings } from './warnings.ts'
+
+interface Row extends Record<keyof Spent['tokens'], number | null> {
+  state: 'open' | 'settled' | 'presumed'
+  usd: number | null
+}
+
+/**
+ * Writes down once what a call came to and turns its hold into what it cost, in USD: by our price, else in the backend's
+ * own words if it is metered. A metered call whose cost nobody knows goes on counting at the most it can have cost.
+ * Undefined when it was never reserved; `conflict` when it was settled with other numbers. Needs no lease.
+ */
+export async function settle(sql: Sql, call: ModelCall, spent: Spent): Promise<number | null | undefined> {
+  const { tokens, ms, error = null } = spent
+  const usd = usdOf(call, spent)
+  const list = call.billing === 'subscription' ? cost(call.price, tokens) : null
+  const [was] = await sql<Row[]>`
+    with was as (
+      select * from hai.usage where call_id = ${call.call_id} for update
+    ), call as (
+      update hai.usage u
+      set state = next.state, input = ${tokens.input}, output = ${tokens.output}, cache_read = ${tokens.cache_read},
+        cache_write = ${tokens.cache_write}, reasoning = ${tokens.reasoning}, usd = ${usd}, list_usd = ${list},
+        price_version = coalesce(${call.price?.version ?? null}, u.price_version), error = ${error}, ms = ${ms},
+        settled_at = now(), xid = case next.state when 'settled' then pg_current_xact_id()::text::bigint end
+      from was cross join lateral (
+        select case when ${usd}::numeric is null and was.bound > 0 then 'presumed' else 'settled' end as state
+      ) next
+      where u.call_id = was.call_id and was.state <> 'settled'
+      returning u.*, was.state as was
+    ), counted as (
+      insert into hai.cap_counter as known (cap, key, period, spent, held, presumed)
+      select cap.name, counter.key, counter.period,
+        coalesce(call.usd, 0),
+        case call.was when 'open' then -coalesce(call.bound, 0) else 0 end,
+        coalesce(call.bound, 0) * ((call.state = 'presumed')::int - (call.was = 'presumed')::int)
+      from call ${counting(sql)}
+      where (call.bound > 0 or call.usd > 0) and counter.key is not null
+      order by 1, 2, 3
+      ${added(sql)}
+      returning *
+    ), told as (${warnings(sql)})
+    select state, usd::float8 as usd, input, output, cache_read, cache_write, reasoning from was`
+  if (!was) return undefined
+  if (was.state === 'settled') refuseOthers(call, was, spent)
+  return was.state === 'settled' ? was.usd : usd
+}
+
+function usdOf(call: ModelCall, { tokens, usd: told }: Spent): number | null {
+  if (call.billing === 'local') return 0
+  return call.billing === 'metered' ? (cost(call.price, tokens) ?? told ?? null) : null
+}
+
+/** What is settled is fixed: the same once more is heard, anything else is somebody's error. */
+function refuseOthers({ call_id }: ModelCall, was: Row, { tokens }: Spent): void {
+  const kinds = Object.keys(tokens) as (keyof Spent['tokens'])[]
+  const other = kinds.find((kind) => was[kind] !== tokens[kind])
+  if (!other) return
+  throw new HaiError(
+    'conflict',
+    `call ${call_id} is settled with ${was[other] ?? 'no count of'} ${other} tokens, not ${tokens[other]}; nothing was changed`,
+  )
+}
+
+/** After so long (seconds) a call that answers no task will not be settled any more. */
+const FORSAKEN_SECONDS = 3600
+const BATCH = 500
+
+/**
+ * Calls whose worker is gone go on counting at the most they can have cost, shown apart, until a late settle says better.
+ * Gives how many. To be called in no other transaction: it waits for counters, and who holds those may wait for a task.
+ */
+export async function presume(sql: Sql): Promise<number> {
+  const [row] = await sql<{ presumed: number }[]>`
+    with gone as (
+      select call_id from hai.usage u
+      where state = 'open' and case when task_id is null
+        then at < now() - make_interval(secs => ${FORSAKEN_SECONDS})
+        else not exists (
+          select from hai.task_queue t where t.id = u.task_id and t.lease_no = u.lease_no and t.state = 'running') end
+      order by call_id
+      limit ${BATCH}
+      for update skip locked
+    ), call as (
+      update hai.usage u set state = 'presumed' from gone where u.call_id = gone.call_id returning u.*
+    ), counted as (
+      insert into hai.cap_counter as known (cap, key, period, held, presumed)
+      select cap.name, counter.key, counter.period, -sum(call.bound), sum(call.bound)
+      from call ${counting(sql)}
+      where call.bound > 0 and counter.key is not null
+      group by 1, 2, 3
+      order by 1, 2, 3
+      ${added(sql)}
+    )
+    select count(*)::int as presumed from call`
+  return row!.presumed
+}

@@ -1,0 +1,147 @@
+import type { Sql } from '../db.ts'
+import type { Range } from './range.ts'
+import { type Amount, BREAKDOWNS } from './report-shape.ts'
+
+type Fragment = ReturnType<Sql>
+
+const KEYS = ['day', ...BREAKDOWNS] as const
+export type Key = (typeof KEYS)[number]
+
+/** One line of a report as SQL adds it up: null in what it is not broken down by. */
+export type Line = { [key in Key]: string | null } & Omit<Amount, 'usd' | 'tokens' | 'list_usd'> &
+  Amount['tokens'] & {
+    /** What it is broken down by, in the order of `KEYS` and with commas between. */
+    keys: string
+    known_list_usd: number
+    unlisted_calls: number
+    subscription_calls: number
+  }
+
+/** Columns of one row of the ledger `u`, as those of `usage_day`. */
+const single = (sql: Sql, zone: string): Fragment => sql`
+  (at at time zone ${zone})::date as day, agent, source, requester, route, backend, model, billing`
+
+/**
+ * Sums of all that was called in `range`, together and for each of `sets` (what to break them down by): folded days and what has not
+ * been folded yet, in one statement, so that nothing is counted twice or left out. Of `requester` alone when given.
+ */
+export async function sumsOf(
+  sql: Sql,
+  range: Range,
+  sets: Key[][],
+  requester: string | null,
+): Promise<Line[]> {
+  const used = KEYS.filter((key) => sets.some((set) => set.includes(key)))
+  for (;;) {
+    // known to the planner, as an unknown watermark would have it read the whole ledger
+    const [fold] = await sql<
+      { watermark: string; zone: string }[]
+    >`select watermark::text, zone from hai.fold`
+    const { watermark } = fold!
+    const folded = fold!.zone === range.zone
+    const rows = await sql<(Omit<Line, 'keys'> & { level: number; current: boolean })[]>`
+      with lines as (
+        ${folded ? sql`${days(sql, range)} union all` : sql``}
+        ${settled(sql, range, folded ? sql`and xid >= ${watermark}::bigint` : sql``)}
+        union all
+        ${unsettled(sql, range)}
+      )
+      select ${grouped(sql, used)}, ${totals(sql)},
+        (select zone = ${fold!.zone} and watermark = ${watermark}::bigint from hai.fold) as current
+      from lines
+      where ${requester === null} or requester = ${requester}
+      group by grouping sets (${joined(
+        sql,
+        [[], ...sets].map((set) => sql`(${listed(sql, set)})`),
+      )})`
+    const [{ current } = { current: true }] = rows
+    if (current) return rows.map(({ level, ...row }) => ({ ...row, keys: keysOf(used, level) }))
+  }
+}
+
+const listed = (sql: Sql, keys: readonly Key[]): Fragment =>
+  joined(
+    sql,
+    keys.map((key) => sql`${sql(key)}` as Fragment),
+  )
+
+const joined = (sql: Sql, [first, ...rest]: Fragment[]): Fragment =>
+  rest.reduce<Fragment>((all, one) => sql`${all}, ${one}`, first ?? sql``)
+
+function grouped(sql: Sql, used: Key[]): Fragment {
+  if (used.length === 0) return sql`0 as level`
+  return sql`${listed(sql, used)}, grouping(${listed(sql, used)}) as level`
+}
+
+/** `grouping` has a bit for each column that a line is not broken down by, the first one the greatest. */
+const keysOf = (used: Key[], level: number): string =>
+  used.filter((_, at) => ((level >> (used.length - 1 - at)) & 1) === 0).join()
+
+const days = (sql: Sql, { since, until }: Range): Fragment => sql`
+  select day, agent, source, requester, route, backend, model, billing, calls, unknown_calls, unlisted_calls,
+    failed_calls, usd, list_usd, input, output, cache_read, cache_write, reasoning, ms,
+    0 as open_calls, 0::numeric as open_usd, 0 as presumed_calls, 0::numeric as presumed_usd
+  from hai.usage_day where day between ${since} and ${until}`
+
+const settled = (sql: Sql, { from, to, zone }: Range, later: Fragment): Fragment => sql`
+  select ${single(sql, zone)}, 1::bigint as calls,
+    (usd is null and billing = 'metered')::int::bigint as unknown_calls,
+    (list_usd is null and billing = 'subscription')::int::bigint as unlisted_calls,
+    (error is not null)::int::bigint as failed_calls, usd, list_usd, input::bigint, output::bigint,
+    cache_read::bigint, cache_write::bigint, reasoning::bigint, ms::bigint,
+    0 as open_calls, 0::numeric as open_usd, 0 as presumed_calls, 0::numeric as presumed_usd
+  from hai.usage where state = 'settled' and at >= ${from} and at < ${to} ${later}`
+
+/** What they come to is not known yet; their tokens, where a broken one told of some, are left out with it. */
+const unsettled = (sql: Sql, { from, to, zone }: Range): Fragment => sql`
+  select ${single(sql, zone)}, 1, 0, 0, (error is not null)::int, null, null, null, null, null, null, null, ms,
+    (state = 'open')::int, case state when 'open' then bound end,
+    (state = 'presumed')::int, case state when 'presumed' then bound end
+  from hai.usage where state <> 'settled' and at >= ${from} and at < ${to}`
+
+const totals = (sql: Sql): Fragment => sql`
+  coalesce(sum(calls), 0)::float8 as calls,
+  coalesce(sum(unknown_calls), 0)::float8 as unknown_calls,
+  coalesce(sum(unlisted_calls), 0)::float8 as unlisted_calls,
+  coalesce(sum(failed_calls), 0)::float8 as failed_calls,
+  coalesce(sum(calls) filter (where billing = 'subscription'), 0)::float8 as subscription_calls,
+  coalesce(sum(usd), 0)::float8 as known_usd,
+  coalesce(sum(list_usd), 0)::float8 as known_list_usd,
+  coalesce(sum(input), 0)::float8 as input, coalesce(sum(output), 0)::float8 as output,
+  coalesce(sum(cache_read), 0)::float8 as cache_read, coalesce(sum(cache_write), 0)::float8 as cache_write,
+  coalesce(sum(reasoning), 0)::float8 as reasoning, coalesce(sum(ms), 0)::float8 as ms,
+  coalesce(sum(open_calls), 0)::float8 as open_calls, coalesce(sum(open_usd), 0)::float8 as open_usd,
+  coalesce(sum(presumed_calls), 0)::float8 as presumed_calls, coalesce(sum(presumed_usd), 0)::float8 as presumed_usd`
+
+/** What a line says, with null for what nobody knows. */
+export function amountOf(line: Line): Amount {
+  const { input, output, cache_read, cache_write, reasoning, known_usd, unknown_calls } = line
+  const { calls, open_calls, open_usd, presumed_calls, presumed_usd, failed_calls, ms } = line
+  const listed = line.subscription_calls > 0 && line.unlisted_calls === 0
+  return {
+    calls,
+    usd: unknown_calls > 0 ? null : known_usd,
+    known_usd,
+    unknown_calls,
+    ...{ open_calls, open_usd, presumed_calls, presumed_usd, failed_calls },
+    list_usd: listed ? line.known_list_usd : null,
+    tokens: { input, output, cache_read, cache_write, reasoning },
+    ms,
+  }
+}
+
+/** Of no call at all. */
+export const NOTHING: Amount = {
+  calls: 0,
+  usd: 0,
+  known_usd: 0,
+  unknown_calls: 0,
+  open_calls: 0,
+  open_usd: 0,
+  presumed_calls: 0,
+  presumed_usd: 0,
+  failed_calls: 0,
+  list_usd: null,
+  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 },
+  ms: 0,
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+
+/** As many as fit the ledger's columns. */
+export const MOST_TOKENS = 2_147_483_647
+
+const count = z.int().nonnegative().max(MOST_TOKENS).nullish().default(null)
+
+/** Tokens as the backend counted them; null where it didn't say. `input` is with what a cache gave or took. */
+export const Tokens = z.strictObject({
+  input: count,
+  output: count,
+  cache_read: count,
+  cache_write: count,
+  reasoning: count,
+})
+export type Tokens = z.output<typeof Tokens>

@@ -1,0 +1,118 @@
+import { type Channel, Channels } from '../channels.ts'
+import { loadConfig } from '../config.ts'
+import type { Sql } from '../db.ts'
+import { surroundings } from '../model/surroundings.ts'
+import { getVariable } from '../windmill.ts'
+import { deliver } from './deliver.ts'
+import {
+  drop,
+  dropStale,
+  type HeldNotice,
+  markSent,
+  markUnsent,
+  postponeDue,
+  putBack,
+  takeNotice,
+} from './notice.ts'
+import type { Secrets } from './reference.ts'
+
+/** The schedule's path, by which its pulse is known. */
+const SEND = 'f/hai/outbox/send'
+const FIRST_PAUSE_SECONDS = 30
+const LONGEST_PAUSE_SECONDS = 3600
+const LONGEST_ASKED_SECONDS = 6 * 3600
+/** A run ends before the next one is due. */
+const RUN_MS = 45_000
+
+export interface Sent {
+  sent: number
+  /** To be tried again. */
+  later: number
+  /** Given up. */
+  failed: number
+  /** That nobody is to be told. */
+  dropped: number
+}
+
+/** Sends what is due to the configured channels and writes the schedule's pulse. Safe to run twice at once. */
+export async function sendOutbox(sql: Sql, everySeconds: number, signal: AbortSignal): Promise<Sent> {
+  const channels = await loadConfig(sql, 'channels', Channels)
+  const sent = await sendNotices(sql, channels, {
+    secrets: { environment: surroundings().environment, variable: getVariable },
+    signal,
+  })
+  await sql`
+    insert into hai.pulse (name, every_seconds, last_at) values (${SEND}, ${everySeconds}, now())
+    on conflict (name) do update set every_seconds = excluded.every_seconds, last_at = now()`
+  return sent
+}
+
+/** Sends what is due until nothing is, or no channel answers. */
+export async function sendNotices(
+  sql: Sql,
+  channels: Channels,
+  { secrets, signal }: { secrets: Secrets; signal: AbortSignal },
+): Promise<Sent> {
+  const enabled = Object.entries(channels).filter(([, { enabled }]) => enabled)
+  const run: Run = {
+    sql,
+    secrets,
+    channels: enabled.map(([name, channel]) => ({ name, channel })),
+    down: new Map(),
+  }
+  const told: Sent = { sent: 0, later: 0, failed: 0, dropped: await dropStale(sql) }
+  const deadline = Date.now() + RUN_MS
+  while (run.channels.length > run.down.size && !signal.aborted && Date.now() < deadline) {
+    const notice = await takeNotice(sql)
+    if (!notice) return told
+    told[await send(notice, run)] += 1
+  }
+  if (run.down.size > 0 && run.down.size === run.channels.length) {
+    await postponeDue(sql, Math.min(...run.down.values()))
+  }
+  return told
+}
+
+interface Run {
+  sql: Sql
+  secrets: Secrets
+  channels: { name: string; channel: Channel }[]
+  /** Channels that did not answer in this run, and for how many seconds to leave them alone. */
+  down: Map<string, number>
+}
+
+/** One attempt for one notice: to each channel that wants it, has not got it yet, and is not down. */
+async function send(notice: HeldNotice, { sql, secrets, channels, down }: Run): Promise<keyof Sent> {
+  const wanting = channels.filter(({ channel }) => channel.notices?.includes(notice.kind) ?? true)
+  if (wanting.length === 0) {
+    await drop(sql, notice)
+    return 'dropped'
+  }
+  const left = wanting.filter(({ name }) => !notice.receipts[name])
+  const errors: string[] = []
+  let pause = backoff(notice.attempts)
+  for (const to of left.filter(({ name }) => !down.has(name))) {
+    const delivered = await deliver(notice, to, secrets)
+    if (delivered.ok) {
+      notice.receipts[to.name] = delivered.receipt
+      continue
+    }
+    errors.push(delivered.error)
+    pause = Math.max(pause, Math.min(delivered.retryAfterSeconds ?? 0, LONGEST_ASKED_SECONDS))
+    if (delivered.down) down.set(to.name, pause)
+  }
+  if (errors.length > 0) return markUnsent(sql, notice, { error: errors.join('; '), seconds: pause })
+  const missing = left.filter(({ name }) => !notice.receipts[name])
+  if (missing.length === 0) {
+    await markSent(sql, notice)
+    return 'sent'
+  }
+  await putBack(sql, notice, Math.max(...missing.map(({ name }) => down.get(name) ?? 0)))
+  return 'later'
+}
+
+/** Doubles from attempt to attempt, with up to a quarter more, so that notices don't all come back at once. */
+function backoff(attempt: number): number {
+  const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
+  return pause * (1 + Math.random() / 4)
+}

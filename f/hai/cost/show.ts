@@ -1,0 +1,8 @@
+import { door } from '../core/door.ts'
+import { costReport } from '../core/money/report.ts'
+import { richReport } from '../core/money/rich.ts'
+
+/** The cost report as Windmill's page shows it, in Markdown and tables. Days as for cost/report; the last 7 when not given. */
+export async function main(since?: string, until?: string, days?: number, tz?: string) {
+  return door(async (sql, caller) => richReport(await costReport(sql, { since, until, days, tz }, caller)))
+}

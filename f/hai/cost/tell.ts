@@ -1,0 +1,10 @@
+import { service } from '../core/door.ts'
+import { tellCosts } from '../core/money/digest.ts'
+
+/**
+ * Puts what the last whole week or month cost into the outbox, once; nothing when nothing was spent in it, or no period
+ * is given.
+ */
+export async function main(period?: 'week' | 'month') {
+  return service((sql, { principal }) => tellCosts(sql, { period }, principal('').zone))
+}

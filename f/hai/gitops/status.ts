@@ -1,0 +1,8 @@
+import { door } from '../core/door.ts'
+import { connectCluster } from '../core/gitops/cluster.ts'
+import { clusterStatus } from '../core/gitops/status.ts'
+
+/** How generated manifests live in the cluster: each object's state, the fields that differ, what is left over. */
+export async function main(objects: object[]) {
+  return door((_sql, caller) => clusterStatus(connectCluster(), { objects }, caller))
+}

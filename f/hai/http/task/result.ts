@@ -1,0 +1,13 @@
+import { door } from '../../core/door.ts'
+import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
+import { taskResult } from '../../core/tasks.ts'
+
+/** What of the request becomes arguments; its headers don't. */
+export async function preprocessor(event: RequestEvent) {
+  return fieldsOf(event, ['id'])
+}
+
+/** How a task stands, with its answer or its error when it has ended. `GET /admin/tasks/{id}/result`. */
+export async function main(id: string) {
+  return door((sql, caller) => taskResult(sql, id, caller))
+}

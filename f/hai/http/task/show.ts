@@ -1,0 +1,13 @@
+import { door } from '../../core/door.ts'
+import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
+import { showTask } from '../../core/tasks.ts'
+
+/** What of the request becomes arguments; its headers don't. */
+export async function preprocessor(event: RequestEvent) {
+  return fieldsOf(event, ['id'])
+}
+
+/** Everything about one task. `GET /admin/tasks/{id}`. */
+export async function main(id: string) {
+  return door((sql, caller) => showTask(sql, id, caller))
+}

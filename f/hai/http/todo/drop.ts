@@ -1,0 +1,13 @@
+import { door } from '../../core/door.ts'
+import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
+import { dropTodo } from '../../core/http/todos.ts'
+
+/** What of the request becomes arguments; its headers don't. */
+export async function preprocessor(event: RequestEvent) {
+  return fieldsOf(event, ['id'])
+}
+
+/** Drops a todo, which can be opened again. `DELETE /admin/todos/{id}`. */
+export async function main(id: string) {
+  return door((sql, caller) => dropTodo(sql, id, caller))
+}

@@ -1,0 +1,13 @@
+import { door } from '../../core/door.ts'
+import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
+import { todosOf } from '../../core/http/todos.ts'
+
+/** What of the request becomes arguments; its headers don't. */
+export async function preprocessor(event: RequestEvent) {
+  return fieldsOf(event, ['status', 'tag', 'text', 'limit', 'cursor'])
+}
+
+/** Open todos by due date, or those of a `status` newest first. `GET /admin/todos`. */
+export async function main(status?: string, tag?: string, text?: string, limit?: string, cursor?: string) {
+  return door((sql, caller) => todosOf(sql, { status, tag, text, limit, cursor }, caller))
+}

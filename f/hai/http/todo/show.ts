@@ -1,0 +1,13 @@
+import { door } from '../../core/door.ts'
+import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
+import { showTodo } from '../../core/todos.ts'
+
+/** What of the request becomes arguments; its headers don't. */
+export async function preprocessor(event: RequestEvent) {
+  return fieldsOf(event, ['id'])
+}
+
+/** One todo, with the answer of its last task. `GET /admin/todos/{id}`. */
+export async function main(id: string) {
+  return door((sql, { zone }) => showTodo(sql, { id, zone }))
+}

@@ -1,0 +1,133 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { ApiError } from './api-error.ts'
+import { writeAtomically } from './atomic-file.ts'
+
+/** Somebody other than the operator; without `admin` he may run scripts and see his own jobs, and nothing else. */
+export interface User {
+  username: string
+  email: string
+  admin: boolean
+  created_at: string
+}
+
+/** A token as it is kept: its SHA-256 alone. */
+export interface KeptToken {
+  id: string
+  digest: string
+  /** The first characters, by which its owner knows it. */
+  prefix: string
+  username: string
+  label: string | undefined
+  scopes: string[] | undefined
+  read_only: boolean
+  /** RFC 3339. */
+  expiration: string | undefined
+  created_at: string
+}
+
+/** What a new token may and for how long. */
+export type TokenGrant = Pick<KeptToken, 'username' | 'label' | 'scopes' | 'read_only' | 'expiration'>
+
+const PREFIX_LENGTH = 10
+
+/** Users and tokens that the operator made, kept in one file of his. */
+export class Accounts {
+  #file: string
+  #users: User[]
+  #tokens: KeptToken[]
+
+  constructor(file: string) {
+    this.#file = file
+    const { users = [], tokens = [] } = readAccounts(file)
+    this.#users = users
+    this.#tokens = tokens
+  }
+
+  get users(): readonly User[] {
+    return this.#users
+  }
+
+  user(username: string): User | undefined {
+    return this.#users.find((user) => user.username === username)
+  }
+
+  addUser(user: Omit<User, 'created_at'>): void {
+    if (this.#users.some(({ username, email }) => username === user.username || email === user.email)) {
+      throw new ApiError(400, `a user ${user.username} or ${user.email} exists already`)
+    }
+    this.#save([...this.#users, { ...user, created_at: new Date().toISOString() }], this.#tokens)
+  }
+
+  /** With the user go his tokens. */
+  removeUser(username: string): void {
+    if (!this.user(username)) throw new ApiError(404, `user ${username} not found`)
+    const others = this.#users.filter((user) => user.username !== username)
+    this.#save(
+      others,
+      this.#tokens.filter((token) => token.username !== username),
+    )
+  }
+
+  /** The new token; it is shown this once. */
+  addToken(grant: TokenGrant): string {
+    const token = randomBytes(24).toString('base64url')
+    const kept: KeptToken = {
+      ...grant,
+      id: randomUUID(),
+      digest: sha256(token).toString('hex'),
+      prefix: token.slice(0, PREFIX_LENGTH),
+      created_at: new Date().toISOString(),
+    }
+    const alive = this.#tokens.filter(({ expiration }) => !isOver(expiration))
+    this.#save(this.#users, [...alive, kept])
+    return token
+  }
+
+  tokensOf(username: string): KeptToken[] {
+    return this.#tokens.filter((token) => token.username === username && !isOver(token.expiration))
+  }
+
+  removeToken(username: string, prefix: string): void {
+    const gone = this.tokensOf(username).find((token) => token.prefix === prefix)
+    if (!gone) throw new ApiError(404, `token ${prefix} not found`)
+    this.#save(
+      this.#users,
+      this.#tokens.filter(({ id }) => id !== gone.id),
+    )
+  }
+
+  /** The token of that SHA-256 in hexadecimal; undefined when there is none or its time is over. */
+  find(digest: string): KeptToken | undefined {
+    const found = this.#tokens.find((token) => token.digest === digest)
+    return found && !isOver(found.expiration) ? found : undefined
+  }
+
+  #save(users: User[], tokens: KeptToken[]): void {
+    writeAtomically(this.#file, `${JSON.stringify({ users, tokens }, null, 2)}\n`)
+    this.#users = users
+    this.#tokens = tokens
+  }
+}
+
+export function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+function isOver(expiration: string | undefined): boolean {
+  return expiration !== undefined && Date.parse(expiration) <= Date.now()
+}
+
+function readAccounts(file: string): { users?: User[]; tokens?: KeptToken[] } {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as { users?: User[]; tokens?: KeptToken[] }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
+    throw new Error(
+      `${file} cannot be read; mend it, or move it away to lose all users and tokens made here`,
+      {
+        cause: error,
+      },
+    )
+  }
+}

@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { Accounts } from './accounts.ts'
+import { ApiError } from './api-error.ts'
+import { Bundle } from './bundle.ts'
+import { Catalog } from './catalog.ts'
+import { Executor, type Queue } from './executor.ts'
+import { Flows } from './flows/flows.ts'
+import { createApi, listen } from './http/server.ts'
+import { Tokens } from './identity.ts'
+import { Items } from './items.ts'
+import { Jobs } from './jobs.ts'
+import { Scheduler } from './schedules.ts'
+import { closeServer, WORKSPACE } from './stack.ts'
+import { Uploads } from './uploads.ts'
+
+export interface BareStack {
+  endpoint: string
+  workspace: string
+  token: string
+  close: () => Promise<void>
+}
+
+/** The HTTP API over a bundle, without database, worker processes and schedules: enough for what only reads scripts. */
+export async function serveBundle(options: {
+  root: string
+  /** Where variables and resources that somebody sets would go. */
+  dataDir: string
+  log: (line: string) => void
+}): Promise<BareStack> {
+  const { root, dataDir, log } = options
+  const bundle = new Bundle(root)
+  const jobs = new Jobs()
+  const token = randomBytes(32).toString('base64url')
+  const accounts = new Accounts(join(dataDir, 'accounts.json'))
+  const tokens = new Tokens(token, accounts)
+  const uploads = new Uploads(join(dataDir, 'uploads.json'))
+  const catalog = new Catalog(bundle, uploads)
+  const database = () => {
+    throw new ApiError(503, 'there is no database: this stack only reads the bundle')
+  }
+  const stateFile = join(dataDir, 'state.json')
+  const items = new Items({ bundle, stateFile, database, settings: () => undefined })
+  const pools = { doors: NOBODY, work: NOBODY }
+  const listening = { endpoint: '' }
+  const context = { workspace: WORKSPACE, endpoint: () => listening.endpoint }
+  const executor = new Executor({ catalog, items, jobs, tokens, pools, cold: true, ...context })
+  const flows = new Flows({ catalog, executor, items, jobs })
+  const scheduler = new Scheduler({ catalog, executor, flows, items, log })
+  const runs = { executor, flows, jobs, scheduler, log, called() {} }
+  const stack = { workspace: WORKSPACE, bundle, catalog, uploads, accounts, items, tokens, ...runs }
+  const { server, port } = await listen(createApi(stack), [])
+  listening.endpoint = `http://127.0.0.1:${port}`
+  const close = () => closeServer(server, Promise.resolve())
+  return { endpoint: listening.endpoint, workspace: WORKSPACE, token, close }
+}
+
+const NOBODY: Queue = {
+  submit: ({ end }) => end({ kind: 'crashed', started: false, reason: 'this stack only reads the bundle' }),
+  withdraw: () => false,
+}

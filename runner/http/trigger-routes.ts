@@ -1,0 +1,92 @@
+import { timingSafeEqual } from 'node:crypto'
+import { Hono } from 'hono'
+import { sha256 } from '../accounts.ts'
+import { ApiError } from '../api-error.ts'
+import type { RunRequest } from '../executor.ts'
+import { type Identity, OPERATOR } from '../identity.ts'
+import { type HttpTrigger, HttpTriggers, type Match } from '../triggers.ts'
+import { type Input, inputOf } from './arguments.ts'
+import { holderOf } from './authentication.ts'
+import { type Api, type Call, pathAfter, type Stack } from './context.ts'
+import { covers } from './scopes.ts'
+import { streamUpdates } from './update-stream.ts'
+import { completedOrTimeout } from './wait.ts'
+
+const RESULT_ONLY = { logOffset: 0, streamOffset: 0, noLogs: true, onlyResult: true }
+
+/** The bundle's own HTTP routes, below `/api/r`. Each says for itself who may call it. */
+export function triggerRoutes(stack: Stack): Hono<Api> {
+  const routes = new Hono<Api>()
+  const triggers = new HttpTriggers(stack.catalog, stack.workspace)
+  routes.all('/*', async (call) => {
+    const path = pathAfter(call, '/api/r/')
+    const match = triggers.find(call.req.method, path)
+    if (!match) throw new ApiError(404, `no HTTP trigger serves ${call.req.method} ${path}`)
+    const { trigger } = match
+    const identity = identify(stack, call, trigger)
+    call.set('identity', identity)
+    stack.called()
+    const request = requestOf(call, match, { identity, input: await inputOf(call) })
+    const job = await (trigger.is_flow ? stack.flows : stack.executor).submit(request)
+    if (trigger.request_type === 'async') return call.text(job.id, 201)
+    if (trigger.request_type === 'sync_sse') return streamUpdates(stack, call, job, RESULT_ONLY)
+    return completedOrTimeout(stack, call, job)
+  })
+  return routes
+}
+
+/** A route runs with the rights of the trigger's owner, here the operator; who calls may lend his name only. */
+function requestOf(
+  call: Call,
+  { trigger, params }: Match,
+  { identity, input }: { identity: Identity; input: Input },
+): RunRequest {
+  const { script_path: path, wrap_body: wrap, raw_string: raw } = trigger
+  const args = { ...(wrap ? { body: input.body } : input.body), ...(raw ? { raw_string: input.text } : {}) }
+  const event = () => ({
+    kind: 'http',
+    body: input.body,
+    raw_string: raw ? input.text : null,
+    route: trigger.route_path,
+    path: call.req.path,
+    method: call.req.method.toLowerCase(),
+    params,
+    query: call.req.query(),
+    headers: call.req.header(),
+    trigger_path: trigger.path,
+  })
+  return { path, args, event, identity, onBehalf: true }
+}
+
+function identify(stack: Stack, call: Call, trigger: HttpTrigger): Identity {
+  const { authentication_method: method, route_path: route } = trigger
+  if (method === 'windmill') {
+    const holder = holderOf(stack, call)
+    if (!holder.scopes || covers(holder.scopes, { domain: 'http_triggers', action: 'read', path: route })) {
+      return { ...holder, email: OPERATOR.email, job: false }
+    }
+    throw new ApiError(403, `Permission denied: the token's scopes lack http_triggers:read:${route}`)
+  }
+  if (method === 'api_key' || method === 'basic_http') checkSecret(stack, call, trigger)
+  else if (method !== 'none') {
+    throw new ApiError(
+      501,
+      `not implemented by the local runner: ${method} authentication of ${trigger.path}`,
+    )
+  }
+  return { ...OPERATOR, username: `HTTP-${trigger.path}`, admin: false }
+}
+
+function checkSecret({ items }: Stack, call: Call, trigger: HttpTrigger): void {
+  const { authentication_resource_path: path = '', authentication_method: method } = trigger
+  const resource = items.resource(path)
+  if (!resource) throw new ApiError(500, `trigger ${trigger.path}: the resource "${path}" is not there`)
+  const value = items.interpolate(resource.value) as Record<string, string>
+  const [header, expected] =
+    method === 'api_key'
+      ? [value.api_key_header ?? '', value.api_key_secret ?? '']
+      : ['authorization', `Basic ${btoa(`${value.username}:${value.password}`)}`]
+  const given = call.req.header(header) ?? ''
+  if (expected !== '' && timingSafeEqual(sha256(given), sha256(expected))) return
+  throw new ApiError(401, `Unauthorized: ${call.req.path} wants another ${header}`)
+}

@@ -1,0 +1,210 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { costReport, costsToday } from '../../f/hai/core/http/costs.ts'
+import { receiveOne } from '../../f/hai/core/http/inbox.ts'
+import { inOpenAiShape } from '../../f/hai/core/http/openai-error.ts'
+import { fieldsOf } from '../../f/hai/core/http/request.ts'
+import { tasksOfToday } from '../../f/hai/core/http/tasks.ts'
+import { changeTodo, createTodo, dropTodo, todosOf } from '../../f/hai/core/http/todos.ts'
+import { windmillWith } from '../http/windmill.ts'
+import { testDatabase } from '../support/database.ts'
+import { aCaller, anEndedTask, aTask, aTodo, clear } from '../support/factories.ts'
+
+const db = testDatabase()
+windmillWith({})
+const operator = aCaller()
+beforeEach(async () => {
+  await clear(db.sql)
+  await db.sql`truncate hai.usage`
+})
+
+describe('a request', () => {
+  it('leaves nothing in a job’s arguments but the named fields of path and query', () => {
+    const event = {
+      params: { id: 'abc' },
+      query: { id: 'other', state: 'dead', token: 'secret' },
+      headers: { authorization: 'Bearer secret', state: 'x' },
+    }
+    expect(fieldsOf(event, ['id', 'state', 'limit'])).toEqual({ id: 'abc', state: 'dead' })
+    expect(fieldsOf({}, ['id'])).toEqual({})
+  })
+
+  it('fails in OpenAI’s shape, and is not to be sent again once its task is there', async () => {
+    const failure = (details?: Record<string, unknown>) => ({
+      wm_failure: 'x',
+      windmill_status_code: 410,
+      result: { error: { code: 'gone', message: 'x', ...(details ? { details } : {}) } },
+    })
+    const error = { message: 'x', type: 'invalid_request_error', param: null, code: 'gone' }
+    expect(await inOpenAiShape(Promise.resolve(failure()))).toEqual({
+      ...{ wm_failure: 'x', windmill_status_code: 410, windmill_headers: {}, result: { error } },
+    })
+    expect(await inOpenAiShape(Promise.resolve(failure({ task_id: 'y' })))).toMatchObject({
+      windmill_headers: { 'x-should-retry': 'false' },
+    })
+  })
+})
+
+describe('the inbox route', () => {
+  const seedBody = {
+    task_id: 'a-1',
+    source: 'zulip',
+    content: 'what is open?',
+    user: 'sam',
+    zulip_user_id: 7,
+  }
+  const stored = async () => (await db.sql`select from hai.task_queue`).length
+
+  it('takes the seed’s body and answers 202 with what became of it, no more', async () => {
+    const { windmill_status_code, result } = await receiveOne(db.sql, seedBody, operator)
+    expect(windmill_status_code).toBe(202)
+    expect(result).toEqual({
+      task_id: expect.any(String),
+      status: 'accepted',
+      conversation_id: result.task_id,
+    })
+    const again = await receiveOne(db.sql, seedBody, operator)
+    expect(again.result).toEqual({ ...result, status: 'duplicate' })
+    const [row] =
+      await db.sql`select requester, on_behalf_of, task_ref, zulip_user_id::int from hai.task_queue`
+    expect(row).toEqual({ requester: 'operator', on_behalf_of: 'sam', task_ref: 'a-1', zulip_user_id: 7 })
+  })
+
+  it.each([
+    ['an unknown field', { ...seedBody, colour: 'red' }, 'unknown field colour'],
+    ['a requester', { ...seedBody, requester: 'operator' }, 'unknown field requester'],
+    ['no source', { content: 'hello' }, 'source is missing'],
+    ['a batch', [seedBody], 'this route takes one'],
+    ['text', 'hello', 'expected object'],
+    ['nothing', undefined, 'expected object'],
+  ])('refuses %s and stores nothing', async (_, body, message) => {
+    await expect(receiveOne(db.sql, body, operator)).rejects.toThrow(message)
+    expect(await stored()).toBe(0)
+  })
+})
+
+describe('the task list', () => {
+  it('is today’s; a state is looked for in all days', async () => {
+    const ended = await anEndedTask(db.sql, 'done')
+    const old = await aTask(db.sql)
+    await db.sql`update hai.task_queue set created_at = created_at - interval '2 days' where id = ${old}`
+    const ids = async (query: object) =>
+      (await tasksOfToday(db.sql, query, operator)).tasks.map(({ id }) => id).sort()
+    expect(await ids({})).toEqual([ended])
+    expect(await ids({ state: 'pending,running,done' })).toEqual([ended, old].sort())
+    expect(await ids({ state: null, limit: '1' })).toEqual([ended])
+  })
+
+  it('says what is wrong with a query', async () => {
+    await expect(tasksOfToday(db.sql, { limit: 'many' }, operator)).rejects.toThrow(
+      'limit: "many" is not accepted; expected a whole number',
+    )
+    await expect(tasksOfToday(db.sql, { state: 'odd' }, operator)).rejects.toThrow('state: "odd"')
+  })
+
+  it('shows a member his own', async () => {
+    await aTask(db.sql)
+    const own = await aTask(db.sql, {}, 'guest')
+    const { tasks } = await tasksOfToday(db.sql, {}, aCaller('guest'))
+    expect(tasks.map(({ id }) => id)).toEqual([own])
+  })
+})
+
+describe('the todo routes', () => {
+  it('add one as the caller’s, with 201', async () => {
+    const added = await createTodo(
+      db.sql,
+      { body: 'buy fuses', tags: ['rack'], metadata: { n: 1 } },
+      operator,
+    )
+    expect(added).toMatchObject({
+      windmill_status_code: 201,
+      result: {
+        body: 'buy fuses',
+        tags: ['rack'],
+        metadata: { n: 1 },
+        created_by: 'operator',
+        status: 'open',
+      },
+    })
+  })
+
+  it.each([
+    ['who added it', { body: 'x', created_by: 'sam' }, 'unknown field created_by'],
+    ['a zone', { body: 'x', zone: 'UTC' }, 'unknown field zone'],
+    ['a list', ['x'], 'expected object'],
+  ])('refuse %s from a body and store nothing', async (_, body, message) => {
+    await expect(createTodo(db.sql, body, operator)).rejects.toThrow(message)
+    expect(await db.sql`select from hai.todo`).toHaveLength(0)
+  })
+
+  it('change what is named, drop instead of deleting, and list by status', async () => {
+    const { id } = await aTodo(db.sql)
+    expect(await changeTodo(db.sql, id, { priority: 'high' }, operator)).toMatchObject({
+      ...{ id, priority: 'high', body: 'replace the UPS battery' },
+    })
+    await expect(changeTodo(db.sql, id, { id: 'x' }, operator)).rejects.toThrow('unknown field id')
+    await expect(changeTodo(db.sql, id, {}, operator)).rejects.toThrow('nothing to change')
+    expect(await dropTodo(db.sql, id, operator)).toMatchObject({ id, status: 'dropped' })
+    expect((await todosOf(db.sql, {}, operator)).todos).toEqual([])
+    expect((await todosOf(db.sql, { status: 'all', limit: '5' }, operator)).todos).toHaveLength(1)
+  })
+})
+
+describe('costs', () => {
+  const calls = async (rows: [billing: string, usd: number | null, at: string, requester?: string][]) => {
+    for (const [n, [billing, usd, at, requester = 'operator']] of rows.entries()) {
+      const id = await aTask(db.sql, {}, requester)
+      await db.sql`update hai.task_queue set agent = 'general' where id = ${id}`
+      await db.sql`
+        insert into hai.usage (call_id, task_id, lease_no, backend, model, billing, input, output, usd, ms, at)
+        values (${String(n)}, ${id}, 1, 'b', 'm', ${billing}, 100, 10, ${usd}, 5, ${at})`
+    }
+  }
+  const inAuckland = aCaller('operator', 'Pacific/Auckland')
+
+  it('add up per day of the caller’s zone and billing; an unknown cost makes no nothing', async () => {
+    await calls([
+      ['metered', 0.1, '2026-11-20T10:59:00Z'],
+      ['metered', 0.2, '2026-11-20T11:01:00Z'],
+      ['metered', null, '2026-11-20T12:00:00Z'],
+      ['subscription', null, '2026-11-20T12:00:00Z'],
+      ['local', 0, '2026-11-21T12:00:00Z'],
+    ])
+    const report = await costReport(db.sql, { since: '2026-11-20', until: '2026-11-21' }, inAuckland)
+    expect(report).toMatchObject({ calls: 4, usd: null, known_usd: 0.3, unknown_calls: 1 })
+    expect(report.rows).toMatchObject([
+      { day: '2026-11-20', billing: 'metered', calls: 1, usd: 0.1, input_tokens: 100, output_tokens: 10 },
+      { day: '2026-11-21', billing: 'metered', calls: 2, usd: null, known_usd: 0.2, unknown_calls: 1 },
+      { day: '2026-11-21', billing: 'subscription', calls: 1, usd: null, unknown_calls: 0 },
+    ])
+    const known = await costReport(db.sql, { since: '2026-11-20', until: '2026-11-20' }, inAuckland)
+    expect(known).toMatchObject({ calls: 1, usd: 0.1, unknown_calls: 0 })
+  })
+
+  it('of today are told per agent, and a member hears of his own', async () => {
+    const now = new Date().toISOString()
+    await calls([
+      ['metered', 0.25, now],
+      ['local', 0, now, 'guest'],
+    ])
+    expect(await costsToday(db.sql, operator)).toMatchObject({
+      ...{ spent_usd: 0.25, known_usd: 0.25, unknown_calls: 0, calls: 2 },
+      per_agent: [{ agent: 'general', calls: 2, usd: 0.25 }],
+    })
+    expect(await costsToday(db.sql, aCaller('guest'))).toMatchObject({ spent_usd: 0, calls: 1 })
+  })
+
+  it.each([
+    [{ since: '2026-02-30' }, 'since: "2026-02-30" is not a day'],
+    [{ since: '2026-11-21', until: '2026-11-20' }, 'is after until'],
+    [{ since: '2020-01-01' }, 'at most 400 days'],
+  ])('refuse the range %j', async (range, message) => {
+    await expect(costReport(db.sql, range, operator)).rejects.toThrow(message)
+  })
+
+  it('are a week’s when no days are given, and none when there were no calls', async () => {
+    const report = await costReport(db.sql, {}, operator)
+    expect(report).toMatchObject({ calls: 0, usd: 0, unknown_calls: 0, rows: [] })
+    expect(Date.parse(report.until) - Date.parse(report.since)).toBe(6 * 86_400_000)
+  })
+})

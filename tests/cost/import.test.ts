@@ -1,0 +1,209 @@
+import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { RecordedCall } from '../../f/hai/core/money/report-shape.ts'
+import { type CannedServer, cannedServer, refusal } from '../cli/canned-server.ts'
+import { aHomeFolder, runHai } from '../cli/run-hai.ts'
+
+let server: CannedServer
+let home: ReturnType<typeof aHomeFolder>
+/** What the ledger has been told. */
+let ledger: Map<string, RecordedCall>
+
+beforeEach(async () => {
+  ledger = new Map()
+  server = await cannedServer({
+    'cost/record': ({ calls }) => {
+      const given = calls as RecordedCall[]
+      const fresh = given.filter(({ call_id }) => !ledger.has(call_id))
+      for (const call of fresh) ledger.set(call.call_id, call)
+      return { result: { recorded: fresh.length, known: given.length - fresh.length } }
+    },
+  })
+  home = aHomeFolder()
+})
+afterEach(async () => {
+  await server.close()
+  home.remove()
+})
+
+const LONG_AGO = '2026-11-01T10:00:00.000Z'
+
+interface Usage {
+  input_tokens?: unknown
+  output_tokens?: unknown
+  cache_read_input_tokens?: unknown
+  cache_creation_input_tokens?: unknown
+}
+
+/** A line as Claude Code writes one for each piece of an answer. */
+function aLine(n: number, usage: Usage = {}, fields: Record<string, unknown> = {}): string {
+  const { stop_reason = 'end_turn', model = 'claude-sonnet-4-5', ...others } = fields
+  return JSON.stringify({
+    parentUuid: null,
+    type: 'assistant',
+    timestamp: LONG_AGO,
+    requestId: `req_${n}`,
+    message: {
+      id: `msg_${n}`,
+      type: 'message',
+      role: 'assistant',
+      model,
+      content: [{ type: 'text', text: 'done' }],
+      stop_reason,
+      usage: {
+        input_tokens: 10,
+        output_tokens: 100,
+        cache_read_input_tokens: 5000,
+        cache_creation_input_tokens: 300,
+        service_tier: 'standard',
+        ...usage,
+      },
+    },
+    ...others,
+  })
+}
+
+function aSession(path: string, ...lines: string[]): string {
+  const file = join(home.path, '.claude/projects', path)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
+  return file
+}
+
+const run = (...argv: string[]) =>
+  runHai(['cost', 'import', 'claude-code', ...argv], { env: { ...home.env, ...server.env } })
+
+describe('hai cost import claude-code', () => {
+  it('tells the ledger of each call once, at its last count, with the cache in the input', async () => {
+    aSession(
+      'a/1.jsonl',
+      JSON.stringify({ type: 'user', message: { role: 'user', content: 'an "assistant" may be asked' } }),
+      aLine(1, { output_tokens: 1 }, { stop_reason: null }),
+      aLine(1, { output_tokens: 1 }, { stop_reason: null }),
+      aLine(1, { output_tokens: 159 }),
+    )
+    const { exit, stdout } = await run()
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: '1 call in 1 file: 1 new, 0 known already\n' })
+    expect([...ledger.values()]).toEqual([
+      {
+        call_id: 'claude-code:msg_1:req_1',
+        at: LONG_AGO,
+        backend: 'claude-code',
+        model: 'claude-sonnet-4-5',
+        billing: 'subscription',
+        tokens: { input: 5310, output: 159, cache_read: 5000, cache_write: 300 },
+        source: 'claude-code',
+      },
+    ])
+  })
+
+  it('counts nothing twice: neither in a second import, nor in the copy that a resumed session begins with', async () => {
+    aSession('a/1.jsonl', aLine(1), aLine(2))
+    const resumed = aSession('a/2.jsonl', aLine(1), aLine(2), aLine(3))
+    aSession('a/deep/agent-7.jsonl', aLine(4, {}, { isSidechain: true }))
+    expect((await run()).stdout).toBe('4 calls in 3 files: 4 new, 0 known already\n')
+    appendFileSync(resumed, `${aLine(5)}\n`)
+    expect((await run()).stdout).toBe('5 calls in 3 files: 1 new, 4 known already\n')
+    expect(ledger.size).toBe(5)
+  })
+
+  it('sends as many at once as the door takes', async () => {
+    aSession('a/1.jsonl', ...Array.from({ length: 2500 }, (_, n) => aLine(n)))
+    expect((await run()).stdout).toBe('2500 calls in 1 file: 2500 new, 0 known already\n')
+    expect(server.callsOf('cost/record').map(({ args }) => (args.calls as unknown[]).length)).toEqual([
+      1000, 1000, 500,
+    ])
+  })
+
+  it('says which lines it could not understand, and takes the others', async () => {
+    aSession(
+      'a/1.jsonl',
+      aLine(1),
+      aLine(2, { output_tokens: -1 }),
+      aLine(3, { input_tokens: 1.5 }),
+      aLine(4, { input_tokens: '12' }),
+      aLine(5, { output_tokens: undefined }),
+      aLine(6, {}, { timestamp: 'yesterday' }),
+      aLine(7, {}, { message: { id: 'msg_7' } }),
+      aLine(8, {}, { model: '' }),
+      aLine(9).slice(0, 60),
+      '',
+      aLine(10, {}, { model: '<synthetic>' }),
+      aLine(11, { cache_read_input_tokens: undefined, cache_creation_input_tokens: undefined }),
+      aLine(12, {}, { requestId: undefined }),
+    )
+    const { exit, stdout, stderr } = await run()
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: '3 calls in 1 file: 3 new, 0 known already\n' })
+    expect(stderr).toContain('8 lines could not be understood and were left out')
+    expect(stderr).toContain('~/.claude/projects/a/1.jsonl:2, ')
+    expect([...ledger.keys()]).toEqual([
+      'claude-code:msg_1:req_1',
+      'claude-code:msg_11:req_11',
+      'claude-code:msg_12',
+    ])
+    expect(ledger.get('claude-code:msg_11:req_11')?.tokens).toMatchObject({ input: 10, cache_read: 0 })
+  })
+
+  it('waits for the end of a call that goes on, and tells of one whose end was never written', async () => {
+    const partial = { stop_reason: null }
+    aSession(
+      'a/1.jsonl',
+      aLine(1, {}, { ...partial, timestamp: new Date().toISOString() }),
+      aLine(2, {}, partial),
+      aLine(3, {}, { timestamp: new Date().toISOString() }),
+    )
+    const { stdout, stderr } = await run()
+    expect(stdout).toBe('2 calls in 1 file: 2 new, 0 known already\n')
+    expect(stderr).toContain('1 call without a last count')
+    expect(stderr).toContain('1 call not over yet')
+    expect([...ledger.keys()]).not.toContain('claude-code:msg_1:req_1')
+  })
+
+  it('reads the folder it is told, or CLAUDE_CONFIG_DIR', async () => {
+    aSession('a/1.jsonl', aLine(1))
+    const elsewhere = { HOME: '/nonexistent', ...server.env }
+    const where = join(home.path, '.claude')
+    const import_ = ['cost', 'import', 'claude-code']
+    for (const [argv, env] of [
+      [[...import_, where], elsewhere],
+      [[...import_, join(where, 'projects', 'a')], elsewhere],
+      [import_, { ...elsewhere, CLAUDE_CONFIG_DIR: where }],
+    ] as const) {
+      const { stdout } = await runHai([...argv], { env })
+      expect(stdout).toMatch(/^1 call in 1 file/)
+    }
+    const { exit, stderr } = await runHai(import_, { env: elsewhere })
+    expect(exit).toBe(3)
+    expect(stderr).toContain('there is no /nonexistent/.claude/projects')
+  })
+
+  it('calls them metered when told so, and gives its sums as JSON', async () => {
+    aSession('a/1.jsonl', aLine(1), 'not JSON "assistant"')
+    const { stdout } = await run('--billing', 'metered', '--json')
+    expect(JSON.parse(stdout)).toEqual({
+      files: 1,
+      recorded: 1,
+      known: 0,
+      partial: 0,
+      running: 0,
+      unreadable: [join(home.path, '.claude/projects/a/1.jsonl:2')],
+    })
+    expect([...ledger.values()][0]?.billing).toBe('metered')
+  })
+
+  it.skipIf(process.getuid?.() === 0)('names a file that it may not read', async () => {
+    chmodSync(aSession('a/1.jsonl', aLine(1)), 0o000)
+    aSession('a/2.jsonl', aLine(2))
+    const { stdout, stderr } = await run()
+    expect(stdout).toMatch(/^1 call in 1 file/)
+    expect(stderr).toContain('a/1.jsonl')
+  })
+
+  it('stops when the ledger refuses', async () => {
+    aSession('a/1.jsonl', aLine(1))
+    server.doors['cost/record'] = () => refusal(403, 'forbidden', 'guest is a member')
+    const { exit, stdout } = await run()
+    expect({ exit, stdout }).toEqual({ exit: 4, stdout: '' })
+  })
+})

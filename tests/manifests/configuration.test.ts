@@ -1,0 +1,94 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { run } from '../../cdk8s/program.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hai-synth-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+async function synth(config: string, ...more: string[]): Promise<{ status: number; said: string }> {
+  const file = join(folder, 'my.yaml')
+  writeFileSync(file, config)
+  const lines: string[] = []
+  const status = await run(['--config', file, '--out', join(folder, 'out'), ...more], (line) =>
+    lines.push(line),
+  )
+  return { status, said: lines.join('\n') }
+}
+
+describe('a configuration', () => {
+  it.each([
+    ['namespaec: home', 'namespaec is no field'],
+    ['namespace: Home', 'namespace: "Home" is not accepted; expected a name'],
+    ['domain: example', 'domain: "example" is not accepted; expected a domain like example.com'],
+    ['gateway: {pods_port: "10443"}', 'gateway.pods_port: "10443" is not accepted'],
+    ['edge: {kind: nginx}', 'edge.kind: "nginx" is not accepted'],
+    [
+      'edge: {kind: oauth2-proxy, image: "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"}',
+      'expected registry/name:tag@sha256',
+    ],
+    ['worker: {replicas: 1}', 'worker.image is missing'],
+    ['dashboard: {delivery: url}', 'dashboard.url is missing: expected an https address'],
+    ['database: {kind: existing}', 'database.cluster is missing'],
+    ['watchdog: {every_minutes: 0}', 'watchdog.every_minutes: 0 is not accepted'],
+    [
+      'windmill: {worker_secrets: [{env: token, item: a, field: b}]}',
+      'windmill.worker_secrets.0.env: "token"',
+    ],
+    ['namespace: [', 'is no YAML'],
+  ])('is refused with field, value and what was expected: %s', async (config, said) => {
+    const answer = await synth(config)
+    expect(answer.said).toContain(said)
+    expect(answer.status).toBe(2)
+    expect(readdirSync(folder)).toEqual(['my.yaml'])
+  })
+
+  it('that is empty means the defaults', async () => {
+    expect((await synth('')).status).toBe(0)
+    expect(readdirSync(join(folder, 'out'))).toEqual(['kubernetes', 'operator'])
+  })
+
+  it('that is not there is said so', async () => {
+    const lines: string[] = []
+    expect(await run(['--config', join(folder, 'none.yaml')], (line) => lines.push(line))).toBe(2)
+    expect(lines.join()).toContain("none.yaml can't be read")
+  })
+
+  it('may not be given with words that mean nothing', async () => {
+    expect((await synth('', 'sing')).said).toContain('unknown words: sing')
+    expect((await synth('', '--fast')).said).toContain("Unknown option '--fast'")
+  })
+})
+
+describe('writing', () => {
+  it('changes nothing the second time, and removes what a new configuration does not make', async () => {
+    const edge = (kind: string) => synth(`edge: {kind: ${kind}}`)
+    await edge('oauth2-proxy')
+    expect((await edge('oauth2-proxy')).said).toContain('; 0 files changed')
+    expect((await edge('envoy-extauth')).said).toMatch(/removed .*oauth2-proxy\.yaml/)
+    expect(readdirSync(join(folder, 'out/kubernetes/apps/home/hai/app'))).not.toContain('oauth2-proxy.yaml')
+  })
+
+  it('leaves what is not ours alone, and stops where it stands in the way', async () => {
+    const apps = join(folder, 'out/kubernetes/apps/home')
+    mkdirSync(join(apps, 'hai'), { recursive: true })
+    writeFileSync(join(apps, 'kustomization.yaml'), 'mine: true\n')
+    expect((await synth('')).status).toBe(0)
+    expect(readFileSync(join(apps, 'kustomization.yaml'), 'utf8')).toBe('mine: true\n')
+    writeFileSync(join(apps, 'hai/ks.yaml'), 'mine: true\n')
+    const { status, said } = await synth('host: other')
+    expect(status).toBe(2)
+    expect(said).toContain('kubernetes/apps/home/hai/ks.yaml: move it away')
+    expect(readFileSync(join(apps, 'hai/app/httproute.yaml'), 'utf8')).not.toContain('other.')
+  })
+
+  it('names the one line that is the operator’s to add, and what his cluster must bring', async () => {
+    const { said } = await synth('')
+    expect(said).toContain('kubernetes/apps/home/kustomization.yaml:\n  - ./hai/ks.yaml')
+    expect(said).toContain('Gateway network/internal (listener https)')
+  })
+})

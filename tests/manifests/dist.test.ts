@@ -1,0 +1,51 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { GENERATED } from '../../cdk8s/render.ts'
+import { aTree } from './configurations.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const dist = join(root, 'dist')
+const committed = readdirSync(dist, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => join(entry.parentPath, entry.name).slice(dist.length + 1))
+  .sort()
+
+describe('dist', () => {
+  const tree = aTree()
+
+  it('is what npm run synth makes; run it when this fails', () => {
+    expect(committed).toEqual([...tree.files.keys()])
+    for (const [file, text] of tree.files) expect(readFileSync(join(dist, file), 'utf8'), file).toBe(text)
+  })
+
+  it('says in every document where it comes from, and which schema an editor shall use', () => {
+    for (const [file, text] of tree.files) {
+      for (const document of text.split(/^---\n/m).slice(1)) {
+        expect(document.split('\n').slice(0, 2), file).toContain(GENERATED)
+        if (file.startsWith('kubernetes/'))
+          expect(document).toMatch(/^# yaml-language-server: \$schema=https:\/\/\S+\.json\n|kustomization\n/)
+      }
+    }
+  })
+
+  it('needs one line: the Kustomizations of all namespaces stand in one file', () => {
+    expect([...tree.files.keys()].filter((file) => file.endsWith('/ks.yaml'))).toEqual([
+      'kubernetes/apps/home/hai/ks.yaml',
+    ])
+  })
+
+  it('connects to the database that the bundle names', () => {
+    const ours = parse(tree.files.get('operator/db.resource.yaml')!)
+    const bundle = parse(readFileSync(join(root, 'f/hai/db.resource.yaml'), 'utf8'))
+    expect(ours.value).toEqual(bundle.value)
+  })
+
+  it.runIf(spawnSync('yamllint', ['--version']).status === 0)('is what yamllint takes', () => {
+    const rules =
+      '{extends: default, rules: {line-length: disable, quoted-strings: {quote-type: double, required: false}}}'
+    expect(execFileSync('yamllint', ['--strict', '-d', rules, dist], { encoding: 'utf8' })).toBe('')
+  })
+})

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { problemsOf } from '../../cdk8s/checks/all.ts'
+import { crdCheck, crdsIn } from '../../cdk8s/checks/crds.ts'
+import { kubernetesKinds } from '../../cdk8s/checks/kubernetes-kinds.ts'
+import { hasKubectl, kustomized } from '../../cdk8s/checks/kustomize.ts'
+import { ownSchemas } from '../../cdk8s/checks/own-schemas.ts'
+import { yamlStyle } from '../../cdk8s/checks/yaml-style.ts'
+import { crdFolder } from '../../cdk8s/validate.ts'
+import { aTree, ELSEWHERE, MATRIX, WITH_BACKUP } from './configurations.ts'
+
+const ALL = [...MATRIX, { name: 'with backup', input: WITH_BACKUP }]
+const folder = crdFolder()
+const againstCrds = crdCheck(folder ? crdsIn(folder) : [])
+
+interface Policy {
+  endpointSelector: { matchLabels: Record<string, string> }
+  enableDefaultDeny: { ingress: boolean; egress: boolean }
+}
+
+describe.each(ALL)('the manifests with $name', ({ input }) => {
+  const tree = aTree(input)
+
+  it('hold together: references, selectors, variables, hosts, no secrets', () => {
+    expect(problemsOf(tree)).toEqual([])
+  })
+
+  it('have exactly the fields of our own schemas', () => {
+    expect(ownSchemas(tree)).toEqual([])
+  })
+
+  it('have only fields that Kubernetes has, in its own kinds', () => {
+    expect(kubernetesKinds(tree)).toEqual([])
+  })
+
+  it('are the YAML that a strict linter takes', () => {
+    expect(yamlStyle(tree)).toEqual([])
+  })
+
+  it.runIf(folder)('are what the definitions of the custom resources say', () => {
+    const { problems, covered } = againstCrds(tree)
+    expect(problems).toEqual([])
+    expect(covered.length).toBeGreaterThan(4)
+  })
+
+  it("isolate hai's own pods and nobody else's", () => {
+    const policies = tree.entries.filter(({ object }) => object.kind === 'CiliumNetworkPolicy')
+    const isolating = tree.config.network_policy.style === 'default-deny'
+    for (const { object } of policies) {
+      const { endpointSelector, enableDefaultDeny } = object.spec as Policy
+      const name = endpointSelector.matchLabels['app.kubernetes.io/name'] ?? 'database'
+      const ours = name.startsWith('hai-') || (name === 'database' && tree.config.database.kind === 'cluster')
+      expect(enableDefaultDeny, object.metadata.name).toEqual(
+        ours ? { ingress: isolating, egress: isolating } : { ingress: false, egress: false },
+      )
+    }
+    expect(policies.length).toBeGreaterThan(3)
+  })
+})
+
+it.runIf(hasKubectl())('are built by kubectl kustomize, folder by folder', () => {
+  expect(kustomized(aTree())).toEqual([])
+  expect(kustomized(aTree({ ...ELSEWHERE, edge: { kind: 'envoy-extauth' } }))).toEqual([])
+})
+
+it('come out the same to the byte, however often', () => {
+  expect(aTree(ELSEWHERE).files).toEqual(aTree(ELSEWHERE).files)
+})

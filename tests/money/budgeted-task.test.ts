@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { leasedTask } from '../../f/hai/core/leased-task.ts'
+import { answerWithModel } from '../../f/hai/core/model/agent.ts'
+import type { Backend } from '../../f/hai/core/model/config.ts'
+import { raiseCap } from '../../f/hai/core/money/raise.ts'
+import { taskCost } from '../../f/hai/core/money/task-cost.ts'
+import { work } from '../../f/hai/core/worker.ts'
+import { aChoice, anAccess, aShift } from '../models/answering.ts'
+import { testDatabase } from '../support/database.ts'
+import { aCaller, aRunningTask, aTask, eventTypes, rowOf } from '../support/factories.ts'
+import type { FakeServer } from '../support/models/fake-server.ts'
+import { fakeOpenAi } from '../support/models/openai.ts'
+import { clearLedger, setBudget } from './ledger.ts'
+
+const db = testDatabase()
+let server: FakeServer
+beforeEach(async () => {
+  await clearLedger(db.sql)
+  server = await fakeOpenAi()
+})
+afterEach(() => server.stop())
+
+/** Up to 1,000 tokens of answer at $100 per million: a call of up to $0.10 and a little. */
+const DEAR: Partial<Backend> = { models: { 'gpt-fake': { input: 1, output: 100, max_output: 1000 } } }
+const day = (usd: number) => ({ day: { per: 'all', period: 'day', usd } })
+const ask = async () => {
+  const id = await aTask(db.sql, { content: 'why?' })
+  await work(db.sql, aShift(anAccess(aChoice(server.url, DEAR))))
+  return id
+}
+
+describe('a task whose call does not fit its cap', () => {
+  it('waits for the cap to begin anew without using an attempt, and says what it waits for', async () => {
+    await setBudget(db.sql, { caps: day(0.05) })
+    const id = await ask()
+    const row = await rowOf(db.sql, id)
+    expect(row).toMatchObject({ state: 'pending', attempt: 1, error: { code: 'budget' } })
+    expect(row.error?.message).toMatch(/^cap day of \$0\.05 has no room for a call of up to \$0\.10/)
+    const midnight = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T00:00:00.000Z`
+    expect(Math.abs(Date.parse(row.run_at) - Date.parse(midnight))).toBeLessThan(2000)
+    expect(server.calls).toEqual([])
+  })
+
+  it('goes on as soon as somebody raises the cap', async () => {
+    await setBudget(db.sql, { caps: day(0.05) })
+    const id = await ask()
+    await raiseCap(db.sql, { usd: 1 }, aCaller())
+    await work(db.sql, aShift(anAccess(aChoice(server.url, DEAR))))
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', attempt: 1 })
+  })
+
+  it('ends when the budget says so, and when the cap never begins anew', async () => {
+    await setBudget(db.sql, { caps: day(0.05), on_cap: 'dead' })
+    expect(await rowOf(db.sql, await ask())).toMatchObject({ state: 'dead', error: { code: 'budget' } })
+    await setBudget(db.sql, { caps: { task: { per: 'task', usd: 0.05 } } })
+    expect(await rowOf(db.sql, await ask())).toMatchObject({ state: 'dead', error: { code: 'budget' } })
+  })
+
+  it('is not asked of a model that nobody has given a price, when the budget forbids that', async () => {
+    await setBudget(db.sql, { caps: {}, unknown_price: 'refuse' })
+    const id = await aTask(db.sql, { content: 'why?' })
+    await work(db.sql, aShift(anAccess(aChoice(server.url))))
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'dead', error: { code: 'budget' } })
+    expect(server.calls).toEqual([])
+  })
+
+  it('holds what its call can cost, tells the backend its limit, and shows what it came to', async () => {
+    await setBudget(db.sql, { caps: day(1) })
+    server.next({ text: 'Because.', tokens: { input: 400, output: 30 } })
+    const id = await ask()
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done' })
+    expect(server.calls[0]!.body).toMatchObject({ max_tokens: 1000 })
+    const { total, calls } = await taskCost(db.sql, { id }, aCaller())
+    expect(total).toMatchObject({ calls: 1, usd: 0.0034, open_calls: 0 })
+    expect(calls).toMatchObject([
+      { step: `${id}:0:1`, state: 'settled', agent: 'general', route: 'openai/gpt-fake', usd: 0.0034 },
+    ])
+    expect(calls[0]!.bound).toBeGreaterThan(0.1)
+    expect(await eventTypes(db.sql, id)).toContain('step_done')
+  })
+
+  it('is answered by a local model when the budget says so and there is one', async () => {
+    await setBudget(db.sql, { caps: day(0.05), on_cap: 'local' })
+    const task = await aRunningTask(db.sql, { content: 'why?' })
+    const local = anAccess({ ...aChoice(server.url, { billing: 'local' }), name: 'near' })
+    const run = {
+      ...anAccess(aChoice(server.url, DEAR)),
+      signal: new AbortController().signal,
+      stream: () => {},
+    }
+    await answerWithModel(leasedTask(db.sql, task), task, { ...run, local: async () => local })
+    expect(await rowOf(db.sql, task.id)).toMatchObject({ state: 'done', route: 'near/gpt-fake' })
+    expect(server.calls).toHaveLength(1)
+    expect((await taskCost(db.sql, { id: task.id }, aCaller())).total).toMatchObject({ calls: 1, usd: 0 })
+  })
+})

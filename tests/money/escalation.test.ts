@@ -1,0 +1,81 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { health } from '../../f/hai/core/health.ts'
+import type { Spent } from '../../f/hai/core/model/config.ts'
+import { alarms, routeFailures } from '../../f/hai/core/money/escalation.ts'
+import { moneyProblems } from '../../f/hai/core/money/problems.ts'
+import { reserve } from '../../f/hai/core/money/reserve.ts'
+import { rollup } from '../../f/hai/core/money/rollup.ts'
+import { settle } from '../../f/hai/core/money/settle.ts'
+import { testDatabase } from '../support/database.ts'
+import { aCall, clearLedger, counters, setBudget, spent, tokens } from './ledger.ts'
+
+const db = testDatabase()
+beforeEach(async () => {
+  await clearLedger(db.sql)
+  await setBudget(db.sql, { caps: { day: { per: 'all', period: 'day', usd: 3 } } })
+})
+
+const broken = (error: string): Spent => ({ tokens: tokens(), ms: 1, error })
+
+async function made(outcome: Spent, minutesAgo = 1, route = 'openai/gpt-fake') {
+  const call = aCall(0.01, { route })
+  await reserve(db.sql, call, undefined, new Date(Date.now() - minutesAgo * 60_000))
+  await settle(db.sql, call, outcome)
+}
+
+describe('a way to a model on which nothing succeeds', () => {
+  it('is an alarm within 15 minutes, told once a day, and named in health', async () => {
+    await made(spent(0.01), 60)
+    await made(broken('quota_exhausted'), 6)
+    await made(broken('quota_exhausted'))
+    await made(spent(0.01), 1, 'openai/other')
+    const text =
+      'all 2 calls of openai/gpt-fake in 15 min failed, 2 of 3 in 24 h (quota_exhausted); hai model test openai'
+    expect(await alarms(db.sql)).toEqual([text])
+    expect(await alarms(db.sql)).toEqual([text])
+    expect(await db.sql`select kind, text from hai.notice`).toEqual([{ kind: 'escalation', text }])
+    expect((await health(db.sql)).problems).toContain(text)
+  })
+
+  it('is none yet when it may have been an accident', async () => {
+    await made(broken('rate_limited'))
+    await made(broken('rate_limited'))
+    expect(await alarms(db.sql)).toEqual([])
+    await made(broken('rate_limited'))
+    expect(await alarms(db.sql)).toHaveLength(1)
+  })
+
+  it('is none when a call succeeds, or nobody has called for a while', async () => {
+    await made(broken('cut'))
+    await made(spent(0.01))
+    await made(broken('cut'), 20, 'openai/other')
+    expect(await alarms(db.sql)).toEqual([])
+    expect(await routeFailures(db.sql)).toMatchObject([
+      { minutes: 15, route: 'openai/gpt-fake', calls: 2, failed: 1, code: 'cut' },
+      { minutes: 1440, route: 'openai/gpt-fake', calls: 2, failed: 1 },
+      { minutes: 1440, route: 'openai/other', calls: 1, failed: 1 },
+    ])
+  })
+})
+
+describe('what is wrong with money', () => {
+  it('is that a model was asked which nobody has given a price', async () => {
+    const call = { ...aCall(1), price: undefined } as never
+    await reserve(db.sql, call)
+    await settle(db.sql, call, spent(1))
+    expect(await moneyProblems(db.sql)).toEqual([
+      '1 call of openai/gpt-fake in 24 h at an unknown price, which no cap counts; write its prices under backends.openai.models in models.yaml',
+    ])
+  })
+
+  it('is set right when counters differ from the ledger', async () => {
+    const call = aCall(1)
+    await reserve(db.sql, call)
+    await settle(db.sql, call, spent(0.5))
+    await reserve(db.sql, aCall(0.25))
+    expect((await rollup(db.sql, { verify: true })).mended).toEqual([])
+    await db.sql`update hai.cap_counter set spent = 2, held = 0`
+    expect((await rollup(db.sql, { verify: true })).mended).toMatchObject([{ cap: 'day', key: '' }])
+    expect(await counters(db.sql)).toMatchObject([{ spent: 0.5, held: 0.25 }])
+  })
+})

@@ -1,0 +1,223 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { startStack, type TestStack } from '../support/stack.ts'
+import { bundleFolder } from './bundle-folder.ts'
+
+const WHO = `export async function main(value: any) {
+  const { WM_USERNAME, WM_EMAIL, WM_END_USER_EMAIL, WM_PERMISSIONED_AS, BASE_INTERNAL_URL, WM_WORKSPACE, WM_TOKEN } = process.env
+  const secret = await fetch(BASE_INTERNAL_URL + '/api/w/' + WM_WORKSPACE + '/variables/get_value/f/hai/secret', {
+    headers: { authorization: 'Bearer ' + WM_TOKEN },
+  })
+  return { user: WM_USERNAME, email: WM_EMAIL, end: WM_END_USER_EMAIL, as: WM_PERMISSIONED_AS, reads: secret.status, value }
+}`
+const { root } = bundleFolder({
+  'f/hai/who.ts': WHO,
+  'f/other/who.ts': WHO,
+  'f/hai/secret.variable.yaml': 'value: hush\nis_secret: true\n',
+  'f/hai/db.resource.yaml': 'resource_type: postgresql\nvalue: {}\n',
+})
+
+let stack: TestStack
+const WAIT = '/api/w/hai/jobs/run_wait_result/p'
+
+beforeAll(async () => {
+  stack = await startStack({ bundle: root, databaseUrl: inject('databaseUrl') })
+  await ask('/api/w/hai/workspaces/add_user', {
+    email: 'guest@example.com',
+    username: 'guest',
+    is_admin: false,
+  })
+})
+
+async function ask(
+  path: string,
+  body?: unknown,
+  token = stack.token,
+  method?: string,
+): Promise<[number, string]> {
+  const response = await fetch(`${stack.endpoint}${path}`, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  })
+  return [response.status, await response.text()]
+}
+
+async function made(grant: object = {}): Promise<string> {
+  const [status, token] = await ask('/api/users/tokens/create', grant)
+  expect(status).toBe(201)
+  return token
+}
+
+async function guests(): Promise<string> {
+  const [, token] = await ask('/api/users/tokens/impersonate', { impersonate_email: 'guest@example.com' })
+  return token
+}
+
+async function who(token: string, script = 'f/hai/who', args: object = {}): Promise<Record<string, unknown>> {
+  return JSON.parse((await ask(`${WAIT}/${script}`, args, token))[1])
+}
+
+describe('who a job is created by', () => {
+  it.each([
+    [{}, 'operator'],
+    [{ label: 'laptop' }, 'label-laptop'],
+    [{ label: 'webhook-alerts' }, 'webhook-alerts'],
+    [{ label: 'http-x' }, 'http-x'],
+    [{ label: 'email-x' }, 'email-x'],
+    [{ label: 'ws-x' }, 'ws-x'],
+    [{ label: 'webhooks' }, 'label-webhooks'],
+  ])('with a token made by %j is %s', async (grant, name) => {
+    const token = await made(grant)
+    expect(await who(token)).toMatchObject({ user: name, email: 'operator@example.com', as: 'u/operator' })
+    const whoami = JSON.parse((await ask('/api/users/whoami', undefined, token))[1])
+    expect(whoami).toMatchObject({ username: 'operator', is_admin: true })
+  })
+
+  it('is another user with a token of hers', async () => {
+    const token = await guests()
+    expect(await who(token)).toMatchObject({ user: 'guest' })
+    expect(JSON.parse((await ask('/api/w/hai/users/whoami', undefined, token))[1])).toMatchObject({
+      username: 'guest',
+      email: 'guest@example.com',
+      is_admin: false,
+    })
+  })
+})
+
+describe('a token', () => {
+  it('is kept as its digest, in a file that only the owner reads, and survives', async () => {
+    const token = await made({ label: 'kept' })
+    const file = join(stack.instance.data_dir, 'accounts.json')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(readFileSync(file, 'utf8')).not.toContain(token)
+  })
+
+  it('is listed by its first characters, and ends when it is deleted', async () => {
+    const token = await made({ label: 'doomed', scopes: ['jobs:read'] })
+    const listed = JSON.parse((await ask('/api/users/tokens/list'))[1]) as { token_prefix: string }[]
+    const shown = listed.find(({ token_prefix }) => token.startsWith(token_prefix))
+    expect(shown).toMatchObject({ label: 'doomed', scopes: ['jobs:read'] })
+    expect(
+      await ask(`/api/users/tokens/delete/${shown!.token_prefix}`, undefined, stack.token, 'DELETE'),
+    ).toEqual([200, `token ${shown!.token_prefix} deleted`])
+    expect((await ask('/api/users/whoami', undefined, token))[0]).toBe(401)
+  })
+
+  it('ends at its time', async () => {
+    const token = await made({ expiration: new Date(Date.now() + 1_500).toISOString() })
+    expect((await ask('/api/users/whoami', undefined, token))[0]).toBe(200)
+    await expect
+      .poll(async () => (await ask('/api/users/whoami', undefined, token))[0], { timeout: 5_000 })
+      .toBe(401)
+    expect((await ask('/api/users/tokens/create', { expiration: '2020-01-01T00:00:00Z' }))[0]).toBe(400)
+  })
+
+  it.each([
+    [['jobs:run:scripts:f/hai/*'], [200, 403, 403, 403]],
+    [['jobs:run:scripts:f/other/who'], [403, 403, 403, 403]],
+    [['jobs:run'], [200, 403, 403, 403]],
+    [
+      ['jobs:run:flows:f/hai/*', 'jobs:read'],
+      [403, 200, 403, 403],
+    ],
+    [['jobs:write'], [403, 200, 403, 403]],
+    [['variables:read:f/hai/*'], [403, 403, 200, 403]],
+    [['variables:read:f/x/*,f/hai/secret'], [403, 403, 200, 403]],
+    [['variables:read:f/hai'], [403, 403, 403, 403]],
+    [['resources:write'], [403, 403, 403, 200]],
+  ])('with the scopes %j may do that and no more', async (scopes, expected) => {
+    const token = await made({ scopes })
+    const calls = [
+      ask(`${WAIT}/f/hai/who`, {}, token),
+      ask('/api/w/hai/jobs/list', undefined, token),
+      ask('/api/w/hai/variables/get_value/f/hai/secret', undefined, token),
+      ask('/api/w/hai/resources/exists/f/hai/db', undefined, token),
+    ]
+    expect((await Promise.all(calls)).map(([status]) => status)).toEqual(expected)
+    expect((await ask('/api/users/tokens/create', {}, token))[0]).toBe(403)
+  })
+
+  it('that only reads changes and runs nothing', async () => {
+    const token = await made({ read_only: true })
+    expect((await ask('/api/w/hai/variables/get_value/f/hai/secret', undefined, token))[0]).toBe(200)
+    expect((await ask(`${WAIT}/f/hai/who`, undefined, token))[0]).toBe(403)
+    expect((await ask('/api/w/hai/variables/create', { path: 'f/hai/x', value: 'x' }, token))[0]).toBe(403)
+  })
+})
+
+describe('a member without rights', () => {
+  it('runs doors, which read what she may not', async () => {
+    const token = await guests()
+    expect(await who(token)).toMatchObject({
+      user: 'guest',
+      as: 'u/operator',
+      email: 'operator@example.com',
+      end: 'guest@example.com',
+      reads: 200,
+    })
+    expect(await who(token, 'f/other/who')).toMatchObject({ user: 'guest', as: 'u/guest', reads: 403 })
+  })
+
+  it.each([
+    ['GET', 'resources/get_value/f/hai/db'],
+    ['GET', 'resources/get_value_interpolated/f/hai/db'],
+    ['GET', 'resources/list'],
+    ['GET', 'variables/get_value/f/hai/secret'],
+    ['GET', 'variables/list'],
+    ['POST', 'variables/create'],
+    ['POST', 'jobs/run/preview'],
+    ['POST', 'jobs/run_wait_result/preview'],
+    ['POST', 'jobs/run/preview_flow'],
+    ['POST', 'jobs/run/dependencies_async'],
+    ['GET', 'scripts/raw/p/f/hai/who.ts'],
+    ['POST', 'scripts/create'],
+    ['GET', 'schedules/list'],
+    ['GET', 'users/list'],
+    ['POST', 'workspaces/add_user'],
+  ])('is refused %s %s', async (method, path) => {
+    const body = method === 'POST' ? {} : undefined
+    const [status, text] = await ask(`/api/w/hai/${path}`, body, await guests(), method)
+    expect([status, text]).toEqual([403, expect.stringContaining('Permission denied: guest has no right')])
+  })
+
+  it('cannot become another', async () => {
+    const body = { impersonate_email: 'operator@example.com' }
+    expect((await ask('/api/users/tokens/impersonate', body, await guests()))[0]).toBe(403)
+    const [, own] = await ask('/api/users/tokens/create', { label: 'mine' }, await guests())
+    expect(await who(own, 'f/other/who')).toMatchObject({ user: 'label-mine', as: 'u/guest', reads: 403 })
+  })
+
+  it('sees her own jobs and nobody else’s', async () => {
+    const token = await guests()
+    const [, mine] = await ask('/api/w/hai/jobs/run/p/f/hai/who', {}, token)
+    const [, other] = await ask('/api/w/hai/jobs/run/p/f/hai/who', {})
+    expect((await ask(`/api/w/hai/jobs_u/get/${mine}`, undefined, token))[0]).toBe(200)
+    for (const path of ['get', 'get_logs', 'getupdate', 'completed/get_result_maybe', 'get_root_job_id']) {
+      expect((await ask(`/api/w/hai/jobs_u/${path}/${other}`, undefined, token))[0]).toBe(404)
+    }
+    expect((await ask(`/api/w/hai/jobs_u/queue/cancel/${other}`, {}, token))[0]).toBe(404)
+    expect((await ask(`/api/w/hai/jobs_u/getupdate_sse/${other}`, undefined, token))[1]).toContain('notfound')
+    const listed = JSON.parse((await ask('/api/w/hai/jobs/list', undefined, token))[1]) as { id: string }[]
+    const ids = listed.map(({ id }) => id)
+    expect(ids).toContain(mine)
+    expect(ids).not.toContain(other)
+  })
+
+  it('gets nothing resolved by a reference in an argument, where the operator does', async () => {
+    const args = { value: { deep: '$var:f/hai/secret' } }
+    expect(await who(stack.token, 'f/hai/who', args)).toMatchObject({ value: { deep: 'hush' } })
+    expect(await who(await guests(), 'f/hai/who', args)).toMatchObject({
+      error: { message: expect.stringContaining('which you may not read') },
+    })
+  })
+
+  it('is gone with her tokens', async () => {
+    await ask('/api/w/hai/workspaces/add_user', { email: 'bob@example.com', username: 'bob', is_admin: true })
+    const [, token] = await ask('/api/users/tokens/impersonate', { impersonate_email: 'bob@example.com' })
+    expect(await who(token, 'f/other/who')).toMatchObject({ user: 'bob', as: 'u/bob', reads: 200 })
+    await ask('/api/w/hai/users/delete/bob', undefined, stack.token, 'DELETE')
+    expect((await ask('/api/users/whoami', undefined, token))[0]).toBe(401)
+  })
+})

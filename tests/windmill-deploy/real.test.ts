@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import postgres from 'postgres'
+import { afterAll, expect, inject, it } from 'vitest'
+import type { TaskList } from '../../f/hai/core/contract.ts'
+import { SCHEMA_VERSION } from '../../f/hai/core/migrate.ts'
+import { bunBinary } from '../../runner/bun-binary.ts'
+import { projectRoot } from '../../runner/root.ts'
+import { migrateDatabase } from '../../windmill/deploy-migrate.ts'
+import { healthProblems, smokeTest } from '../../windmill/deploy-smoke.ts'
+import { WindmillServer } from '../../windmill/server.ts'
+import { startStack } from '../support/stack.ts'
+import { StandIn } from './stand-in.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'hai-deploy-test-'))
+const database = `bare_${process.pid}`
+const admin = postgres(inject('databaseUrl'), { max: 1, onnotice: () => {} })
+
+afterAll(async () => {
+  await admin`drop database if exists ${admin(database)} with (force)`
+  await admin.end()
+  rmSync(folder, { recursive: true })
+})
+
+/** Runs a script as a worker does: a file of its own in Bun, with nothing installed beside it. */
+async function asJob(content: string, windmill: StandIn): Promise<unknown> {
+  writeFileSync(join(folder, 'main.ts'), content)
+  writeFileSync(
+    join(folder, 'wrapper.ts'),
+    "import { main } from './main.ts'\nconsole.log(JSON.stringify(await main()))\nprocess.exit(0)\n",
+  )
+  const env = { BASE_INTERNAL_URL: windmill.endpoint, WM_TOKEN: windmill.token, WM_WORKSPACE: 'homelab' }
+  const { stdout } = await promisify(execFile)(bunBinary(), [join(folder, 'wrapper.ts')], {
+    cwd: folder,
+    env,
+  })
+  return JSON.parse(stdout)
+}
+
+it('migrates a bare database from a preview that carries all it imports, and has nothing to do the next time', async () => {
+  await admin`create database ${admin(database)}`
+  const { hostname, port, username, password } = new URL(inject('databaseUrl'))
+  const windmill = await new StandIn().start()
+  windmill.resources.set('f/hai/db', {
+    value: {
+      host: hostname,
+      port: Number(port),
+      user: username,
+      password: decodeURIComponent(password),
+      dbname: database,
+      sslmode: 'disable',
+    },
+  })
+  windmill.doors['f/hai/admin/migrate'] = ({ content }) => asJob(String(content), windmill)
+  const server = new WindmillServer({
+    endpoint: windmill.endpoint,
+    workspace: 'homelab',
+    token: windmill.token,
+  })
+  expect(await migrateDatabase(server, projectRoot())).toHaveLength(SCHEMA_VERSION)
+  expect(await migrateDatabase(server, projectRoot())).toEqual([])
+  windmill.stop()
+}, 60_000)
+
+it('puts a task through real doors, which leaves one finished row and no todo', async () => {
+  const stack = await startStack()
+  const server = new WindmillServer(stack)
+  expect(await smokeTest(server)).toBeLessThan(30)
+  const { body } = await stack.call<TaskList>('f/hai/task/list', {})
+  expect(body.tasks.map(({ source, state }) => [source, state])).toEqual([['test', 'done']])
+  expect(await healthProblems(server)).toEqual(expect.any(Array))
+}, 60_000)

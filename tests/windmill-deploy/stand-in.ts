@@ -1,0 +1,206 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { serve } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import { zipOf } from './zip.ts'
+
+// What an export tells of them.
+const FLOW_KEYS = ['summary', 'description', 'value', 'schema']
+const SCRIPT_KEYS = [
+  'summary',
+  'description',
+  'lock',
+  'kind',
+  'schema',
+  'tag',
+  'on_behalf_of_email',
+  'has_preprocessor',
+]
+
+type Item = Record<string, unknown>
+type Door = (args: Item) => unknown | Promise<unknown>
+
+/** A workspace in memory that speaks the routes which `wmill sync push` and the deploy tools call, in Windmill's shapes. */
+export class StandIn {
+  version = 'CE v1.819.0'
+  tags = new Set(['bun', 'flow', 'hai-work'])
+  tagsPerWorkspace = false
+  mayPreserve = true
+  scripts = new Map<string, Item>()
+  flows = new Map<string, Item>()
+  schedules = new Map<string, Item>()
+  triggers = new Map<string, Item>()
+  resources = new Map<string, Item>([
+    ['f/hai/db', { resource_type: 'postgresql', value: { host: 'his-own' } }],
+  ])
+  resourceTypes = new Map<string, Item>()
+  folders = new Map<string, Item>()
+  /** What runs as a job, by path; a preview is looked up by its path too. */
+  doors: Record<string, Door> = {}
+  /** Every request that may change something, in order: `POST scripts/create f/hai/inbox`. */
+  changes: string[] = []
+  endpoint = ''
+  token = 'stand-in-token-0123456789'
+  #jobs = new Map<string, Outcome>()
+  #close = () => {}
+
+  async start(): Promise<this> {
+    const app = this.#routes()
+    const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
+    await once(server, 'listening')
+    this.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    this.#close = () => server.close()
+    return this
+  }
+
+  stop(): void {
+    this.#close()
+  }
+
+  #routes(): Hono {
+    const app = new Hono()
+    app.get('/api/version', (call) => call.text(this.version))
+    app.use('*', async (call, next) => {
+      if (call.req.header('authorization') !== `Bearer ${this.token}`) return call.text('Unauthorized', 401)
+      await next()
+    })
+    const user = { username: 'hai', email: 'hai@example.com', is_admin: true, groups: [] }
+    app.get('/api/users/whoami', (call) => call.json(user))
+    app.get('/api/w/homelab/users/whoami', (call) => call.json(user))
+    app.get('/api/workers/is_default_tags_per_workspace', (call) => call.json(this.tagsPerWorkspace))
+    app.get('/api/workers/exists_workers_with_tags', (call) => {
+      const tags = (call.req.query('tags') ?? '').split(',')
+      return call.json(Object.fromEntries(tags.map((tag) => [tag, this.tags.has(tag)])))
+    })
+    app.get('/api/w/homelab/workspaces/tarball', (call) => call.body(new Uint8Array(zipOf(this.#archive()))))
+    this.#scriptRoutes(app)
+    this.#jobRoutes(app)
+    this.#itemRoutes(app, 'flows', this.flows)
+    this.#itemRoutes(app, 'schedules', this.schedules)
+    this.#itemRoutes(app, 'http_triggers', this.triggers)
+    app.get('/api/w/homelab/resources/get_value_interpolated/*', (call) => {
+      return call.json(this.resources.get(after(call, '/get_value_interpolated/'))?.value as Item)
+    })
+    this.#itemRoutes(app, 'resources', this.resources)
+    this.#itemRoutes(app, 'resources/type', this.resourceTypes)
+    this.#itemRoutes(app, 'folders', this.folders)
+    app.all('*', (call) => call.text(`Not found: ${call.req.method} ${call.req.path}`, 404))
+    return app
+  }
+
+  #scriptRoutes(app: Hono): void {
+    const base = '/api/w/homelab/scripts'
+    app.post(`${base}/create`, async (call) => {
+      const script = await call.req.json<Item>()
+      const path = String(script.path)
+      // Whoever deploys can give away no rights but his own, unless he is allowed to and says so.
+      if (script.on_behalf_of_email && !(script.preserve_on_behalf_of && this.mayPreserve)) {
+        script.on_behalf_of_email = 'hai@example.com'
+      }
+      this.changes.push(`${this.scripts.has(path) ? 'update' : 'create'} script ${path}`)
+      const hash = createHash('sha256').update(JSON.stringify(script)).digest('hex').slice(0, 16)
+      this.scripts.set(path, { ...script, hash, created_by: 'hai', created_at: '2026-11-22T00:00:00Z' })
+      return call.text(hash, 201)
+    })
+    app.get(`${base}/list`, (call) => call.json(call.req.query('page') === '1' ? listOf(this.scripts) : []))
+    app.get(`${base}/deployment_status/h/:hash`, (call) => call.json({ lock: '' }))
+    app.get(`${base}/get/p/*`, (call) => found(call, this.scripts, '/get/p/'))
+    app.post(`${base}/archive/p/*`, (call) => this.#remove(call, 'script', this.scripts, '/archive/p/'))
+  }
+
+  #itemRoutes(app: Hono, kind: string, items: Map<string, Item>): void {
+    const base = `/api/w/homelab/${kind}`
+    const put = async (call: Context, verb: string, path?: string) => {
+      const item = await call.req.json<Item>()
+      const name = path ?? String(item.path ?? item.name)
+      this.changes.push(`${verb} ${kind} ${name}`)
+      items.set(name, { ...items.get(name), ...item, path: name })
+      return call.text(name, verb === 'create' ? 201 : 200)
+    }
+    app.get(`${base}/list`, (call) => call.json((call.req.query('page') ?? '1') === '1' ? listOf(items) : []))
+    app.get(`${base}/exists/*`, (call) => call.json(items.has(after(call, '/exists/'))))
+    app.get(`${base}/get/*`, (call) => found(call, items, '/get/'))
+    app.post(`${base}/create`, (call) => put(call, 'create'))
+    app.post(`${base}/update/*`, (call) => put(call, 'update', after(call, '/update/')))
+    app.delete(`${base}/delete/*`, (call) => this.#remove(call, kind, items, '/delete/'))
+  }
+
+  #remove(call: Context, kind: string, items: Map<string, Item>, verb: string): Response {
+    const path = after(call, verb)
+    this.changes.push(`remove ${kind} ${path}`)
+    items.delete(path)
+    return call.text('removed')
+  }
+
+  #jobRoutes(app: Hono): void {
+    const run = (path: string, args: Item) => {
+      this.changes.push(`run ${path}`)
+      return this.doors[path]?.(args)
+    }
+    app.post('/api/w/homelab/jobs/run/preview', async (call) => {
+      const { path, content } = await call.req.json<{ path: string; content: string }>()
+      const id = `job-${this.#jobs.size}`
+      this.#jobs.set(id, await outcome(async () => run(path, { content })))
+      return call.text(id, 201)
+    })
+    app.get('/api/w/homelab/jobs_u/completed/get_result_maybe/:id', (call) => {
+      return call.json({ completed: true, ...this.#jobs.get(call.req.param('id')) })
+    })
+    app.post('/api/w/homelab/jobs/run_wait_result/p/*', async (call) => {
+      return call.json((await run(after(call, '/run_wait_result/p/'), await call.req.json<Item>())) as object)
+    })
+  }
+
+  /** As the server exports a workspace: a JSON beside each script, flow, schedule and resource. */
+  #archive(): Record<string, string> {
+    const files: [string, unknown][] = []
+    for (const [path, { content, ...script }] of this.scripts) {
+      files.push([`${path}.ts`, content], [`${path}.script.json`, picked(script, SCRIPT_KEYS)])
+    }
+    for (const [path, flow] of this.flows) files.push([`${path}.flow.json`, picked(flow, FLOW_KEYS)])
+    for (const [path, { path: _, ...schedule }] of this.schedules)
+      files.push([`${path}.schedule.json`, schedule])
+    for (const [path, { path: _, ...trigger }] of this.triggers)
+      files.push([`${path}.http_trigger.json`, trigger])
+    for (const [path, { path: _, ...resource }] of this.resources)
+      files.push([`${path}.resource.json`, resource])
+    for (const [name, { schema, description }] of this.resourceTypes) {
+      files.push([`${name}.resource-type.json`, { schema, description }])
+    }
+    for (const [name, { path: _, name: __, ...folder }] of this.folders) {
+      files.push([`f/${name}/folder.meta.json`, folder])
+    }
+    return Object.fromEntries(
+      files.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+    )
+  }
+}
+
+interface Outcome {
+  success: boolean
+  result: unknown
+}
+
+/** A job that throws has failed, with its error as its result. */
+async function outcome(run: () => Promise<unknown>): Promise<Outcome> {
+  try {
+    return { success: true, result: await run() }
+  } catch (error) {
+    return { success: false, result: { error: { name: 'Error', message: (error as Error).message } } }
+  }
+}
+
+const picked = (item: Item, keys: string[]) => Object.fromEntries(keys.map((key) => [key, item[key]]))
+
+const listOf = (items: Map<string, Item>) => [...items].map(([path, item]) => ({ ...item, path }))
+
+function after(call: Context, marker: string): string {
+  return decodeURIComponent(call.req.path.slice(call.req.path.indexOf(marker) + marker.length))
+}
+
+function found(call: Context, items: Map<string, Item>, marker: string): Response {
+  const path = after(call, marker)
+  const item = items.get(path)
+  return item ? call.json({ ...item, path }) : call.text(`Not found: ${path}`, 404)
+}

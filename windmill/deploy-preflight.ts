@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { neededTags } from './deploy-tags.ts'
+import { readBundle } from './items.ts'
+import { ServerError, type WindmillServer } from './server.ts'
+
+const OLDEST = [1, 699] as const
+const DEFAULT_TAGS = ['bun', 'flow']
+
+export interface Preflight {
+  version: string
+  /** Who deploys: the doors run on behalf of this account. */
+  user: { username: string; email: string; is_admin: boolean }
+  /** What is no reason to stop, a sentence each. */
+  warnings: string[]
+  folderExists: boolean
+}
+
+/** Asks whether this server can take the bundle, and changes nothing. Throws with what to do when it can't. */
+export async function preflight(
+  windmill: WindmillServer,
+  { root, onePool }: { root: string; onePool: boolean },
+): Promise<Preflight> {
+  const version = await windmill.text('/version')
+  const warnings = checkVersion(version.trim())
+  const user = await windmill.json<Preflight['user']>('users/whoami')
+  await checkTags(windmill, neededTags(readBundle(root), onePool))
+  if (!(await windmill.json<boolean>('resources/exists/f/hai/db'))) {
+    throw new ServerError(
+      'the resource f/hai/db is missing: create it first, see "The database" in docs/windmill.md',
+    )
+  }
+  const folderExists = await windmill.json<boolean>('folders/exists/hai')
+  return { version: version.trim(), user, warnings, folderExists }
+}
+
+/** The skew between server and CLI, if it is worth a word. An older server than the bundle needs is an error. */
+function checkVersion(version: string): string[] {
+  const [major, minor] = numbersIn(version)
+  if (major === undefined || minor === undefined) {
+    throw new ServerError(
+      `what answers as /api/version is no Windmill: ${JSON.stringify(version.slice(0, 80))}`,
+    )
+  }
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    throw new ServerError(
+      `the server is ${version}; hai needs ${OLDEST.join('.')} or newer: upgrade Windmill first`,
+    )
+  }
+  const cli = pinnedCli()
+  const [cliMajor, cliMinor] = numbersIn(cli)
+  if (cliMajor === major && cliMinor === minor) return []
+  return [
+    `the server is ${version}, the pinned wmill ${cli}: fields that only one of them knows may get lost`,
+  ]
+}
+
+function numbersIn(version: string): number[] {
+  const [, major, minor] = /v?(\d+)\.(\d+)/.exec(version) ?? []
+  return major && minor ? [Number(major), Number(minor)] : []
+}
+
+function pinnedCli(): string {
+  const manifest = createRequire(import.meta.url).resolve('windmill-cli/package.json')
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
+}
+
+async function checkTags(windmill: WindmillServer, needed: Map<string, string>): Promise<void> {
+  const { workspace } = windmill.server
+  // Then the server's own tags carry the workspace's name, where the instance's settings say so.
+  if (await windmill.json<boolean>('/workers/is_default_tags_per_workspace')) {
+    for (const tag of DEFAULT_TAGS) needed.delete(tag)
+    if (needed.size === 0) return
+  }
+  const query = new URLSearchParams({ tags: [...needed.keys()].join(','), workspace })
+  const served = await windmill.json<Record<string, boolean>>(`/workers/exists_workers_with_tags?${query}`)
+  const missing = [...needed].filter(([tag]) => !served[tag])
+  if (missing.length === 0) return
+  const named = missing.map(([tag, who]) => `${tag} (${who})`).join(', ')
+  throw new ServerError(
+    `no live worker serves the tag ${named}: add a worker group, see "Workers" in docs/windmill.md, or use --one-pool`,
+  )
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { withoutTags } from './deploy-tags.ts'
+import { readScripts } from './scripts.ts'
+import { recordedHashes } from './staleness.ts'
+
+/** What the operator keeps on the server and a push must neither change nor delete. */
+const HIS_OWN = ['f/hai/db.resource.yaml']
+const TAGGED = /(\.script|\.schedule|__flow\/flow)\.yaml$/
+
+export interface StageOptions {
+  onePool: boolean
+  /** The account that doors run on behalf of. */
+  email: string
+}
+
+/** Copies the bundle into an empty folder in the form in which it goes to the server; the checkout stays as it is. */
+export function stage(root: string, folder: string, { onePool, email }: StageOptions): void {
+  const his = HIS_OWN.map((file) => join(root, file))
+  const filter = (source: string) => !his.includes(source)
+  cpSync(join(root, 'f', 'hai'), join(folder, 'f', 'hai'), { recursive: true, filter })
+  for (const name of readdirSync(root).filter((name) => /^c_hai_.*\.resource-type\.yaml$/.test(name))) {
+    cpSync(join(root, name), join(folder, name))
+  }
+  writeFileSync(join(folder, 'wmill.yaml'), stringify(syncSettings(root)))
+  if (onePool) for (const file of filesIn(folder, TAGGED)) edit(file, withoutTags)
+  for (const file of filesIn(folder, /\.script\.yaml$/)) {
+    if (isDoor(codeOf(file))) edit(file, (script) => ({ ...script, on_behalf_of_email: email }))
+  }
+  const locks = { ...recordedHashes(root), ...scriptHashes(folder) }
+  writeFileSync(join(folder, 'wmill-lock.yaml'), stringify({ version: 'v2', locks }))
+}
+
+/** The project's, narrowed to what is the bundle's: other people's things in the workspace are none of its business. */
+function syncSettings(root: string): Record<string, unknown> {
+  return {
+    ...(parse(readFileSync(join(root, 'wmill.yaml'), 'utf8')) as Record<string, unknown>),
+    includes: ['f/hai/**'],
+    excludes: HIS_OWN,
+    skipSecrets: true,
+    skipWorkspaceDependencies: true,
+    skipDatatableMigrations: true,
+  }
+}
+
+function filesIn(folder: string, ending: RegExp): string[] {
+  return readdirSync(join(folder, 'f'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => ending.test(name))
+    .map((name) => join(folder, 'f', name))
+}
+
+/** Whether a script can be called. A library runs for nobody; a door for its caller, with the service user's rights. */
+export function isDoor(code: string): boolean {
+  return /^export async function main\(/m.test(code)
+}
+
+function codeOf(metadata: string): string {
+  return readFileSync(metadata.replace(/\.script\.yaml$/, '.ts'), 'utf8')
+}
+
+function edit(file: string, change: (content: Record<string, unknown>) => object): void {
+  const content = parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+  writeFileSync(file, stringify(change(content)))
+}
+
+/** As the CLI computes them: else it would call all the edited metadata stale. */
+function scriptHashes(folder: string): Record<string, string> {
+  const hashes = readScripts(folder).map(({ path, code, metadata }) => {
+    return [path, createHash('sha256').update(`{}${code}${metadata}`).digest('hex')] as const
+  })
+  return Object.fromEntries(hashes)
+}

@@ -1,0 +1,34 @@
+import { readOptions, UsageError } from './deploy-options.ts'
+import { compare, driftTable } from './drift-compare.ts'
+import { gitSides, liveSides } from './drift-sides.ts'
+import { ServerError, WindmillServer } from './server.ts'
+
+const USAGE = `usage: npm run drift -- --workspace W --base-url URL [--one-pool] [--token-file FILE]
+The token comes from WMILL_TOKEN, from HAI_TOKEN or from the file.`
+
+/**
+ * Compares the scripts, flows and schedules of the checkout with those of a server. Returns the exit code: 0 the same,
+ * 1 they differ (a table says where), 2 usage, 3 they could not be compared.
+ */
+export async function drift(
+  argv: string[],
+  env: Record<string, string | undefined>,
+  log: (line: string) => void = (line) => process.stdout.write(`${line}\n`),
+): Promise<number> {
+  if (argv.includes('--help')) {
+    log(USAGE)
+    return 0
+  }
+  try {
+    const { server, root, onePool } = readOptions(argv, env, ['one-pool'])
+    const git = gitSides(root, onePool)
+    const differences = compare(git, await liveSides(new WindmillServer(server)))
+    log(differences.length > 0 ? driftTable(differences) : `${git.length} items, all as in Git`)
+    return differences.length > 0 ? 1 : 0
+  } catch (error) {
+    if (error instanceof UsageError) log(`${error.message}\n${USAGE}`)
+    else if (error instanceof ServerError) log(`cannot compare: ${error.message}`)
+    else throw error
+    return error instanceof UsageError ? 2 : 3
+  }
+}

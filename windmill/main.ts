@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { projectRoot } from '../runner/root.ts'
+import { checkBundle, problemTable } from './check.ts'
+import { Server } from './conformance/server.ts'
+import { runConformance } from './conformance/suite.ts'
+import { deploy } from './deploy.ts'
+import { drift } from './drift.ts'
+import { generateMetadata } from './metadata.ts'
+import { staleResourceTypes, writeResourceTypes } from './resource-types.ts'
+
+const USAGE = `usage: windmill.cjs COMMAND
+  metadata [--root=DIR]  write schemas, locks and hashes of the bundle, with the official CLI against our runner
+  check [--root=DIR]     what a push would break on and \`wmill lint\` lets pass; 1 and a table when there is something
+  conformance --base-url=URL --workspace=W [--token-file=FILE | --token=-]
+                         whether a server does what hai relies on; the token comes from the file, from stdin (-), or
+                         from WM_TOKEN. It must be its user's whole token, without scopes
+  deploy, drift          push the bundle to a server; compare a server with it: --help tells more`
+
+class UsageError extends Error {}
+
+const OPTIONS = {
+  root: { type: 'string' },
+  'base-url': { type: 'string' },
+  workspace: { type: 'string' },
+  'token-file': { type: 'string' },
+  token: { type: 'string' },
+} as const
+
+type Values = { [Name in keyof typeof OPTIONS]?: string }
+
+async function main([command, ...rest]: string[]): Promise<number> {
+  if (command === 'deploy') return deploy(rest, process.env)
+  if (command === 'drift') return drift(rest, process.env)
+  const values = parsed(rest)
+  const root = values.root ? resolve(values.root) : projectRoot()
+  const log = (line: string) => process.stdout.write(`${line}\n`)
+  switch (command) {
+    case 'metadata':
+      for (const file of writeResourceTypes(root)) log(`wrote ${file}`)
+      await generateMetadata(root, log)
+      return 0
+    case 'check':
+      return check(root, log)
+    case 'conformance':
+      return conformance(values, log)
+    default:
+      throw new UsageError(USAGE)
+  }
+}
+
+function parsed(args: string[]): Values {
+  try {
+    return parseArgs({ args, options: OPTIONS }).values
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n${USAGE}`)
+  }
+}
+
+async function check(root: string, log: (line: string) => void): Promise<number> {
+  const stale = staleResourceTypes(root).map((file) => ({
+    file,
+    what: 'it does not say what core accepts; run npm run metadata',
+  }))
+  const problems = [...stale, ...(await checkBundle(root))]
+  log(problems.length > 0 ? problemTable(problems) : 'nothing is wrong with the bundle')
+  return problems.length > 0 ? 1 : 0
+}
+
+async function conformance(values: Values, log: (line: string) => void): Promise<number> {
+  const { 'base-url': endpoint, workspace } = values
+  if (!endpoint || !workspace) throw new UsageError(`--base-url and --workspace are needed\n${USAGE}`)
+  const { failed } = await runConformance(new Server({ endpoint, workspace, token: tokenOf(values) }), log)
+  return failed.length > 0 ? 1 : 0
+}
+
+/** A token on the command line would be seen by everybody on the machine. */
+function tokenOf({ token, 'token-file': file }: Values): string {
+  if (token !== undefined && token !== '-') {
+    throw new UsageError('--token takes only -, which reads it from stdin; or use --token-file or WM_TOKEN')
+  }
+  const text =
+    token === '-' ? readFileSync(0, 'utf8') : file ? readFileSync(file, 'utf8') : process.env.WM_TOKEN
+  if (!text?.trim()) throw new UsageError('there is no token: set WM_TOKEN, or use --token-file or --token=-')
+  return text.trim()
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const usage = error instanceof UsageError
+    process.stderr.write(`${usage ? error.message : error instanceof Error ? error.stack : error}\n`)
+    process.exit(usage ? 2 : 1)
+  },
+)

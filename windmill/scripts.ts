@@ -1,0 +1,69 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** A script of the bundle as it lies on disk. */
+export interface ScriptFiles {
+  /** Windmill's path, such as `f/hai/todo/add`. */
+  path: string
+  code: string
+  /** The text of its `.script.yaml` and `.script.lock`; undefined when there is none. */
+  metadata: string | undefined
+  lock: string | undefined
+}
+
+/** All files below `f/` and `u/`, as paths from the root with slashes, sorted. */
+export function bundlePaths(root: string): string[] {
+  return ['f', 'u']
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) =>
+          join(entry.parentPath, entry.name).slice(join(root, '/').length).replaceAll('\\', '/'),
+        ),
+    )
+    .sort()
+}
+
+/** All scripts, libraries too; a flow's inline scripts are part of their flow. */
+export function readScripts(root: string): ScriptFiles[] {
+  return bundlePaths(root)
+    .filter((file) => file.endsWith('.ts') && !file.includes('__flow/'))
+    .map((file) => {
+      const path = file.replace(/\.ts$/, '')
+      return {
+        path,
+        code: readFileSync(join(root, file), 'utf8'),
+        metadata: readText(join(root, `${path}.script.yaml`)),
+        lock: readText(join(root, `${path}.script.lock`)),
+      }
+    })
+}
+
+/** A flow's folder, and its inline scripts in the order of their names. */
+export interface FlowFiles {
+  /** Such as `f/hai/ask__flow`. */
+  path: string
+  steps: ScriptFiles[]
+}
+
+export function readFlows(root: string): FlowFiles[] {
+  const files = bundlePaths(root)
+  const flows = files.filter((file) => file.endsWith('__flow/flow.yaml'))
+  return flows.map((file) => {
+    const path = file.replace(/\/flow\.yaml$/, '')
+    const scripts = files.filter((other) => other.startsWith(`${path}/`) && other.endsWith('.ts'))
+    const steps = scripts.map((script) => ({
+      path: script.replace(/\.ts$/, ''),
+      code: readFileSync(join(root, script), 'utf8'),
+      metadata: undefined,
+      lock: readText(join(root, script.replace(/\.ts$/, '.lock'))),
+    }))
+    return { path, steps }
+  })
+}
+
+/** A file's text; undefined when there is none. */
+export function readText(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+}
