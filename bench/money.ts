@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type Pool } from '../f/hai/core/db.ts'
 import { migrate } from '../f/hai/core/migrate.ts'
-import { rangeOf } from '../f/hai/core/money/range.ts'
+import { type Range, rangeOf } from '../f/hai/core/money/range.ts'
 import { fold, rollup } from '../f/hai/core/money/rollup.ts'
-import { type Key, sumsOf } from '../f/hai/core/money/sums.ts'
+import { type Key, sumsStatement } from '../f/hai/core/money/sums.ts'
 import { startPostgres } from '../runner/postgres/server.ts'
 import { median, report } from './measure.ts'
 import { race, reserving } from './money-caps.ts'
@@ -20,6 +20,7 @@ const ROOMY = {
   agent_day: { per: 'agent', period: 'day', usd: 1_000_000 },
   day: { per: 'all', period: 'day', usd: 1_000_000 },
 }
+type Fragment = ReturnType<Pool>
 const FULL: Key[] = ['day', 'agent', 'source', 'requester', 'route', 'backend', 'model', 'billing']
 
 /** The ledger's folds, reports and caps, on a PostgreSQL of its own with a year of calls in it. */
@@ -90,26 +91,34 @@ async function reports(sql: Pool): Promise<void> {
   const now = new Date()
   const month = rangeOf({ days: 30 }, 'Europe/Berlin', now)
   const year = rangeOf({ days: 366 }, 'Europe/Berlin', now)
-  const rolled = await timed(() => sumsOf(sql, month, [FULL], null))
+  const rolled = await inSql(sql, month, [FULL])
   report(`report of 30 days over ${ROWS} rows, full key, exact tail`, rolled, ' ms', 12)
-  const rows = await timed(() => grouped(sql, month), 5)
+  const rows = await timed(sql, async () => ({ text: grouped(sql, month) }))
   report('GROUP BY over the rows with an index, beside that', rows / rolled, ' ×', 20, 'more')
-  report('report of all time, full key', await timed(() => sumsOf(sql, year, [FULL], null)), ' ms', 60)
+  report('report of all time, full key', await inSql(sql, year, [FULL]), ' ms', 60)
   const sets: Key[][] = FULL.map((key) => [key])
-  report('what hai cost shows of 30 days', await timed(() => sumsOf(sql, month, sets, null)), ' ms', 60)
+  report('what hai cost shows of 30 days', await inSql(sql, month, sets), ' ms', 60)
 }
 
-async function timed(work: () => Promise<unknown>, runs = RUNS): Promise<number> {
-  await work()
+const inSql = (sql: Pool, range: Range, sets: Key[][]) =>
+  timed(sql, () => sumsStatement(sql, range, sets, null))
+
+/** Milliseconds that PostgreSQL plans and runs a statement. */
+async function timed(sql: Pool, statement: () => Promise<{ text: Fragment }>): Promise<number> {
   const times: number[] = []
-  for (let run = 0; run < runs; run += 1) times.push(1000 * (await seconds(work)))
-  return median(times)
+  for (let run = 0; run <= RUNS; run += 1) {
+    const { text } = await statement()
+    const [row] = await sql<
+      { 'QUERY PLAN': [{ 'Planning Time': number; 'Execution Time': number }] }[]
+    >`explain (analyze, timing off, format json) ${text}`
+    const [plan] = row!['QUERY PLAN']
+    times.push(plan['Planning Time'] + plan['Execution Time'])
+  }
+  return median(times.slice(1))
 }
 
-async function grouped(sql: Pool, { from, to, zone }: { from: string; to: string; zone: string }) {
-  await sql`
+const grouped = (sql: Pool, { from, to, zone }: Range): Fragment => sql`
     select (at at time zone ${zone})::date, agent, source, requester, route, backend, model, billing, count(*), sum(usd),
       sum(input), sum(output), sum(cache_read), sum(cache_write), sum(reasoning), sum(ms)
     from hai.usage where at >= ${from} and at < ${to}
     group by 1, 2, 3, 4, 5, 6, 7, 8`
-}

@@ -94,4 +94,17 @@ describe('home', () => {
       message: expect.stringMatching(/since|until/),
     })
   })
+
+  it('says what was spent today, as long as it is known', async () => {
+    const call = (id: string, usd: number | null, requester: string) => db.sql`
+      insert into hai.usage (call_id, backend, model, billing, usd, ms, requester)
+      values (${id}, 'b', 'm', 'metered', ${usd}, 5, ${requester})`
+    await call('a', 0.25, 'operator')
+    await call('b', 0.5, 'guest')
+    expect(await home(db.sql, {}, operator)).toMatchObject({ spent_usd: 0.75 })
+    expect(await home(db.sql, {}, aCaller('guest'))).toMatchObject({ spent_usd: 0.5 })
+    await call('c', null, 'operator')
+    expect(await home(db.sql, {}, operator)).toMatchObject({ spent_usd: null })
+    await db.sql`truncate hai.usage`
+  })
 })

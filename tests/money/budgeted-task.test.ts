@@ -4,6 +4,7 @@ import { answerWithModel } from '../../f/hai/core/model/agent.ts'
 import type { Backend } from '../../f/hai/core/model/config.ts'
 import { raiseCap } from '../../f/hai/core/money/raise.ts'
 import { taskCost } from '../../f/hai/core/money/task-cost.ts'
+import { waitingOn } from '../../f/hai/core/waiting.ts'
 import { work } from '../../f/hai/core/worker.ts'
 import { aChoice, anAccess, aShift } from '../models/answering.ts'
 import { testDatabase } from '../support/database.ts'
@@ -38,6 +39,10 @@ describe('a task whose call does not fit its cap', () => {
     expect(row.error?.message).toMatch(/^cap day of \$0\.05 has no room for a call of up to \$0\.10/)
     const midnight = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T00:00:00.000Z`
     expect(Math.abs(Date.parse(row.run_at) - Date.parse(midnight))).toBeLessThan(2000)
+    expect(await waitingOn(db.sql, id)).toMatchObject({
+      ...{ code: 'budget', until: row.run_at, text: row.error?.message },
+      next_step: expect.stringContaining('hai cost cap raise'),
+    })
     expect(server.calls).toEqual([])
   })
 

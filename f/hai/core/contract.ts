@@ -62,6 +62,7 @@ export interface WaitingOn {
     | 'retry'
     | 'backend'
     | 'paused'
+    | 'budget'
     | 'loading'
     | 'scheduled'
     | 'worker_silent'

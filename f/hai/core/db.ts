@@ -34,7 +34,8 @@ export function connect(target: Target, options: { applicationName?: string; max
     // The default waits up to 20 s between tries; a door must learn of a returned database at once.
     backoff: () => 0.1,
     onnotice: () => {},
-    connection: { application_name: options.applicationName ?? 'hai', TimeZone: 'UTC' },
+    // no statement here runs long enough to be worth compiling, and where they are guessed to, the guess costs a second
+    connection: { application_name: options.applicationName ?? 'hai', TimeZone: 'UTC', jit: 'off' },
     types,
   }
   const pool = target.url

@@ -145,6 +145,10 @@ function pending(facts: Facts): WaitingOn {
 function later(facts: Facts): WaitingOn {
   const { created_at: since, run_at: until, wait_seconds, error } = facts
   if (!error) return { code: 'scheduled', since, until, text: `starts in ${wait_seconds} s` }
+  if (error.code === 'budget') {
+    const next = error.next_step ? { next_step: error.next_step } : {}
+    return { code: 'budget', since, until, text: error.message, ...next }
+  }
   const trouble = backendTrouble(facts)
   if (trouble && error.backend)
     return { ...trouble, until, text: `${trouble.text}; next try in ${span(wait_seconds)}` }

@@ -31,32 +31,44 @@ export async function sumsOf(
   sets: Key[][],
   requester: string | null,
 ): Promise<Line[]> {
-  const used = KEYS.filter((key) => sets.some((set) => set.includes(key)))
+  const used = usedIn(sets)
   for (;;) {
-    // known to the planner, as an unknown watermark would have it read the whole ledger
-    const [fold] = await sql<
-      { watermark: string; zone: string }[]
-    >`select watermark::text, zone from hai.fold`
-    const { watermark } = fold!
-    const folded = fold!.zone === range.zone
     const rows = await sql<(Omit<Line, 'keys'> & { level: number; current: boolean })[]>`
-      with lines as (
-        ${folded ? sql`${days(sql, range)} union all` : sql``}
-        ${settled(sql, range, folded ? sql`and xid >= ${watermark}::bigint` : sql``)}
-        union all
-        ${unsettled(sql, range)}
-      )
-      select ${grouped(sql, used)}, ${totals(sql)},
-        (select zone = ${fold!.zone} and watermark = ${watermark}::bigint from hai.fold) as current
-      from lines
-      where ${requester === null} or requester = ${requester}
-      group by grouping sets (${joined(
-        sql,
-        [[], ...sets].map((set) => sql`(${listed(sql, set)})`),
-      )})`
+      ${(await sumsStatement(sql, range, sets, requester)).text}`
     const [{ current } = { current: true }] = rows
     if (current) return rows.map(({ level, ...row }) => ({ ...row, keys: keysOf(used, level) }))
   }
+}
+
+const usedIn = (sets: Key[][]): Key[] => KEYS.filter((key) => sets.some((set) => set.includes(key)))
+
+/**
+ * The statement of `sumsOf`, not run yet. Its rows say whether they are `current`: more may have been folded meanwhile.
+ */
+export async function sumsStatement(
+  sql: Sql,
+  range: Range,
+  sets: Key[][],
+  requester: string | null,
+): Promise<{ text: Fragment }> {
+  // known to the planner, as an unknown watermark would have it read the whole ledger
+  const [fold] = await sql<{ watermark: string; zone: string }[]>`select watermark::text, zone from hai.fold`
+  const { watermark, zone } = fold!
+  const folded = zone === range.zone
+  const all = [[], ...sets].map((set): Fragment => sql`(${listed(sql, set)})`)
+  const text: Fragment = sql`
+    with lines as (
+      ${folded ? sql`${days(sql, range)} union all` : sql``}
+      ${settled(sql, range, folded ? sql`and xid >= ${watermark}::bigint` : sql``)}
+      union all
+      ${unsettled(sql, range)}
+    )
+    select ${grouped(sql, usedIn(sets))}, ${totals(sql)},
+      (select zone = ${zone} and watermark = ${watermark}::bigint from hai.fold) as current
+    from lines
+    where ${requester === null} or requester = ${requester}
+    group by grouping sets (${joined(sql, all)})`
+  return { text }
 }
 
 const listed = (sql: Sql, keys: readonly Key[]): Fragment =>
