@@ -81,6 +81,8 @@ export function drive(project: string, dataDir: string, { env, ...account }: Ide
     act()
     await exited
   }
+  // one that could not start is gone before it is told to stop; its outcome says so
+  child.stdin.on('error', () => {})
   return {
     child,
     events,
