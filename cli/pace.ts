@@ -1,5 +1,7 @@
 /** While text comes in, the end may come at any time: a look no later than this. */
 const STIRRED_MS = 1_000
+/** As long as text comes in no further apart than this, there is nothing else to be seen. */
+const QUIET_MS = 100
 
 /** The time between two looks: short at first, and never so short that a remote server minds. */
 export class Pace {
@@ -8,6 +10,8 @@ export class Pace {
   #factor: number
   #delay: number
   #woken = false
+  /** When the text that comes in has paused. */
+  #quietAt = 0
   #end: (() => void) | undefined
 
   constructor(local: boolean) {
@@ -23,7 +27,13 @@ export class Pace {
     }
     const delay = this.#delay
     this.#delay = Math.min(this.#most, delay * this.#factor)
+    const latest = Date.now() + delay + STIRRED_MS
     return new Promise((resolve) => {
+      const due = () => {
+        const wait = Math.min(this.#quietAt, latest) - Date.now()
+        if (wait > 0) timer = setTimeout(due, wait)
+        else end()
+      }
       const end = () => {
         clearTimeout(timer)
         signal.removeEventListener('abort', end)
@@ -31,7 +41,7 @@ export class Pace {
         this.#woken = false
         resolve()
       }
-      const timer = setTimeout(end, delay)
+      let timer = setTimeout(due, delay)
       signal.addEventListener('abort', end)
       this.#end = end
     })
@@ -44,6 +54,7 @@ export class Pace {
 
   /** Something goes on, which another way tells of as well. */
   stir(): void {
+    this.#quietAt = Date.now() + QUIET_MS
     this.#delay = Math.min(this.#delay, Math.max(this.#first, STIRRED_MS))
   }
 

@@ -157,29 +157,22 @@ function tokensOf({ inputTokens, outputTokens }: LanguageModelV3Usage): Tokens {
 class Liveness {
   readonly signal: AbortSignal
   silent = false
-  #stop = new AbortController()
-  #ms: number
   #timer: NodeJS.Timeout
 
   constructor(seconds: number, outer: AbortSignal) {
-    this.#ms = seconds * 1000
-    this.signal = AbortSignal.any([outer, this.#stop.signal])
-    this.#timer = this.#arm()
+    const stop = new AbortController()
+    this.signal = AbortSignal.any([outer, stop.signal])
+    this.#timer = setTimeout(() => {
+      this.silent = true
+      stop.abort()
+    }, seconds * 1000)
   }
 
   sign(): void {
-    clearTimeout(this.#timer)
-    this.#timer = this.#arm()
+    this.#timer.refresh()
   }
 
   end(): void {
     clearTimeout(this.#timer)
-  }
-
-  #arm(): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.silent = true
-      this.#stop.abort()
-    }, this.#ms)
   }
 }

@@ -3,7 +3,7 @@ import type { TaskHandle } from '../handle.ts'
 /** At most one event so often; the job's stream carries every piece sooner. */
 const EVENT_MS = 500
 /** Pieces that come faster than an eye can tell apart go down the stream together. */
-const STREAM_MS = 40
+const STREAM_MS = 50
 
 /** Tells the answer's text while it is written: nearly at once to the stream, gathered into `delta` events. */
 export class Telling {
