@@ -16,7 +16,7 @@ export async function runner(): Promise<void> {
   try {
     await stack.up()
     const echo = async (n: number) => {
-      const answer = await stack.call<number>('f/bench/echo', { n })
+      const answer = await stack.call<number>('f/hai/bench/echo', { n })
       if (answer !== n) throw new Error(`asked for ${n}, got ${answer}`)
     }
     await load(300, 10, echo)

@@ -4,7 +4,8 @@ import { cpuSeconds, memoryMegabytes } from './footprint.ts'
 import { load, paired, report } from './measure.ts'
 import { BenchStack } from './stack.ts'
 
-const IDLE_SECONDS = 20
+/** The schedules come round once a minute. */
+const IDLE_SECONDS = 60
 const WORK_PROCESSES = 8
 
 /** The spine's figures: start-up, doors, the way from Enter to an answer, the stack's own weight. Stops what it started. */
@@ -70,7 +71,7 @@ async function doors(stack: BenchStack): Promise<void> {
 async function mixedUp(stack: BenchStack, count: number): Promise<number> {
   let wrong = 0
   await load(count, count, async (n) => {
-    const answer = await stack.call<number>('f/bench/echo', { n }).catch(() => undefined)
+    const answer = await stack.call<number>('f/hai/bench/echo', { n }).catch(() => undefined)
     if (answer !== n) wrong += 1
   })
   return wrong
@@ -78,7 +79,7 @@ async function mixedUp(stack: BenchStack, count: number): Promise<number> {
 
 /** CPU and memory of every process of the stack while nobody asks anything; Linux only, from /proc. */
 async function idle(stack: BenchStack): Promise<void> {
-  await setTimeout(3000)
+  await setTimeout(5000)
   const before = cpuSeconds(stack)
   await setTimeout(IDLE_SECONDS * 1000)
   report(

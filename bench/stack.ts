@@ -21,7 +21,10 @@ export class BenchStack {
     cpSync(join(this.root, 'f'), join(this.#bundle, 'f'), { recursive: true })
     const scripts = join(this.#bundle, 'f', 'bench')
     mkdirSync(scripts)
-    writeFileSync(join(scripts, 'echo.ts'), 'export async function main(n: number) {\n  return n\n}\n')
+    // among the bundle's own doors, whose processes are used again
+    const door = join(this.#bundle, 'f', 'hai', 'bench')
+    mkdirSync(door)
+    writeFileSync(join(door, 'echo.ts'), 'export async function main(n: number) {\n  return n\n}\n')
     writeFileSync(
       join(scripts, 'block.ts'),
       'export async function main(seconds: number) {\n  await new Promise((resolve) => setTimeout(resolve, seconds * 1000))\n}\n',

@@ -46,6 +46,8 @@ export class Bundle {
     if (now - this.#lookedAt < LOOK_EVERY_MS) return this.#stamp
     this.#lookedAt = now
     const stamp = this.#files()
+      // half of all files, and nothing here follows from one
+      .filter((file) => !file.endsWith('.lock'))
       .map((file) => {
         const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: 0 }
         return `${file} ${mtimeMs} ${size}`

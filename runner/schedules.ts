@@ -98,13 +98,14 @@ export class Scheduler {
     for (const schedule of this.#readable()) {
       if (items.isEnabled(schedule.path, schedule.enabled)) this.#arm(schedule)
     }
-    if (this.#fresh) this.#catchUp = setTimeout(() => this.#runAtStart(), SETTLED_MS).unref()
+    if (this.#fresh) this.#catchUp = setTimeout(() => void this.#runAtStart(), SETTLED_MS).unref()
     this.#fresh = false
   }
 
-  #runAtStart(): void {
+  /** One after the other, in one process. */
+  async #runAtStart(): Promise<void> {
     for (const schedule of this.#readable()) {
-      if (AT_START.has(schedule.path) && this.nextRun(schedule.path)) void this.#tick(schedule)
+      if (AT_START.has(schedule.path) && this.nextRun(schedule.path)) await this.#tick(schedule)
     }
   }
 
