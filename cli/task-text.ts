@@ -46,7 +46,8 @@ function facts(task: TaskView): [string, string][] {
     ['attempt', task.attempt > 1 ? `${task.attempt} of ${task.max_attempts}` : null],
     ['priority', task.priority === 'normal' ? null : task.priority],
     ['waits for', task.waiting_on && waitingText(task.waiting_on)],
-    [task.state === 'dead' ? 'failed' : 'error', task.error && errorText(task.error)],
+    // what it waits for says it already
+    [task.state === 'dead' ? 'failed' : 'error', told(task) ? null : task.error && errorText(task.error)],
     ['attached', task.context.map(({ name, bytes }) => `${name} (${size(bytes)})`).join(', ')],
     ['todo', task.todo_id && shortId(task.todo_id)],
     ['verdict', task.verdict],
@@ -60,6 +61,9 @@ function finished(at: string, startedAt: string | null): string {
   const took = startedAt === null ? Number.NaN : Date.parse(at) - Date.parse(startedAt)
   return took >= 0 ? `${relative(at)}, after ${duration(took)}` : relative(at)
 }
+
+const told = ({ waiting_on, error }: TaskView): boolean =>
+  Boolean(error && waiting_on?.text.includes(error.message) && (waiting_on.next_step || !error.next_step))
 
 function errorText(error: TaskError): string {
   return error.next_step ? `${error.message} → ${error.next_step}` : error.message

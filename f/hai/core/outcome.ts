@@ -111,7 +111,12 @@ export async function fail(
       select id, last_seq, case state when 'pending' then 'retry' else state end,
         case state
           when 'pending' then
-            'attempt ' || attempt || ' failed: ' || ${message} || '; next in ' || ceil(extract(epoch from wait)) || ' s'
+            case when ${uses_attempt} then 'attempt ' || attempt || ' failed: ' else '' end || ${message} || '; next try in ' ||
+            case
+              when wait < interval '2 min' then ceil(extract(epoch from wait)) || ' s'
+              when wait < interval '2 h' then round(extract(epoch from wait) / 60) || ' min'
+              else round(extract(epoch from wait) / 3600) || ' h'
+            end
           else ${message}
         end,
         error

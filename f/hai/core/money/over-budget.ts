@@ -8,6 +8,7 @@ export interface OverBudget extends HaiError {
     /** Waiting leads nowhere: what is full never begins anew. */
     ends?: boolean
     retry_after_seconds?: number
+    next_step?: string
   }
 }
 
@@ -16,8 +17,7 @@ export const isOverBudget = (error: unknown): error is OverBudget =>
 
 /** How the task goes on: it waits without using an attempt, or ends. */
 export function failureOf({ message, details }: OverBudget): Failure {
-  const { on_cap, ends, retry_after_seconds } = details
-  const next_step = 'hai cost shows the caps; hai cost cap raise USD --today makes room'
+  const { on_cap, ends, retry_after_seconds, next_step = 'hai cost shows the caps' } = details
   if (ends || on_cap === 'dead') return { code: 'budget', message, next_step }
   return {
     ...{ code: 'budget', message, next_step, retryable: true, uses_attempt: false },

@@ -44,6 +44,7 @@ export async function refused(sql: Sql, call: ModelCall, overs: Over[]): Promise
     details: {
       ...{ ...counter, asked, resets_at, retry_after_seconds },
       on_cap: full ? budget.on_cap : 'wait',
+      next_step: `hai cost cap raise ${Math.ceil(asked * 100) / 100} --cap ${cap} --today makes room; hai cost shows the caps`,
       // a task's cap never begins anew
       ...(full && !resets_at ? { ends: true } : {}),
     },
@@ -68,9 +69,7 @@ function sentence({ cap, key, spent, held, presumed, limit, resets_at, full }: K
     ...(presumed > 0 ? [`${usd(presumed)} presumed of calls whose worker died`] : []),
   ]
   const reset = resets_at ? `begins anew at ${resets_at}` : 'never begins anew'
-  const next = full
-    ? `it ${reset}; hai cost cap raise ${Math.ceil(asked * 100) / 100} --cap ${cap}`
-    : 'there is room when those end'
+  const next = full ? `it ${reset}` : 'there is room when those end'
   return `cap ${cap}${whose} of ${usd(limit)} has no room for a call of up to ${usd(asked)}: ${parts.join(', ')}; ${next}`
 }
 
