@@ -1,29 +1,20 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { State } from '../../f/hai/core/contract.ts'
-import { type CannedServer, cannedServer, type Door, refusal } from './canned-server.ts'
-import { aHomeFolder, type FakeIo, runHai, until } from './run-hai.ts'
+import { type Door, refusal } from './canned-server.ts'
+import { type CannedWorld, cannedWorld } from './canned-world.ts'
+import { type FakeIo, runHai, until } from './run-hai.ts'
 import { anAccepted, anEvent, aView, doorsOfTask, TASK_ID } from './samples.ts'
 
-let server: CannedServer
-let home: ReturnType<typeof aHomeFolder>
-let env: Record<string, string>
-
-beforeEach(async () => {
-  server = await cannedServer()
-  home = aHomeFolder()
-  env = { ...home.env, ...server.env }
+let server: CannedWorld['server']
+let home: CannedWorld['home']
+let env: CannedWorld['env']
+cannedWorld((world) => {
+  ;({ server, home, env } = world)
 })
 
-afterEach(async () => {
-  await server.close()
-  home.remove()
-})
-
-function serve(doors: Record<string, Door>): void {
-  Object.assign(server.doors, doors)
-}
+const serve = (doors: Record<string, Door>) => Object.assign(server.doors, doors)
 
 describe('hai ask', () => {
   it('prints the answer on stdout and the steps on stderr', async () => {

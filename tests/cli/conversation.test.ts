@@ -1,22 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type CannedServer, cannedServer, refusal } from './canned-server.ts'
-import { aHomeFolder, runHai } from './run-hai.ts'
+import { describe, expect, it } from 'vitest'
+import { refusal } from './canned-server.ts'
+import { type CannedWorld, cannedWorld } from './canned-world.ts'
+import { runHai } from './run-hai.ts'
 import { doorsOfTask } from './samples.ts'
 
-let server: CannedServer
-let home: ReturnType<typeof aHomeFolder>
-let env: Record<string, string>
-
-beforeEach(async () => {
-  server = await cannedServer(doorsOfTask('done', { output: 'ok' }))
-  home = aHomeFolder()
-  env = { ...home.env, ...server.env }
-})
-
-afterEach(async () => {
-  await server.close()
-  home.remove()
-})
+let server: CannedWorld['server']
+let env: CannedWorld['env']
+cannedWorld(
+  (world) => {
+    ;({ server, env } = world)
+  },
+  () => doorsOfTask('done', { output: 'ok' }),
+)
 
 const hai = (...argv: string[]) => runHai(argv, { env })
 const sent = () => server.callsOf('inbox').at(-1)?.args.body as Record<string, unknown> | undefined

@@ -1,26 +1,16 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type CannedServer, cannedServer, type Door, refusal } from './canned-server.ts'
-import { aHomeFolder, runHai } from './run-hai.ts'
+import { describe, expect, it } from 'vitest'
+import { type Door, refusal } from './canned-server.ts'
+import { type CannedWorld, cannedWorld } from './canned-world.ts'
+import { runHai } from './run-hai.ts'
 import { aHealth, aTodo, aView, TASK_ID } from './samples.ts'
 
-let server: CannedServer
-let home: ReturnType<typeof aHomeFolder>
-let env: Record<string, string>
-
-beforeEach(async () => {
-  server = await cannedServer()
-  home = aHomeFolder()
-  env = { ...home.env, ...server.env }
+let server: CannedWorld['server']
+let env: CannedWorld['env']
+cannedWorld((world) => {
+  ;({ server, env } = world)
 })
 
-afterEach(async () => {
-  await server.close()
-  home.remove()
-})
-
-function serve(doors: Record<string, Door>): void {
-  Object.assign(server.doors, doors)
-}
+const serve = (doors: Record<string, Door>) => Object.assign(server.doors, doors)
 
 describe('what a door refuses', () => {
   it.each([

@@ -2,32 +2,23 @@ import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { buildProject } from '../support/stack.ts'
-import { type CannedServer, cannedServer, type Door } from './canned-server.ts'
-import { aHomeFolder, PROGRAM, spawnHai, until } from './run-hai.ts'
+import { cannedServer, type Door } from './canned-server.ts'
+import { type CannedWorld, cannedWorld } from './canned-world.ts'
+import { PROGRAM, spawnHai, until } from './run-hai.ts'
 import { anEvent, aTodo, doorsOfTask, ulid } from './samples.ts'
 
-let server: CannedServer
-let home: ReturnType<typeof aHomeFolder>
-let env: Record<string, string>
+let server: CannedWorld['server']
+let home: CannedWorld['home']
+let env: CannedWorld['env']
 
 beforeAll(buildProject, 60_000)
-
-beforeEach(async () => {
-  server = await cannedServer()
-  home = aHomeFolder()
-  env = { ...home.env, ...server.env }
+cannedWorld((world) => {
+  ;({ server, home, env } = world)
 })
 
-afterEach(async () => {
-  await server.close()
-  home.remove()
-})
-
-function serve(doors: Record<string, Door>): void {
-  Object.assign(server.doors, doors)
-}
+const serve = (doors: Record<string, Door>) => Object.assign(server.doors, doors)
 
 const quoted = `"${process.execPath}" "${PROGRAM}"`
 

@@ -1,23 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { timeline } from '../../cli/timeline.ts'
 import type { TaskEvent, TaskView } from '../../f/hai/core/contract.ts'
-import { type CannedServer, cannedServer } from './canned-server.ts'
-import { aHomeFolder, runHai } from './run-hai.ts'
+import { type CannedWorld, cannedWorld } from './canned-world.ts'
+import { runHai } from './run-hai.ts'
 import { anEvent, aView, doorsOfTask, TASK_ID } from './samples.ts'
 
-let server: CannedServer
-let home: ReturnType<typeof aHomeFolder>
-let env: Record<string, string>
-
-beforeEach(async () => {
-  server = await cannedServer()
-  home = aHomeFolder()
-  env = { ...home.env, ...server.env }
-})
-
-afterEach(async () => {
-  await server.close()
-  home.remove()
+let server: CannedWorld['server']
+let env: CannedWorld['env']
+cannedWorld((world) => {
+  ;({ server, env } = world)
 })
 
 /** `hai task show` of such a task. */

@@ -1,28 +1,19 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type CannedServer, cannedServer, type Door } from './canned-server.ts'
-import { aHomeFolder, runHai } from './run-hai.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { cannedServer, type Door } from './canned-server.ts'
+import { type CannedWorld, cannedWorld } from './canned-world.ts'
+import { runHai } from './run-hai.ts'
 import { aHome, anAccepted, anEvent, aTask, aTodo, aView, doorsOfTask, TASK_ID, ulid } from './samples.ts'
 
-let server: CannedServer
-let home: ReturnType<typeof aHomeFolder>
-let env: Record<string, string>
-
-beforeEach(async () => {
-  server = await cannedServer()
-  home = aHomeFolder()
-  env = { ...home.env, ...server.env }
+let server: CannedWorld['server']
+let home: CannedWorld['home']
+let env: CannedWorld['env']
+cannedWorld((world) => {
+  ;({ server, home, env } = world)
 })
 
-afterEach(async () => {
-  await server.close()
-  home.remove()
-})
-
-function serve(doors: Record<string, Door>): void {
-  Object.assign(server.doors, doors)
-}
+const serve = (doors: Record<string, Door>) => Object.assign(server.doors, doors)
 
 const hai = (...argv: string[]) => runHai(argv, { env })
 const lastArgs = (path: string) => server.callsOf(path).at(-1)?.args

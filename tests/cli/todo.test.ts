@@ -1,33 +1,26 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type CannedServer, cannedServer, type Door, refusal } from './canned-server.ts'
-import { aHomeFolder, runHai } from './run-hai.ts'
+import { describe, expect, it } from 'vitest'
+import { type Door, refusal } from './canned-server.ts'
+import { type CannedWorld, cannedWorld } from './canned-world.ts'
+import { runHai } from './run-hai.ts'
 import { anAccepted, aTodo, doorsOfTask, TASK_ID, ulid } from './samples.ts'
 
-let server: CannedServer
-let home: ReturnType<typeof aHomeFolder>
-let env: Record<string, string>
-
-beforeEach(async () => {
-  server = await cannedServer({
+let server: CannedWorld['server']
+let env: CannedWorld['env']
+cannedWorld(
+  (world) => {
+    ;({ server, env } = world)
+  },
+  () => ({
     'todo/add': () => ({ result: aTodo() }),
     'todo/list': () => ({ result: { todos: [aTodo()] } }),
     'todo/show': () => ({ result: aTodo({ tags: ['rack', 'ups'] }) }),
     'todo/update': ({ id, status }) => ({
       result: aTodo({ id: ulid(Number(id)), status: (status ?? 'open') as 'open' }),
     }),
-  })
-  home = aHomeFolder()
-  env = { ...home.env, ...server.env }
-})
+  }),
+)
 
-afterEach(async () => {
-  await server.close()
-  home.remove()
-})
-
-function serve(doors: Record<string, Door>): void {
-  Object.assign(server.doors, doors)
-}
+const serve = (doors: Record<string, Door>) => Object.assign(server.doors, doors)
 
 const hai = (...argv: string[]) => runHai(argv, { env })
 const lastArgs = (path: string) => server.callsOf(path).at(-1)?.args
