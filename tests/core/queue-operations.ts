@@ -240,12 +240,26 @@ async function take(sql: Pool, known: Known): Promise<Outcome> {
 /** All that is written down about time moves into the past. Statement by statement, as clocks hold no locks. */
 async function pass(sql: Pool, seconds: number, asleep: boolean): Promise<Outcome> {
   const gone = sql`make_interval(secs => ${seconds})`
-  await sql`update hai.lease set until = until - ${gone}`
-  await sql`
-    update hai.task_queue
-    set run_at = run_at - ${gone}, claim_at = claim_at - ${gone}, expires_at = expires_at - ${gone},
-      idempotency_until = idempotency_until`
+  await unblocked(() => sql`update hai.lease set until = until - ${gone}`)
+  await unblocked(
+    () => sql`
+      update hai.task_queue
+      set run_at = run_at - ${gone}, claim_at = claim_at - ${gone}, expires_at = expires_at - ${gone},
+        idempotency_until = idempotency_until`,
+  )
   await sql`
     update hai.pulse set woke_at = woke_at - ${gone}, last_at = last_at - ${gone} * ${asleep ? 1 : 0}`
   return 'passed'
+}
+
+/** No clock takes the rows of a whole table at once: one that met another in the middle tries again. */
+async function unblocked(statement: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await statement()
+      return
+    } catch (error) {
+      if ((error as { code?: string }).code !== '40P01') throw error
+    }
+  }
 }
