@@ -23,7 +23,6 @@ export async function openDatabase(options: {
 }): Promise<Database> {
   const url = options.env.DATABASE_URL
   if (url) return foreignDatabase(url)
-  options.progress('starting PostgreSQL')
   const { startPostgres } = await import('./postgres/server.ts')
   const server: PostgresServer = await startPostgres(options)
   return {
