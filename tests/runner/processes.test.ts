@@ -132,7 +132,6 @@ describe('a crashed script', () => {
 
   it('whose process was killed names the signal, and the next call gets another process', async () => {
     const id = await submit('spin')
-    // killed before its script began, it would be an idle one: the job is then another's
     await printed(id, 'spinning')
     process.kill(await pidOf(id), 'SIGKILL')
     expect((await ended(id)).result?.error?.message).toContain('SIGKILL')
