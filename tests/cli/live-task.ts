@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { State, TaskEvent } from '../../f/hai/core/contract.ts'
-import type { Door } from './canned-server.ts'
+import type { CannedServer, Door } from './canned-server.ts'
+import { until } from './run-hai.ts'
 import { anAccepted, TASK_ID } from './samples.ts'
 
 /** A task that a test lets be answered live, step by step, as a worker would. */
@@ -100,5 +101,11 @@ export class LiveTask {
     this.#listeners.set(response, this.#stream.length)
     const update = { type: 'update', new_result_stream: text, stream_offset: this.#stream.length }
     response.write(`data: ${JSON.stringify(update)}\n\n`)
+  }
+
+  /** Resolves after so many more looks: what an event tells is known when the look after it has been answered, and another has begun. */
+  looks(server: CannedServer, more: number): Promise<void> {
+    const before = server.callsOf('task/events').length
+    return until(() => server.callsOf('task/events').length >= before + more, `${more} more looks`)
   }
 }

@@ -1,36 +1,27 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type CannedServer, cannedServer } from './canned-server.ts'
+import { describe, expect, it } from 'vitest'
+import { type CannedWorld, cannedWorld } from './canned-world.ts'
 import { LiveTask } from './live-task.ts'
-import { aHomeFolder, until } from './run-hai.ts'
+import { until } from './run-hai.ts'
 import { startHai } from './running-hai.ts'
 import { TASK_ID } from './samples.ts'
 
-let server: CannedServer
-let home: ReturnType<typeof aHomeFolder>
-let env: Record<string, string>
+let server: CannedWorld['server']
+let env: CannedWorld['env']
 let task: LiveTask
-
-beforeEach(async () => {
-  task = new LiveTask()
-  server = await cannedServer(task.doors())
-  home = aHomeFolder()
-  // A remote server is looked at once a second, so that what comes sooner came by the stream.
-  env = { ...home.env, ...server.env }
-})
-
-afterEach(async () => {
-  await server.close()
-  home.remove()
-})
+// A remote server is looked at once a second, so that what comes sooner came by the stream.
+cannedWorld(
+  (world) => {
+    ;({ server, env } = world)
+  },
+  () => {
+    task = new LiveTask()
+    return task.doors()
+  },
+)
 
 const start = (argv: string[]) => startHai(argv, { env })
 
-/** What an event tells is known when the look after it has been answered, and another has begun. */
-const looks = (more: number) => {
-  const before = server.callsOf('task/events').length
-  return until(() => server.callsOf('task/events').length >= before + more, `${more} more looks`)
-}
-
+const looks = (more: number) => task.looks(server, more)
 const listening = () => until(() => task.listening > 0, 'a subscriber')
 
 describe('an answer while it is written', () => {

@@ -1,21 +1,8 @@
 import type { Amount, CostReport, DayAmount, KeyAmount } from '../../f/hai/core/money/report-shape.ts'
+import { NOTHING } from '../../f/hai/core/money/sums.ts'
 
 /** Nothing at all; `fields` replaces what a test is about. */
-export const anAmount = (fields: Partial<Amount> = {}): Amount => ({
-  calls: 0,
-  usd: 0,
-  known_usd: 0,
-  unknown_calls: 0,
-  open_calls: 0,
-  open_usd: 0,
-  presumed_calls: 0,
-  presumed_usd: 0,
-  failed_calls: 0,
-  list_usd: null,
-  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 },
-  ms: 0,
-  ...fields,
-})
+export const anAmount = (fields: Partial<Amount> = {}): Amount => ({ ...NOTHING, ...fields })
 
 /** So much was paid for so many calls of a thousand tokens in and a hundred out. */
 export const spent = (usd: number, calls: number): Amount =>
