@@ -116,8 +116,10 @@ describe('the house', () => {
     expect(cycles).toEqual([])
   })
 
-  it('keeps every file under 300 lines', () => {
-    const long = [...sources].filter(([, text]) => text.split('\n').length > 300).map(([file]) => file)
+  it('keeps every file but tests and data under 400 lines', () => {
+    const long = [...sources]
+      .filter(([file, text]) => !/^tests\/|-data\.ts$/.test(file) && text.split('\n').length > 400)
+      .map(([file]) => file)
     expect(long).toEqual([])
   })
 
