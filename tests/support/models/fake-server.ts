@@ -3,14 +3,17 @@ import type { AddressInfo } from 'node:net'
 import type { Answer, Behaviour, Call, HttpAnswer, Move } from './behaviour.ts'
 import { cut, type Frames, playHttp, playStream, playWhole, type Stage } from './play.ts'
 
-/** What takes its time before an answer begins, such as loading a model. */
+/** What takes its time before an answer begins, such as loading a model; `over` follows it, however it went. */
 export interface Prepared {
-  ready?: () => Promise<void>
+  ready?: (stage: Stage) => Promise<void>
+  over?: () => void
 }
 
 /** A request for a model's answer; how that goes is the script's to say. */
 export interface ModelCall extends Prepared {
   streamed: boolean
+  /** What the server makes of a scripted answer. */
+  shaped?(answer: Answer): Answer
   frames(answer: Answer): Frames
   whole(answer: Answer): unknown
 }
@@ -79,13 +82,22 @@ async function play(stage: Stage, move: Move, routed: Routed): Promise<void> {
   if (move === 'hang') return
   if (move === 'cut') return cut(stage)
   if ('status' in move && move !== routed) return playHttp(stage, move)
-  await routed.ready?.()
+  try {
+    await routed.ready?.(stage)
+    await playReady(stage, move, routed)
+  } finally {
+    routed.over?.()
+  }
+}
+
+async function playReady(stage: Stage, move: HttpAnswer | Answer, routed: Routed): Promise<void> {
   if ('status' in move) return playHttp(stage, move)
   if ('status' in routed) {
     throw new Error(`${stage.call.path} is no call of the model; script it with a status, 'hang' or 'cut'`)
   }
-  if (routed.streamed) return playStream(stage, move, routed.frames(move))
-  return playWhole(stage, move, routed.whole(move))
+  const answer = routed.shaped?.(move) ?? move
+  if (routed.streamed) return playStream(stage, answer, routed.frames(answer))
+  return playWhole(stage, answer, routed.whole(answer))
 }
 
 /** The request, or null when the client was gone before it had said all of it. */

@@ -31,8 +31,10 @@ export async function playStream(stage: Stage, answer: Answer, frames: Frames): 
     ...(answer.toolCalls ?? []).map(frames.toolCall),
   ]
   await passed(stage, headers)
-  stage.response.writeHead(200, { 'content-type': frames.contentType, 'cache-control': 'no-cache' })
-  stage.response.flushHeaders()
+  if (!stage.response.headersSent) {
+    stage.response.writeHead(200, { 'content-type': frames.contentType, 'cache-control': 'no-cache' })
+    stage.response.flushHeaders()
+  }
   send(stage, frames.open())
   await passed(stage, first)
   for (const [index, piece] of pieces.entries()) {
