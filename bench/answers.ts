@@ -23,6 +23,7 @@ export async function answers(): Promise<void> {
   try {
     await stack.up()
     await asked(stack)
+    await overhead(stack, ollama)
     await firstRequest(stack, ollama)
     await firstText(stack, ollama)
     await streaming(stack, ollama)
@@ -66,7 +67,10 @@ async function firstRequest(stack: BenchStack, server: FakeServer): Promise<void
 
 /** The command in a process of its own, and when its first text came; milliseconds since the epoch. */
 function typed(stack: BenchStack, ...args: string[]) {
-  const [command, ...rest] = stack.hai(...args)
+  return run(stack, stack.hai(...args))
+}
+
+function run(stack: BenchStack, [command, ...rest]: string[]) {
   const child = spawn(command!, rest, { env: stack.env, stdio: ['ignore', 'pipe', 'ignore'] })
   const first = new Promise<number>((resolve) => child.stdout.once('data', () => resolve(Date.now())))
   const done = new Promise<number>((resolve, reject) =>
@@ -88,6 +92,44 @@ async function firstText(stack: BenchStack, server: FakeServer): Promise<void> {
     times.push(shown - lastCall(server).firstPieceAt!)
   }
   report('first text on the terminal after the backend sent it, p50', median(times), ' ms', 100)
+}
+
+/** A model's 64 tokens by `hai ask` and by curl, in turn, in units of what starting any Node program takes. */
+async function overhead(stack: BenchStack, server: FakeServer): Promise<void> {
+  const body = JSON.stringify({
+    model: 'llama3.2:3b',
+    messages: [{ role: 'user', content: QUESTION }],
+    stream: true,
+  })
+  const curl = [
+    '-sN',
+    '-H',
+    'content-type: application/json',
+    '-d',
+    body,
+    `${server.url}/v1/chat/completions`,
+  ]
+  const text = Array.from({ length: 64 }, (_, n) => `word${n} `)
+  const added: { first: number; whole: number; node: number }[] = []
+  for (let n = 0; n < 15; n += 1) {
+    server.next({ text, pause: { first: 60, between: 7 } }, { text, pause: { first: 60, between: 7 } })
+    const bare = await timed(run(stack, ['curl', ...curl]))
+    const asked = await timed(run(stack, stack.hai('ask', QUESTION)))
+    const node = await timed(run(stack, [process.execPath, '-e', '0']))
+    added.push({ first: asked.first - bare.first, whole: asked.whole - bare.whole, node: node.whole })
+  }
+  const node = median(added.map((one) => one.node))
+  const first = median(added.map((one) => one.first))
+  const whole = median(added.map((one) => one.whole))
+  const beside = `beside curl, node -e 0 is ${node.toFixed(0)} ms`
+  report(`added before the first text (${first.toFixed(0)} ms), ${beside}`, first / node, ' ×', 1.5)
+  report(`added to the whole answer (${whole.toFixed(0)} ms), ${beside}`, whole / node, ' ×', 2)
+}
+
+async function timed({ first, done }: { first: Promise<number>; done: Promise<number> }) {
+  const begin = Date.now()
+  const whole = (await done) - begin
+  return { first: (await Promise.race([first, done])) - begin, whole }
 }
 
 async function streaming(stack: BenchStack, server: FakeServer): Promise<void> {
