@@ -15,7 +15,7 @@ export interface Watching {
   taskId: string
   signal: AbortSignal
   onPiece(piece: Piece): void
-  /** The job is over, so its tasks are. */
+  /** No more comes of the task's answer from this job: it says so, or it is over. */
   onEnd(): void
 }
 
@@ -107,8 +107,9 @@ class UpdateReader {
   }
 
   #line(line: string): void {
-    const piece = json<{ id?: unknown; at?: unknown; text?: unknown }>(line)
+    const piece = json<{ id?: unknown; at?: unknown; text?: unknown; end?: unknown }>(line)
     if (piece?.id !== this.#watching.taskId) return
+    if (piece.end === true) this.#watching.onEnd()
     if (typeof piece.at === 'number' && typeof piece.text === 'string') {
       this.#watching.onPiece({ at: piece.at, text: piece.text })
     }

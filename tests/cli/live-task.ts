@@ -39,6 +39,15 @@ export class LiveTask {
     for (const response of this.#listeners.keys()) this.#send(response)
   }
 
+  /** Ends the task, while the job that worked on it goes on with others, and says so in its stream. */
+  endWithinJob(state: State, output: string): void {
+    this.event(state, state)
+    this.state = state
+    this.output = output
+    this.#stream += `${JSON.stringify({ id: TASK_ID, end: true })}\n`
+    for (const response of this.#listeners.keys()) this.#send(response)
+  }
+
   get listening(): number {
     return this.#listeners.size
   }

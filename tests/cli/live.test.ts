@@ -50,6 +50,17 @@ describe('an answer while it is written', () => {
     expect((await hai.ended).stdout).toBe('yes\n')
   })
 
+  it('is over as soon as the stream says so, though the job goes on with other tasks', async () => {
+    const hai = start(['ask', 'x'])
+    await listening()
+    task.say(0, 'yes')
+    await hai.shows('yes')
+    const began = performance.now()
+    task.endWithinJob('done', 'yes')
+    expect((await hai.ended).stdout).toBe('yes\n')
+    expect(performance.now() - began).toBeLessThan(900)
+  })
+
   it('goes on after a cut where it was, and repeats and loses nothing', async () => {
     const hai = start(['ask', 'x'])
     await listening()

@@ -19,6 +19,8 @@ export interface Means {
   models?: (sql: Sql) => Promise<Access | { offers: string[] }>
   /** Where an answer's text goes while it is written, with its place in the answer. */
   stream?: (id: string, at: number, text: string) => void
+  /** No more of it comes. */
+  streamEnd?: (id: string) => void
   /** From here on the task mostly waits: its worker may take another one meanwhile. */
   waits?: () => void
   start?: Start
@@ -52,6 +54,7 @@ export async function execute(
     return instead && { ...instead, choice: await withLoading(instead.choice) }
   }
   await answerWithModel(handle, task, { ...access, choice, signal, stream, local })
+  means.streamEnd?.(task.id)
 }
 
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */

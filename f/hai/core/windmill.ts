@@ -30,8 +30,17 @@ export async function getVariable(path: string): Promise<string> {
 
 /** Sends a piece of an answer down the job's own stream: one line of JSON, as a job may work on many tasks. */
 export function streamAnswer(id: string, at: number, text: string): void {
+  stream({ id, at, text })
+}
+
+/** Says down the same stream that no more comes of the task's answer: who follows it need not wait to find out. */
+export function streamEnd(id: string): void {
+  stream({ id, end: true })
+}
+
+function stream(piece: object): void {
   // Windmill makes a line feed of every backslash and n: JSON's own escapes must not look like one
-  const line = JSON.stringify({ id, at, text }).replace(/\\([n\\])/g, (_, escaped) =>
+  const line = JSON.stringify(piece).replace(/\\([n\\])/g, (_, escaped) =>
     escaped === 'n' ? '\\u000a' : '\\u005c',
   )
   console.log(`WM_STREAM: ${line}\\n`)

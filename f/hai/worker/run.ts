@@ -1,6 +1,6 @@
 import { service } from '../core/door.ts'
 import { modelAccess } from '../core/model/access.ts'
-import { streamAnswer } from '../core/windmill.ts'
+import { streamAnswer, streamEnd } from '../core/windmill.ts'
 import { work } from '../core/worker.ts'
 
 /** Works until nothing is due or the time is used. A wake-up, not an assignment: nothing to do is success. */
@@ -9,7 +9,7 @@ export async function main(
   budget_seconds: number = 600,
   concurrency: number = 16,
 ) {
-  const means = { models: modelAccess, stream: streamAnswer }
+  const means = { models: modelAccess, stream: streamAnswer, streamEnd }
   const limits = { lanes, budgetSeconds: budget_seconds, concurrency }
   return service((sql, job) => work(sql, { ...job, ...means, ...limits }))
 }
