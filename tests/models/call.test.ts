@@ -34,6 +34,8 @@ function ask(choice: Choice, given: { livenessSeconds?: number; signal?: AbortSi
     choice,
     apiKey: 'sk-fake',
     messages: [{ role: 'user', content: [{ type: 'text', text: 'why?' }] }],
+    maxOutput: 8192,
+    firstByteSeconds: 20,
     livenessSeconds: 20,
     signal: never,
     onText: (text) => told.push(text),
@@ -49,7 +51,7 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
     const choice = await start(provider)
     server.next({ text: ['Be', 'cause ', '🦉', ' it is.'], pause: { between: 5 } })
     const { answer, told } = ask(choice)
-    expect(await answer).toMatchObject({ text: 'Because 🦉 it is.', cut: false })
+    expect(await answer).toMatchObject({ text: 'Because 🦉 it is.', ending: 'whole' })
     expect(told).toEqual(['Be', 'cause ', '🦉', ' it is.'])
     expect(server.calls).toHaveLength(1)
   })
@@ -75,7 +77,7 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
   it('says that the answer stops at the model’s limit', async () => {
     const choice = await start(provider)
     server.next({ text: 'Because', finish: 'length' })
-    expect(await ask(choice).answer).toMatchObject({ text: 'Because', cut: true })
+    expect(await ask(choice).answer).toMatchObject({ text: 'Because', ending: 'length' })
   })
 
   it('drops what PostgreSQL can’t keep', async () => {
@@ -181,6 +183,8 @@ it('never takes a key from the environment that nobody configured', async () => 
     choice,
     apiKey: undefined,
     messages: [{ role: 'user', content: [{ type: 'text', text: 'why?' }] }],
+    maxOutput: 8192,
+    firstByteSeconds: 5,
     livenessSeconds: 5,
     signal: never,
     onText: () => {},

@@ -63,6 +63,8 @@ const ask = (given: Given = {}) =>
       { role: 'assistant', content: [{ type: 'text', text: 'Quince.' }] },
       { role: 'user', content: [{ type: 'text', text: 'and another?' }] },
     ],
+    maxOutput: 8192,
+    firstByteSeconds: 20,
     livenessSeconds: 20,
     signal: new AbortController().signal,
     onText: () => {},
@@ -87,7 +89,7 @@ describe('Claude Code', () => {
     const answer = await ask({ onText: (text) => told.push(text) })
     expect(answer).toMatchObject({
       text: 'Medlar.',
-      cut: false,
+      ending: 'whole',
       tokens: { input: 102, output: 3, cache_read: 90, cache_write: 7 },
     })
     expect(told).toEqual(['Med', 'lar.'])
@@ -115,7 +117,7 @@ describe('Claude Code', () => {
 
   it('says so when the answer stops at the model’s limit', async () => {
     await install({ stopReason: 'max_tokens' })
-    expect(await ask()).toMatchObject({ cut: true })
+    expect(await ask()).toMatchObject({ ending: 'length' })
   })
 
   it('that asks for login: final, and how to log in', async () => {

@@ -27,6 +27,8 @@ async function failureOf(choice: Choice) {
     choice,
     apiKey: 'sk-fake',
     messages: [{ role: 'user', content: [{ type: 'text', text: 'why?' }] }],
+    maxOutput: 8192,
+    firstByteSeconds: 5,
     livenessSeconds: 5,
     signal: new AbortController().signal,
     onText: () => {},

@@ -2,10 +2,11 @@ import type { ClaimedTask } from '../contract.ts'
 import type { TaskHandle } from '../handle.ts'
 import { isLeaseLost } from '../lease.ts'
 import { failureOf, isOverBudget, type OverBudget } from '../money/over-budget.ts'
-import { type Answer, callModel } from './call.ts'
+import { type Answer, callModel, type Ending } from './call.ts'
 import type { Choice, Message, ModelCall, Models, Spent } from './config.ts'
 import { type CallFailure, classify, tokensOfFailure } from './failure.ts'
-import { ledgerCall } from './ledger-call.ts'
+import { ledgerCall, mostOutput } from './ledger-call.ts'
+import { limitsOf } from './limits.ts'
 import { load } from './ollama.ts'
 import { buildPrompt } from './prompt.ts'
 import { Telling } from './telling.ts'
@@ -15,7 +16,7 @@ export const GENERAL = 'general'
 
 export interface Run {
   choice: Choice
-  models: Pick<Models, 'liveness_seconds'>
+  models: Pick<Models, 'liveness_seconds' | 'first_byte_seconds'>
   apiKey: string | undefined
   /** Aborts when the lease is lost or the worker must stop. */
   signal: AbortSignal
@@ -34,7 +35,10 @@ export async function answerWithModel(handle: TaskHandle, task: ClaimedTask, run
   await handle.note('route', `→ ${choice.name}/${choice.model}: ${choice.reason}`)
   try {
     const { answer, route } = await journaledCall(handle, task, run)
-    if (answer.cut) await handle.note('cut', 'the answer stops at the longest that the model may write')
+    for (const notice of answer.notices ?? []) await handle.note('notice', notice)
+    // an earlier release journaled no more than whether it was cut
+    const stopped = STOPPED[answer.ending ?? ('cut' in answer && answer.cut ? 'length' : 'whole')]
+    if (stopped) await handle.note('cut', stopped)
     await handle.complete({ output: answer.text, agent: GENERAL, route })
   } catch (error) {
     signal.throwIfAborted()
@@ -42,6 +46,16 @@ export async function answerWithModel(handle: TaskHandle, task: ClaimedTask, run
     else if (error instanceof FailedCall) await handle.fail({ ...error.failure, backend: choice.name })
     else throw error
   }
+}
+
+/** What is said of an answer that is not whole. */
+const STOPPED: Partial<Record<Ending, string>> = {
+  length: 'the answer stops at the longest that the model may write',
+  window: 'the answer stops where the model’s window ends',
+  content_filter: 'the answer stops where the provider’s filter ended it',
+  refusal: 'the model refused to answer, or to go on',
+  repeats: 'the answer was ended: it repeats itself',
+  other: 'the answer may not be whole',
 }
 
 /** What a cap refused: a local model answers if the budget says so and there is one, else the task waits or ends. */
@@ -107,9 +121,10 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
   const started = performance.now()
   const telling = new Telling(handle, run.stream)
   try {
-    const livenessSeconds = models.liveness_seconds
+    const limits = limitsOf(models, choice, messages)
     const onText = (text: string) => telling.add(text)
-    return await callModel({ choice, apiKey, messages, livenessSeconds, signal, onText })
+    const maxOutput = mostOutput(choice)
+    return await callModel({ choice, apiKey, messages, maxOutput, ...limits, signal, onText })
   } catch (error) {
     signal.throwIfAborted()
     const ms = Math.round(performance.now() - started)

@@ -9,27 +9,36 @@ import {
 import type { Tokens } from '../money/tokens.ts'
 import { runClaudeCode } from './claude-code.ts'
 import type { Choice, Message } from './config.ts'
-import { BrokenCall, isMissingProgram, rootMessage } from './failure.ts'
-import { outputLimit } from './ledger-call.ts'
+import { BrokenCall, type Got, isMissingProgram, rootMessage } from './failure.ts'
+import type { Limits } from './limits.ts'
 import { surroundings } from './surroundings.ts'
+
+/** Why an answer stopped: `whole` is as the model wanted it, all others leave it less than that. */
+export type Ending = 'whole' | 'length' | 'window' | 'content_filter' | 'refusal' | 'repeats' | 'other'
 
 export interface Answer {
   text: string
   tokens: Tokens
-  /** The model stopped because it may not write more. */
-  cut: boolean
+  ending: Ending
+  /** What is to be said of it once, to whoever asked. */
+  notices: string[]
+  /** Which model answered, in the server's own words, where those mean another one than was asked. */
+  model?: string
   ms: number
   /** What the backend itself says that it cost. */
   usd?: number
 }
 
-export interface Call {
+export interface Call extends Limits {
   choice: Choice
   apiKey: string | undefined
   messages: Message[]
-  livenessSeconds: number
+  /** Tokens that the answer may have. */
+  maxOutput: number
   signal: AbortSignal
   onText: (text: string) => void
+  /** Filled while the answer comes, so that it can be counted whatever ends the call, an abort too. */
+  got?: Got
 }
 
 /**
@@ -40,16 +49,17 @@ export async function callModel(call: Call): Promise<Answer> {
   const started = performance.now()
   const life = new Liveness(call.livenessSeconds, call.signal)
   try {
-    const { text, finish } = await read(await streamOf(call, life.signal), life, call.onText)
+    const { text, finish } = await read(await streamOf(call, life.signal), life, call)
     if (!finish) throw new BrokenCall('cut', 'the answer broke off in the middle')
     const tokens = tokensOf(finish.usage)
     if (text.trim() === '') throw new BrokenCall('empty_answer', 'the answer was empty', { tokens })
-    const cut = finish.reason === 'length'
+    const ending = finish.reason === 'length' ? 'length' : 'whole'
     const { usd } = finish
     return {
       text,
       tokens,
-      cut,
+      ending,
+      notices: [],
       ms: Math.round(performance.now() - started),
       ...(usd === undefined ? {} : { usd }),
     }
@@ -71,12 +81,11 @@ async function streamOf(call: Call, signal: AbortSignal): Promise<Parts> {
   }
   const model = await modelOf(call)
   // raw chunks as well: while a model thinks in silence, pings may be its only sign of life
-  const maxOutputTokens = outputLimit(choice)
   const { stream } = await model.doStream({
     prompt: messages,
     abortSignal: signal,
     includeRawChunks: true,
-    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+    maxOutputTokens: call.maxOutput,
   })
   return stream as unknown as Parts
 }
@@ -101,17 +110,19 @@ interface Finish {
   usd: number | undefined
 }
 
-async function read(stream: Parts, life: Liveness, onText: (text: string) => void) {
+async function read(stream: Parts, life: Liveness, { onText, got }: Call) {
   let text = ''
   let finish: Finish | undefined
   try {
     for await (const part of stream) {
       life.sign()
       if (part.type === 'error') throw part.error
+      if (got && (part.type === 'text-delta' || part.type === 'reasoning-delta')) got.deltas += 1
       if (part.type === 'text-delta') {
         // PostgreSQL keeps no NUL, and an answer with one could never be stored
         const piece = part.delta.replaceAll('\0', '')
         text += piece
+        if (got) got.text = text
         onText(piece)
       }
       if (part.type === 'finish') {

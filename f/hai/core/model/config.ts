@@ -6,7 +6,7 @@ import type { Tokens } from '../money/tokens.ts'
 const Model = Rates.extend({
   /** Tokens that question, history and answer may have together. */
   context: z.int().positive().optional(),
-  /** Tokens that a metered answer may have at most: what a call can cost follows from it. */
+  /** Tokens that an answer may have at most: what a call can cost follows from it. */
   max_output: z.int().positive().optional(),
   /** By the day from which they hold; before the first of them the prices beside them do. */
   prices: Prices.optional(),
@@ -57,7 +57,9 @@ export const Models = z.strictObject({
     .string()
     .regex(/^[\w-]+\/.+$/, 'expected backend/model, such as ollama/llama3.1:8b')
     .optional(),
-  /** Seconds without a sign of life from a backend after which a call counts as stalled. */
+  /** Seconds until the first byte of an answer after which a call counts as stalled; see `limitsOf` for the usual ones. */
+  first_byte_seconds: z.number().positive().max(86_400).optional(),
+  /** Seconds of silence after that byte which count so. */
   liveness_seconds: z.number().positive().max(3600).default(120),
   backends: z
     .record(z.string().regex(/^[\w-]+$/), Backend, {

@@ -13,6 +13,15 @@ export interface CallFailure {
   next_step?: string
 }
 
+/** What had come of an answer that was not to be. */
+export interface Got {
+  text: string
+  /** Pieces in which it came, thoughts included: at least so many tokens. */
+  deltas: number
+  /** Where the backend had counted by then. */
+  tokens?: Tokens
+}
+
 /** A call that was taken and went wrong after that: made by us, where the SDK has no word for it. */
 export class BrokenCall extends Error {
   code: 'stalled' | 'cut' | 'empty_answer' | 'garbled' | 'backend_error' | 'login_expired' | 'quota_exhausted'
@@ -20,17 +29,24 @@ export class BrokenCall extends Error {
   tokens: Tokens | undefined
   /** When a limit is lifted, where it was said. */
   until: Date | undefined
+  got: Got | undefined
 
   constructor(
     code: BrokenCall['code'],
     message: string,
-    { tokens, until, cause }: ErrorOptions & { tokens?: Tokens | undefined; until?: Date } = {},
+    {
+      tokens,
+      until,
+      got,
+      cause,
+    }: ErrorOptions & { tokens?: Tokens | undefined; until?: Date; got?: Got } = {},
   ) {
     super(message, { cause })
     this.name = 'BrokenCall'
     this.code = code
     this.tokens = tokens
     this.until = until
+    this.got = got
   }
 }
 

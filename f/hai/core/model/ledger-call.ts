@@ -31,9 +31,3 @@ export function mostOutput({ model, backend, context }: Choice): number {
   const share = context === undefined ? MAX_OUTPUT : Math.floor(context * ANSWER_SHARE)
   return backend.models[model]?.max_output ?? Math.min(MAX_OUTPUT, share)
 }
-
-/** What a backend is told of that: one that is paid by the token may not go on for ever, others only when somebody says. */
-export function outputLimit(choice: Choice): number | undefined {
-  const { billing, models } = choice.backend
-  return billing === 'metered' ? mostOutput(choice) : models[choice.model]?.max_output
-}

@@ -10,7 +10,8 @@ import { backendAnswers, backendFails, tellsOfBackend } from './backend-state.ts
 import { type Answer, callModel } from './call.ts'
 import type { Message } from './config.ts'
 import { classify, tokensOfFailure } from './failure.ts'
-import { ledgerCall } from './ledger-call.ts'
+import { ledgerCall, mostOutput } from './ledger-call.ts'
+import { limitsOf } from './limits.ts'
 import { load, withLoading } from './ollama.ts'
 
 const QUESTION = 'Count from one to twenty in words, separated by commas.'
@@ -73,7 +74,8 @@ async function tryOut({ choice, models, apiKey }: Access): Promise<Tried> {
       choice,
       apiKey,
       messages: MESSAGES,
-      livenessSeconds: models.liveness_seconds,
+      maxOutput: mostOutput(choice),
+      ...limitsOf(models, choice, MESSAGES),
       signal,
       onText: () => {
         first ??= performance.now()

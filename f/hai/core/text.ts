@@ -1,0 +1,18 @@
+/** Half of a surrogate pair without its other half. */
+const HALF = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+
+/**
+ * Text as PostgreSQL can hold it: a NUL and half of a character become U+FFFD. For what a model, a program or another
+ * server said, as that was paid for; a caller's own is refused instead. Pieces of a stream are joined first: a character
+ * may be cut in two between them.
+ */
+export const storable = (text: string): string => text.replaceAll('\0', '\ufffd').replace(HALF, '\ufffd')
+
+/** A value that becomes JSON, with all its text so, names of fields included. */
+export function storableJson(value: unknown): unknown {
+  if (typeof value === 'string') return storable(value)
+  if (Array.isArray(value)) return value.map(storableJson)
+  if (typeof value !== 'object' || value === null) return value
+  if ('toJSON' in value && typeof value.toJSON === 'function') return storableJson(value.toJSON())
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [storable(key), storableJson(one)]))
+}
