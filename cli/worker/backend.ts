@@ -115,6 +115,6 @@ function nothingToAsk(offers: string[], around: Surroundings, env: Env): Failure
   const message = `there is no model to ask here: no Ollama answers at ${around.ollamaUrl}, and ${tilde(modelsFileOf(env), env)} names none`
   const next = offers[0]
     ? `hai worker run --backend ${offers[0]} lets ${offers[0]} answer`
-    : 'start Ollama, or write a backend into that file'
+    : 'start Ollama here, or: hai model add URL'
   return new Failure('unreachable', message, { next })
 }

@@ -43,4 +43,5 @@ export const around = (ollamaUrl = 'http://127.0.0.1:1'): Surroundings => ({
   ollamaUrl,
   offers: [],
   environment: {},
+  has: () => false,
 })

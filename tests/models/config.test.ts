@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { loadConfig } from '../../f/hai/core/config.ts'
+import { parse } from 'yaml'
+import { loadConfig, storedConfig } from '../../f/hai/core/config.ts'
 import { HaiError } from '../../f/hai/core/errors.ts'
 import { Models } from '../../f/hai/core/model/config.ts'
 import { testDatabase } from '../support/database.ts'
@@ -42,6 +43,25 @@ describe('configuration', () => {
       enabled: true,
       models: { 'claude-fake': { context: 200_000, input: 4 } },
     })
+  })
+
+  it.each([
+    ['smollm2:', 'models:\n  smollm2:', { smollm2: {} }],
+    ['a list', 'models: [smollm2, "qwen3:8b"]', { smollm2: {}, 'qwen3:8b': {} }],
+    ['one name', 'models: smollm2', { smollm2: {} }],
+    ['nothing', 'models:', {}],
+    ['one with and one without', 'models: { a: { context: 2048 }, b: }', { a: { context: 2048 }, b: {} }],
+  ])('takes models that say no more than their names: %s', async (_, yaml, models) => {
+    const near = { kind: 'openai-compatible', url: 'http://127.0.0.1:8081/v1', billing: 'local' }
+    const own = { backends: { near: { ...near, ...(parse(yaml) as object) } } }
+    expect((await load({ backends: {} }, own)).backends.near?.models).toEqual(models)
+    // as doors read it, from what is stored
+    expect((await storedConfig(db.sql, 'models', Models)).backends.near?.models).toEqual(models)
+  })
+
+  it.each([[7], [[{ smollm2: {} }]], [{ smollm2: 7 }]])('refuses models like %j', async (models) => {
+    const near = { kind: 'openai-compatible', url: 'http://127.0.0.1:8081/v1', billing: 'local', models }
+    await expect(load({}, { backends: { near } })).rejects.toThrow(/backends\.near\.models/)
   })
 
   it('keeps references as references', async () => {

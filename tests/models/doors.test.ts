@@ -109,7 +109,7 @@ backends:
       `backends:\n  gpt: {kind: openai-compatible, url: '${server.url}', billing: metered, models: {gpt-fake: {}}}\n`,
     )
     server.next(OPENAI_REFUSES.unauthorized())
-    expect(await call('model/test')).toMatchObject({ ok: false, error: { code: 'login_expired' } })
+    expect(await call('model/test', { backend: 'gpt' })).toMatchObject({ ok: false, error: { code: 'login_expired' } })
     expect((await call<Health>('admin/health')).backends).toMatchObject([
       { name: 'gpt', state: 'login_expired', next_step: 'give gpt a valid api_key' },
     ])
@@ -117,7 +117,7 @@ backends:
     expect(problems).toEqual([
       expect.stringMatching(/^gpt has refused its login .*give gpt a valid api_key$/),
     ])
-    expect(await call('model/test')).toMatchObject({ ok: true })
+    expect(await call('model/test', { backend: 'gpt' })).toMatchObject({ ok: true })
     await server.stop()
     expect((await call<ModelList>('model/list')).problems).toBeUndefined()
   })

@@ -262,6 +262,8 @@ export interface ModelRow {
   enabled: boolean
   /** In memory now; null where the backend doesn't say. */
   loaded: boolean | null
+  /** What it lacks to answer now, as a sentence; not there when nothing is known to be missing. */
+  trouble?: string
   /** Tokens; null is unknown. */
   context: number | null
   price: { input?: number; output?: number; cache_read?: number; cache_write?: number } | null

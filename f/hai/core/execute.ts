@@ -4,7 +4,7 @@ import { inTransaction, type Sql } from './db.ts'
 import type { Failure, TaskHandle } from './handle.ts'
 import { answer, recognise } from './intents/table.ts'
 import { handOver } from './lane.ts'
-import { type Access, localAccess } from './model/access.ts'
+import { type Access, localAccess, type NoAccess } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
 import { knewOllama, pauseOf, putOff } from './model/backend-state.ts'
 import { withLoading } from './model/ollama.ts'
@@ -16,7 +16,7 @@ export interface Means {
   /** The caller that a task's requester is: what a task may see is what he may see. */
   principal(requester: string): Caller
   /** Which model may be asked; none when this is not given. */
-  models?: (sql: Sql) => Promise<Access | { offers: string[] }>
+  models?: (sql: Sql) => Promise<Access | NoAccess>
   /** Where an answer's text goes while it is written, with its place in the answer. */
   stream?: (id: string, at: number, text: string) => void
   /** No more of it comes. */
@@ -37,7 +37,7 @@ export async function execute(
   if (await answerBuiltIn(sql, task, means.principal(task.requester))) return
   const access = (await means.models?.(sql)) ?? { offers: [] }
   if ('offers' in access) {
-    await handle.fail((await knewOllama(sql)) ? OLLAMA_GONE : noRoute(task, access.offers))
+    await handle.fail((await knewOllama(sql)) ? OLLAMA_GONE : noRoute(task, access))
     return
   }
   if (access.choice.backend.external) return handOver(sql, task, access.choice)
@@ -83,16 +83,20 @@ const OLLAMA_GONE: Failure = {
   backend: 'ollama',
 }
 
-function noRoute(task: ClaimedTask, offers: string[]) {
-  const keep = `hai model ls shows what could answer; to keep it: hai todo add --raw ${quote(task.content)}`
-  return {
-    code: 'no_route',
-    message:
-      task.context.length > 0
-        ? 'attached text needs a model, and there is none to ask'
-        : 'no built-in command matches the whole of this, and there is no model to ask',
-    next_step: offers[0] ? `hai model enable ${offers[0]} lets ${offers[0]} answer; ${keep}` : keep,
-  }
+/** What keeps the models that there are from answering is said first: enabling another one would not mend it. */
+function noRoute(task: ClaimedTask, { offers, idle = [], error }: NoAccess): Failure {
+  const what =
+    task.context.length > 0 ? 'attached text needs a model' : 'no built-in command matches the whole of this'
+  const why = error ? [error] : idle.map(({ text }) => text)
+  const message = `${what}, and there is no model to ask${why.length > 0 ? `: ${why.join(', ')}` : ''}`
+  const cure = error
+    ? 'mend that file; hai model ls says whether it is taken'
+    : (idle[0]?.cure ??
+      (offers[0]
+        ? `hai model enable ${offers[0]} lets ${offers[0]} answer`
+        : 'start Ollama, or hai model add URL; hai model ls shows what could answer'))
+  const keep = `to keep it: hai todo add --raw ${quote(task.content)}`
+  return { code: 'no_route', message, next_step: `${cure}; ${keep}` }
 }
 
 /** As the first line would be typed in a shell. */

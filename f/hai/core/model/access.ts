@@ -2,7 +2,7 @@ import { loadConfig } from '../config.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { getVariable } from '../windmill.ts'
-import { choose } from './choose.ts'
+import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
 import { type Choice, Models } from './config.ts'
 import { type Surroundings, surroundings } from './surroundings.ts'
 
@@ -13,9 +13,23 @@ export interface Access {
   apiKey: string | undefined
 }
 
-/** The backend and model for the next task; or, when there is none, what could be enabled. */
-export async function modelAccess(sql: Sql, wanted?: string): Promise<Access | { offers: string[] }> {
-  return accessOf(await loadConfig(sql, 'models', Models), surroundings(), wanted, getVariable)
+/** There is nothing to ask. */
+export interface NoAccess {
+  /** What could be enabled, as it is there. */
+  offers: string[]
+  /** Why what is configured does not answer, with the cure of each. */
+  idle?: { text: string; cure: string }[]
+  /** What is wrong with the operator's file, of which an older state or none is in force. */
+  error?: string
+}
+
+/** The backend and model for the next task, or those that `wanted` names; or why there is none. */
+export async function modelAccess(sql: Sql, wanted?: string): Promise<Access | NoAccess> {
+  const models = await loadConfig(sql, 'models', Models)
+  const access = await accessOf(models, surroundings(), wanted, getVariable)
+  if ('choice' in access) return access
+  const [row] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
+  return row?.error ? { ...access, error: row.error } : access
 }
 
 /** The same where there is no database: by these `models`, with `getSecret` for what `$var:` names. */
@@ -24,22 +38,20 @@ export async function accessOf(
   around: Surroundings,
   wanted: string | undefined,
   getSecret: (path: string) => Promise<string>,
-): Promise<Access | { offers: string[] }> {
-  const choice = await choose(wanted ? { ...models, default: wanted } : models, around)
-  if (!choice)
-    return { offers: around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name]) }
-  return { choice, models, apiKey: await secret(choice, around.environment, getSecret) }
+): Promise<Access | NoAccess> {
+  const choice = await (wanted ? chooseNamed(wanted, models, around) : choose(models, around))
+  if (choice) return { choice, models, apiKey: await secret(choice, around.environment, getSecret) }
+  const offers = around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name])
+  return { offers, idle: idle(models) }
 }
 
-/** A model that costs nothing; undefined when there is none. */
+/** A model that costs nothing and can be reached; undefined when there is none. */
 export async function localAccess(sql: Sql): Promise<Access | undefined> {
-  const { default: _, ...models } = await loadConfig(sql, 'models', Models)
-  const local = Object.entries(models.backends).filter(
-    ([, { billing, external }]) => billing === 'local' && !external,
-  )
-  const only = { ...models, backends: Object.fromEntries(local) }
-  const access = await accessOf(only, surroundings(), undefined, getVariable)
-  return 'offers' in access ? undefined : access
+  const models = await loadConfig(sql, 'models', Models)
+  const around = surroundings()
+  const here = Object.entries(models.backends).filter(([, { external }]) => !external)
+  const choice = await freeChoice({ ...models, backends: Object.fromEntries(here) }, around)
+  return choice && { choice, models, apiKey: await secret(choice, around.environment, getVariable) }
 }
 
 async function secret(
@@ -54,5 +66,6 @@ async function secret(
   throw new HaiError(
     'invalid',
     `models configuration: api_key of ${name} is ${backend.api_key}, which is empty; set it`,
+    { details: { next_step: kind === 'env' ? `set ${where}, then hai down && hai up` : 'hai model ls' } },
   )
 }

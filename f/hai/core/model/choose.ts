@@ -1,6 +1,7 @@
 import { HaiError } from '../errors.ts'
 import type { Backend, Choice, Models } from './config.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
+import { reaches } from './reach.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Where each kind is when no URL says so. */
@@ -8,42 +9,162 @@ const HOME = { anthropic: 'https://api.anthropic.com/v1', 'claude-code': 'claude
 /** Tokens: the smallest window of any Claude that is served. */
 const CLAUDE_CONTEXT = 200_000
 
+type Named = [name: string, backend: Backend]
+
 /**
- * What is configured comes first, then what is there; undefined when there is nothing to ask. `invalid` when the
- * configured default can't be used: who named one backend is not to be answered by another.
+ * Who answers: the configured default, else what is free and can be reached (configured or an Ollama that is found), else
+ * a subscription, else what is metered; of each kind the first in the file. Undefined when there is nothing to ask.
+ * `invalid` when the configured default can't be used: who named one backend is not to be answered by another.
  */
-export async function choose(models: Models, around: Surroundings): Promise<Choice | undefined> {
-  if (models.default) {
-    const [name = '', ...rest] = models.default.split('/')
-    return named(name, rest.join('/'), models, around)
+export async function choose(
+  models: Models,
+  around: Surroundings,
+  reached = reaches,
+): Promise<Choice | undefined> {
+  if (models.default) return configuredDefault(models.default, models, around)
+  const enabled = Object.entries(models.backends).filter(
+    ([, { enabled, models }]) => enabled && firstOf(models),
+  )
+  const able = enabled.filter(([, backend]) => !lack(backend, around))
+  const free = await freeChoice(models, around, reached)
+  const paid = [...ofKind(able, 'subscription'), ...ofKind(able, 'metered')]
+  if (free) return paid[0] ? { ...free, reason: before(free, paid[0]) } : free
+  const away = ofKind(able, 'local').filter(([, { external }]) => !external)
+  const [first] = [...paid, ...away, ...enabled]
+  return first && first === away[0]
+    ? choice(first, 'the only one that is enabled, though it can’t be reached now')
+    : first && choice(first, away[0] ? instead(away[0]) : firstReason(first, enabled))
+}
+
+/** What is free and can be reached: configured, found, or for workers elsewhere to ask; undefined when nothing is. */
+export async function freeChoice(
+  models: Models,
+  around: Surroundings,
+  reached = reaches,
+): Promise<Choice | undefined> {
+  const local = Object.entries(models.backends).filter(
+    ([, backend]) =>
+      backend.billing === 'local' && backend.enabled && firstOf(backend.models) && !lack(backend, around),
+  )
+  for (const [name, backend] of local) {
+    const { url } = choice([name, backend], '').backend
+    if (!backend.external && (backend.kind === 'claude-code' || (await reached(url))))
+      return choice([name, backend], 'free and reachable')
   }
-  for (const [name, backend] of Object.entries(models.backends)) {
-    const [model] = Object.keys(backend.models)
-    if (backend.enabled && model) return choice(name, backend, model, 'the first enabled backend')
+  const found = await foundOllama(models, around, reached)
+  if (found) return found
+  const elsewhere = local.find(([, { external }]) => external)
+  return elsewhere && choice(elsewhere, 'free, asked by a worker elsewhere')
+}
+
+/** One that was asked for by name, with its model or without: `not_found` or `invalid` when it can't be asked. */
+export async function chooseNamed(wanted: string, models: Models, around: Surroundings): Promise<Choice> {
+  const [name, model] = halves(wanted)
+  const backend = models.backends[name]
+  const asked = model || defaultOf(name, models) || firstOf(backend?.models ?? {})
+  if (backend?.enabled && asked) return choice([name, backend], 'what was asked for', asked)
+  if (name === 'ollama' && !backend) {
+    const ollama = await findOllama(around.ollamaUrl)
+    const chosen = ollama && (asked ? chooseFrom(ollama, asked) : chooseFrom(ollama))
+    if (chosen) return chosen
+    const trouble = ollama ? `the Ollama at ${around.ollamaUrl} has no model` : noOllama(around)
+    throw new HaiError('unavailable', trouble, { details: { next_step: 'hai model ls' } })
   }
+  if (!backend) {
+    throw new HaiError('not_found', `there is no backend ${name}`, {
+      details: { next_step: `hai model ls; to let a server answer: hai model add URL ${name}` },
+    })
+  }
+  const trouble = backend.enabled ? 'names no models' : 'is not enabled'
+  throw new HaiError('invalid', `${name} ${trouble}`, { details: { next_step: cureOf(name, backend) } })
+}
+
+/** Why nobody answers though something is configured: a sentence and its cure for each backend, enabled or not. */
+export function idle({ backends }: Models): { text: string; cure: string }[] {
+  return Object.entries(backends).map(([name, backend]) => ({
+    text: `${name} ${backend.enabled ? 'names no models' : 'is not enabled'}`,
+    cure: cureOf(name, backend),
+  }))
+}
+
+const cureOf = (name: string, { enabled, url }: Backend): string =>
+  enabled && url ? `hai model add ${url} ${name}` : `hai model enable ${name}`
+
+/** What a backend lacks where it would be asked, for a sentence; undefined when nothing is known to be missing. */
+export function lack(backend: Backend, around: Surroundings): string | undefined {
+  // what another machine has is seen there
+  if (backend.external) return undefined
+  if (backend.kind === 'claude-code' && !around.has('claude')) return 'claude is not on the PATH of the stack'
+  const [, variable] = /^\$env:(.+)$/.exec(backend.api_key ?? '') ?? []
+  if (variable && !around.environment[variable]) return `${variable} is empty in the environment of the stack`
+  return undefined
+}
+
+async function configuredDefault(wanted: string, models: Models, around: Surroundings): Promise<Choice> {
+  const [name, model] = halves(wanted)
+  const backend = models.backends[name]
+  if (backend?.enabled) return choice([name, backend], 'the configured default', model)
+  if (name === 'ollama' && !backend) {
+    const ollama = await findOllama(around.ollamaUrl)
+    if (ollama) return chooseFrom(ollama, model)
+    throw new HaiError('unavailable', `the default is ollama/${model}, but ${noOllama(around)}`)
+  }
+  const trouble = backend ? `${name} is not enabled` : `there is no backend ${name}`
+  const next_step = backend ? `hai model enable ${name}` : 'hai model default BACKEND/MODEL'
+  throw new HaiError(
+    'invalid',
+    `models configuration: the default is ${wanted}, but ${trouble}; enable it or name another default`,
+    { details: { next_step: `${next_step}; hai model ls shows what there is` } },
+  )
+}
+
+async function foundOllama(
+  { backends }: Models,
+  around: Surroundings,
+  reached: typeof reaches,
+): Promise<Choice | undefined> {
+  // configured under this name it has been looked at, or is not to answer
+  if (backends.ollama && (!backends.ollama.enabled || firstOf(backends.ollama.models))) return undefined
+  if (!(await reached(around.ollamaUrl))) return undefined
   const ollama = await findOllama(around.ollamaUrl)
   return ollama && chooseFrom(ollama)
 }
 
-async function named(name: string, model: string, models: Models, around: Surroundings): Promise<Choice> {
-  const backend = models.backends[name]
-  if (backend?.enabled) return choice(name, backend, model, 'the configured default')
-  if (name === 'ollama' && !backend) return foundOllama(model, around.ollamaUrl)
-  const trouble = backend ? `${name} is not enabled` : `there is no backend ${name}`
-  throw new HaiError(
-    'invalid',
-    `models configuration: the default is ${name}/${model}, but ${trouble}; enable it or name another default`,
-  )
+const noOllama = ({ ollamaUrl }: Surroundings) => `no Ollama answers at ${ollamaUrl}`
+
+function halves(name: string): [backend: string, model: string] {
+  const [backend = '', ...rest] = name.split('/')
+  return [backend, rest.join('/')]
 }
 
-async function foundOllama(model: string, url: string): Promise<Choice> {
-  const ollama = await findOllama(url)
-  if (ollama) return chooseFrom(ollama, model)
-  throw new HaiError('unavailable', `the default is ollama/${model}, but no Ollama answers at ${url}`)
+const ofKind = (backends: Named[], billing: Backend['billing']) =>
+  backends.filter(([, backend]) => backend.billing === billing)
+
+const firstOf = (models: Backend['models']): string | undefined => Object.keys(models)[0]
+
+function defaultOf(name: string, models: Models): string | undefined {
+  const [backend, model] = halves(models.default ?? '')
+  return backend === name ? model : undefined
 }
 
-function choice(name: string, backend: Backend, model: string, reason: string): Choice {
+const before = ({ reason }: Choice, [name, { billing }]: Named): string =>
+  reason.startsWith('free')
+    ? `${reason}, so before ${name} (${billing})`
+    : `${reason}; free and reachable, so before ${name} (${billing})`
+
+const instead = ([name, { url }]: Named): string => `${name} is free, but can’t be reached at ${url}`
+
+function firstReason(chosen: Named, enabled: Named[]): string {
+  if (chosen === enabled[0]) return 'the first enabled backend'
+  const [, { billing }] = chosen
+  return billing === 'subscription'
+    ? 'a subscription comes before what is metered'
+    : 'the first that can answer'
+}
+
+function choice([name, backend]: Named, reason: string, wanted?: string): Choice {
   const { kind } = backend
+  const model = wanted ?? firstOf(backend.models) ?? ''
   const url = backend.url ? withVersion(backend.url) : HOME[kind]
   const context =
     backend.models[model]?.context ?? (kind === 'openai-compatible' ? undefined : CLAUDE_CONTEXT)

@@ -22,6 +22,16 @@ const Pattern = z
     'expected the name of a model, or the beginning of one and *, such as claude-sonnet-4-*',
   )
 
+/** `models: [a, b]`, `models: a` and `a:` with nothing after it are what people write; whatever else it is goes on as it is. */
+function named(given: unknown): unknown {
+  if (typeof given === 'string') return { [given]: {} }
+  if (given === null) return {}
+  if (Array.isArray(given) && given.every((name) => typeof name === 'string'))
+    return Object.fromEntries(given.map((name) => [name, {}]))
+  if (typeof given !== 'object' || Array.isArray(given)) return given
+  return Object.fromEntries(Object.entries(given).map(([name, model]) => [name, model ?? {}]))
+}
+
 const Backend = z
   .strictObject({
     kind: z.enum(['openai-compatible', 'anthropic', 'claude-code']),
@@ -41,7 +51,8 @@ const Backend = z
     external: z.boolean().optional(),
     /** How many tasks such a lane lets run at once; 2 when not said. */
     slots: z.int().min(1).max(100).optional(),
-    models: z.record(z.string(), Model).default({}),
+    /** By name; a list of names, and a name with nothing after it, say no more of them. */
+    models: z.preprocess(named, z.record(z.string(), Model)).default({}),
     /** Prices of models that are not listed, by name or by the beginning of one and `*`; of a subscription, list prices. */
     prices: z.record(Pattern, Prices).optional(),
   })

@@ -4,17 +4,20 @@ import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { priceAt } from '../money/prices.ts'
 import { backendTroubles } from './backend-state.ts'
-import { choose } from './choose.ts'
+import { choose, lack } from './choose.ts'
 import { type Backend, Models } from './config.ts'
 import { findOllama, type Ollama } from './ollama.ts'
+import { connects } from './reach.ts'
 import { type Surroundings, surroundings } from './surroundings.ts'
 
 /** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
 export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {
   const models = await loadConfig(sql, 'models', Models)
-  const [choice, ollama] = await Promise.all([
-    choose(models, around).catch(refusal),
+  // who looks may have changed something just now: nothing that is remembered is believed
+  const [choice, ollama, troubles] = await Promise.all([
+    choose(models, around, connects).catch(refusal),
     findOllama(around.ollamaUrl),
+    troublesOf(models, around),
   ])
   const { problems } = await backendTroubles(sql)
   const [problem] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
@@ -22,7 +25,9 @@ export async function listModels(sql: Sql, around: Surroundings = surroundings()
     default: choice && 'model' in choice ? `${choice.name}/${choice.model}` : (models.default ?? null),
     ...(choice ? { reason: 'model' in choice ? choice.reason : choice.message } : {}),
     models: [
-      ...Object.entries(models.backends).flatMap(configured),
+      ...Object.entries(models.backends).flatMap(([name, backend]) =>
+        configured(name, backend, troubles.get(name)),
+      ),
       ...(ollama ? found(ollama, models) : []),
     ],
     offers: around.offers
@@ -39,7 +44,23 @@ function refusal(error: unknown): HaiError {
   throw error
 }
 
-function configured([name, backend]: [string, Backend]): ModelRow[] {
+/** What each enabled backend lacks to answer: a program, a key, or its server, where that is free and near. */
+async function troublesOf({ backends }: Models, around: Surroundings): Promise<Map<string, string>> {
+  const found = Object.entries(backends).map(async ([name, backend]) => {
+    const trouble = backend.enabled ? (lack(backend, around) ?? (await away(backend))) : undefined
+    return [name, trouble] as const
+  })
+  return new Map(
+    (await Promise.all(found)).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+}
+
+async function away({ billing, external, url }: Backend): Promise<string | undefined> {
+  if (billing !== 'local' || external || !url) return undefined
+  return (await connects(url)) ? undefined : `nothing takes connections at ${url}`
+}
+
+function configured(name: string, backend: Backend, trouble: string | undefined): ModelRow[] {
   const { kind, billing, enabled } = backend
   const rows = Object.entries(backend.models).map(([model, { context }]) => ({
     backend: name,
@@ -50,6 +71,7 @@ function configured([name, backend]: [string, Backend]): ModelRow[] {
     found: false,
     enabled,
     loaded: null,
+    ...(trouble === undefined ? {} : { trouble }),
     context: context ?? null,
     price: priceAt(backend, model, new Date())?.rates ?? null,
   }))

@@ -10,6 +10,8 @@ export interface Surroundings {
   /** Backends that are there and wait to be enabled. */
   offers: { backend: string; how: string }[]
   environment: NodeJS.ProcessEnv
+  /** Whether a program of that name is on the PATH. */
+  has(program: string): boolean
 }
 
 const OLLAMA_PORT = 11434
@@ -21,19 +23,23 @@ export function surroundings(): Surroundings {
     },
     offers: offersIn(process.env),
     environment: { ...process.env },
+    has: (program) => isOnPath(program, process.env),
   }
 }
 
-function offersIn({ ANTHROPIC_API_KEY, PATH = '' }: NodeJS.ProcessEnv): Surroundings['offers'] {
+function offersIn(env: NodeJS.ProcessEnv): Surroundings['offers'] {
   const offers: Surroundings['offers'] = []
-  if (PATH.split(delimiter).some((folder) => isProgram(join(folder, 'claude')))) {
+  if (isOnPath('claude', env)) {
     offers.push({ backend: 'claude-code', how: 'claude is on the PATH; its login answers' })
   }
-  if (ANTHROPIC_API_KEY) {
+  if (env.ANTHROPIC_API_KEY) {
     offers.push({ backend: 'anthropic', how: 'ANTHROPIC_API_KEY is set; every answer costs money' })
   }
   return offers
 }
+
+const isOnPath = (program: string, { PATH = '' }: NodeJS.ProcessEnv): boolean =>
+  PATH.split(delimiter).some((folder) => isProgram(join(folder, program)))
 
 function isProgram(path: string): boolean {
   const file = statSync(path, { throwIfNoEntry: false })

@@ -29,9 +29,11 @@ export async function testModel(
   requester: string,
 ): Promise<ModelTest> {
   const { backend, model } = parse(Input, input)
-  const access = await modelAccess(sql, backend && model ? `${backend}/${model}` : undefined)
+  const access = await modelAccess(sql, backend && (model ? `${backend}/${model}` : backend))
   if ('offers' in access) {
-    throw new HaiError('not_found', `no model ${backend ?? ''} to try; see hai model ls`)
+    throw new HaiError('not_found', access.error ?? 'there is no model to try', {
+      details: { next_step: access.idle?.[0]?.cure ?? 'hai model ls shows what could answer' },
+    })
   }
   return recorded(sql, { ...access, choice: await withLoading(access.choice) }, requester)
 }
