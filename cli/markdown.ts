@@ -2,16 +2,22 @@ import type pc from 'picocolors'
 
 type Colors = ReturnType<typeof pc.createColors>
 
-/** `**bold**` and `` `code` ``, closed on the same line. */
-const SPAN = /\*\*(?=\S)(.+?)(?<=\S)\*\*|(?<!`)(`+)(?!`)(.+?)(?<!`)\2(?!`)/g
+/**
+ * `**bold**` and `` `code` ``, closed on the same line and no longer than `SPAN_MOST`: text from a model may be nothing
+ * but marks, and a search to the end of the line from each of them takes minutes.
+ */
+const SPAN = /\*\*(?=\S)(.{1,156}?)(?<=\S)\*\*|(?<!`)(`{1,16})(?!`)(.{1,156}?)(?<!`)\2(?!`)/g
+const SPAN_HERE = new RegExp(SPAN.source, 'y')
 /** What may begin a span, or be half of what does. */
 const MARK = /\*\*(?=\S|$)|`+|\*$/g
 /** A mark that waits longer than this for its partner is no mark. */
 const SPAN_MOST = 160
 /** What may still become a heading or a fence. */
 const UNDECIDED = /^ {0,3}(#{0,6}|#{1,6} .*|`{0,2}|```.*|~.*)$/
+/** Nobody writes a heading or the name of a block's language longer than this; it is text. */
+const HEAD_MOST = 400
 const FENCE = /^ {0,3}(```+|~~~+)/
-const HEADING = /^ {0,3}#{1,6} +(.*?)( +#+)?$/
+const HEADING = /^ {0,3}#{1,6} +/
 
 /**
  * Light Markdown for a terminal, as it is written: headings and bold are bold, code stands out, fenced blocks are dim,
@@ -48,7 +54,8 @@ export class Markdown {
   #finish(line: string): string {
     const begun = this.#begun
     this.#begun = false
-    const fence = begun ? undefined : FENCE.exec(line)?.[1]
+    const short = !begun && line.length <= HEAD_MOST
+    const fence = short ? FENCE.exec(line)?.[1] : undefined
     if (this.#fence !== undefined) {
       if (fence?.startsWith(this.#fence) && line.trim() === fence) this.#fence = undefined
       return this.#dim(line)
@@ -57,13 +64,14 @@ export class Markdown {
       this.#fence = fence
       return this.#dim(line)
     }
-    const title = begun ? undefined : HEADING.exec(line)?.[1]
+    const title = short ? titleOf(line) : undefined
     return title === undefined ? this.#inline(line) : this.#paint.bold(title.replaceAll('**', ''))
   }
 
   /** Takes from the open line what no later text can change. */
   #settled(): string {
-    if (this.#line === '' || (!this.#begun && UNDECIDED.test(this.#line))) return ''
+    if (this.#line === '') return ''
+    if (!this.#begun && this.#line.length <= HEAD_MOST && UNDECIDED.test(this.#line)) return ''
     const fenced = this.#fence !== undefined
     const end = fenced ? this.#line.length : openMark(this.#line)
     const text = this.#line.slice(0, end)
@@ -84,13 +92,22 @@ export class Markdown {
   }
 }
 
+/** A heading's text, without the signs before and after it; undefined for a line that is none. */
+function titleOf(line: string): string | undefined {
+  const mark = HEADING.exec(line)
+  if (!mark) return undefined
+  const text = line.slice(mark[0].length)
+  const words = text.replace(/#{1,400}$/, '')
+  return words.endsWith(' ') ? words.trimEnd() : text
+}
+
 /** Where the first mark that still waits for its partner stands; the text's length when there is none. */
 function openMark(line: string): number {
   for (let at = 0; ; ) {
     const mark = firstFrom(MARK, line, at)
     if (!mark) return line.length
-    const span = firstFrom(SPAN, line, mark.index)
-    const end = span?.index === mark.index ? mark.index + span[0].length : undefined
+    const span = firstFrom(SPAN_HERE, line, mark.index)
+    const end = span ? mark.index + span[0].length : undefined
     // A backtick at the very end may be the first of two.
     const closed = end !== undefined && !(end === line.length && line.endsWith('`'))
     if (!closed && line.length - mark.index <= SPAN_MOST) return mark.index

@@ -26,6 +26,9 @@ it.each([
   ['**kwargs is no bold', '**kwargs is no bold'],
   ['`**not bold**`', '<c>**not bold**</c>'],
   ['* item\n* item', '* item\n* item'],
+  ['# C#', '<b>C#</b>'],
+  ['# a #b', '<b>a #b</b>'],
+  ['## ##', '<b>##</b>'],
   [
     '```sh\n# no heading\n**kwargs\n```\n# yes',
     '<d>```sh</d>\n<d># no heading</d>\n<d>**kwargs</d>\n<d>```</d>\n<b>yes</b>',
@@ -33,6 +36,28 @@ it.each([
 ])('shows %j', (text, expected) => {
   expect(rendered(text)).toBe(expected)
 })
+
+/** User CPU, in milliseconds; the best of three, as the machine may have other work. */
+function cpuOf(work: () => unknown): number {
+  const runs = Array.from({ length: 3 }, () => {
+    const began = process.cpuUsage()
+    work()
+    return process.cpuUsage(began).user / 1000
+  })
+  return Math.min(...runs)
+}
+
+it.each(['**a ', '`', '``a ', '**', '* ', '# ', ' ', '`a', '**`', '~~~', '#', '> **`a` '])(
+  'takes 64,000 characters of %j in 50 ms, and not much longer piece by piece',
+  (unit) => {
+    const text = unit.repeat(64_000 / unit.length)
+    for (const line of [text, `# ${text}x`, `\`\`\`${text}`, `**x${text}`]) {
+      expect(cpuOf(() => rendered(line))).toBeLessThan(50)
+      const pieces = line.match(/.{1,16}/gs) ?? []
+      expect(cpuOf(() => rendered(...pieces))).toBeLessThan(400)
+    }
+  },
+)
 
 describe('text that is still being written', () => {
   it('is shown at once when nothing can change it any more', () => {
