@@ -117,15 +117,18 @@ export class Executor {
     this.#delayed.set(job.id, timer)
   }
 
+  /** Whatever goes wrong on the way to a process is the job's end: one without an end is waited for for ever. */
   #assign(job: Job, script: Script): void {
-    let args: Record<string, unknown>
     try {
-      args = this.#options.items.resolveArguments(job.args, job.identity.admin)
+      this.#hand(job, script)
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error
-      this.#fail(job, { name: 'ExecutionErr', message: error.message })
-      return
+      this.#running.delete(job.id)
+      this.#fail(job, executionError(error))
     }
+  }
+
+  #hand(job: Job, script: Script): void {
+    const args = this.#options.items.resolveArguments(job.args, job.identity.admin)
     const assignment: Assignment = {
       warm: !this.#options.cold && script.code === undefined && isOwn(script.path),
       output: job.output,
@@ -187,6 +190,14 @@ export class Executor {
   }
 
   #finish(job: Job, ending: Ending): void {
+    try {
+      this.#conclude(job, ending)
+    } catch (error) {
+      this.#fail(job, executionError(error))
+    }
+  }
+
+  #conclude(job: Job, ending: Ending): void {
     const running = this.#running.get(job.id)
     clearTimeout(running?.timer)
     this.#running.delete(job.id)
@@ -203,4 +214,8 @@ export class Executor {
   #fail(job: Job, error: Record<string, unknown>): void {
     this.#options.jobs.complete(job, { success: false, shaped: false, result: JSON.stringify({ error }) })
   }
+}
+
+function executionError(error: unknown): Record<string, unknown> {
+  return { name: 'ExecutionErr', message: error instanceof Error ? error.message : String(error) }
 }

@@ -176,11 +176,11 @@ export class Jobs {
     job.success = outcome.success
     job.shaped = outcome.shaped
     job.result = outcome.result
-    const bytes = outcome.result.length + job.output.bytes + JSON.stringify(job.args).length
-    this.#finished.set(job.id, bytes)
-    this.#bytes += bytes
     job.settle()
     this.announce(job)
+    const bytes = outcome.result.length + job.output.bytes + sizeOf(job.args)
+    this.#finished.set(job.id, bytes)
+    this.#bytes += bytes
     for (const [id, size] of this.#finished) {
       const fits = this.#finished.size <= KEPT_JOBS && this.#bytes <= KEPT_BYTES
       // The newest stays, however big.
@@ -189,6 +189,16 @@ export class Jobs {
       this.#jobs.delete(id)
       this.#bytes -= size
     }
+  }
+}
+
+/** In characters of JSON. What is too deep to be written as such counts for all there is room for, and is forgotten first. */
+function sizeOf(args: Record<string, unknown>): number {
+  try {
+    return JSON.stringify(args).length
+  } catch (error) {
+    if (error instanceof RangeError) return KEPT_BYTES
+    throw error
   }
 }
 

@@ -108,8 +108,7 @@ export class Pool {
   }
 
   async #run(member: Member, assignment: Assignment): Promise<void> {
-    const order = assignment.begin(member.process)
-    const ending = await member.process.run(order, assignment.output, assignment.preprocessed)
+    const ending = await this.#attempt(member, assignment)
     const lost = ending.kind === 'crashed' && !ending.started
     if (!assignment.warm || member.stamp !== this.#options.stamp() || this.#stopping) member.process.kill()
     if (!member.process.spent) this.#rest(member)
@@ -119,6 +118,17 @@ export class Pool {
       this.#queue.unshift(assignment)
     } else assignment.end(ending)
     this.#advance()
+  }
+
+  /** A job that can't be handed over ends, and its process with it: who knows what that has read of it. */
+  async #attempt({ process }: Member, assignment: Assignment): Promise<Ending> {
+    try {
+      return await process.run(assignment.begin(process), assignment.output, assignment.preprocessed)
+    } catch (error) {
+      process.kill()
+      const reason = error instanceof Error ? error.message : String(error)
+      return { kind: 'crashed', started: true, reason }
+    }
   }
 
   #rest(member: Member): void {

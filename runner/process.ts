@@ -70,18 +70,19 @@ export class WorkerProcess {
     return this.#run !== undefined
   }
 
-  /** Runs one job; what it prints goes to the output. Never rejects. */
-  run(
+  /** Runs one job; what it prints goes to the output. Rejects when the order can't be written as JSON, and for nothing else. */
+  async run(
     order: Order,
     output: JobOutput,
     preprocessed: (args: Record<string, unknown>) => void,
   ): Promise<Ending> {
     this.fresh = false
+    const line = `${JSON.stringify(order)}\n`
     return new Promise((resolve) => {
       const pipes = output.pipes(order.mark)
       this.#run = { order, ...pipes, started: false, heardAt: performance.now(), preprocessed, resolve }
       if (this.spent) this.#settle({ kind: 'crashed', started: false, reason: 'its process was gone' })
-      else this.#child.stdin?.write(`${JSON.stringify(order)}\n`)
+      else this.#child.stdin?.write(line)
     })
   }
 

@@ -170,9 +170,10 @@ export class Scheduler {
       await job.done
       if (!job.success)
         this.#options.log(`schedule ${path}: job ${job.id} failed: ${job.result?.slice(0, 500)}`)
+      this.start()
     } catch (error) {
       this.#options.log(`schedule ${path}: ${error instanceof Error ? error.message : error}`)
+      this.start()
     }
-    this.start()
   }
 }

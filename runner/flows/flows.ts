@@ -37,10 +37,12 @@ export class Flows {
       this.#delayed.delete(job.id)
       this.#runs.set(job.id, run)
       jobs.start(job, 'flow')
-      void run.run().then(
-        ({ success, result }) => this.#finish(job, success, result),
-        (error: Error) => this.#finish(job, false, { error: { name: error.name, message: error.message } }),
-      )
+      void run
+        .run()
+        .then(({ success, result }) => this.#finish(job, success, result))
+        .catch((error: Error) => {
+          this.#finish(job, false, { error: { name: error.name, message: error.message } })
+        })
     }
     const wait = () => {
       const delay = job.scheduledFor.getTime() - Date.now()

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ApiError } from '../api-error.ts'
+import { isTooDeep, MOST_LEVELS } from '../json-depth.ts'
 import type { Call } from './context.ts'
 
 const BODY_LIMIT = 12 * 1024 * 1024
@@ -75,6 +76,8 @@ function fromJson(text: string, type: string): Args {
 }
 
 function parseJson(text: string): unknown {
+  if (isTooDeep(text))
+    throw new ApiError(400, `the JSON nests deeper than ${MOST_LEVELS} levels; send it flatter`)
   try {
     return JSON.parse(text)
   } catch (error) {
