@@ -13,8 +13,12 @@ TEXT - reads stdin. HAI_ENDPOINT and HAI_WORKSPACE say which server; the token i
 Exit: 0 done, 1 bug, 2 usage, 3 not found, 4 not allowed, 5 unreachable, 6 the task failed for good, 7 cancelled,
 expired or rejected, 8 waits for approval, 9 conflict, 10 budget, 124 gave up waiting, 130 interrupted."
 
+plain() { # without controls (U+009B is ESC [ in two bytes) and what turns text round (U+202A-202E, U+2066-2069)
+  tr -d '\001-\010\013-\037\177' | awk '{ gsub("\302[\200-\237]|\342\200[\252-\256]|\342\201[\246-\251]", ""); print }'
+}
+
 fail() { # STATUS MESSAGE [NEXT STEP]
-  printf 'hai: %s\n' "$2${3:+$nl  $3}" >&2
+  printf 'hai: %s\n' "$2${3:+$nl  $3}" | plain >&2
   exit "$1"
 }
 
@@ -24,8 +28,7 @@ quoted() { # TEXT, as the inside of a JSON string
       printf "%s", $0 }'
 }
 
-# The first value of that key. A quote inside a string is always escaped, so "key": is never part of a text; and our
-# servers write nothing as \u but control characters, which a terminal is better off without.
+# The first value of that key: a quote in a text is escaped, so "key": is in none; as \u come control characters only.
 field() { # JSON KEY
   printf '%s' "$1" | awk -v key="\"$2\"[ \t\n]*:[ \t\n]*\"" '{ text = text (NR > 1 ? "\n" : "") $0 }
     END {
@@ -72,8 +75,7 @@ END
 nap() { sleep "$1" & nap=$! && wait "$nap"; } # a signal ends it at once
 
 show() { # JQ-FILTER, which makes lines of the answer; without jq it is shown as it came
-  command -v jq >/dev/null || { printf '%s\n' "$answer" && return; }
-  printf '%s\n' "$answer" | jq -r "$1" | tr -d '\001-\010\013-\037\177'
+  printf '%s\n' "$answer" | if command -v jq >/dev/null; then jq -r "$1"; else cat; fi | plain
 }
 
 words() { # TEXT... into $text, ready for JSON, with a new $key
@@ -121,7 +123,7 @@ case $command in
       spent=$((spent + pause)) pause=$((spent < 90 ? 1 + spent / 10 : 10))
     done
     output=$(field "$answer" output) why=$(field "$answer" message) next=$(field "$answer" next_step)
-    [ -z "$output" ] || printf '%s\n' "$output"
+    [ -z "$output" ] || printf '%s\n' "$output" | plain
     case $state in
       'done') [ "$output" ] || show .result ;;
       dead) fail 6 "${why:-task $id failed for good}" "$next" ;;

@@ -67,6 +67,19 @@ describe.each(shells)('hai.sh in $name', (shell) => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${HOSTILE.replace('\u0001\u001b', '')}\n` })
   })
 
+  it('shows nothing that makes a terminal do things or read backwards', async () => {
+    const output = 'a\u009b31mb\u202ec\u2066d\u0085e\u009d0;title\u0007 ümlaut € 🏠 ‐–‘\u202f\u2065'
+    const shown = 'a31mbcde0;title ümlaut € 🏠 ‐–‘\u202f\u2065'
+    server.doors.inbox = () => ({ result: { task_id: ID, status: 'accepted' } })
+    server.doors['task/result'] = () => ({ result: { id: ID, state: 'done', output } })
+    expect((await run(shell, server.env, ['ask', 'x']).ended).stdout).toBe(`${shown}\n`)
+    server.doors['task/result'] = () => ({ result: { id: ID, state: 'dead', error: { message: output } } })
+    expect((await run(shell, server.env, ['ask', 'x']).ended).stderr).toBe(`hai: ${shown}\n`)
+    server.doors['todo/add'] = () => ({ result: { id: ID, body: output } })
+    const added = await run(withJq(shell), server.env, ['todo', 'add', 'x']).ended
+    expect(added.stdout).toBe(`added 000000 ${shown}\n`)
+  })
+
   it('asks again under the same key when the connection breaks', async () => {
     server.doors['todo/add'] = (_, call) => (call === 1 ? 'hang up' : { result: { id: ID, body: 'x' } })
     server.calls.length = 0
