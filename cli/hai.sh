@@ -2,8 +2,7 @@
 # hai for machines that have no Node: a POSIX shell, curl and awk; jq, where there is one, makes the tables.
 set -u
 export LC_ALL=C
-nl='
-'
+nl=$(printf '\n.') nl=${nl%.}
 usage="usage: hai.sh ask [--timeout SECONDS] TEXT...   put a task down and wait for its answer
        hai.sh task show ID                      everything about a task
        hai.sh todo add TEXT... | ls | done ID   the list of what is to be done
