@@ -55,7 +55,7 @@ async function inWorker(workerData: { expressions: string[]; scope: string }): P
   const worker = new Worker(join(projectRoot(), 'runner', 'flows', 'evaluate.mjs'), {
     workerData,
     env: {},
-    resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
+    resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB, maxYoungGenerationSizeMb: MEMORY_MB / 4 },
   })
   const timer = setTimeout(() => worker.terminate(), PATIENCE_MS)
   try {

@@ -248,6 +248,13 @@ describe('an expression', () => {
     expect(
       (await value('(() => { const a = []; for (;;) a.push(new Array(1e6).fill(a)) })()')).error,
     ).toBeTruthy()
+    for (const outside of [
+      'new ArrayBuffer(2 ** 30)',
+      'new Uint8Array(2 ** 30)',
+      'new Float64Array(2 ** 27)',
+    ]) {
+      expect((await value(outside)).error?.message).toContain('is not defined')
+    }
     expect((await value('flow_input.a.b.c')).error?.message).toContain('flow_input.a.b.c')
   })
 })
