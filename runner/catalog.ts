@@ -21,6 +21,7 @@ export interface ScriptView extends UploadedScript {
 export class Catalog {
   #bundle: Bundle
   #uploads: Uploads
+  #hashes: { stamp: string; paths: Map<string, string> } | undefined
 
   constructor(bundle: Bundle, uploads: Uploads) {
     this.#bundle = bundle
@@ -48,8 +49,19 @@ export class Catalog {
 
   /** By its hash; undefined when no script has it. */
   scriptByHash(hash: string): ScriptView | undefined {
-    const paths = this.scriptPaths()
-    return paths.map((path) => this.scriptView(path)).find((script) => script?.hash === hash)
+    const path = this.#pathsByHash().get(hash)
+    const script = path === undefined ? undefined : this.scriptView(path)
+    return script?.hash === hash ? script : undefined
+  }
+
+  /** All scripts are read and hashed once for each state of the files, and not at each call of whoever likes to. */
+  #pathsByHash(): Map<string, string> {
+    const stamp = this.stamp()
+    if (this.#hashes?.stamp !== stamp) {
+      const views = this.scriptPaths().flatMap((path) => this.scriptView(path) ?? [])
+      this.#hashes = { stamp, paths: new Map(views.map(({ hash, path }) => [hash, path])) }
+    }
+    return this.#hashes.paths
   }
 
   scriptPaths(): string[] {
