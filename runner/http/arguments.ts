@@ -117,10 +117,15 @@ async function readBody(request: IncomingMessage): Promise<string> {
   if (announced > BODY_LIMIT) throw tooLarge()
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    size += (chunk as Buffer).length
-    if (size > BODY_LIMIT) throw tooLarge()
-    chunks.push(chunk as Buffer)
+  try {
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+      size += (chunk as Buffer).length
+      if (size > BODY_LIMIT) throw tooLarge()
+      chunks.push(chunk as Buffer)
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
+    throw new ApiError(400, 'the connection broke in the middle of the body')
   }
   return Buffer.concat(chunks).toString()
 }

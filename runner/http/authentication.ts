@@ -23,8 +23,30 @@ export function holderOf(stack: Stack, call: Call): Identity {
   throw new ApiError(401, `Unauthorized: ${text}`)
 }
 
-/** Windmill takes a bearer, a query parameter, or a cookie; `wmill generate-metadata` sends only the cookie. */
+/** What `wmill generate-metadata` asks for with nothing but a cookie. */
+const BY_COOKIE = /^\/api\/w\/[^/]+\/(scripts\/raw_temp\/diff|jobs\/run\/(flow_)?dependencies_async)$/
+
+/**
+ * Windmill takes a bearer, a query parameter, or a cookie. Here a query parameter is none, as addresses are logged and
+ * passed on, and a cookie only where the official CLI has nothing else: a browser sends cookies by itself.
+ */
 function tokenOf(call: Call): string | undefined {
   const [, bearer] = /^Bearer (.+)$/i.exec(call.req.header('authorization') ?? '') ?? []
-  return bearer ?? call.req.query('token') ?? getCookie(call, 'token')
+  return bearer ?? (BY_COOKIE.test(call.req.path) ? getCookie(call, 'token') : undefined)
+}
+
+const HERE = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i
+
+/** Refuses what a page of another place has a browser send: such a page, or a name of its own for this machine. */
+export function refuseForeign() {
+  return createMiddleware<Api>(async (call, next) => {
+    const host = call.req.header('host') ?? ''
+    const origin = call.req.header('origin')
+    if (!HERE.test(host))
+      throw new ApiError(403, `Permission denied: this stack serves 127.0.0.1 and no other name`)
+    if (origin !== undefined && origin !== `http://${host}`) {
+      throw new ApiError(403, 'Permission denied: the request comes from a page of another place')
+    }
+    await next()
+  })
 }

@@ -2,9 +2,10 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
+import { createMiddleware } from 'hono/factory'
 import { ApiError } from '../api-error.ts'
 import { tokenRoutes, userRoutes } from './account-routes.ts'
-import { authentication } from './authentication.ts'
+import { authentication, refuseForeign } from './authentication.ts'
 import { authorization } from './authorization.ts'
 import type { Api, Call, Stack } from './context.ts'
 import { dependencyRoutes } from './dependency-routes.ts'
@@ -38,6 +39,8 @@ const BELOW_WORKSPACE = [
 export function createApi(stack: Stack): Hono<Api> {
   const api = new Hono<Api>()
   api.onError((error, call) => failure(stack, error, call))
+  api.use(drained())
+  api.use(refuseForeign())
   api.get('/api/version', (call) => call.text(VERSION))
   api.route('/api/r', triggerRoutes(stack))
   api.use(authentication(stack))
@@ -57,9 +60,20 @@ export function createApi(stack: Stack): Hono<Api> {
   return api
 }
 
+/** A body that nobody wanted is read to its end, or an answer to a large one is lost with the connection. */
+function drained() {
+  return createMiddleware<Api>(async (call, next) => {
+    await next()
+    const { incoming } = call.env
+    if (!incoming.readableEnded && !incoming.destroyed) incoming.resume()
+  })
+}
+
 function failure(stack: Stack, error: Error, call: Call): Response {
   if (error instanceof ApiError) {
-    return error.status === 415 ? call.body(null, 415) : call.text(error.message, error.status)
+    const { status, message, retryAfter } = error
+    if (retryAfter !== undefined) call.header('Retry-After', String(retryAfter))
+    return status === 415 ? call.body(null, 415) : call.text(message, status)
   }
   stack.log(`${call.req.method} ${call.req.path}: ${error.stack ?? error}`)
   return call.text(`Internal: ${error.message}`, 500)

@@ -66,12 +66,48 @@ describe('authentication', () => {
     expect(status).toBe(401)
   })
 
-  it('accepts the token as bearer, query parameter and cookie', async () => {
+  it('accepts the token as bearer only, as a cookie is sent by any page and an address is logged', async () => {
     const whoami = '/api/users/whoami'
     expect((await text(whoami))[0]).toBe(200)
     const none = { authorization: '' }
-    expect((await text(`${whoami}?token=${stack.token}`, { headers: none }))[0]).toBe(200)
-    expect((await text(whoami, { headers: { ...none, cookie: `a=b; token=${stack.token}` } }))[0]).toBe(200)
+    expect((await text(`${whoami}?token=${stack.token}`, { headers: none }))[0]).toBe(401)
+    expect((await text(whoami, { headers: { ...none, cookie: `a=b; token=${stack.token}` } }))[0]).toBe(401)
+  })
+
+  it('serves no page of another place, and no other name of this machine', async () => {
+    const version = async (headers: Record<string, string>) => {
+      const { port } = new URL(stack.endpoint)
+      return new Promise<number | undefined>((resolve, reject) => {
+        const call = httpRequest({ port, host: '127.0.0.1', path: '/api/version', headers }, (response) => {
+          response.resume().on('end', () => resolve(response.statusCode))
+        })
+        call.on('error', reject).end()
+      })
+    }
+    const host = new URL(stack.endpoint).host
+    expect(await version({ host })).toBe(200)
+    expect(await version({ host: 'LOCALHOST:1' })).toBe(200)
+    expect(await version({ host, origin: stack.endpoint })).toBe(200)
+    expect(await version({ host: 'rebound.example.com' })).toBe(403)
+    expect(await version({ host: `127.0.0.1.example.com` })).toBe(403)
+    expect(await version({ host, origin: 'https://example.com' })).toBe(403)
+    expect(await version({ host, origin: 'null' })).toBe(403)
+  })
+
+  it('answers a large body that no route reads', async () => {
+    for (let n = 0; n < 30; n += 1) {
+      const body = 'x'.repeat(200_000)
+      expect((await text('/api/w/hai/nowhere', { method: 'DELETE', body }))[0]).toBe(501)
+      expect(
+        (
+          await text('/api/w/hai/nowhere', {
+            method: 'DELETE',
+            body,
+            headers: { authorization: 'Bearer no' },
+          })
+        )[0],
+      ).toBe(401)
+    }
   })
 
   it('knows the operator, globally and in the workspace, and no other workspace', async () => {
