@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { FairShare } from './fair-share.ts'
 import { type Identity, OPERATOR } from './identity.ts'
 import { JobOutput } from './job-output.ts'
 
@@ -28,6 +29,8 @@ export interface JobRequest {
   kind?: JobKind
   path: string
   args: Record<string, unknown>
+  /** Of the body that brought them, as far as one did. */
+  bytes?: number
   /** What a preprocessor will make the arguments of. */
   event?: Record<string, unknown>
   identity: Identity
@@ -99,11 +102,13 @@ export class Jobs {
   /** In the order they finished. */
   #finished = new Map<string, number>()
   #bytes = 0
+  readonly shares = new FairShare()
 
-  /** Undefined when a job of that id exists. */
+  /** Undefined when a job of that id exists; 429 when its caller has too many under way. */
   create(request: JobRequest): Job | undefined {
     const id = request.id ?? uuidv7()
     if (this.#jobs.has(id)) return undefined
+    const free = this.shares.take(request.identity, { jobs: 1, bytes: request.bytes ?? 0 })
     const createdAt = new Date()
     let settle = () => {}
     const done = new Promise<void>((resolve) => {
@@ -138,6 +143,7 @@ export class Jobs {
       settle,
     }
     this.#jobs.set(id, job)
+    void done.then(free)
     return job
   }
 

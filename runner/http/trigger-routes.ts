@@ -55,7 +55,7 @@ function requestOf(
     headers: call.req.header(),
     trigger_path: trigger.path,
   })
-  return { path, args, event, identity, onBehalf: true }
+  return { path, args, bytes: input.text.length, event, identity, onBehalf: true }
 }
 
 function identify(stack: Stack, call: Call, trigger: HttpTrigger): Identity {

@@ -15,7 +15,7 @@ const HEADERS = {
 
 /** Answers with a job's updates as they happen, until it is completed or the client hangs up, which the job survives. */
 export function streamUpdates(
-  stack: Pick<Stack, 'workspace' | 'called'>,
+  stack: Pick<Stack, 'workspace' | 'called' | 'jobs'>,
   call: Call,
   job: Job,
   wanted: Wanted,
@@ -23,7 +23,11 @@ export function streamUpdates(
   const alive = () => {
     if (!call.get('identity').job) stack.called()
   }
-  new UpdateStream({ job, wanted, workspace: stack.workspace, outgoing: call.env.outgoing, alive }).open()
+  const { outgoing } = call.env
+  const free = stack.jobs.shares.take(call.get('identity'), { streams: 1 })
+  if (outgoing.destroyed) free()
+  else outgoing.once('close', free)
+  new UpdateStream({ job, wanted, workspace: stack.workspace, outgoing, alive }).open()
   return RESPONSE_ALREADY_SENT
 }
 

@@ -14,6 +14,11 @@ const WHO = `export async function main(value: any) {
 const { root } = bundleFolder({
   'f/hai/who.ts': WHO,
   'f/other/who.ts': WHO,
+  'u/operator/who.ts': WHO,
+  'u/guest/who.ts': WHO,
+  'f/hai/core/who.ts': WHO,
+  'u/operator/own__flow/flow.yaml':
+    'summary: own\nvalue:\n  modules:\n    - id: a\n      value: { type: script, path: u/operator/who, input_transforms: {} }\n',
   'f/hai/secret.variable.yaml': 'value: hush\nis_secret: true\n',
   'f/hai/db.resource.yaml': 'resource_type: postgresql\nvalue: {}\n',
 })
@@ -157,7 +162,73 @@ describe('a member without rights', () => {
       end: 'guest@example.com',
       reads: 200,
     })
-    expect(await who(token, 'f/other/who')).toMatchObject({ user: 'guest', as: 'u/guest', reads: 403 })
+    expect(await who(token, 'u/guest/who')).toMatchObject({ user: 'guest', as: 'u/guest', reads: 403 })
+  })
+
+  it('runs nothing of the operator’s own, by any route', async () => {
+    const token = await guests()
+    const { hash } = JSON.parse((await ask('/api/w/hai/scripts/get/p/u/operator/who'))[1])
+    for (const what of [
+      'p/u/operator/who',
+      'p/f/other/who',
+      'p/f/hai/core/who',
+      'f/u/operator/own',
+      `h/${hash}`,
+    ]) {
+      for (const mode of ['run', 'run_wait_result', 'run_and_stream']) {
+        expect(await ask(`/api/w/hai/jobs/${mode}/${what}`, {}, token)).toEqual([
+          403,
+          expect.stringMatching(/^Permission denied: guest has no right to run /),
+        ])
+      }
+    }
+    expect((await ask('/api/w/hai/jobs/run_wait_result/f/u/operator/own', {}))[0]).toBe(200)
+  })
+
+  it('has so many unfinished jobs, bytes in them and streams, and the operator goes on', async () => {
+    const token = await guests()
+    const later = '/api/w/hai/jobs/run/p/f/hai/who?scheduled_for=2100-01-01T00:00:00Z'
+    const ids: string[] = []
+    const hoard = async (args: object) => {
+      for (let n = 0; n < 200; n += 1) {
+        const [status, text] = await ask(later, args, token)
+        if (status !== 201) return [status, text]
+        ids.push(text)
+      }
+      return []
+    }
+    const free = async () => {
+      for (const id of ids.splice(0)) await ask(`/api/w/hai/jobs_u/queue/cancel/${id}`, {}, token)
+    }
+    expect(await hoard({})).toEqual([429, expect.stringContaining('guest has 100 unfinished jobs')])
+    expect((await ask(`${WAIT}/f/hai/who`, {}))[0]).toBe(200)
+    await free()
+    expect(await hoard({ value: 'x'.repeat(5_000_000) })).toEqual([429, expect.stringContaining('bytes')])
+    expect(ids.length).toBeLessThan(6)
+    await free()
+    expect((await ask(`${WAIT}/f/hai/who`, {}, token))[0]).toBe(200)
+    const [, id] = await ask(later, {}, token)
+    const stop = new AbortController()
+    const headers = { authorization: `Bearer ${token}` }
+    const open = () =>
+      fetch(`${stack.endpoint}/api/w/hai/jobs_u/getupdate_sse/${id}`, { headers, signal: stop.signal })
+    const streams = await Promise.all(Array.from({ length: 51 }, open))
+    expect(
+      streams.filter(({ status }) => status === 429).map((one) => one.headers.get('retry-after')),
+    ).toEqual(['10'])
+    stop.abort()
+    await expect
+      .poll(
+        async () =>
+          (
+            await fetch(`${stack.endpoint}/api/w/hai/jobs_u/getupdate_sse/${id}`, {
+              headers,
+              signal: AbortSignal.timeout(500),
+            })
+          ).status,
+      )
+      .toBe(200)
+    await ask(`/api/w/hai/jobs_u/queue/cancel/${id}`, {}, token)
   })
 
   it.each([
@@ -186,7 +257,7 @@ describe('a member without rights', () => {
     const body = { impersonate_email: 'operator@example.com' }
     expect((await ask('/api/users/tokens/impersonate', body, await guests()))[0]).toBe(403)
     const [, own] = await ask('/api/users/tokens/create', { label: 'mine' }, await guests())
-    expect(await who(own, 'f/other/who')).toMatchObject({ user: 'label-mine', as: 'u/guest', reads: 403 })
+    expect(await who(own, 'u/guest/who')).toMatchObject({ user: 'label-mine', as: 'u/guest', reads: 403 })
   })
 
   it('sees her own jobs and nobody else’s', async () => {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   const api = new Hono<Api>().get('/:id', (call) => {
     call.set('identity', OPERATOR)
     const wanted = { logOffset: 0, streamOffset: 0, noLogs: false, onlyResult: true }
-    const stack = { workspace: 'hai', called: () => {} }
+    const stack = { workspace: 'hai', called: () => {}, jobs }
     return streamUpdates(stack, call, jobs.get(call.req.param('id'))!, wanted)
   })
   server = createAdaptorServer({ fetch: api.fetch, overrideGlobalObjects: false }) as Server
