@@ -2,7 +2,7 @@ import { type Document, isMap, stringify } from 'yaml'
 import type { ModelList } from '../f/hai/core/contract.ts'
 import { type BackendSettings, KNOWN_BACKENDS, settingsOf } from './backend-defaults.ts'
 import { Failure } from './failure.ts'
-import { editModels, modelsFileOf } from './models-file.ts'
+import { backendsIn, editModels, modelsFileOf } from './models-file.ts'
 import { tilde } from './paths.ts'
 import type { Session } from './session.ts'
 
@@ -15,16 +15,51 @@ export async function enable(session: Session, name: string): Promise<undefined>
     throw new Failure('usage', `${JSON.stringify(name)} is no backend; expected a name such as anthropic`)
   const settings = settingsOf(backend, model)
   if (!(await session.profile()).local) {
+    const known = (await readList(session))?.models.some((row) => row.backend === backend && !row.found)
+    if (known) return printForWindmill(session, { backends: { [backend]: { enabled: true } } })
     if (!settings) throw unknown(backend, ON_WINDMILL)
     return printForWindmill(session, { backends: { [backend]: onWindmill(backend, settings) } })
   }
   const { env } = session.io
-  editModels(env, (document) => write(document, backend, model, settings, modelsFileOf(env)))
-  session.print(`${name} is enabled in ${tilde(modelsFileOf(env), env)}`)
-  const [, variable] = /^\$env:(.+)$/.exec(settings?.api_key ?? '') ?? []
-  if (variable && !env[variable]) {
-    session.note(`${variable} is not set here; the stack reads it: set it, then hai down && hai up`)
+  const changed = editModels(env, (document) => write(document, backend, model, settings, modelsFileOf(env)))
+  session.print(`${name} is ${changed ? '' : 'already '}enabled in ${tilde(modelsFileOf(env), env)}`)
+  await sayWhoAnswers(session, backend)
+}
+
+/** Keeps a backend from answering; what else is written of it stays. A default that named it goes, too. */
+export async function disable(session: Session, name: string): Promise<undefined> {
+  if (!/^[\w-]+$/.test(name)) {
+    throw new Failure('usage', `${JSON.stringify(name)} is no backend; expected a name such as anthropic`, {
+      next: 'hai model ls shows them, as BACKEND/MODEL',
+    })
   }
+  if (!(await session.profile()).local)
+    return printForWindmill(session, { backends: { [name]: { enabled: false } } })
+  const { env } = session.io
+  const found = (await readList(session))?.models.find((row) => row.backend === name)
+  if (!found && !Object.hasOwn(backendsIn(env), name)) {
+    throw new Failure('notFound', `there is no backend ${name}; nothing was changed`, {
+      next: 'hai model ls shows them',
+    })
+  }
+  let lost: string | undefined
+  const changed = editModels(env, (document) => {
+    const at = ['backends', name]
+    // one that was only found has no entry yet, and one without an address is none
+    if (found?.found && !isMap(document.getIn(at))) {
+      const { kind, url, billing } = found
+      document.setIn(at, document.createNode({ kind, url, billing }))
+    }
+    document.setIn([...at, 'enabled'], false)
+    const byDefault = document.get('default')
+    if (typeof byDefault !== 'string' || !byDefault.startsWith(`${name}/`)) return
+    lost = byDefault
+    document.delete('default')
+  })
+  const file = tilde(modelsFileOf(env), env)
+  session.print(`${name} is ${changed ? '' : 'already '}disabled in ${file}`)
+  if (lost) session.note(`the default was ${lost}, and is none now`)
+  session.note(`to undo: hai model enable ${name}`)
   await sayWhoAnswers(session)
 }
 
@@ -39,7 +74,7 @@ export async function setDefault(session: Session, name: string): Promise<undefi
   await refuseMissing(session, backend, model)
   if (!(await session.profile()).local) return printForWindmill(session, { default: name })
   const { env } = session.io
-  editModels(env, (document) => document.set('default', name))
+  editModels(env, (document) => void document.set('default', name))
   session.print(`${name} is the default in ${tilde(modelsFileOf(env), env)}`)
   await sayWhoAnswers(session)
 }
@@ -52,8 +87,11 @@ function write(
   file: string,
 ): void {
   const at = ['backends', backend]
-  if (isMap(document.getIn(at))) {
-    document.deleteIn([...at, 'enabled'])
+  const written = document.getIn(at)
+  // an Ollama that was found and then disabled is found again without an entry
+  if (backend === 'ollama' && isMap(written) && !model && !written.has('models')) document.deleteIn(at)
+  else if (isMap(written)) {
+    written.delete('enabled')
     const more = model === undefined || document.hasIn([...at, 'models', model])
     if (!more) document.setIn([...at, 'models', model], document.createNode(settings?.models[model] ?? {}))
   } else if (settings) document.setIn(at, document.createNode(settings))
@@ -63,12 +101,12 @@ function write(
 function unknown(backend: string, where: string): Failure {
   if (backend === 'ollama') {
     return new Failure('usage', 'ollama is used wherever it is found; there is nothing to enable', {
-      next: 'ollama serve; elsewhere than here: set OLLAMA_HOST, then hai down',
+      next: 'start Ollama where the stack runs; one elsewhere: hai model add http://HOST:11434 ollama',
     })
   }
   const known = KNOWN_BACKENDS.join(', ')
   return new Failure('usage', `hai does not know how to reach ${backend}; by name alone it knows ${known}`, {
-    next: `write its kind, url, billing and models under backends.${backend} in ${where}`,
+    next: `hai model add URL ${backend} asks the server and writes what ${where} needs`,
   })
 }
 
@@ -78,7 +116,9 @@ async function refuseMissing(session: Session, backend: string, model: string): 
   if (!siblings || siblings.some((row) => row.model === model)) return
   if (siblings.length === 0) {
     throw new Failure('notFound', `there is no backend ${backend}; nothing was changed`, {
-      next: `hai model ls; to let it answer: hai model enable ${backend}`,
+      next: KNOWN_BACKENDS.includes(backend)
+        ? `hai model enable ${backend}`
+        : `hai model ls shows them; to let another server answer: hai model add URL ${backend}`,
     })
   }
   const names = siblings.map((row) => row.model).join(', ')
@@ -101,13 +141,30 @@ async function readList(session: Session): Promise<ModelList | undefined> {
   }
 }
 
-async function sayWhoAnswers(session: Session): Promise<undefined> {
+/** Who answers from now on; and what a backend that was just written lacks to do so, as the stack sees it. */
+export async function sayWhoAnswers(session: Session, written?: string): Promise<undefined> {
   const list = await readList(session)
+  const rows = list?.models.filter((row) => row.backend === written && row.enabled) ?? []
+  const [trouble] = rows.flatMap((row) => row.trouble ?? [])
+  if (trouble) {
+    // a program and a key are looked for where the stack was started
+    const again = trouble.code === 'unreachable' ? 'start that server' : 'mend that, then hai down && hai up'
+    session.note(`${written} can't answer yet: ${trouble.text}; ${again}`)
+  }
+  const unpriced = rows.filter(({ billing, price }) => billing === 'metered' && price?.input === undefined)
+  if (unpriced[0]) {
+    const names = unpriced.map(({ model }) => model).join(', ')
+    const where = `backends.${written}.models in ${tilde(modelsFileOf(session.io.env), session.io.env)}`
+    session.note(
+      `no price of ${names} is known, and caps count by it; write input and output (USD per million tokens) under ${where}`,
+    )
+  }
   if (list?.error) session.note(list.error)
+  else if (list?.unusable) session.note(`nothing answers by default: ${list.reason}`)
   else if (list?.default) {
     session.note(`${list.default} answers by default${list.reason ? `: ${list.reason}` : ''}`)
     session.note('another: hai model default BACKEND/MODEL; to try it: hai model test')
-  }
+  } else if (list) session.note('nothing answers by default; hai model ls shows what there is')
 }
 
 /** On Windmill a key is a variable of the workspace, as workers there share no environment with anybody. */
@@ -115,7 +172,7 @@ function onWindmill(backend: string, settings: BackendSettings): BackendSettings
   return settings.api_key ? { ...settings, api_key: `$var:u/operator/${backend}_api_key` } : settings
 }
 
-async function printForWindmill(session: Session, value: object): Promise<undefined> {
+export async function printForWindmill(session: Session, value: object): Promise<undefined> {
   session.print(stringify({ resource_type: 'c_hai_models', value }).trimEnd())
   session.note(`nothing was changed: on a server this belongs into ${ON_WINDMILL} of your own repository;`)
   session.note('put it under what is there, then: wmill sync push')

@@ -9,18 +9,23 @@ import { oneLine } from './width.ts'
  * backends, a line each.
  */
 export async function modelTable(list: ModelList, session: Session): Promise<string[]> {
-  const problems = (list.problems ?? []).map((problem) => session.paint.red(oneLine(problem)))
+  const troubles = list.models.flatMap(({ backend, trouble }) =>
+    trouble ? `${backend}: ${trouble.text}` : [],
+  )
+  const problems = [...new Set([...troubles, ...(list.problems ?? [])])].map((problem) =>
+    session.paint.red(oneLine(problem)),
+  )
   return [...(list.models.length === 0 ? [] : await rowsOf(list, session)), ...problems]
 }
 
 async function rowsOf(list: ModelList, session: Session): Promise<string[]> {
-  const { dim, green, cyan } = session.paint
+  const { dim, green, cyan, red } = session.paint
   const rows = list.models.map((row) => {
     const name = `${row.backend}/${row.model}`
     return [
       { text: name === list.default ? '*' : '', paint: green },
       { text: name, paint: session.paint.bold },
-      { text: state(row), paint: row.enabled ? cyan : dim },
+      { text: state(row), paint: row.trouble ? red : row.enabled ? cyan : dim },
       row.context === null ? '' : tokens(row.context),
       { text: price(row), paint: dim },
       { text: row.url ?? '', paint: dim },
@@ -57,8 +62,10 @@ function count(tokens: number | null | undefined): string {
   return typeof tokens === 'number' ? `${tokens} tokens, ` : ''
 }
 
-function state({ enabled, found, loaded }: ModelRow): string {
+/** In a few words: what is missing is said in full below the table. */
+function state({ enabled, found, loaded, trouble }: ModelRow): string {
   if (!enabled) return 'not enabled'
+  if (trouble) return { missing: 'missing', no_key: 'no key', unreachable: 'not reached' }[trouble.code]
   const words = [found ? 'found' : 'enabled', loaded === true ? 'loaded' : '']
   return words.filter(Boolean).join(', ')
 }

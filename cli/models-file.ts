@@ -12,9 +12,35 @@ export function modelsFileOf(env: Env): string {
   return join(configDirOf(env), 'models.yaml')
 }
 
-/** Changes the operator's models.yaml in place, with its comments kept. A file that is not YAML is refused, and left alone. */
-export function editModels(env: Env, edit: (document: Document) => void): void {
+/** What models.yaml says of a backend, as far as it says it. */
+export interface Written {
+  url?: unknown
+  billing?: string
+  enabled?: boolean
+  models?: object
+}
+
+/** The backends that the operator's models.yaml names, unchecked; a file that is no YAML is refused. */
+export function backendsIn(env: Env): Record<string, Written> {
+  const { backends } = (open(modelsFileOf(env)).toJS() ?? {}) as { backends?: Record<string, Written | null> }
+  return Object.fromEntries(Object.entries(backends ?? {}).map(([name, backend]) => [name, backend ?? {}]))
+}
+
+/**
+ * Changes the operator's models.yaml in place, with its comments kept; true when that made a difference, else the file is
+ * left alone. So is one that is not YAML: it is refused.
+ */
+export function editModels(env: Env, edit: (document: Document) => void): boolean {
   const file = modelsFileOf(env)
+  const document = open(file)
+  const before = JSON.stringify(document.toJS())
+  edit(document)
+  if (JSON.stringify(document.toJS()) === before) return false
+  writePrivate(file, document.toString())
+  return true
+}
+
+function open(file: string): Document {
   const document: Document = parseDocument(readText(file))
   const [error] = document.errors
   if (error)
@@ -28,8 +54,7 @@ export function editModels(env: Env, edit: (document: Document) => void): void {
   else if (backends !== undefined && !isMap(backends)) {
     throw new Failure('usage', `${file}: backends: expected a map of names; nothing was changed`)
   }
-  edit(document)
-  writePrivate(file, document.toString())
+  return document
 }
 
 function readText(file: string): string {

@@ -1,9 +1,13 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { ModelList, ModelTest } from '../../f/hai/core/contract.ts'
-import { examples, given, JSON_OPTION } from '../command.ts'
+import { collect, examples, given, JSON_OPTION } from '../command.ts'
 import { Failure } from '../failure.ts'
+import type { AddFlags } from '../model-add.ts'
 import { modelTable, testText } from '../model-text.ts'
 import type { Session } from '../session.ts'
+
+/** What has ended by then needed no word about waiting. */
+const SOON_MS = 1000
 
 interface Json {
   json?: boolean
@@ -23,10 +27,35 @@ export function addModel(program: Command, session: Session): void {
   const test = model
     .command('test')
     .description('ask a model something small and time it')
-    .argument('[model]', 'BACKEND/MODEL, or the default one')
+    .argument('[model]', 'BACKEND/MODEL, or BACKEND for its first one; the default one when not given')
     .option(...JSON_OPTION)
     .action(session.run((name: string | undefined, { json }: Json) => tryOut(session, name, json)))
   examples(test, 'hai model test', 'hai model test ollama/llama3.1:8b')
+
+  const add = model
+    .command('add')
+    .description('let a server answer that speaks as OpenAI does; it is asked for its models')
+    .argument('<url>', 'its address, with /v1 or without')
+    .argument('[name]', 'what to call it; one is made of its address when not given')
+    .option('--model <name>', 'only this one of its models; may be repeated', collect)
+    .option('--key-env <name>', 'the variable of the environment that holds its key; never the key itself')
+    .addOption(
+      new Option(
+        '--billing <kind>',
+        'how its answers are paid for; by its address when not given: in the house local, else metered',
+      ).choices(['local', 'metered', 'subscription']),
+    )
+    .action(
+      session.run(async (url: string, name: string | undefined, flags: AddFlags) =>
+        (await import('../model-add.ts')).add(session, url, name, flags),
+      ),
+    )
+  examples(
+    add,
+    'hai model add http://127.0.0.1:8080',
+    'hai model add http://nas:8000/v1 vllm',
+    'hai model add https://openrouter.ai/api/v1 --key-env OPENROUTER_API_KEY --model qwen/qwen3-32b',
+  )
 
   const enable = model
     .command('enable')
@@ -34,6 +63,13 @@ export function addModel(program: Command, session: Session): void {
     .argument('<backend>', 'its name, or BACKEND/MODEL for one model of it')
     .action(session.run(async (name: string) => (await import('../model-change.ts')).enable(session, name)))
   examples(enable, 'hai model enable anthropic', 'hai model enable claude-code')
+
+  const disable = model
+    .command('disable')
+    .description('keep a backend from answering')
+    .argument('<backend>', 'its name')
+    .action(session.run(async (name: string) => (await import('../model-change.ts')).disable(session, name)))
+  examples(disable, 'hai model disable anthropic')
 
   const choose = model
     .command('default')
@@ -43,7 +79,7 @@ export function addModel(program: Command, session: Session): void {
       session.run(async (name: string) => (await import('../model-change.ts')).setDefault(session, name)),
     )
   examples(choose, 'hai model default ollama/llama3.1:8b')
-  examples(model, 'hai model ls', 'hai model test')
+  examples(model, 'hai model ls', 'hai model add http://127.0.0.1:8080', 'hai model test')
 }
 
 async function list(session: Session, json = false): Promise<undefined> {
@@ -53,17 +89,24 @@ async function list(session: Session, json = false): Promise<undefined> {
     return
   }
   session.print(...(await modelTable(found, session)))
-  if (found.models.length === 0) session.note('no model is there; start Ollama, or enable a backend')
-  if (found.default && found.reason) session.note(`${found.default} answers: ${found.reason}`)
+  if (found.models.length === 0) session.note('no model is there; start Ollama, or: hai model add URL')
+  if (found.default && found.reason)
+    session.note(`${found.unusable ? 'nothing' : found.default} answers: ${found.reason}`)
   for (const { backend, how } of found.offers) session.note(`${how} → hai model enable ${backend}`)
   if (found.error) session.note(`${found.error}; what was good before is in force`)
 }
 
 async function tryOut(session: Session, name: string | undefined, json = false): Promise<undefined> {
   const [backend, model] = name === undefined ? [] : split(name)
-  session.note('asking; a model that must be loaded first takes a while')
   const webhook = await session.webhook()
-  const test = await webhook.run<ModelTest>('model/test', given({ backend, model }))
+  // said of one that takes its time, and not of one that is not there
+  const patience = setTimeout(
+    () => session.note('asking; a model that must be loaded first takes a while'),
+    SOON_MS,
+  )
+  const test = await webhook
+    .run<ModelTest>('model/test', given({ backend, model }))
+    .finally(() => clearTimeout(patience))
   if (json) session.printJson(test)
   else if (test.ok) session.print(testText(test))
   if (test.ok) return
@@ -72,10 +115,10 @@ async function tryOut(session: Session, name: string | undefined, json = false):
   })
 }
 
-function split(name: string): [string, string] {
-  const [, backend, model] = /^([\w-]+)\/(.+)$/.exec(name) ?? []
-  if (backend && model) return [backend, model]
-  throw new Failure('usage', `${JSON.stringify(name)} is no model; expected BACKEND/MODEL`, {
+function split(name: string): [string, string | undefined] {
+  const [, backend, model] = /^([\w-]+)(?:\/(.+))?$/.exec(name) ?? []
+  if (backend) return [backend, model]
+  throw new Failure('usage', `${JSON.stringify(name)} is no model; expected BACKEND or BACKEND/MODEL`, {
     next: 'hai model ls shows them',
   })
 }

@@ -26,7 +26,7 @@ it('has all the commands of the design', () => {
     ...['add', 'ls', 'show', 'edit', 'done', 'drop', 'reopen', 'next', 'run'].map((verb) => `todo ${verb}`),
     ...['set-token', 'show', 'logout'].map((verb) => `auth ${verb}`),
     ...['ls', 'use', 'add'].map((verb) => `profile ${verb}`),
-    ...['ls', 'test', 'enable', 'default'].map((verb) => `model ${verb}`),
+    ...['ls', 'test', 'add', 'enable', 'disable', 'default'].map((verb) => `model ${verb}`),
     ...['config show', 'worker run'],
   ]
   expect(expected.filter((name) => !names.includes(name))).toEqual([])

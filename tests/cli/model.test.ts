@@ -129,8 +129,14 @@ describe('hai model test', () => {
     expect(ran.stderr).toContain('no model to try')
   })
 
+  it('takes the name of a backend alone, as alarms tell it', async () => {
+    answer({ backend: 'ollama', model: 'llama3.1:8b', ok: true })
+    expect((await remote('model', 'test', 'ollama')).exit).toBe(0)
+    expect(server.callsOf('jobs/run/p/f/hai/model/test')[0]?.args).toEqual({ backend: 'ollama' })
+  })
+
   it('refuses a name that is none, and asks nobody', async () => {
-    expect((await remote('model', 'test', 'llama')).exit).toBe(2)
+    expect((await remote('model', 'test', 'http://127.0.0.1:8080')).exit).toBe(2)
     expect(server.calls).toEqual([])
   })
 })
@@ -170,10 +176,19 @@ describe('changing the models of this machine', () => {
   it('writes no key, only where it is, and says so when it is not there', async () => {
     const ran = await local('model', 'enable', 'anthropic')
     expect(readFileSync(file, 'utf8')).toContain('api_key: $env:ANTHROPIC_API_KEY')
-    expect(ran.stderr).toContain('ANTHROPIC_API_KEY is not set here')
+    expect(ran.stderr).not.toContain("can't answer yet")
+    const trouble = {
+      code: 'no_key',
+      text: 'ANTHROPIC_API_KEY is empty in the environment of the stack',
+    } as const
+    server.doors['model/list'] = () => ({ result: { ...LIST, models: [aRow(), { ...CLAUDE, trouble }] } })
     const set = { ...home.env, ...stack.env, ANTHROPIC_API_KEY: 'sk-secret' }
     const again = await runHai(['model', 'enable', 'anthropic'], { env: set })
-    expect(again.stderr).not.toContain('is not set here')
+    // what is set here is not what the stack was started with
+    expect(again.stderr).toContain(
+      `anthropic can't answer yet: ${trouble.text}; mend that, then hai down && hai up`,
+    )
+    expect(again.stdout).toContain('anthropic is already enabled')
     expect(readFileSync(file, 'utf8')).not.toContain('sk-secret')
   })
 
@@ -188,7 +203,7 @@ describe('changing the models of this machine', () => {
   it.each([
     [
       'nothing-known',
-      /does not know how to reach nothing-known; by name alone it knows anthropic, claude-code/,
+      /does not know how to reach nothing-known; by name alone it knows anthropic, claude-code\n→ hai model add URL nothing-known /,
     ],
     ['ollama', /ollama is used wherever it is found/],
   ])('says how to go on when %s cannot be enabled, and writes nothing', async (name, message) => {
@@ -196,6 +211,70 @@ describe('changing the models of this machine', () => {
     expect(ran.exit).toBe(2)
     expect(ran.stderr).toMatch(message)
     expect(existsSync(file)).toBe(false)
+  })
+
+  it('says what keeps a backend that was enabled from answering, as the stack sees it', async () => {
+    const trouble = { code: 'missing', text: 'claude is not on the PATH of the stack' } as const
+    const row = aRow({
+      backend: 'claude-code',
+      model: 'default',
+      billing: 'subscription',
+      found: false,
+      trouble,
+    })
+    server.doors['model/list'] = () => ({ result: { ...LIST, models: [aRow(), row] } })
+    const ran = await local('model', 'enable', 'claude-code')
+    expect(ran.exit).toBe(0)
+    expect(ran.stderr).toContain(
+      "claude-code can't answer yet: claude is not on the PATH of the stack; mend that, then hai down && hai up",
+    )
+    expect(ran.stderr).toContain('ollama/llama3.1:8b answers by default')
+    const shown = await local('model', 'ls')
+    expect(shown.stdout).toMatch(/claude-code\/default +missing +subscription/)
+    expect(shown.stdout).toContain('claude-code: claude is not on the PATH of the stack\n')
+  })
+
+  it('disables a backend and enables it again; a default that named it goes', async () => {
+    const before =
+      '# mine\nbackends:\n  vllm:\n    # big\n    kind: openai-compatible\n    url: http://box/v1\n    billing: local\n    models: [big]\n'
+    given(`${before}default: vllm/big\n`)
+    const ran = await local('model', 'disable', 'vllm')
+    expect(ran).toMatchObject({ exit: 0, stdout: 'vllm is disabled in ~/.config/hai/models.yaml\n' })
+    expect(ran.stderr).toContain('the default was vllm/big, and is none now')
+    expect(ran.stderr).toContain('to undo: hai model enable vllm')
+    const text = readFileSync(file, 'utf8')
+    expect(Models.parse(parse(text))).toMatchObject({ backends: { vllm: { enabled: false } } })
+    expect(parse(text)).not.toHaveProperty('default')
+    expect((await local('model', 'disable', 'vllm')).stdout).toContain('vllm is already disabled')
+    await local('model', 'enable', 'vllm')
+    expect(parse(readFileSync(file, 'utf8'))).toEqual(parse(before))
+    expect(readFileSync(file, 'utf8')).toContain('# big')
+  })
+
+  it('disables an Ollama that was only found, so that the file is taken, and finds it again', async () => {
+    expect((await local('model', 'disable', 'ollama')).exit).toBe(0)
+    const { ollama } = Models.parse(parse(readFileSync(file, 'utf8'))).backends
+    expect(ollama).toMatchObject({ enabled: false, url: 'http://127.0.0.1:11434' })
+    await local('model', 'enable', 'ollama')
+    expect(parse(readFileSync(file, 'utf8'))).toEqual({ backends: {} })
+  })
+
+  it.each([
+    ['nope', 3, 'there is no backend nope; nothing was changed'],
+    ['a/b', 2, '"a/b" is no backend'],
+  ])('refuses to disable %s', async (name, exit, message) => {
+    const ran = await local('model', 'disable', name)
+    expect(ran).toMatchObject({ exit, stderr: expect.stringContaining(message) })
+    expect(existsSync(file)).toBe(false)
+  })
+
+  it('says that nothing answers when the default can’t be used', async () => {
+    const reason = 'the default is gone/x, but there is no backend gone'
+    server.doors['model/list'] = () => ({ result: { ...LIST, default: 'gone/x', reason, unusable: true } })
+    expect((await local('model', 'enable', 'anthropic')).stderr).toContain(
+      `nothing answers by default: ${reason}`,
+    )
+    expect((await local('model', 'ls')).stderr).toContain(`nothing answers: ${reason}`)
   })
 
   it.each(['backends: [', '- a list', 'backends: 7'])('refuses to change a file like %j', async (text) => {
@@ -213,7 +292,16 @@ describe('changing the models of this machine', () => {
 
   it.each([
     ['ollama/nope', 3, 'ollama has no model nope, only llama3.1:8b; nothing was changed\n→ ollama pull nope'],
-    ['vllm/big', 3, 'there is no backend vllm'],
+    [
+      'vllm/big',
+      3,
+      'there is no backend vllm; nothing was changed\n→ hai model ls shows them; to let another server answer: hai model add URL vllm\n',
+    ],
+    [
+      'claude-code/x',
+      3,
+      'there is no backend claude-code; nothing was changed\n→ hai model enable claude-code\n',
+    ],
     ['llama', 2, '"llama" is no model; expected BACKEND/MODEL'],
   ])('refuses the default %s', async (name, exit, message) => {
     const ran = await local('model', 'default', name)
@@ -232,7 +320,22 @@ describe('changing the models of this machine', () => {
 })
 
 describe('changing the models of a server', () => {
+  it.each([
+    [['disable', 'anthropic'], { backends: { anthropic: { enabled: false } } }],
+    [['default', 'anthropic/claude-sonnet-4-5'], { default: 'anthropic/claude-sonnet-4-5' }],
+    // one that is configured there already
+    [['enable', 'anthropic'], { backends: { anthropic: { enabled: true } } }],
+  ])('prints what %j changes, where it goes, and changes nothing', async (words, value) => {
+    const ran = await remote('model', ...words)
+    expect(ran.exit).toBe(0)
+    expect((parse(ran.stdout) as { value: unknown }).value).toEqual(value)
+    expect(ran.stderr).toContain('nothing was changed')
+    expect(ran.stderr).toContain('u/operator/hai_models.resource.yaml')
+    expect(existsSync(join(home.path, '.config/hai/models.yaml'))).toBe(false)
+  })
+
   it('prints what belongs into the repository, and says that nothing was changed', async () => {
+    server.doors['model/list'] = () => ({ result: { ...LIST, models: [aRow()] } })
     const ran = await remote('model', 'enable', 'anthropic')
     const { resource_type, value } = parse(ran.stdout) as { resource_type: string; value: unknown }
     expect(resource_type).toBe('c_hai_models')

@@ -109,7 +109,10 @@ backends:
       `backends:\n  gpt: {kind: openai-compatible, url: '${server.url}', billing: metered, models: {gpt-fake: {}}}\n`,
     )
     server.next(OPENAI_REFUSES.unauthorized())
-    expect(await call('model/test', { backend: 'gpt' })).toMatchObject({ ok: false, error: { code: 'login_expired' } })
+    expect(await call('model/test', { backend: 'gpt' })).toMatchObject({
+      ok: false,
+      error: { code: 'login_expired' },
+    })
     expect((await call<Health>('admin/health')).backends).toMatchObject([
       { name: 'gpt', state: 'login_expired', next_step: 'give gpt a valid api_key' },
     ])
@@ -130,6 +133,7 @@ backends:
     const list = await call<ModelList>('model/list')
     expect(list.default).toBe('gpt/gpt-fake')
     expect(list.reason).toContain('there is no backend gpt')
+    expect(list.unusable).toBe(true)
   })
 
   it('with a wrong field is not taken; the last good one goes on, and the list says what is wrong', async () => {

@@ -262,8 +262,8 @@ export interface ModelRow {
   enabled: boolean
   /** In memory now; null where the backend doesn't say. */
   loaded: boolean | null
-  /** What it lacks to answer now, as a sentence; not there when nothing is known to be missing. */
-  trouble?: string
+  /** What it lacks to answer now; not there when nothing is known to be missing. */
+  trouble?: { code: 'missing' | 'no_key' | 'unreachable'; text: string }
   /** Tokens; null is unknown. */
   context: number | null
   price: { input?: number; output?: number; cache_read?: number; cache_write?: number } | null
@@ -273,6 +273,8 @@ export interface ModelList {
   /** `backend/model` that answers when nothing else is said, and why. */
   default: string | null
   reason?: string
+  /** The default can't be used, which is what the reason says then. */
+  unusable?: true
   models: ModelRow[]
   /** Backends that are there and are not used before they are enabled. */
   offers: { backend: string; how: string }[]

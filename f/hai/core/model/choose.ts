@@ -1,3 +1,4 @@
+import type { ModelRow } from '../contract.ts'
 import { HaiError } from '../errors.ts'
 import type { Backend, Choice, Models } from './config.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
@@ -90,13 +91,15 @@ export function idle({ backends }: Models): { text: string; cure: string }[] {
 const cureOf = (name: string, { enabled, url }: Backend): string =>
   enabled && url ? `hai model add ${url} ${name}` : `hai model enable ${name}`
 
-/** What a backend lacks where it would be asked, for a sentence; undefined when nothing is known to be missing. */
-export function lack(backend: Backend, around: Surroundings): string | undefined {
+/** What a backend lacks where it would be asked; undefined when nothing is known to be missing. */
+export function lack(backend: Backend, around: Surroundings): ModelRow['trouble'] {
   // what another machine has is seen there
   if (backend.external) return undefined
-  if (backend.kind === 'claude-code' && !around.has('claude')) return 'claude is not on the PATH of the stack'
+  if (backend.kind === 'claude-code' && !around.has('claude'))
+    return { code: 'missing', text: 'claude is not on the PATH of the stack' }
   const [, variable] = /^\$env:(.+)$/.exec(backend.api_key ?? '') ?? []
-  if (variable && !around.environment[variable]) return `${variable} is empty in the environment of the stack`
+  if (variable && !around.environment[variable])
+    return { code: 'no_key', text: `${variable} is empty in the environment of the stack` }
   return undefined
 }
 

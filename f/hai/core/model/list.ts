@@ -23,7 +23,8 @@ export async function listModels(sql: Sql, around: Surroundings = surroundings()
   const [problem] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
   return {
     default: choice && 'model' in choice ? `${choice.name}/${choice.model}` : (models.default ?? null),
-    ...(choice ? { reason: 'model' in choice ? choice.reason : choice.message } : {}),
+    ...(choice &&
+      ('model' in choice ? { reason: choice.reason } : { reason: choice.message, unusable: true })),
     models: [
       ...Object.entries(models.backends).flatMap(([name, backend]) =>
         configured(name, backend, troubles.get(name)),
@@ -44,23 +45,26 @@ function refusal(error: unknown): HaiError {
   throw error
 }
 
+type Trouble = NonNullable<ModelRow['trouble']>
+
 /** What each enabled backend lacks to answer: a program, a key, or its server, where that is free and near. */
-async function troublesOf({ backends }: Models, around: Surroundings): Promise<Map<string, string>> {
+async function troublesOf({ backends }: Models, around: Surroundings): Promise<Map<string, Trouble>> {
   const found = Object.entries(backends).map(async ([name, backend]) => {
     const trouble = backend.enabled ? (lack(backend, around) ?? (await away(backend))) : undefined
     return [name, trouble] as const
   })
   return new Map(
-    (await Promise.all(found)).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    (await Promise.all(found)).filter((entry): entry is [string, Trouble] => entry[1] !== undefined),
   )
 }
 
-async function away({ billing, external, url }: Backend): Promise<string | undefined> {
+async function away({ billing, external, url }: Backend): Promise<Trouble | undefined> {
   if (billing !== 'local' || external || !url) return undefined
-  return (await connects(url)) ? undefined : `nothing takes connections at ${url}`
+  if (await connects(url)) return undefined
+  return { code: 'unreachable', text: `nothing takes connections at ${url}` }
 }
 
-function configured(name: string, backend: Backend, trouble: string | undefined): ModelRow[] {
+function configured(name: string, backend: Backend, trouble: Trouble | undefined): ModelRow[] {
   const { kind, billing, enabled } = backend
   const rows = Object.entries(backend.models).map(([model, { context }]) => ({
     backend: name,
