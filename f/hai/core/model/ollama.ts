@@ -3,6 +3,8 @@ import { z } from 'zod'
 import type { Choice } from './config.ts'
 
 const PROBE_MS = 400
+/** What takes connections where an Ollama would be is given longer: one that is busy with an answer is slow, not gone. */
+const FIND_MS = 3000
 
 const Tags = z.object({
   models: z.array(
@@ -21,7 +23,10 @@ export interface Ollama {
 
 /** The Ollama that answers at `url`, most recently pulled model first; undefined when none does. */
 export async function findOllama(url: string): Promise<Ollama | undefined> {
-  const [tags, loaded] = await Promise.all([probe(`${url}/api/tags`, Tags), probe(`${url}/api/ps`, Loaded)])
+  const [tags, loaded] = await Promise.all([
+    probe(`${url}/api/tags`, Tags, FIND_MS),
+    probe(`${url}/api/ps`, Loaded, FIND_MS),
+  ])
   if (!tags) return undefined
   const inMemory = new Map(loaded?.models.map((model) => [model.name, model]))
   const models = tags.models
@@ -36,9 +41,13 @@ export async function findOllama(url: string): Promise<Ollama | undefined> {
   return { url, models }
 }
 
-async function probe<T extends z.ZodType>(url: string, shape: T): Promise<z.output<T> | undefined> {
+async function probe<T extends z.ZodType>(
+  url: string,
+  shape: T,
+  ms = PROBE_MS,
+): Promise<z.output<T> | undefined> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) })
+    const response = await fetch(url, { signal: AbortSignal.timeout(ms) })
     return response.ok ? shape.parse(await response.json()) : undefined
   } catch {
     // nothing there, or something that is no Ollama: for a search both mean not found
