@@ -4,6 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { build } from 'esbuild'
 
+// Under a lax umask another user could write what this one runs, V8's compiled form of it included.
+process.umask(process.umask() | 0o022)
+
 const common = {
   bundle: true,
   platform: 'node',

@@ -8,7 +8,13 @@ const { Script } = require('node:vm')
 /** The exports of a CommonJS file, from its compiled form where there is one of just this file. */
 function load(file) {
   const cache = cacheOf(file)
-  return fs.existsSync(cache) ? compile(file, fs.readFileSync(cache)).exports : require(file)
+  return isOurs(cache, file) ? compile(file, fs.readFileSync(cache)).exports : require(file)
+}
+
+/** Whether it is there, and nobody but the owner of the bundle can have written it: V8 runs what it says. */
+function isOurs(cache, file) {
+  const found = fs.statSync(cache, { throwIfNoEntry: false })
+  return found !== undefined && (found.mode & 0o022) === 0 && found.uid === fs.statSync(file).uid
 }
 
 /** Another version of Node does not take the compiled form, and compiles as if there were none. */
@@ -78,7 +84,7 @@ function keep(file, data) {
     .filter((name) => name.startsWith(basename(file)) && name.endsWith('.cache'))
   for (const name of caches) fs.rmSync(join(folder, name), { force: true })
   const draft = `${cacheOf(file)}.${process.pid}`
-  fs.writeFileSync(draft, data)
+  fs.writeFileSync(draft, data, { mode: 0o644 })
   fs.renameSync(draft, cacheOf(file))
 }
 

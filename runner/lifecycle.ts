@@ -11,6 +11,7 @@ import {
   readRecord,
   recordFileOf,
 } from './instance-file.ts'
+import { refuseSharedFolder } from './private-folder.ts'
 import { commandOf, processes, signal } from './process-table.ts'
 import { projectRoot } from './root.ts'
 
@@ -85,6 +86,7 @@ function spawnRunner(dataDir: string, options: { env: Env; idleMinutes?: number 
 }
 
 function openLog(dataDir: string): number {
+  refuseSharedFolder(dataDir)
   const file = logFileOf(dataDir)
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })

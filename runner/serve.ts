@@ -6,6 +6,7 @@ import { type Instance, readInstance } from './instance-file.ts'
 import { holdInstanceLock, type InstanceLock } from './instance-lock.ts'
 import { killWorkers } from './lifecycle.ts'
 import { createPools, type Pools } from './pools.ts'
+import { refuseSharedFolder } from './private-folder.ts'
 import { InstanceRecord } from './record.ts'
 import { loadParser } from './signature.ts'
 import { closeServer, type ListeningStack, listenWith, migrate, WORKSPACE } from './stack.ts'
@@ -25,6 +26,7 @@ const LOOK_AFTER_MS = 5_000
 
 /** Runs the local stack until it is told to stop. The exit code: 0, also when another runner has the data directory. */
 export async function serve(options: ServeOptions): Promise<number> {
+  refuseSharedFolder(options.dataDir)
   const record = InstanceRecord.claim(options.dataDir, WORKSPACE)
   if (!record) {
     options.log(`the local stack of ${options.dataDir} is running already`)

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -55,6 +57,25 @@ it('runs the same from its compiled form, also what was not compiled yet', () =>
   hai('profile', 'add', 'nas', '--endpoint', 'https://example.com', '--workspace', 'home')
   expect(hai('profile', 'ls')).toContain('nas')
   expect([hai('todo', '--help'), before[1], hai('completion', 'bash')]).toEqual(before)
+})
+
+it('runs no compiled form that somebody else could have written', () => {
+  compile()
+  const [cache] = caches()
+  const file = join(home.path, 'build', cache!)
+  expect(statSync(file).mode & 0o022).toBe(0)
+  const broken = Buffer.from('not what V8 wrote')
+  writeFileSync(file, broken)
+  chmodSync(file, 0o666)
+  expect(hai('todo', '--help')).toContain('todo')
+  const opened = node(
+    '-e',
+    `const fs = require('node:fs'); const read = fs.readFileSync; const seen = []
+     fs.readFileSync = (file, ...rest) => { seen.push(String(file)); return read(file, ...rest) }
+     require(${JSON.stringify(join(home.path, 'cli/code-cache.cjs'))}).load(${JSON.stringify(bundle)})
+     console.log(seen.some((file) => file.endsWith('.cache')))`,
+  )
+  expect(opened.trim()).toBe('false')
 })
 
 it('never runs the compiled form of another build, even one of the same length', () => {

@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, inject, it } from 'vitest'
@@ -127,6 +137,19 @@ describe('starting', () => {
     await expect(start({ ...env, HAI_DATA_DIR: join(file, 'data') })).rejects.toThrow(
       /is not writable \(ENOTDIR\)/,
     )
+  })
+
+  it('refuses a data directory that others can write to, or that is somebody else’s', async () => {
+    const env = await environment()
+    const folder = join(env.HOME!, 'open')
+    mkdirSync(folder)
+    chmodSync(folder, 0o777)
+    await expect(start({ ...env, HAI_DATA_DIR: folder })).rejects.toThrow(/mode 0777.*chmod 700/)
+    expect(readdirSync(folder)).toEqual([])
+    chmodSync(folder, 0o700)
+    if (process.getuid?.() !== 0) return
+    chownSync(folder, 12345, 12345)
+    await expect(start({ ...env, HAI_DATA_DIR: folder })).rejects.toThrow(/belongs to user 12345/)
   })
 
   it('in the foreground beside a running one, ends at once and in peace', async () => {
