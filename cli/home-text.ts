@@ -9,6 +9,8 @@ const LINES = 12
 /** A heading and what stands under it; `more` tells where the rest is when not all fits. */
 interface Block {
   title: string
+  /** How many there are, of which `items` may be the first. */
+  total: number
   items: string[]
   more: string
   paint: (text: string) => string
@@ -21,9 +23,9 @@ export async function homeLines(home: Home, session: Session): Promise<string[]>
   await prepareWidths(blocks.flatMap(({ items }) => items))
   const footer = summary(home)
   const shown = share(blocks, LINES - 1)
-  const lines = blocks.flatMap(({ title, items, more, paint }, i) => {
+  const lines = blocks.flatMap(({ title, total, items, more, paint }, i) => {
     const count = shown[i] ?? 0
-    const rest = items.length - count
+    const rest = total - count
     const hint = rest > 0 ? session.paint.dim(` · ${count > 0 ? `${rest} more: ` : ''}${more}`) : ''
     const room = columns === undefined ? undefined : columns - 2
     return [
@@ -37,42 +39,79 @@ export async function homeLines(home: Home, session: Session): Promise<string[]>
 
 function blocksOf(home: Home, session: Session): Block[] {
   const { red, yellow, green, cyan } = session.paint
-  const { todos, problems = [] } = home
+  const { totals, todos, problems = [] } = home
   const since = `since ${relative(home.since, new Date(home.as_of))}`
-  const blocks: (Block & { count: number })[] = [
-    block(
-      home.waiting_for_you,
-      `${home.waiting_for_you.length === 1 ? 'waits' : 'wait'} for you`,
-      yellow,
-      'hai task ls --state awaiting_approval',
-      taskItem,
-    ),
-    block(home.failed, `failed ${since}`, red, 'hai task ls --state dead', failedItem),
-    block(problems, problems.length === 1 ? 'problem' : 'problems', red, 'hai doctor', oneLine),
-    block(home.running, 'running', cyan, 'hai task ls --state running', taskItem),
-    block(home.finished, `finished ${since}`, green, 'hai task ls --state done', taskItem),
-    block(
-      todos.due,
-      todos.overdue > 0 ? `due, ${todos.overdue} overdue` : 'due',
-      yellow,
-      'hai todo ls',
-      (todo) => {
-        const due = todo.due ? dueText(todo.due, new Date(home.as_of)) : ''
-        return `${shortId(todo.id)}  ${pad(due, 10)}  ${oneLine(todo.body)}`
-      },
-    ),
+  const more = (what: 'finished' | 'failed') => (totals.capped?.includes(what) ? 'more than ' : '')
+  const waits = totals.waiting_for_you === 1 ? 'waits' : 'wait'
+  const blocks: Block[] = [
+    {
+      title: `${totals.waiting_for_you} ${waits} for you`,
+      total: totals.waiting_for_you,
+      items: home.waiting_for_you.map(taskItem),
+      more: 'hai task ls --state awaiting_approval',
+      paint: yellow,
+    },
+    {
+      title: `${more('failed')}${totals.failed} failed ${since}`,
+      total: totals.failed,
+      items: home.failed.map(failedItem),
+      more: 'hai task ls --state dead,expired',
+      paint: red,
+    },
+    {
+      title: `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`,
+      total: problems.length,
+      items: problems.map(oneLine),
+      more: 'hai doctor',
+      paint: red,
+    },
+    {
+      title: `${totals.running} running`,
+      total: totals.running,
+      items: home.running.map(taskItem),
+      more: 'hai task ls --state running',
+      paint: cyan,
+    },
+    {
+      title: `${more('finished')}${totals.finished} finished ${since}`,
+      total: totals.finished,
+      items: home.finished.map(taskItem),
+      more: 'hai task ls --state done',
+      paint: green,
+    },
+    {
+      title: todosTitle(todos),
+      total: todos.open,
+      items: todoItems(home),
+      more: 'hai todo ls',
+      paint: yellow,
+    },
   ]
-  return blocks.filter(({ count }) => count > 0)
+  return blocks.filter(({ total }) => total > 0)
 }
 
-function block<T>(
-  list: T[],
-  what: string,
-  paint: (text: string) => string,
-  more: string,
-  item: (entry: T) => string,
-): Block & { count: number } {
-  return { title: `${list.length} ${what}`, items: list.map(item), more, paint, count: list.length }
+/** Each group of open todos by itself: `2 overdue, 22 due today, 40 due later, 24 without a date`. */
+function todosTitle({ overdue, due_today, due_later, undated }: Home['todos']): string {
+  const groups: [number, string][] = [
+    [overdue, 'overdue'],
+    [due_today, 'due today'],
+    [due_later, 'due later'],
+    [undated, 'without a date'],
+  ]
+  return groups
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${what}`)
+    .join(', ')
+}
+
+function todoItems({ todos, as_of }: Home): string[] {
+  const shown = todos.next
+  const dates = shown.map(({ due }) => (due ? dueText(due, new Date(as_of)) : ''))
+  const columns = Math.max(0, ...dates.map((date) => date.length))
+  return shown.map(({ id, body }, i) => {
+    const date = columns > 0 ? `${pad(dates[i] ?? '', columns)}  ` : ''
+    return `${shortId(id)}  ${date}${oneLine(body)}`
+  })
 }
 
 function taskItem(task: TaskSummary): string {

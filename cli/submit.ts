@@ -73,6 +73,7 @@ export async function put(
   const envelope = { ...given(fields), source: 'cli', idempotency_key: newKey() }
   const accepted = await session.call<Accepted>('inbox', { body: envelope })
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
+  if (accepted.begins_conversation) session.note(`${accepted.conversation_id} is new`)
   return accepted
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { TaskSummary } from '../../f/hai/core/contract.ts'
+import type { TaskList, TaskSummary } from '../../f/hai/core/contract.ts'
 import { examples, lengthOfTime } from '../command.ts'
 import { conversationOf } from '../conversation.ts'
 import { EXIT } from '../exit.ts'
@@ -8,6 +8,7 @@ import { shortId } from '../ids.ts'
 import { report } from '../report.ts'
 import type { Session } from '../session.ts'
 import { put } from '../submit.ts'
+import { relative } from '../time.ts'
 import { waitFor } from '../wait.ts'
 
 interface ChatOptions {
@@ -52,13 +53,39 @@ class Chat {
     const session = this.#session
     this.#attended = await session.onTerminal()
     if (name !== undefined) this.#conversation = await conversationOf(session, name)
-    if (this.#attended) session.note(COMMANDS)
+    if (this.#attended) {
+      if (this.#conversation !== undefined) await this.#open(this.#conversation)
+      session.note(COMMANDS)
+    }
     const { messages } = await import('../chat-input.ts')
     for await (const message of messages(session)) {
       if (message === '/exit') break
       if (message !== '') await this.#hear(message)
     }
     return this.#attended ? EXIT.done : this.#exit
+  }
+
+  /** Says where one is: what was said last in the conversation, or that it is new. */
+  async #open(conversation: string): Promise<void> {
+    const session = this.#session
+    const { tasks, total } = await session.call<TaskList>('task/list', {
+      conversation_id: conversation,
+      limit: 1,
+    })
+    const [last] = tasks
+    if (last) {
+      this.#conversation = last.conversation_id
+      const name = conversation.startsWith('#') ? last.conversation_id : shortId(last.conversation_id)
+      const turns = total === 1 ? '1 turn' : `${total} turns`
+      session.note(
+        `${name}: ${turns}, the last ${relative(last.created_at)}: “${last.excerpt}” (${last.state})`,
+      )
+    } else if (conversation.startsWith('#')) session.note(`${conversation} is new`)
+    else {
+      throw new Failure('notFound', `there is no conversation and no task ${conversation}`, {
+        next: `a name begins one: hai chat '#rack-move'`,
+      })
+    }
   }
 
   async #hear(message: string): Promise<void> {

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { STATES, type TaskList } from '../../f/hai/core/contract.ts'
-import { collect, count, examples, given, JSON_OPTION, moment } from '../command.ts'
+import { STATES, type TaskSummary } from '../../f/hai/core/contract.ts'
+import { collect, examples, given, JSON_OPTION, moment } from '../command.ts'
+import { conversationOf } from '../conversation.ts'
+import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../list.ts'
 import type { Session } from '../session.ts'
 import { taskTable } from '../task-table.ts'
 
@@ -14,6 +16,7 @@ interface ListOptions {
   until?: string
   text?: string
   limit?: number
+  all?: boolean
   cursor?: string
   json?: boolean
 }
@@ -31,35 +34,47 @@ export function addTaskList(task: Command, session: Session): void {
     .option('--source <name>', 'only what came from there (cli, voice, …)')
     .option('--agent <name>', 'only what this one did')
     .option('--requester <name>', 'only what this one asked for')
-    .option('--in <conversation>', 'only this conversation')
+    .option('--in <conversation>', "only this conversation: '#name', an id, or @ for that of the last task")
     .option('--since <time>', 'only newer ones (2h, today, 2026-11-27)', moment)
     .option('--until <time>', 'only older ones', moment)
-    .option('--text <words>', 'only those that contain this')
-    .option('--limit <n>', 'at most so many', count)
-    .option('--cursor <cursor>', 'go on where a list ended')
+    .option('--text <words>', 'only those that have this in question, answer or error')
+    .option(...LIMIT_OPTION)
+    .option('--all', 'all of them, however many')
+    .option(...CURSOR_OPTION)
     .option(...JSON_OPTION)
     .action(session.run((options: ListOptions) => list(session, options)))
   examples(ls, 'hai task ls', 'hai task ls --state open --since 2d', 'hai task ls --state dead --json')
 }
 
 async function list(session: Session, options: ListOptions): Promise<undefined> {
-  const { state, in: conversation_id, json, ...filters } = options
-  const found = await session.call<TaskList>(
-    'task/list',
-    given({ ...filters, conversation_id, state: state?.join(',') }),
-  )
+  const { state, in: place, json, all, limit, ...filters } = options
+  const conversation_id = place === undefined ? undefined : await conversationOf(session, place)
+  const args = given({ ...filters, conversation_id, state: state?.join(',') })
+  const most = all ? Number.POSITIVE_INFINITY : limit
+  const how = { door: 'task/list', key: 'tasks', limit: most } as const
+  const found = await listOf<'tasks', TaskSummary>(session, how, args)
   if (json) {
     session.printJson(found)
     return
   }
   session.print(...(await taskTable(found.tasks, session)))
-  if (found.tasks.length === 0) session.note('no task is like that; hai task ls shows all')
-  if (found.next_cursor) session.note(`there are more: add --cursor ${found.next_cursor}`)
+  if (found.tasks.length === 0) session.note(none(options, conversation_id))
+  noteRest(session, found, found.tasks.length, { searched: filters.text !== undefined })
+}
+
+/** Why a list is empty: nothing is there, or nothing is as it was asked for. */
+function none(options: ListOptions, conversation: string | undefined): string {
+  const { state, source, agent, requester, since, until, text } = options
+  const filters = { state: state?.join(','), source, agent, requester, conversation, since, until, text }
+  const wanted = lookedFor(filters)
+  if (wanted) return `no task matches ${wanted}; hai task ls shows all`
+  return options.cursor ? 'the list has ended' : 'no task was put down yet'
 }
 
 /** Commander replaces the check of choices by a parser, so this one checks too. */
 function states(text: string, all?: string[]): string[] {
-  return text.split(',').reduce((sum, name) => {
+  return text.split(',').reduce((sum, word) => {
+    const name = word.trim().toLowerCase().replaceAll('-', '_')
     if (name === 'open' || STATES.some((state) => state === name)) return collect(name, sum)
     throw new InvalidArgumentError(`Allowed choices are open, ${STATES.join(', ')}.`)
   }, all ?? [])

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander'
 import { type Accepted, TODO_STATUSES, type Todo, type TodoList } from '../../f/hai/core/contract.ts'
-import { collect, count, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
+import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { newKey } from '../idempotency-key.ts'
+import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../list.ts'
 import type { Session } from '../session.ts'
 import { printAccepted } from '../submit.ts'
 import { todoLine, todoTable, todoText } from '../todo-text.ts'
@@ -88,14 +89,13 @@ function addListing(todo: Command, session: Session): void {
       new Option('--status <status>', 'only these').choices([...TODO_STATUSES, 'all']).conflicts('all'),
     )
     .option('--tag <tag>', 'only those with this tag')
-    .option('--text <words>', 'only those that contain this')
-    .option('--limit <n>', 'at most so many', count)
-    .option('--cursor <cursor>', 'go on where a list ended')
+    .option('--text <words>', 'only those that have this in their text, tags or result')
+    .option(...LIMIT_OPTION)
+    .option(...CURSOR_OPTION)
     .option(...JSON_OPTION)
     .action(
       session.run(({ all, json, ...filters }: ListOptions) => {
-        const args = given({ ...filters, status: all ? 'all' : filters.status })
-        return list(session, args, json, 'nothing is open')
+        return list(session, { ...filters, ...(all ? { status: 'all' } : {}) }, json)
       }),
     )
   examples(ls, 'hai todo ls', 'hai todo ls --tag rack', 'hai todo ls --status done --json')
@@ -105,12 +105,12 @@ function addNext(todo: Command, session: Session): void {
   const next = todo
     .command('next')
     .description('what can be done now, the most pressing first')
-    .option('--limit <n>', 'at most so many (5)', count)
+    .option('--limit <n>', 'at most so many (5), or all of them', LIMIT_OPTION[2])
     .option('--tag <tag>', 'only those with this tag')
     .option(...JSON_OPTION)
     .action(
       session.run(({ json, limit = 5, ...filters }: ListOptions) =>
-        list(session, given({ ...filters, limit, next: true }), json, 'nothing is left to do'),
+        list(session, { ...filters, limit, next: true }, json),
       ),
     )
   examples(next, 'hai todo next', 'hai todo next --limit 1')
@@ -152,16 +152,31 @@ function addRun(todo: Command, session: Session): void {
 
 async function list(
   session: Session,
-  args: object,
+  { limit, ...filters }: Omit<ListOptions, 'all' | 'json'> & { next?: boolean },
   json: boolean | undefined,
-  none: string,
 ): Promise<undefined> {
-  const found = await session.call<TodoList>('todo/list', args)
+  const how = { door: 'todo/list', key: 'todos', limit } as const
+  const found = await listOf<'todos', Todo>(session, how, given(filters))
   if (json) {
     session.printJson(found)
     return
   }
   session.print(...(await todoTable(found.todos, session)))
-  if (found.todos.length === 0) session.note(none)
-  if (found.next_cursor) session.note(`there are more: add --cursor ${found.next_cursor}`)
+  if (found.todos.length === 0) session.note(await none(session, filters))
+  noteRest(session, found, found.todos.length)
+}
+
+/** Why a list is empty: nothing is there, or nothing is as it was asked for. */
+async function none(session: Session, filters: ListOptions & { next?: boolean }): Promise<string> {
+  const { status = 'open', tag, text, cursor, next } = filters
+  const wanted = lookedFor({ tag, text })
+  const kind = status === 'all' ? 'todo' : `${status} todo`
+  if (wanted)
+    return `no ${kind}${next ? ' that can be done now' : ''} matches ${wanted}; hai todo ls shows what is open`
+  if (cursor) return 'the list has ended'
+  if (next) {
+    const { total } = await session.call<TodoList>('todo/list', { limit: 1 })
+    if (total > 0) return `nothing can be done now: each of the ${total} open todos waits for another`
+  }
+  return status === 'all' ? 'there is no todo yet' : `nothing is ${status}`
 }

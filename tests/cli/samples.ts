@@ -60,6 +60,7 @@ export function aView(fields: Partial<TaskView> = {}): TaskView {
     waiting_on: null,
     steps: [],
     events: [anEvent(1, 'accepted'), anEvent(2, 'done')],
+    totals: { steps: 0, events: 2 },
     cost_usd: null,
     ...fields,
   }
@@ -95,7 +96,12 @@ export function anAccepted(fields: Partial<Accepted> = {}): Accepted {
   return { task_id: TASK_ID, status: 'accepted', conversation_id: 'conversation-1', ...fields }
 }
 
-export function aHome(fields: Partial<Home> = {}): Home {
+export function aHome(
+  fields: Partial<Omit<Home, 'totals' | 'todos'>> & {
+    totals?: Partial<Home['totals']>
+    todos?: Partial<Home['todos']>
+  } = {},
+): Home {
   return {
     as_of: '2026-11-22T09:00:00.000Z',
     since: '2026-11-21T09:00:00.000Z',
@@ -104,9 +110,18 @@ export function aHome(fields: Partial<Home> = {}): Home {
     pending: 0,
     finished: [],
     failed: [],
-    todos: { open: 0, overdue: 0, due: [] },
     spent_usd: null,
     ...fields,
+    totals: { waiting_for_you: 0, running: 0, finished: 0, failed: 0, ...fields.totals },
+    todos: {
+      open: 0,
+      overdue: 0,
+      due_today: 0,
+      due_later: 0,
+      undated: 0,
+      next: [],
+      ...fields.todos,
+    },
   }
 }
 

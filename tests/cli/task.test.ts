@@ -118,18 +118,68 @@ describe('hai task', () => {
     expect(since).toBeLessThanOrEqual(Date.now() - 7_200_000)
   })
 
-  it('says how to see more, and prints an empty list as nothing', async () => {
-    serve({
-      'task/list': (_a, call) => ({
-        result: call === 1 ? { tasks: [aTask()], next_cursor: 'n-1' } : { tasks: [] },
-      }),
-    })
-    expect((await hai('task', 'ls')).stderr).toContain('there are more: add --cursor n-1')
-    expect(await hai('task', 'ls')).toMatchObject({
-      exit: 0,
-      stdout: '',
-      stderr: expect.stringContaining('no task is like that'),
-    })
+  it.each<[string, string[], object, string]>([
+    [
+      'how much of it is shown',
+      [],
+      { total: 92, next_cursor: 'n-1' },
+      '1 of 92; all of them: --limit all, or go on: --cursor n-1',
+    ],
+    [
+      'that nobody counted on',
+      [],
+      { total: 10_000, total_capped: true, next_cursor: 'n' },
+      '1 of more than 10000; go on: --cursor n',
+    ],
+    [
+      'how far it was searched',
+      ['--text', 'x'],
+      { total: 1, total_capped: true, next_cursor: 'n' },
+      '1 among the newest 10,000; older ones: --limit all, or go on: --cursor n',
+    ],
+  ])('says of a list %s', async (_, argv, told, note) => {
+    serve({ 'task/list': () => ({ result: { tasks: [aTask()], ...told } }) })
+    expect((await hai('task', 'ls', ...argv)).stderr).toBe(`profile ${server.env.HAI_ENDPOINT}\n${note}\n`)
+  })
+
+  it('says nothing more of a list that is whole', async () => {
+    serve({ 'task/list': () => ({ result: { tasks: [aTask()], total: 1 } }) })
+    expect((await hai('task', 'ls')).stderr).toBe(`profile ${server.env.HAI_ENDPOINT}\n`)
+  })
+
+  it.each([['--all'], ['--limit', 'all'], ['--limit', '700']])(
+    'fetches page after page for %s %s',
+    async (...argv) => {
+      const pages = [500, 500, 3].map((length, page) =>
+        Array.from({ length }, (_, n) =>
+          aTask({ id: ulid(page * 500 + n), excerpt: `task ${page * 500 + n}` }),
+        ),
+      )
+      serve({
+        'task/list': ({ limit, cursor }) => {
+          const page = Number(cursor ?? 0)
+          const tasks = pages[page]!.slice(0, limit as number)
+          return { result: { tasks, total: 1003, ...(page < 2 ? { next_cursor: `${page + 1}` } : {}) } }
+        },
+      })
+      const ran = await hai('task', 'ls', ...argv, '--json')
+      const list = JSON.parse(ran.stdout)
+      expect(list.tasks).toHaveLength(argv.includes('700') ? 700 : 1003)
+      expect(list.total).toBe(1003)
+    },
+  )
+
+  it('tells an empty list from one in which nothing matches, and says what was looked for', async () => {
+    serve({ 'task/list': () => ({ result: { tasks: [], total: 0 } }) })
+    const said = async (...argv: string[]) => {
+      const ran = await hai('task', 'ls', ...argv)
+      expect(ran).toMatchObject({ exit: 0, stdout: '' })
+      return ran.stderr.replace(/^profile .*\n/, '')
+    }
+    expect(await said()).toBe('no task was put down yet\n')
+    expect(await said('--state', 'Dead,EXPIRED', '--text', 'batt', '--in', '#x')).toBe(
+      'no task matches state “dead,expired”, conversation “#x”, text “batt”; hai task ls shows all\n',
+    )
   })
 
   it("prints exactly the webhook's result with --json", async () => {
@@ -204,16 +254,17 @@ describe('hai alone', () => {
     const tasks = Array.from({ length: 9 }, (_, n) => aTask({ id: ulid(n), excerpt: `task ${n}` }))
     const due = Array.from({ length: 9 }, (_, n) => aTodo({ id: ulid(n), body: `todo ${n}` }))
     const full = { waiting_for_you: tasks, running: tasks, finished: tasks, failed: tasks, pending: 4 }
-    serve({
-      home: () => ({ result: aHome({ ...full, todos: { open: 30, overdue: 2, due }, spent_usd: 1.5 }) }),
-    })
+    const totals = { waiting_for_you: 9, running: 10, finished: 1204, failed: 28 }
+    const todos = { open: 30, overdue: 2, due_today: 22, due_later: 5, undated: 1, next: due }
+    serve({ home: () => ({ result: aHome({ ...full, totals, todos, spent_usd: 1.5 }) }) })
     for (const columns of [40, 80, undefined]) {
       const ran = await runHai([], { env, ...(columns ? { columns } : {}) })
       const lines = ran.stdout.trimEnd().split('\n')
       expect(ran.exit).toBe(0)
       expect(lines.length).toBeLessThanOrEqual(12)
       expect(lines.at(-1)).toContain('30 todos open, 4 pending')
-      for (const title of ['9 wait for you', '9 failed', '9 running', '9 finished', '9 due, 2 overdue']) {
+      const due = '2 overdue, 22 due today, 5 due later, 1 without a date'
+      for (const title of ['9 wait for you', '28 failed', '10 running', '1204 finished', due]) {
         expect(ran.stdout).toContain(title)
       }
     }

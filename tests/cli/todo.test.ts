@@ -204,3 +204,31 @@ describe('hai todo run', () => {
     expect(await hai('todo', 'run', '7', '--no-wait')).toMatchObject({ exit: 0, stdout: `${TASK_ID}\n` })
   })
 })
+
+describe('an empty list', () => {
+  it.each<[argv: string[], total: number, said: string]>([
+    [['ls'], 0, 'nothing is open'],
+    [['ls', '-a'], 0, 'there is no todo yet'],
+    [['ls', '--status', 'done'], 88, 'nothing is done'],
+    [['ls', '--tag', 'Nope'], 88, 'no open todo matches tag “Nope”; hai todo ls shows what is open'],
+    [
+      ['ls', '-a', '--text', 'batt', '--tag', 'x'],
+      88,
+      'no todo matches tag “x”, text “batt”; hai todo ls shows what is open',
+    ],
+    [['next'], 0, 'nothing is open'],
+    [['next'], 3, 'nothing can be done now: each of the 3 open todos waits for another'],
+    [
+      ['next', '--tag', 'x'],
+      3,
+      'no open todo that can be done now matches tag “x”; hai todo ls shows what is open',
+    ],
+  ])('of %j with %i open is told as it is', async (argv, total, said) => {
+    serve({
+      'todo/list': ({ next, limit }) => ({ result: { todos: [], total: next || limit !== 1 ? 0 : total } }),
+    })
+    const ran = await hai('todo', ...argv)
+    expect(ran).toMatchObject({ exit: 0, stdout: '' })
+    expect(ran.stderr).toContain(`${said}\n`)
+  })
+})

@@ -4,7 +4,7 @@ import { enqueue, enqueueMany } from '../../f/hai/core/enqueue.ts'
 import { receive } from '../../f/hai/core/inbox.ts'
 import { claim } from '../../f/hai/core/lease.ts'
 import { complete } from '../../f/hai/core/outcome.ts'
-import { listTasks } from '../../f/hai/core/tasks.ts'
+import { listTasks } from '../../f/hai/core/task-list.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, anEnvelope, claimed, clear, eventTypes, rowOf } from '../support/factories.ts'
 
@@ -90,7 +90,9 @@ describe('a busy conversation', () => {
     async (if_busy) => {
       const given = { if_busy, idempotency_key: 'k' }
       const first = await say(given)
-      expect(await say(given)).toEqual({ ...first, status: 'duplicate' })
+      const { begins_conversation, ...again } = first
+      expect(begins_conversation).toBe(true)
+      expect(await say(given)).toEqual({ ...again, status: 'duplicate' })
       expect(await say({ idempotency_key: 'k' })).toMatchObject({ status: 'duplicate' })
       expect(await stateOf(first.task_id)).toBe('pending')
       expect(await countTasks()).toBe(1)
@@ -139,6 +141,62 @@ describe('of 12 who speak in one conversation at the same moment', () => {
     const { tasks } = await listTasks(db.sql, { state: 'open' }, operator)
     expect(tasks).toHaveLength(1)
     expect(await countTasks()).toBe(12)
+  })
+})
+
+describe('a conversation', () => {
+  it('begins by a name that says so, in whatever case it is said again, and is told as new once', async () => {
+    expect(await say({ conversation_id: '#Rack-Move' })).toMatchObject({
+      conversation_id: NAME,
+      begins_conversation: true,
+    })
+    for (const name of [NAME, ' #RACK-move ']) {
+      const again = await say({ conversation_id: name })
+      expect(again.conversation_id).toBe(NAME)
+      expect(again).not.toHaveProperty('begins_conversation')
+    }
+  })
+
+  it('goes on by its id, or by the full or short id of any of its tasks', async () => {
+    const first = await say({ conversation_id: undefined })
+    const second = await say({ conversation_id: first.conversation_id })
+    const named = await say()
+    for (const id of [first.task_id, first.task_id.slice(-8).toLowerCase(), second.task_id]) {
+      expect((await say({ conversation_id: id })).conversation_id).toBe(first.conversation_id)
+    }
+    expect((await say({ conversation_id: named.task_id })).conversation_id).toBe(NAME)
+  })
+
+  it.each([['zzzzzz'], ['01M8H3FH25TG1C63FQ82XNK5Q7'], ['a b c'], ['#'], ['no/such']])(
+    'does not begin by %s, which is no name and no id; nothing is stored',
+    async (id) => {
+      const batch = [anEnvelope(), anEnvelope({ conversation_id: id })]
+      await expect(enqueueMany(db.sql, batch, { requester: 'operator' })).rejects.toMatchObject({
+        code: 'not_found',
+        message: expect.stringContaining(`no conversation and no task ${id}, and nothing was stored`),
+      })
+      expect(await countTasks()).toBe(0)
+    },
+  )
+
+  it('is named when only its # was left out', async () => {
+    await say()
+    await expect(say({ conversation_id: 'Rack-move' })).rejects.toThrow(
+      `there is '${NAME}': say it with the #`,
+    )
+    expect(await countTasks()).toBe(1)
+  })
+
+  it('may be begun and gone on with in one batch, by an id that the sender made', async () => {
+    const id = '01M8H3FH25TG1C63FQ82XNK5Q7'
+    const batch = [
+      anEnvelope({ id }),
+      anEnvelope({ conversation_id: id }),
+      anEnvelope({ conversation_id: NAME }),
+    ]
+    const accepted = await enqueueMany(db.sql, batch, { requester: 'operator' })
+    expect(accepted.map((one) => one.conversation_id)).toEqual([id, id, NAME])
+    expect(accepted.map((one) => one.begins_conversation)).toEqual([undefined, undefined, true])
   })
 })
 

@@ -18,7 +18,8 @@ describe('home', () => {
       pending: 0,
       finished: [],
       failed: [],
-      todos: { open: 0, overdue: 0, due: [] },
+      totals: { waiting_for_you: 0, running: 0, finished: 0, failed: 0 },
+      todos: { open: 0, overdue: 0, due_today: 0, due_later: 0, undated: 0, next: [] },
       spent_usd: null,
     })
   })
@@ -41,7 +42,8 @@ describe('home', () => {
     expect(now.pending).toBe(1)
     expect(ids(now.finished)).toEqual([done])
     expect(ids(now.failed)).toEqual([expired, dead])
-    expect(now.todos).toMatchObject({ open: 2, overdue: 1, due: [{ body: 'overdue' }, { body: 'no date' }] })
+    expect(now.todos).toMatchObject({ open: 2, overdue: 1, undated: 1 })
+    expect(now.todos.next).toMatchObject([{ body: 'overdue' }, { body: 'no date' }])
   })
 
   it('looks back one day, or as far as asked', async () => {
@@ -62,6 +64,28 @@ describe('home', () => {
         .toSorted()
         .toReversed(),
     )
+  })
+
+  it('counts all of what it shows five of, each open todo in one group', async () => {
+    for (let n = 0; n < 7; n += 1) await anEndedTask(db.sql, 'done')
+    for (let n = 0; n < 6; n += 1) await anEndedTask(db.sql, n % 2 === 0 ? 'dead' : 'expired')
+    await anEndedTask(db.sql, 'cancelled')
+    const { id } = await aTodo(db.sql, { body: 'waits for itself' })
+    const dues = [
+      '2020-01-01',
+      'today',
+      '2020-01-01T10:00:00Z',
+      '2031-01-01',
+      '2031-01-01T10:00:00Z',
+      undefined,
+    ]
+    for (const due of [...dues, ...dues]) await aTodo(db.sql, { ...(due && { due }), depends_on: [id] })
+    const { totals, finished, failed, todos } = await home(db.sql, {}, operator)
+    expect(totals).toEqual({ waiting_for_you: 0, running: 0, finished: 7, failed: 6 })
+    expect([finished.length, failed.length]).toEqual([5, 5])
+    const { next, ...counts } = todos
+    expect(counts).toEqual({ open: 13, overdue: 4, due_today: 2, due_later: 4, undated: 3 })
+    expect(next).toHaveLength(1)
   })
 
   it('shows a member only his own tasks', async () => {

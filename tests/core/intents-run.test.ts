@@ -195,6 +195,26 @@ describe('finishing', () => {
     expect(await status(todo)).toBe('open')
   })
 
+  it.each([
+    ['pay €20', 'mark pay €20 as done'],
+    ['pay €20', 'mark pay 20 as done'],
+    ['learn c++', 'mark "Learn C++" done'],
+    ['buy salt & pepper', 'mark buy salt & pepper as done'],
+    ['wash the fan (rack 2)', 'mark wash the fan (rack 2) done'],
+    ['Cafe\u0301 machine', 'mark café machine done'],
+  ])('finds %s by: %s', async (body, said) => {
+    const todo = await add(body)
+    await add(`${body.slice(0, 3)} something else for $20`)
+    await ask(said)
+    expect(await status(todo)).toBe('done')
+  })
+
+  it('does not take one sign for another', async () => {
+    const todo = await add('pay €20')
+    expect((await ask('mark pay $20 as done')).text).toContain('nothing was changed')
+    expect(await status(todo)).toBe('open')
+  })
+
   it('reads search signs in words as words', async () => {
     const todo = await add('ask "Kim" -- or -not: it’s 50% done?')
     await ask('finish todo “ask Kim or not it’s 50%”')

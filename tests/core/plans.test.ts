@@ -5,7 +5,8 @@ import { health } from '../../f/hai/core/health.ts'
 import { home } from '../../f/hai/core/home.ts'
 import { claim } from '../../f/hai/core/lease.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
-import { listTasks, showTask, taskEvents } from '../../f/hai/core/tasks.ts'
+import { listTasks } from '../../f/hai/core/task-list.ts'
+import { showTask, taskEvents } from '../../f/hai/core/tasks.ts'
 import { listTodos } from '../../f/hai/core/todo-list.ts'
 import { showTodo } from '../../f/hai/core/todos.ts'
 import { wake } from '../../f/hai/core/wakeup.ts'
@@ -58,7 +59,10 @@ async function bothPlans(sql: Pool, work: Work): Promise<Plan[][]> {
   return [custom, generic]
 }
 
-const EVERYTHING: [name: string, work: Work, index: string][] = [
+/** So many blocks at most, where no other number is given: an index's, and those of a page of rows. */
+const FEW = 150
+
+const EVERYTHING: [name: string, work: Work, index: string, most?: number][] = [
   [
     'enqueue',
     (sql) => enqueue(sql, anEnvelope({ idempotency_key: 'k' }), { requester: 'operator' }),
@@ -75,7 +79,8 @@ const EVERYTHING: [name: string, work: Work, index: string][] = [
   ['task/list of a member', list({}, guest), 'task_by_requester'],
   ['task/list by conversation', list({ conversation_id: 'conversation 620' }), 'task_by_conversation'],
   ['task/list by agent', list({ agent: 'built-in' }), 'task_by_agent'],
-  ['task/list by a rare word', list({ text: 'printer' }), 'task_words'],
+  // the newest ten thousand are read as a whole
+  ['task/list by a rare word', list({ text: 'printer' }), 'task_by_time', 1500],
   ['task/list a page in the middle', (sql) => listTasks(sql, { cursor: middle() }, operator), 'task_by_time'],
   [
     'task/list a page in the middle by state',
@@ -89,7 +94,8 @@ const EVERYTHING: [name: string, work: Work, index: string][] = [
   ['health', health, 'task_failed'],
   ['todo/list', (sql) => listTodos(sql, { zone }), 'todo_'],
   ['todo/list done', (sql) => listTodos(sql, { status: 'done', zone }), 'todo_'],
-  ['todo/list by tag', (sql) => listTodos(sql, { tag: 'tag-39', status: 'all', zone }), 'todo_'],
+  // to count them, all are walked through: 200,000, or a house's for centuries
+  ['todo/list by tag', (sql) => listTodos(sql, { tag: 'tag-39', status: 'all', zone }), 'todo_', 7000],
   ['what is next', (sql) => listTodos(sql, { next: true, zone }), 'todo_'],
   ['todo/show by the end of its id', (sql) => showTodo(sql, { id: todo.slice(-6), zone }), 'todo_suffix'],
 ]
@@ -108,11 +114,11 @@ describe('with a million finished tasks', () => {
     },
   )
 
-  it.each(EVERYTHING)('%s goes by an index and touches few blocks', async (_, work, index) => {
+  it.each(EVERYTHING)('%s goes by an index and touches few blocks', async (_, work, index, most = FEW) => {
     for (const plans of await bothPlans(inOld, work)) {
       expect(readWhole(plans)).toEqual([])
       expect(plans.flatMap((plan) => plan.scans).join('\n')).toContain(`by ${index}`)
-      expect(buffers(plans), JSON.stringify(plans)).toBeLessThan(150)
+      expect(buffers(plans), JSON.stringify(plans)).toBeLessThan(most)
     }
   })
 })

@@ -4,7 +4,8 @@ import { cancel } from '../../f/hai/core/control.ts'
 import { enqueueMany } from '../../f/hai/core/enqueue.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { finishStep, startStep } from '../../f/hai/core/steps.ts'
-import { listTasks, showTask, taskEvents, taskResult } from '../../f/hai/core/tasks.ts'
+import { listTasks } from '../../f/hai/core/task-list.ts'
+import { showTask, taskEvents, taskResult } from '../../f/hai/core/tasks.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,
@@ -94,13 +95,13 @@ describe('listTasks', () => {
   )
 
   it('filters by source, requester, conversation, agent and time, and by all of them at once', async () => {
-    const wanted = await aTask(db.sql, { source: 'voice', conversation_id: 'c-1' })
+    const wanted = await aTask(db.sql, { source: 'voice', conversation_id: '#c-1' })
     await db.sql`update hai.task_queue set agent = 'built-in', created_at = '2026-11-20T12:00:00Z'`
     const other = await aTask(db.sql, {}, 'guest')
     for (const filter of [
       { source: 'voice' },
       { requester: 'operator' },
-      { conversation_id: 'c-1' },
+      { conversation_id: '#c-1' },
       { agent: 'built-in' },
       { until: '2026-11-20T13:00:00Z' },
       { since: '2026-11-20T12:00:00Z', until: '2026-11-20T12:00:01Z', source: 'voice', agent: 'built-in' },
@@ -110,14 +111,80 @@ describe('listTasks', () => {
     expect(await idsOf({ since: '2026-11-20T12:00:01Z' })).toEqual([other])
   })
 
-  it('finds words in any order and case, phrases in quotes, and leaves out what has a minus', async () => {
+  it('finds words in any order and case, and phrases in quotes; no sign in them is a command', async () => {
     const ups = await aTask(db.sql, { content: 'Replace the UPS battery in the rack' })
     const rack = await aTask(db.sql, { content: 'clean the rack fans' })
     expect(await idsOf({ text: 'battery ups' })).toEqual([ups])
     expect(await idsOf({ text: 'rack' })).toEqual([rack, ups])
-    expect(await idsOf({ text: '"the rack" -battery' })).toEqual([rack])
+    expect(await idsOf({ text: 'clean "the rack"' })).toEqual([rack])
+    expect(await idsOf({ text: '"rack the"' })).toEqual([])
+    expect(await idsOf({ text: 'rack -battery' })).toEqual([])
     expect(await idsOf({ text: `'; drop table hai.task_queue; --` })).toEqual([])
     expect(await idsOf({ text: '& | !' })).toEqual([])
+  })
+
+  it('counts all that are as asked, on every page', async () => {
+    await enqueueMany(
+      db.sql,
+      Array.from({ length: 23 }, (_, n) =>
+        anEnvelope({ content: `task ${n}`, source: n < 12 ? 'cli' : 'voice' }),
+      ),
+      { requester: 'operator' },
+    )
+    await aTask(db.sql, {}, 'guest')
+    const totals = async (filter: Filter, caller = operator) => {
+      const first = await listTasks(db.sql, { limit: 5, ...filter }, caller)
+      const next = await listTasks(db.sql, { limit: 5, ...filter, cursor: first.next_cursor! }, caller)
+      return [first.total, next.total, first.total_capped]
+    }
+    expect(await totals({})).toEqual([24, 24, undefined])
+    expect(await totals({}, guest)).toEqual([1, 1, undefined])
+    expect(await totals({ source: 'voice' })).toEqual([11, 11, undefined])
+    expect(await totals({ state: 'open,done' })).toEqual([24, 24, undefined])
+    expect((await listTasks(db.sql, { text: '"TASK 1"', limit: 3 }, operator)).total).toBe(11)
+    expect((await listTasks(db.sql, { source: 'nowhere' }, operator)).total).toBe(0)
+  })
+
+  it('looks for text in question, answer and error, in any case, and in parts of words', async () => {
+    const asked = await aTask(db.sql, { content: 'Replace the UPS-Battery' })
+    const answered = await anEndedTask(db.sql, 'done')
+    const died = await anEndedTask(db.sql, 'dead')
+    expect(await idsOf({ text: 'batt' })).toEqual([asked])
+    expect(await idsOf({ text: 'AN ANSW' })).toEqual([answered])
+    expect(await idsOf({ text: 'it brok', state: 'dead,done' })).toEqual([died])
+    expect(await idsOf({ text: '%' })).toEqual([])
+    expect(await idsOf({ text: 'b_tt' })).toEqual([])
+  })
+
+  it('searches ten thousand at once, says that it did, and goes on where it ended', async () => {
+    await db.sql`
+      insert into hai.task_queue (id, source, requester, content, conversation_id, priority, data_tier, request_digest,
+        lane, run_at, claim_at, max_attempts, backoff_seconds, created_at)
+      select '01' || lpad(n::text, 24, '0'), 'cli', 'operator', case when n % 4000 = 0 then 'needle' else 'hay' end,
+        n::text, 'normal', 'internal', '', 'batch', now(), now(), 3, 10, now() - (20001 - n) * interval '1 second'
+      from generate_series(1, 12000) n`
+    const first = await listTasks(db.sql, { text: 'Needle' }, operator)
+    expect(first).toMatchObject({ total: 3, total_capped: true, next_cursor: expect.any(String) })
+    const { tasks, ...rest } = await listTasks(
+      db.sql,
+      { text: 'Needle', cursor: first.next_cursor! },
+      operator,
+    )
+    expect({ tasks, ...rest }).toEqual({ tasks: [], total: 0 })
+    const counted = await listTasks(db.sql, {}, operator)
+    expect([counted.total, counted.total_capped]).toEqual([10_000, true])
+  })
+
+  it.each([
+    { state: 'Dead' },
+    { state: ' OPEN, dead' },
+    { source: ' Voice ' },
+    { requester: 'Operator' },
+    { conversation_id: '#Rack-Move' },
+    { conversation_id: ' #RACK-MOVE' },
+  ])('reads %j as it is stored', async (filter) => {
+    const id = await anEndedTask(db.sql, 'dead', { source: 'voice', conversation_id: '#rack-Move' })
+    expect(await idsOf(filter)).toEqual([id])
   })
 
   it('pages through tasks of one instant without a gap or a repeat, also while more come in', async () => {

@@ -64,6 +64,41 @@ describe('listTodos', () => {
     expect(await bodies({ tag: 'rack', text: 'battery', due_before: '2030-01-01T00:00:00Z' })).toEqual([])
   })
 
+  it('reads a tag and a status as they are stored, and finds parts of words in body, tags and result', async () => {
+    await aTodo(db.sql, { body: 'replace the UPS battery', tags: ['#Shop', 'cafe\u0301'] })
+    await aTodo(db.sql, { body: 'pay €20 for 100% of it' })
+    await db.sql`update hai.todo set result = 'the answer is 42' where body like 'pay%'`
+    for (const tag of ['shop', '#shop', 'SHOP', 'café', 'Cafe\u0301']) {
+      expect(await bodies({ tag, status: 'All' as never }), tag).toEqual(['replace the UPS battery'])
+    }
+    for (const text of ['batt', 'ATTER', '#shop', 'hop', 'café']) {
+      expect(await bodies({ text }), text).toEqual(['replace the UPS battery'])
+    }
+    for (const text of ['€20', '20', '100%', 'ANSWER is 4', 'y €']) {
+      expect(await bodies({ text }), text).toEqual(['pay €20 for 100% of it'])
+    }
+    for (const text of ['$20', '%_%', 'UPS.battery', 'nope']) expect(await bodies({ text }), text).toEqual([])
+  })
+
+  it('counts all that are as asked, on every page', async () => {
+    for (let n = 0; n < 9; n += 1)
+      await aTodo(db.sql, {
+        body: `todo ${n}`,
+        tags: n < 4 ? ['few'] : [],
+        ...(n > 5 && { due: '2030-01-01' }),
+      })
+    const totals = async (filter: Filter) => {
+      const first = await listTodos(db.sql, { limit: 2, ...filter, zone })
+      const next = await listTodos(db.sql, { limit: 2, ...filter, zone, cursor: first.next_cursor! })
+      return [first.total, next.total]
+    }
+    expect(await totals({})).toEqual([9, 9])
+    expect(await totals({ tag: 'few', status: 'all' })).toEqual([4, 4])
+    expect(await totals({ due_before: '2031-01-01T00:00:00Z' })).toEqual([3, 3])
+    expect((await listTodos(db.sql, { next: true, limit: 2, zone })).total).toBe(9)
+    expect((await listTodos(db.sql, { next: true, tag: 'nope', zone })).total).toBe(0)
+  })
+
   it.each(['open', 'all', 'done'] as const)(
     'pages through %s ones without a gap or a repeat',
     async (status) => {

@@ -115,7 +115,7 @@ describe('addTodo', () => {
     ['body', { body: ' \n ' }, '1 to 10000 characters'],
     ['body', { body: 'x'.repeat(10_001) }, '1 to 10000 characters'],
     ['body', { body: '#rack due tomorrow', parse: true }, '1 to 10000 characters'],
-    ['tags', { tags: ['#rack'] }, 'without #'],
+    ['tags', { tags: ['two words'] }, 'a tag such as rack'],
     ['tags', { tags: Array.from({ length: 21 }, (_, n) => `t${n}`) }, 'at most 20'],
     ['priority', { priority: 'asap' }, 'low, normal, high, urgent'],
     ['due', { due: 'someday' }, 'tomorrow 17:00'],

@@ -109,8 +109,12 @@ export interface TaskView extends TaskSummary {
   verdict: 'useful' | 'noise' | 'acted' | null
   context: { name: string; media_type: string; bytes: number }[]
   waiting_on: WaitingOn | null
+  /** The newest; the answer's pieces are no events here. */
   steps: TaskStep[]
   events: TaskEvent[]
+  totals: { steps: number; events: number }
+  /** What had come of an answer that did not become whole, of a task that has ended. */
+  partial?: string
   /** Unknown is null, never 0. */
   cost_usd: number | null
 }
@@ -119,10 +123,19 @@ export interface Accepted {
   task_id: string
   status: 'accepted' | 'duplicate'
   conversation_id: string
+  /** The conversation's name is new: nothing was said under it before. */
+  begins_conversation?: true
   job_id?: string
 }
 
-export interface TaskList {
+/** How many there are in all of what a list shows a part of, counted by the database. */
+export interface Total {
+  total: number
+  /** There are more than `total`; nobody counted on. */
+  total_capped?: true
+}
+
+export interface TaskList extends Total {
   tasks: TaskSummary[]
   next_cursor?: string
 }
@@ -132,6 +145,8 @@ export interface TaskResult {
   state: State
   output?: string
   result?: unknown
+  /** What had come of an answer that did not become whole. */
+  partial?: string
   error?: TaskError
 }
 
@@ -163,21 +178,38 @@ export interface Todo {
   closed_at: string | null
 }
 
-export interface TodoList {
+export interface TodoList extends Total {
   todos: Todo[]
   next_cursor?: string
 }
 
-/** What matters now, in one call. */
+/** What matters now, in one call: the newest of each, and in `totals` how many there are. */
 export interface Home {
   as_of: string
   since: string
+  totals: {
+    waiting_for_you: number
+    running: number
+    finished: number
+    failed: number
+    /** Those of which there are more; nobody counted on. */
+    capped?: ('finished' | 'failed')[]
+  }
   waiting_for_you: TaskSummary[]
   running: TaskSummary[]
   pending: number
   finished: TaskSummary[]
   failed: TaskSummary[]
-  todos: { open: number; overdue: number; due: Todo[] }
+  todos: {
+    /** All that is open: the sum of the four counts that follow. */
+    open: number
+    overdue: number
+    due_today: number
+    due_later: number
+    undated: number
+    /** What can be done now, the most pressing first. */
+    next: Todo[]
+  }
   /** Today's spend; null while nothing has been metered. */
   spent_usd: number | null
   /** Backends in trouble, a sentence each. */

@@ -5,7 +5,7 @@ import type { Sql } from './db.ts'
 import { laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
 import { shortId, taskId } from './ids.ts'
-import { summaryColumns } from './tasks.ts'
+import { summaryColumns } from './task-list.ts'
 
 const Cancel = z.strictObject({ id: z.string(), reason: z.string().trim().min(1).max(1000).optional() })
 

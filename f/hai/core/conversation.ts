@@ -1,5 +1,9 @@
+import type { Caller } from './caller.ts'
 import type { Sql } from './db.ts'
+import { HaiError } from './errors.ts'
 import type { Turn } from './handle.ts'
+import { taskId } from './ids.ts'
+import { conversationKey, isConversationName } from './normal.ts'
 
 /** More turns than any model's window holds. */
 const MOST_TURNS = 200
@@ -19,4 +23,77 @@ export async function earlierTurns(
       limit ${MOST_TURNS}
     ) newest order by created_at, id`
   return [...rows]
+}
+
+/** A task on its way, with the conversation as it was named: the task's own id where none was. */
+interface Placed {
+  id: string
+  conversation_id: string
+}
+
+/**
+ * Finds each conversation that is named, before anything is stored, and writes its id into the row; gives the names that
+ * are new. Only a `#name` begins one: an id that is neither a conversation's nor a task's is `not_found`.
+ */
+export async function findConversations(
+  tx: Sql,
+  rows: Placed[],
+  sees: Caller['sees'],
+): Promise<ReadonlySet<string>> {
+  const own = new Set(rows.map(({ id }) => id))
+  const named = rows.filter(({ conversation_id }) => !own.has(conversation_id))
+  const texts = [...new Set(named.map(({ conversation_id }) => conversation_id))]
+  if (texts.length === 0) return new Set()
+  const known = await tx<{ name: string }[]>`
+    select name from unnest(${texts}::text[]) as name
+    where exists (select from hai.task_queue where conversation_id = name)`
+  const unknown = texts.filter((text) => !known.some(({ name }) => name === text))
+  const ids = unknown.filter((text) => !isConversationName(text))
+  const found = new Map<string, string>()
+  for (const id of ids) found.set(id, await conversationOfTask(tx, id, sees))
+  for (const row of named) row.conversation_id = found.get(row.conversation_id) ?? row.conversation_id
+  return new Set(unknown.filter(isConversationName))
+}
+
+/** The conversation that a filter means: a name as names are stored, an id of one, or that of the task with this id. */
+export async function conversationMeant(sql: Sql, text: string, sees: Caller['sees']): Promise<string> {
+  const key = conversationKey(text)
+  if (isConversationName(key)) return key
+  const [known] = await sql`select from hai.task_queue where conversation_id = ${key} limit 1`
+  if (known) return key
+  return conversationOfTask(sql, key, sees).catch((error) => {
+    if (error instanceof HaiError && error.code === 'not_found') return key
+    throw error
+  })
+}
+
+/** The conversation of the task that an id means. */
+async function conversationOfTask(tx: Sql, given: string, sees: Caller['sees']): Promise<string> {
+  try {
+    const id = await taskId(tx, given, { sees })
+    const [task] = await tx<[{ conversation_id: string }]>`
+      select conversation_id from hai.task_queue where id = ${id}`
+    return task.conversation_id
+  } catch (error) {
+    if (!(error instanceof HaiError) || error.code === 'conflict') throw error
+    throw await unknownConversation(tx, given, sees, error)
+  }
+}
+
+async function unknownConversation(
+  tx: Sql,
+  given: string,
+  sees: Caller['sees'],
+  cause: HaiError,
+): Promise<HaiError> {
+  const name = `#${given.toLowerCase()}`
+  const [meant] = await tx`select from hai.task_queue where conversation_id = ${name} and ${sees(tx)} limit 1`
+  const hint = meant
+    ? `there is '${name}': say it with the #`
+    : `what begins with # is a name and begins one, such as '#rack-move'`
+  return new HaiError(
+    'not_found',
+    `conversation_id: there is no conversation and no task ${given}, and nothing was stored; ${hint}`,
+    { cause },
+  )
 }

@@ -1,3 +1,4 @@
+import { isDay as isRealDay } from './dates.ts'
 import { HaiError } from './errors.ts'
 
 interface Placed {
@@ -12,15 +13,19 @@ export function cut<Row extends Placed>(rows: Row[], limit: number): { page: Row
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   if (rows.length <= limit || !last) return { page }
-  const day = last.day === undefined ? '' : `${last.day}.`
-  return { page, next_cursor: `${day}${Date.parse(last.created_at)}.${last.id}` }
+  return { page, next_cursor: cursorOf(last) }
+}
+
+/** Where the page begins that follows this row. */
+export function cursorOf({ id, created_at, day }: Placed): string {
+  return `${day === undefined ? '' : `${day}.`}${Date.parse(created_at)}.${id}`
 }
 
 /** Where the next page begins. `invalid` for anything that `cut` did not make for such a list. */
 export function readCursor(cursor: string, list: { byDay?: boolean } = {}): Required<Placed> {
   const [, day = '', ms, id] =
     /^(?:(\d{4}-\d\d-\d\d|infinity)\.)?(\d{1,14})\.([0-9A-Z]{26})$/.exec(cursor) ?? []
-  const isDay = day === 'infinity' || !Number.isNaN(Date.parse(day))
+  const isDay = day === 'infinity' || isRealDay(day)
   if (!ms || !id || isDay !== (list.byDay ?? false)) {
     throw new HaiError(
       'invalid',

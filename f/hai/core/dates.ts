@@ -116,9 +116,9 @@ export function dayBounds(day: string, clock: Clock): { from: string; to: string
   return { from: midnight(date), to: midnight(addDays(date, 1)) }
 }
 
-/** Whether `text` is a real day written as `YYYY-MM-DD`. */
+/** Whether `text` is a real day written as `YYYY-MM-DD`, from the year 1, as calendars and Postgres count. */
 export function isDay(text: string): boolean {
-  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false
+  if (!/^\d{4}-\d\d-\d\d$/.test(text) || text.startsWith('0000')) return false
   const date = new Date(`${text}T00:00Z`)
   return !Number.isNaN(date.getTime()) && isoDay(date) === text
 }

@@ -13,6 +13,8 @@ const types = {
 
 /** A connection pool or an open transaction: core functions take either. */
 export type Sql = postgres.ISql<Record<never, never>>
+/** A piece of a statement. */
+export type Part = postgres.PendingQuery<postgres.Row[]>
 /** A pool that can be ended; only its opener needs more than `Sql`. */
 export type Pool = postgres.Sql<Record<never, never>>
 

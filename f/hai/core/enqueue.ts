@@ -2,6 +2,7 @@ import { monotonicFactory } from 'ulid'
 import { lockConversations, makeWay, refuseStrangers } from './busy.ts'
 import type { Caller } from './caller.ts'
 import type { Accepted } from './contract.ts'
+import { findConversations } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
 import { digestOf, Envelope, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
@@ -27,7 +28,8 @@ export interface Origin {
 /**
  * Puts one envelope into the queue; when this resolves inside no transaction of the caller's, the row is committed.
  * The same key or id with the same content is `duplicate` with the first id; with other content `conflict`.
- * `forbidden` in a conversation that somebody else began; `conflict` in a busy one when the envelope says `reject`.
+ * `not_found` when its conversation is neither a `#name` nor the id of one; `forbidden` in one that somebody else began;
+ * `conflict` in a busy one when the envelope says `reject`.
  */
 export async function enqueue(sql: Sql, input: unknown, origin: Origin): Promise<Accepted> {
   const [accepted] = await enqueueMany(sql, [input], origin)
@@ -45,6 +47,7 @@ export async function enqueueMany(sql: Sql, inputs: unknown[], origin: Origin): 
   const sees: Caller['sees'] = origin.sees ?? ((tx) => tx`requester = ${origin.requester}`)
   return inTransaction(sql, async (tx) => {
     await refuseFlood(tx, rows)
+    const names = await findConversations(tx, rows, sees)
     await lockConversations(tx, rows)
     await forgetOldKeys(tx, rows)
     const inserted = await insert(tx, [...firsts.values()])
@@ -57,7 +60,11 @@ export async function enqueueMany(sql: Sql, inputs: unknown[], origin: Origin): 
       tx,
       rows.filter((row) => !isNew(row)),
     )
-    return rows.map((row) => (isNew(row) ? accepted(row) : duplicate(row, known)))
+    const begins = new Map(
+      [...names].map((name) => [name, fresh.find((row) => row.conversation_id === name)]),
+    )
+    const begun = (row: Row) => begins.get(row.conversation_id) === row
+    return rows.map((row) => (isNew(row) ? accepted(row, begun(row)) : duplicate(row, known)))
   })
 }
 
@@ -195,8 +202,9 @@ async function findKnown(sql: Sql, rows: Row[]): Promise<Known[]> {
        or (requester = ${rows[0]!.requester} and idempotency_key = any(${keys}))`
 }
 
-function accepted(row: Row): Accepted {
-  return { task_id: row.id, status: 'accepted', conversation_id: row.conversation_id }
+function accepted({ id, conversation_id }: Row, begins: boolean): Accepted {
+  const told = begins ? { begins_conversation: true as const } : {}
+  return { task_id: id, status: 'accepted', conversation_id, ...told }
 }
 
 function duplicate(row: Row, known: Known[]): Accepted {

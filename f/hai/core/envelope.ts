@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { PRIORITIES, type Priority } from './contract.ts'
+import { conversationKey } from './normal.ts'
 
 const CONTENT_BYTES = 256 * 1024
 const CONTEXT_BYTES = 4 * 1024 * 1024
@@ -47,7 +48,7 @@ export const Envelope = z.strictObject({
     .default([]),
   user: key.optional(),
   zulip_user_id: z.int().positive().optional(),
-  conversation_id: key.optional(),
+  conversation_id: key.transform(conversationKey).optional(),
   target_agent: key
     .refine((name) => AGENTS.includes(name), `no agent has that name; known: ${AGENTS.join(', ')}`)
     .optional(),

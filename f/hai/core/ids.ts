@@ -17,7 +17,7 @@ function normalise(id: string): string {
 }
 
 /** A task's full id from a full or a short one, among those the caller may see. `not_found`, or `conflict` with the candidates. */
-export async function taskId(sql: Sql, given: string, caller: Caller): Promise<string> {
+export async function taskId(sql: Sql, given: string, caller: Pick<Caller, 'sees'>): Promise<string> {
   const suffix = checked('task', given)
   const rows = await sql<{ id: string; label: string }[]>`
     select id, left(content, 60) as label from hai.task_queue

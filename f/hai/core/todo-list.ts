@@ -1,8 +1,11 @@
 import { z } from 'zod'
-import { TODO_STATUSES, type Todo, type TodoList } from './contract.ts'
+import { TODO_STATUSES, type Todo, type TodoList, type Total } from './contract.ts'
 import { cut, readCursor } from './cursor.ts'
 import type { Sql } from './db.ts'
 import { parse } from './errors.ts'
+import { Instant } from './instant.ts'
+import { contains, normal, Tag, Text, termsOf } from './normal.ts'
+import { COUNT_LIMIT, totalOf } from './total.ts'
 
 /** What a todo waits for, each looked up by its id: a join might read all that is open for every row. */
 const openDependencies = (sql: Sql) => sql`
@@ -18,21 +21,28 @@ export const todoColumns = (sql: Sql, zone: string) => sql`
   array(${openDependencies(sql)}) as blocked_by,
   metadata, created_by, task_id, result, created_at, updated_at, closed_at`
 
+const STATUSES = [...TODO_STATUSES, 'all'] as const
+
 const List = z.strictObject({
-  status: z.enum([...TODO_STATUSES, 'all']).default('open'),
-  tag: z.string().optional(),
-  text: z.string().trim().min(1).max(200).optional(),
-  due_before: z.iso
-    .datetime({ offset: true, error: 'expected a time such as 2026-11-22T18:00:00Z' })
-    .optional(),
+  status: z
+    .preprocess((given) => (typeof given === 'string' ? normal(given) : given), z.enum(STATUSES))
+    .default('open'),
+  tag: Tag.optional(),
+  /** Words that are in its body, its tags or its result. */
+  text: Text.optional(),
+  /** The same, word by word, however many. */
+  terms: z.array(z.string()).optional(),
+  due_from: Instant.optional(),
+  due_before: Instant.optional(),
   /** Only what can be done now, most pressing first. */
   next: z.boolean().default(false),
   limit: z.int().min(1).max(500).default(50),
   cursor: z.string().optional(),
   zone: z.string(),
 })
+type Filter = z.output<typeof List>
 
-/** Open todos by due date, others newest first; `next_cursor` when there are more. */
+/** Open todos by due date, others newest first, and how many there are; `next_cursor` when there are more. */
 export async function listTodos(sql: Sql, input: z.input<typeof List>): Promise<TodoList> {
   const by = parse(List, input)
   if (by.next) return nextTodos(sql, by)
@@ -44,34 +54,54 @@ export async function listTodos(sql: Sql, input: z.input<typeof List>): Promise<
     where ${matches(sql, by)}
       ${after && open ? sql`and (coalesce(due_on, 'infinity'), created_at, id) > (${after.day}::date, ${after.created_at}::timestamptz, ${after.id})` : sql``}
       ${after && !open ? sql`and (created_at, id) < (${after.created_at}::timestamptz, ${after.id})` : sql``}
-    order by ${open ? sql`coalesce(due_on, 'infinity'), created_at, id` : sql`created_at desc, id desc`}
+    order by ${inOrder(sql, by)}
     limit ${by.limit + 1}`
   const { page, next_cursor } = cut(rows, by.limit)
-  return { todos: page.map(({ day: _, ...todo }) => todo), ...(next_cursor ? { next_cursor } : {}) }
+  const todos = page.map(({ day: _, ...todo }) => todo)
+  const isWhole = !next_cursor && !by.cursor
+  const total = isWhole ? totalOf(todos.length) : await countTodos(sql, by)
+  return { todos, ...total, ...(next_cursor ? { next_cursor } : {}) }
+}
+
+const inOrder = (sql: Sql, { status }: Filter) =>
+  status === 'open' ? sql`coalesce(due_on, 'infinity'), created_at, id` : sql`created_at desc, id desc`
+
+/** How many todos are as asked, wherever a page begins. */
+async function countTodos(sql: Sql, by: Filter): Promise<Total> {
+  const [row] = await sql<[{ found: number }]>`
+    select count(*)::int as found from (
+      select created_at from hai.todo where ${matches(sql, by)}
+      -- in the order of the list: so the same index will do
+      order by ${inOrder(sql, by)} limit ${COUNT_LIMIT}) counted`
+  return totalOf(row.found)
 }
 
 /** What is overdue, due within two days or urgent comes first; then priority, due date, age. */
-async function nextTodos(sql: Sql, by: z.output<typeof List>): Promise<TodoList> {
-  const rows = await sql<Todo[]>`
+async function nextTodos(sql: Sql, by: Filter): Promise<TodoList> {
+  const rows = await sql<(Todo & { total: number })[]>`
     -- read on its own: beside the price of the look-ups, the way to the rows would not matter to the planner
     with todo as materialized (
       select * from hai.todo where ${matches(sql, { ...by, status: 'open' })}
     )
-    select ${todoColumns(sql, by.zone)} from todo
+    select ${todoColumns(sql, by.zone)}, (count(*) over ())::int as total from todo
     where not exists (${openDependencies(sql)})
     order by
       coalesce(due_on <= (now() at time zone ${by.zone})::date + 2, false) or priority = 'urgent' desc,
       array_position(array['urgent', 'high', 'normal', 'low'], priority), due_on nulls last, created_at, id
     limit ${by.limit}`
-  return { todos: [...rows] }
+  return { todos: rows.map(({ total: _, ...todo }) => todo), total: rows[0]?.total ?? 0 }
 }
 
-function matches(sql: Sql, by: Omit<z.output<typeof List>, 'next'>) {
+function matches(sql: Sql, by: Filter) {
   // `<> 'open'` leads to the index of closed ones, which open ones are kept out of
   const closed = sql`status = ${by.status} and status <> 'open'`
+  // what was stored before tags were composed may be decomposed
+  const tags = by.tag ? [...new Set([by.tag, by.tag.normalize('NFD')])] : []
+  const terms = by.terms ?? (by.text ? termsOf(by.text) : [])
   return sql`
     ${by.status === 'all' ? sql`true` : by.status === 'open' ? sql`status = 'open'` : closed}
-    ${by.tag ? sql`and tags @> ${[by.tag]}` : sql``}
-    ${by.text ? sql`and to_tsvector('simple', body) @@ websearch_to_tsquery('simple', ${by.text})` : sql``}
+    ${by.tag ? sql`and tags && ${tags}` : sql``}
+    ${contains(sql, sql`body, '#' || nullif(array_to_string(tags, ' #'), ''), result`, terms)}
+    ${by.due_from ? sql`and coalesce(due_at >= ${by.due_from}, due_on >= (${by.due_from}::timestamptz at time zone ${by.zone})::date)` : sql``}
     ${by.due_before ? sql`and coalesce(due_at < ${by.due_before}, due_on < (${by.due_before}::timestamptz at time zone ${by.zone})::date)` : sql``}`
 }

@@ -1,5 +1,6 @@
 import type { Priority } from './contract.ts'
 import { type Clock, parseDue } from './dates.ts'
+import { normal, TAG } from './normal.ts'
 
 export interface TodoText {
   body: string
@@ -38,8 +39,11 @@ export function parseTodoText(text: string, clock: Clock): TodoText {
 /** A word with the space before it; a quoted passage counts as (part of) one word. */
 const WORD = /\s*(?:"[^"]*"|“[^”]*”|`[^`]*`|\S)+/g
 
+const TAGGED = new RegExp(`^\\s*#(${TAG})[.,;:!?]*$`, 'u')
+
 function tagOf(word: string): string | undefined {
-  return word.match(/^\s*#(\p{L}[\p{L}\p{N}_-]{0,49})[.,;:!?]*$/u)?.[1]?.toLowerCase()
+  const tag = word.normalize('NFC').match(TAGGED)?.[1]
+  return tag && normal(tag)
 }
 
 function priorityOf(word: string): Priority | undefined {

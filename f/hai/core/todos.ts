@@ -7,6 +7,7 @@ import { inTransaction, type Sql } from './db.ts'
 import { enqueue, newId } from './enqueue.ts'
 import { HaiError, parse } from './errors.ts'
 import { shortId, todoId } from './ids.ts'
+import { Tag } from './normal.ts'
 import { refuseCycle } from './todo-dependencies.ts'
 import { todoColumns } from './todo-list.ts'
 import { parseTodoText } from './todo-text.ts'
@@ -16,12 +17,8 @@ const body = z
   .trim()
   .min(1, 'expected 1 to 10000 characters')
   .max(10_000, 'expected 1 to 10000 characters')
-const tag = z
-  .string()
-  .toLowerCase()
-  .regex(/^[\p{L}][\p{L}\p{N}_-]{0,49}$/u, 'expected a tag such as rack, without #')
 const tags = z
-  .array(tag)
+  .array(Tag)
   .max(20, 'expected at most 20 tags')
   .transform((all) => [...new Set(all)])
 const metadata = z.record(z.string(), z.unknown())

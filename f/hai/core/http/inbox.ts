@@ -14,6 +14,6 @@ export async function receiveOne(
   if (Array.isArray(body)) {
     throw new HaiError('invalid', `body: ${body.length} envelopes; this route takes one, f/hai/inbox a batch`)
   }
-  const { task_id, status, conversation_id } = (await receive(sql, body, caller)) as Accepted
-  return accepted({ task_id, status, conversation_id })
+  const { job_id: _, ...told } = (await receive(sql, body, caller)) as Accepted
+  return accepted(told)
 }

@@ -4,7 +4,7 @@ import type { TaskList } from '../contract.ts'
 import { dayBounds } from '../dates.ts'
 import type { Sql } from '../db.ts'
 import { parse } from '../errors.ts'
-import { listTasks } from '../tasks.ts'
+import { listTasks } from '../task-list.ts'
 import { count } from './request.ts'
 
 const Query = z.strictObject({ state: z.string().optional(), limit: count, cursor: z.string().optional() })

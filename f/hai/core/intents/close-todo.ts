@@ -1,9 +1,11 @@
 import type { Todo, TodoStatus } from '../contract.ts'
+import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { shortId } from '../ids.ts'
+import { listTodos } from '../todo-list.ts'
 import { updateTodo } from '../todos.ts'
 import type { Intent, Reply } from './intent.ts'
-import { named, todoLines } from './todo-lines.ts'
+import { named, SHOWN, todoLines } from './todo-lines.ts'
 import { idReference, quotedReference, type Reference, resolveTodo, todoReference } from './todo-reference.ts'
 import { whole } from './utterance.ts'
 
@@ -69,10 +71,11 @@ export const closeTodoIntent: Intent<{ status: TodoStatus; todo: Reference }> = 
     if (found instanceof HaiError)
       return { text: `${found.message}; nothing was changed`, data: found.details }
     const [todo, another] = found
-    if (!todo) return nothingFound(reference, among)
+    if (!todo) return nothingFound(sql, reference, among, asker.zone)
     if (another) {
       const heading = `“${reference.words}” fits ${found.length} todos, so nothing was changed`
-      return { text: todoLines(heading, { todos: found }, asker), data: found }
+      const list = { todos: found.slice(0, SHOWN), total: found.length }
+      return { text: todoLines(heading, list, asker), data: found }
     }
     if (todo.status === status) return { text: `${named(todo)} is ${status} already`, data: todo }
     const changed = await updateTodo(sql, { id: todo.id, status, zone: asker.zone })
@@ -86,7 +89,16 @@ function undo({ id, status }: Todo): string {
   return `hai todo ${verb} ${shortId(id)}`
 }
 
-function nothingFound({ words }: Reference, among: TodoStatus[]): Reply {
-  const text = `no ${among.join(' or ')} todo says “${words}”; nothing was changed. hai todo ls shows what there is`
+async function nothingFound(
+  sql: Sql,
+  { words }: Reference,
+  among: TodoStatus[],
+  zone: string,
+): Promise<Reply> {
+  const lists = await Promise.all(among.map((status) => listTodos(sql, { status, zone, limit: 1 })))
+  const what = among.join(' or ')
+  const text = lists.some(({ total }) => total > 0)
+    ? `no ${what} todo says “${words}”; nothing was changed. hai todo ls${what === 'open' ? '' : ' --all'} shows what there is`
+    : `nothing is ${what}; nothing was changed`
   return { text, data: [] }
 }

@@ -1,9 +1,7 @@
-import type { Todo } from '../contract.ts'
-import { type Clock, dayBounds, isDay } from '../dates.ts'
 import { listTodos } from '../todo-list.ts'
 import type { Intent } from './intent.ts'
 import { comingPeriod, type Period } from './period.ts'
-import { COUNTED, counted, todoLines } from './todo-lines.ts'
+import { counted, SHOWN, todoLines } from './todo-lines.ts'
 import { plain, whole } from './utterance.ts'
 
 const TODOS = '(?:todos|to-dos|to dos)'
@@ -39,22 +37,21 @@ export const dueTodosIntent: Intent<Slots> = {
   },
 
   async run(sql, slots, asker) {
-    const { zone, now } = asker
-    const to = 'period' in slots ? slots.period.to : now.toISOString()
-    const list = await listTodos(sql, { due_before: to, zone, limit: COUNTED })
-    const from = 'period' in slots ? slots.period.from : undefined
-    const todos = list.todos.filter((todo) => !from || startOf(todo, asker) >= Date.parse(from))
-    const before = list.todos.filter((todo) => todo.overdue && !todos.includes(todo)).length
-    const what = 'period' in slots ? `due ${slots.period.label}` : 'overdue'
-    const found = { ...list, todos }
+    const { zone } = asker
+    const now = asker.now.toISOString()
+    const { from, to, label } = 'period' in slots ? slots.period : { to: now }
+    const list = await listTodos(sql, {
+      ...(from && { due_from: from }),
+      due_before: to,
+      zone,
+      limit: SHOWN,
+    })
+    const what = label === undefined ? 'overdue' : `due ${label}`
     const text =
-      todos.length > 0 ? todoLines(`${counted(found, 'open')} ${what}`, found, asker) : `nothing is ${what}`
+      list.total > 0 ? todoLines(`${counted(list, 'open todo')} ${what}`, list, asker) : `nothing is ${what}`
     // "nothing is due tomorrow" would mislead while something older waits.
-    return { text: before > 0 ? `${text}\noverdue from before: ${before}` : text, data: todos }
+    const older = from ? await listTodos(sql, { due_before: from < now ? from : now, zone, limit: 1 }) : list
+    const before = from ? older.total : 0
+    return { text: before > 0 ? `${text}\noverdue from before: ${before}` : text, data: list.todos }
   },
-}
-
-/** When a due date begins: its day's midnight in the zone, or the instant itself. */
-function startOf({ due }: Todo, clock: Clock): number {
-  return due ? Date.parse(isDay(due) ? dayBounds(due, clock).from : due) : Number.POSITIVE_INFINITY
 }

@@ -1,10 +1,12 @@
-import type { State, TaskSummary } from '../contract.ts'
+import type { State, TaskList, TaskSummary } from '../contract.ts'
 import { type Clock, formatDue } from '../dates.ts'
 import type { Sql } from '../db.ts'
 import { shortId } from '../ids.ts'
-import { listTasks, summaryColumns } from '../tasks.ts'
+import { listTasks, summaryColumns } from '../task-list.ts'
+import { COUNT_LIMIT, totalOf } from '../total.ts'
 import type { Asker, Intent } from './intent.ts'
 import { type Period, pastPeriod } from './period.ts'
+import { counted, moreLines, SHOWN } from './todo-lines.ts'
 import { plain, whole } from './utterance.ts'
 
 type Kind = 'ran' | 'failed' | 'waiting' | 'running'
@@ -55,8 +57,6 @@ const NOTHING: Record<Kind, string> = {
   running: 'nothing else is running',
 }
 
-const COUNTED = 500
-const SHOWN = 20
 const EXCERPT = 80
 
 export const listTasksIntent: Intent<{ kind: Kind; period?: Period }> = {
@@ -76,49 +76,43 @@ export const listTasksIntent: Intent<{ kind: Kind; period?: Period }> = {
   },
 
   async run(sql, { kind, period }, asker) {
-    const tasks = period
+    const list = period
       ? await ended(sql, STATES[kind], period, asker)
       : await current(sql, STATES[kind], asker)
     const when = period ? ` ${period.label}` : ''
-    if (tasks.length === 0) return { text: `${NOTHING[kind]}${when}`, data: [] }
-    return { text: taskLines(`${counted(tasks)} ${verb(kind, tasks)}${when}`, tasks, asker), data: tasks }
+    if (list.total === 0) return { text: `${NOTHING[kind]}${when}`, data: [] }
+    const heading = `${counted(list, 'task')} ${verb(kind, list.total)}${when}`
+    const command = `hai task ls${STATES[kind].map((state) => ` --state ${state}`).join('')}`
+    const lines = list.tasks.map((task) => line(task, asker))
+    const text = [`${heading}:`, ...lines, ...moreLines(list, lines.length, command)].join('\n')
+    return { text, data: list.tasks }
   },
 }
 
-async function current(sql: Sql, states: State[], { caller, task_id }: Asker): Promise<TaskSummary[]> {
-  const { tasks } = await listTasks(sql, { state: states.join(), limit: COUNTED }, caller)
-  return tasks.filter(({ id }) => id !== task_id)
+/** All but the task that asks. */
+async function current(sql: Sql, states: State[], { caller, task_id }: Asker): Promise<TaskList> {
+  const list = await listTasks(sql, { state: states.join(), limit: SHOWN + 1 }, caller)
+  const [asking] = await sql`
+    select from hai.task_queue where id = ${task_id ?? null} and state = any(${states}) and ${caller.sees(sql)}`
+  const tasks = list.tasks.filter(({ id }) => id !== task_id).slice(0, SHOWN)
+  return { ...list, tasks, total: list.total - (asking ? 1 : 0) }
 }
 
-async function ended(
-  sql: Sql,
-  states: State[],
-  { from, to }: Period,
-  { caller }: Asker,
-): Promise<TaskSummary[]> {
-  const rows = await sql<TaskSummary[]>`
-    select ${summaryColumns(sql)} from hai.task_queue
-    where finished_at >= ${from ?? '-infinity'} and finished_at < ${to} and state = any(${states})
-      and ${caller.sees(sql)}
+async function ended(sql: Sql, states: State[], { from, to }: Period, { caller }: Asker): Promise<TaskList> {
+  const matches = sql`
+    finished_at >= ${from ?? '-infinity'} and finished_at < ${to} and state = any(${states}) and ${caller.sees(sql)}`
+  const tasks = await sql<TaskSummary[]>`
+    select ${summaryColumns(sql)} from hai.task_queue where ${matches}
     order by finished_at desc, id desc
-    limit ${COUNTED}`
-  return [...rows]
+    limit ${SHOWN}`
+  const [row] = await sql<[{ found: number }]>`
+    select count(*)::int as found from (select from hai.task_queue where ${matches} limit ${COUNT_LIMIT}) counted`
+  return { tasks: [...tasks], ...totalOf(row.found) }
 }
 
-function counted(tasks: TaskSummary[]): string {
-  const count = tasks.length < COUNTED ? tasks.length : `${COUNTED} or more`
-  return `${count} ${tasks.length === 1 ? 'task' : 'tasks'}`
-}
-
-function verb(kind: Kind, tasks: TaskSummary[]): string {
+function verb(kind: Kind, count: number): string {
   if (kind === 'ran' || kind === 'failed') return kind
-  return `${tasks.length === 1 ? 'is' : 'are'} ${kind}`
-}
-
-function taskLines(heading: string, tasks: TaskSummary[], clock: Clock): string {
-  const lines = tasks.slice(0, SHOWN).map((task) => line(task, clock))
-  const left = tasks.length - lines.length
-  return [`${heading}:`, ...lines, ...(left > 0 ? [`… and ${left} more: hai task ls`] : [])].join('\n')
+  return `${count === 1 ? 'is' : 'are'} ${kind}`
 }
 
 function line(

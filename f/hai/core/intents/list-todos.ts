@@ -1,7 +1,8 @@
 import type { TodoStatus } from '../contract.ts'
+import { TAG } from '../normal.ts'
 import { listTodos } from '../todo-list.ts'
 import type { Intent } from './intent.ts'
-import { COUNTED, counted, todoLines } from './todo-lines.ts'
+import { counted, SHOWN, todoLines } from './todo-lines.ts'
 import { plain, whole } from './utterance.ts'
 
 const TODOS = '(?:todos|to-dos|to dos|(?:todo|to-do|to do) (?:list|items))'
@@ -9,7 +10,7 @@ const MINE = '(?:(?:all )?(?:of )?(?:my|the|our) |all )?'
 const WHAT_IS = "(?:what is|what's|whats|what are|which are)"
 const STILL = '(?:still |currently )?'
 const STATUS = '(?<status>open|done|finished|completed|dropped)'
-const TAGGED = '(?: (?:(?:tagged|tagged with|with (?:the )?tag) #?|#)(?<tag>\\p{L}[\\p{L}\\p{N}_-]*))?'
+const TAGGED = '(?: (?:(?:tagged|tagged with|with (?:the )?tag) #?|#)(?<tag>' + TAG + '))?'
 const NOW = '(?: (?:right )?now| at the moment| currently)?'
 
 const PATTERNS = [
@@ -43,11 +44,12 @@ export const listTodosIntent: Intent<{ status: TodoStatus; tag?: string }> = {
   },
 
   async run(sql, { status, tag }, { zone, now }) {
-    const list = await listTodos(sql, { status, zone, limit: COUNTED, ...(tag && { tag }) })
+    const list = await listTodos(sql, { status, zone, limit: SHOWN, ...(tag && { tag }) })
     const tagged = tag ? ` tagged ${tag}` : ''
-    if (list.todos.length === 0)
+    if (list.total === 0)
       return { text: tag ? `no ${status} todo is tagged ${tag}` : `nothing is ${status}`, data: [] }
-    const text = todoLines(`${counted(list, status)}${tagged}`, list, { zone, now })
-    return { text, data: list.todos }
+    const command = `hai todo ls${status === 'open' ? '' : ` --status ${status}`}${tag ? ` --tag ${tag}` : ''}`
+    const heading = `${counted(list, `${status} todo`)}${tagged}`
+    return { text: todoLines(heading, list, { zone, now }, command), data: list.todos }
   },
 }

@@ -23,9 +23,9 @@ export const nextTodoIntent: Intent<object> = {
     const { todos } = await listTodos(sql, { next: true, limit: 1, zone: asker.zone })
     const [todo] = todos
     if (todo) return { text: `next: ${named(todo)}${particulars(todo, asker)}`, data: todo }
-    const { todos: waiting } = await listTodos(sql, { limit: 1, zone: asker.zone })
+    const { total: waiting } = await listTodos(sql, { limit: 1, zone: asker.zone })
     const text =
-      waiting.length > 0 ? 'nothing can be done next: every open todo waits for another' : 'nothing is open'
+      waiting > 0 ? 'nothing can be done next: every open todo waits for another' : 'nothing is open'
     return { text, data: null }
   },
 }

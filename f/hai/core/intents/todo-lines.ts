@@ -1,12 +1,10 @@
-import type { Todo, TodoList } from '../contract.ts'
+import type { Todo, TodoList, Total } from '../contract.ts'
 import { type Clock, formatDue } from '../dates.ts'
 import { shortId } from '../ids.ts'
 
-const SHOWN = 20
+/** So many are named in an answer; then follows how many more there are. */
+export const SHOWN = 20
 const EXCERPT = 100
-
-/** As many as a list asks for, so that "… and 12 more" can be counted. */
-export const COUNTED = 500
 
 /** `“replace the UPS battery” (7F3K2M)`: how an answer names one todo. */
 export function named({ body, id }: Todo): string {
@@ -26,12 +24,17 @@ export function particulars({ due, tags, priority }: Todo, clock: Clock): string
     .join('')
 }
 
-/** A heading and one line per todo: short id, body, and what is known of it. At most 20, then how many more. */
-export function todoLines(heading: string, { todos, next_cursor }: TodoList, clock: Clock): string {
-  const lines = todos.slice(0, SHOWN).map((todo) => line(todo, clock))
-  const left = todos.length - lines.length
-  const more = next_cursor ? `more than ${left} more` : `${left} more`
-  return [`${heading}:`, ...lines, ...(left > 0 ? [`… and ${more}: hai todo ls`] : [])].join('\n')
+/** A heading and one line per todo: short id, body, and what is known of it. Then how many more there are, and where. */
+export function todoLines(heading: string, list: TodoList, clock: Clock, command = 'hai todo ls'): string {
+  const lines = list.todos.map((todo) => line(todo, clock))
+  return [`${heading}:`, ...lines, ...moreLines(list, list.todos.length, command)].join('\n')
+}
+
+/** The line after a list that is not whole. */
+export function moreLines(total: Total, shown: number, command: string): string[] {
+  const left = total.total - shown
+  if (left <= 0 && !total.total_capped) return []
+  return [`… and ${total.total_capped ? 'more than ' : ''}${left} more: ${command}`]
 }
 
 function line(todo: Todo, clock: Clock): string {
@@ -45,10 +48,9 @@ function line(todo: Todo, clock: Clock): string {
   return [shortId(id), excerpt(body), ...(notes.length > 0 ? [`(${notes.join(', ')})`] : [])].join('  ')
 }
 
-/** `3 open todos`, `1 open todo`, `more than 500 open todos`. */
-export function counted({ todos, next_cursor }: TodoList, kind: string): string {
-  const count = next_cursor ? `more than ${todos.length}` : String(todos.length)
-  return `${count} ${kind} ${todos.length === 1 ? 'todo' : 'todos'}`
+/** `3 open todos`, `1 open todo`, `more than 10000 open todos`. */
+export function counted({ total, total_capped }: Total, kind: string): string {
+  return `${total_capped ? 'more than ' : ''}${total} ${kind}${total === 1 ? '' : 's'}`
 }
 
 function excerpt(body: string): string {

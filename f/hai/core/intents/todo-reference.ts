@@ -1,6 +1,7 @@
 import type { Todo, TodoStatus } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
+import { normal } from '../normal.ts'
 import { listTodos } from '../todo-list.ts'
 import { showTodo } from '../todos.ts'
 
@@ -69,26 +70,25 @@ async function withWords(
   among: readonly TodoStatus[],
   zone: string,
 ): Promise<Todo[]> {
-  const wanted = bare(words.replace(/^(?:the|my)\s+/i, ''))
+  const article = /^(?:the|my)\s+/i
+  // who doesn't say the sign of `€20` may mean it; who says one means that one
+  const key = bare(words) === withoutSymbols(words) ? withoutSymbols : bare
+  const wanted = key(words.replace(article, ''))
   if (wanted === '') return []
-  const lists = await Promise.all(
-    among.map((status) => listTodos(sql, { status, zone, limit: 500, text: searchable(wanted) })),
-  )
+  const terms = wanted.split(' ')
+  const lists = await Promise.all(among.map((status) => listTodos(sql, { status, zone, limit: 500, terms })))
   const todos = lists.flatMap((list) => list.todos)
-  const exact = todos.filter(({ body }) => bare(body) === bare(words))
+  const exact = todos.filter(({ body }) => key(body) === key(words))
   if (exact.length > 0) return exact
-  return todos.filter(({ body }) => ` ${bare(body)} `.includes(` ${wanted} `))
+  return todos.filter(({ body }) => ` ${key(body)} `.includes(` ${wanted} `))
 }
 
-/** Words alone, in lower case: punctuation and spacing are not what a todo is known by. */
+/** Words and symbols, as they are looked for: punctuation and spacing are not what a todo is known by. */
 function bare(text: string): string {
-  return text
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+  return normal(text)
+    .replace(/[^\p{L}\p{M}\p{N}\p{S}]+|`/gu, ' ')
+    .replace(/ {2,}/g, ' ')
     .trim()
 }
 
-/** The first words, as many as a search takes; the exact comparison comes after it. */
-function searchable(words: string): string {
-  return words.length <= 200 ? words : words.slice(0, 200).replace(/ \S*$/, '')
-}
+const withoutSymbols = (text: string) => bare(bare(text).replace(/\p{S}+/gu, ' '))
