@@ -28,7 +28,10 @@ async function start(provider: Provider): Promise<Choice> {
 
 const never = new AbortController().signal
 
-function ask(choice: Choice, given: { livenessSeconds?: number; signal?: AbortSignal } = {}) {
+function ask(
+  choice: Choice,
+  given: { firstByteSeconds?: number; livenessSeconds?: number; signal?: AbortSignal } = {},
+) {
   const told: string[] = []
   const answer = callModel({
     choice,
@@ -80,10 +83,10 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
     expect(await ask(choice).answer).toMatchObject({ text: 'Because', ending: 'length' })
   })
 
-  it('drops what PostgreSQL can’t keep', async () => {
+  it('keeps its text where PostgreSQL can’t, but for those characters', async () => {
     const choice = await start(provider)
-    server.next({ text: ['a\0b', 'c'] })
-    expect((await ask(choice).answer).text).toBe('abc')
+    server.next({ text: ['a\0b', 'c \ud83d', '\ude00 \ud83d', ' d \ude00'] })
+    expect((await ask(choice).answer).text).toBe('a\ufffdbc 😀 \ufffd d \ufffd')
   })
 
   it('with an empty answer fails, and still knows what that used', async () => {
@@ -110,14 +113,22 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
     expect(server.calls).toHaveLength(1)
   })
 
-  it.each([
-    ['before its first byte', 'hang'],
-    ['in the middle', { text: ['half'], ending: 'hang' }],
-  ] as const)('that falls silent %s is ended as stalled', async (_, behaviour) => {
+  it('that falls silent before its first byte is ended as stalled', async () => {
     const choice = await start(provider)
-    server.next(behaviour === 'hang' ? 'hang' : { text: [...behaviour.text], ending: 'hang' })
+    server.next('hang')
+    const { answer } = ask(choice, { firstByteSeconds: 0.3 })
+    await expect(answer).rejects.toMatchObject({ code: 'stalled', setting: 'first_byte_seconds' })
+    await expect.poll(() => question().leftAt).not.toBeNull()
+  })
+
+  it('that falls silent in the middle is ended as stalled, and tells what had come', async () => {
+    const choice = await start(provider)
+    server.next({ text: ['half'], ending: 'hang' })
     const { answer } = ask(choice, { livenessSeconds: 0.3 })
-    await expect(answer).rejects.toMatchObject({ code: 'stalled', message: 'no sign of life for 0.3 s' })
+    await expect(answer).rejects.toMatchObject({
+      ...{ code: 'stalled', message: 'no sign of life for 0.3 s', setting: 'liveness_seconds' },
+      got: { text: 'half', deltas: 1 },
+    })
     await expect.poll(() => question().leftAt).not.toBeNull()
   })
 

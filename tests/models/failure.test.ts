@@ -113,7 +113,9 @@ describe('an OpenAI-compatible server', () => {
   })
 
   it('that is a website has no answer in it', async () => {
-    expect(await next(bare(200, '<html>Welcome</html>'))).toMatchObject({ code: 'cut', retryable: true })
+    expect(await next(bare(200, '<html>Welcome</html>'))).toMatchObject({
+      ...{ code: 'wrong_url', retryable: false, next_step: expect.stringContaining('http://') },
+    })
   })
 })
 

@@ -16,6 +16,7 @@ const TROUBLES: Record<string, string> = {
   quota_exhausted: 'has been out of quota',
   rate_limited: 'has limited the rate',
   missing: 'has not been installed',
+  unusable: 'has refused to start',
   wrong_url: 'has not been found at its url',
 }
 

@@ -1,17 +1,17 @@
-import {
-  APICallError,
-  JSONParseError,
-  type LanguageModelV3,
-  type LanguageModelV3StreamPart,
-  type LanguageModelV3Usage,
-  TypeValidationError,
-} from '@ai-sdk/provider'
+import { APICallError, type LanguageModelV3, type LanguageModelV3StreamPart } from '@ai-sdk/provider'
 import type { Tokens } from '../money/tokens.ts'
+import { storable } from '../text.ts'
 import { runClaudeCode } from './claude-code.ts'
 import type { Choice, Message } from './config.ts'
+import { anthropic, openai } from './dialects.ts'
 import { BrokenCall, type Got, isMissingProgram, rootMessage } from './failure.ts'
 import type { Limits } from './limits.ts'
+import { Repeats } from './repeats.ts'
+import { isSameModel, Reply, type Said, UNCOUNTED } from './reply.ts'
 import { surroundings } from './surroundings.ts'
+import { Thoughts } from './thoughts.ts'
+import { Watchdog } from './watchdog.ts'
+import { understanding } from './wire.ts'
 
 /** Why an answer stopped: `whole` is as the model wanted it, all others leave it less than that. */
 export type Ending = 'whole' | 'length' | 'window' | 'content_filter' | 'refusal' | 'repeats' | 'other'
@@ -42,148 +42,229 @@ export interface Call extends Limits {
 }
 
 /**
- * One streamed model call, never repeated in here: whoever journals it decides. Throws the SDK's errors, `BrokenCall`,
- * or the signal's reason.
+ * One streamed model call, never repeated in here: whoever journals it decides. The end of an answer is what its server
+ * says is the end, and what has come until then is the answer, whatever its numbers and characters are. Throws the
+ * SDK's errors, `BrokenCall`, or the signal's reason.
  */
 export async function callModel(call: Call): Promise<Answer> {
   const started = performance.now()
-  const life = new Liveness(call.livenessSeconds, call.signal)
+  const got = call.got ?? { text: '', deltas: 0 }
+  const watchdog = new Watchdog(call, call.signal)
+  const reply = new Reply()
+  const heard = new Heard(call, got)
   try {
-    const { text, finish } = await read(await streamOf(call, life.signal), life, call)
-    if (!finish) throw new BrokenCall('cut', 'the answer broke off in the middle')
-    const tokens = tokensOf(finish.usage)
-    if (text.trim() === '') throw new BrokenCall('empty_answer', 'the answer was empty', { tokens })
-    const ending = finish.reason === 'length' ? 'length' : 'whole'
-    const { usd } = finish
-    return {
-      text,
-      tokens,
-      ending,
-      notices: [],
-      ms: Math.round(performance.now() - started),
-      ...(usd === undefined ? {} : { usd }),
-    }
+    const looped = await heard.all(said(call, reply, watchdog))
+    if (looped) watchdog.stop()
+    const ending = looped ? 'repeats' : endOf(reply)
+    return { ...answered(call, reply, heard, ending), ms: Math.round(performance.now() - started) }
   } catch (error) {
     call.signal.throwIfAborted()
-    throw life.silent ? new BrokenCall('stalled', `no sign of life for ${call.livenessSeconds} s`) : error
+    got.tokens = reply.tokens
+    throw brokenBy(watchdog.bite ?? reply.error ?? error, got)
   } finally {
-    life.end()
+    watchdog.end()
   }
 }
 
-type Parts = AsyncIterable<LanguageModelV3StreamPart>
-
-async function streamOf(call: Call, signal: AbortSignal): Promise<Parts> {
+/** What a backend says, piece by piece; all else that comes is in `reply`. */
+async function* said(call: Call, reply: Reply, watchdog: Watchdog): AsyncGenerator<Said> {
   const { choice, messages } = call
+  const { signal, sign } = watchdog
   if (choice.backend.kind === 'claude-code') {
     const metered = choice.backend.billing === 'metered'
-    return runClaudeCode({ model: choice.model, messages, metered, env: surroundings().environment, signal })
+    const env = surroundings().environment
+    yield* runClaudeCode({ model: choice.model, messages, metered, env, signal, sign, reply })
+    return
   }
-  const model = await modelOf(call)
-  // raw chunks as well: while a model thinks in silence, pings may be its only sign of life
+  const model = await modelOf(call, reply, sign)
   const { stream } = await model.doStream({
-    prompt: messages,
-    abortSignal: signal,
-    includeRawChunks: true,
-    maxOutputTokens: call.maxOutput,
+    ...{ prompt: messages, abortSignal: signal, maxOutputTokens: call.maxOutput },
   })
-  return stream as unknown as Parts
+  for await (const part of stream as unknown as AsyncIterable<LanguageModelV3StreamPart>) {
+    // that it misses an end is seen below, and what is wrong was understood before
+    if (part.type === 'error' && reply.end !== undefined) throw part.error
+    if (part.type === 'text-delta') yield { text: part.delta }
+    if (part.type === 'reasoning-delta') yield { thought: part.delta }
+  }
+  if (reply.error) throw reply.error
 }
 
 /** The providers are loaded when first used: a worker that answers from built-ins never pays for them. */
-async function modelOf({ choice, apiKey }: Call): Promise<LanguageModelV3> {
+async function modelOf({ choice, apiKey }: Call, reply: Reply, sign: () => void): Promise<LanguageModelV3> {
   const { kind, url } = choice.backend
   if (kind === 'anthropic') {
     const { createAnthropic } = await import('@ai-sdk/anthropic')
+    const fetch = understanding({ dialect: anthropic, reply, sign })
     // given even when there is none: the SDK would take one from the environment, and send it to whatever `url` names
-    return createAnthropic({ baseURL: url, apiKey: apiKey ?? '' })(choice.model)
+    return createAnthropic({ baseURL: url, apiKey: apiKey ?? '', fetch })(choice.model)
   }
   const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')
+  const fetch = understanding({ dialect: openai, reply, sign })
   const key = apiKey === undefined ? {} : { apiKey }
-  const provider = createOpenAICompatible({ name: choice.name, baseURL: url, includeUsage: true, ...key })
+  const provider = createOpenAICompatible({
+    name: choice.name,
+    baseURL: url,
+    includeUsage: true,
+    fetch,
+    ...key,
+  })
   return provider.chatModel(choice.model)
 }
 
-interface Finish {
-  reason: string
-  usage: LanguageModelV3Usage
-  usd: number | undefined
-}
+/** Models that leave out the tag which opens their thoughts, as they were met by this process. */
+const UNOPENED = new Set<string>()
 
-async function read(stream: Parts, life: Liveness, { onText, got }: Call) {
-  let text = ''
-  let finish: Finish | undefined
-  try {
-    for await (const part of stream) {
-      life.sign()
-      if (part.type === 'error') throw part.error
-      if (got && (part.type === 'text-delta' || part.type === 'reasoning-delta')) got.deltas += 1
-      if (part.type === 'text-delta') {
-        // PostgreSQL keeps no NUL, and an answer with one could never be stored
-        const piece = part.delta.replaceAll('\0', '')
-        text += piece
-        if (got) got.text = text
-        onText(piece)
-      }
-      if (part.type === 'finish') {
-        const told = part.providerMetadata?.cost?.usd
-        const usd = typeof told === 'number' ? told : undefined
-        finish = { reason: part.finishReason.unified, usage: part.usage, usd }
-      }
+/** Puts an answer together from its pieces, and tells what of it can be shown. */
+class Heard {
+  #thoughts: Thoughts
+  #repeats = new Repeats()
+  #call: Call
+  #got: Got
+  #name: string
+  /** Half of a character, whose other half comes with the next piece. */
+  #half = ''
+
+  constructor(call: Call, got: Got) {
+    this.#call = call
+    this.#got = got
+    this.#name = `${call.choice.backend.url} ${call.choice.model}`
+    this.#thoughts = new Thoughts(UNOPENED.has(this.#name))
+  }
+
+  /** All that is said; true when it was left because it said the same over and over. */
+  async all(pieces: AsyncIterable<Said>): Promise<boolean> {
+    for await (const piece of pieces) {
+      this.#got.deltas += 1
+      if ('text' in piece) this.#add(piece.text)
+      if (this.#repeats.add('text' in piece ? piece.text : piece.thought)) return true
     }
-  } catch (error) {
-    throw brokenBy(error)
+    return false
   }
-  // a stream of Anthropic's that just ends is finished by the SDK with reason "other" and no count of anything
-  const broken =
-    finish?.reason === 'error' ||
-    (finish?.reason === 'other' && finish.usage.outputTokens.total === undefined)
-  return { text, finish: broken ? undefined : finish }
+
+  /** The text, when nothing more comes. */
+  end(): string {
+    this.#tell(this.#thoughts.add(storable(this.#half)) + this.#thoughts.end())
+    if (this.#thoughts.unopened) UNOPENED.add(this.#name)
+    return this.#thoughts.text
+  }
+
+  /** Nothing was said but thoughts. */
+  get onlyThought(): boolean {
+    return this.#thoughts.any
+  }
+
+  #add(piece: string): void {
+    const text = this.#half + piece
+    this.#half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? ''
+    this.#tell(this.#thoughts.add(storable(text.slice(0, text.length - this.#half.length))))
+  }
+
+  #tell(text: string): void {
+    this.#got.text = this.#thoughts.text
+    // after thoughts were shown as the answer, what follows would be shown as a part of them
+    if (text !== '' && !this.#wasTakenBack()) this.#call.onText(text)
+  }
+
+  #wasTakenBack(): boolean {
+    return this.#thoughts.unopened && !UNOPENED.has(this.#name)
+  }
 }
 
-/** What ended an answer that had begun: the backend's own words, a frame that is none, or a broken connection. */
-function brokenBy(error: unknown): unknown {
-  // the SDK calls a connection that drops in the middle an APICallError as well, with the status 200 it began with
-  if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return error
-  if (error instanceof BrokenCall || isMissingProgram(error)) return error
-  if (JSONParseError.isInstance(error) || TypeValidationError.isInstance(error))
-    return new BrokenCall('garbled', 'sent what is no part of an answer')
-  if (error instanceof Error)
-    return new BrokenCall('cut', `the answer broke off in the middle (${rootMessage(error)})`)
-  const said = typeof error === 'object' && error !== null && 'message' in error ? error.message : error
-  return new BrokenCall('backend_error', typeof said === 'string' ? said : JSON.stringify(said))
+/** Reasons to stop by all their names; what is none of these is `other`. */
+const ENDINGS: [RegExp, Ending][] = [
+  [/^(stop|stop_sequence|end_turn|end|eos|eos_token|eos_found|complete|completed|done|finished?)$/i, 'whole'],
+  [/^(length|max_tokens|max_output_tokens|max_completion_tokens|model_length|max_length)$/i, 'length'],
+  [/context/i, 'window'],
+  [
+    /^(content.?filter(ed)?|safety|recitation|blocklist|prohibited_content|spii|sensitive|moderation|language)$/i,
+    'content_filter',
+  ],
+  [/^(refusal|refused)$/i, 'refusal'],
+]
+
+function endOf({ end, refused, broken, words }: Reply): Ending {
+  if (end === undefined) {
+    if (broken > 0)
+      throw new BrokenCall('garbled', `sent what is no part of an answer, and no end of it${quoted(words)}`)
+    throw new BrokenCall('cut', `the answer broke off in the middle${quoted(words)}`)
+  }
+  if (end === 'error') throw new BrokenCall('backend_error', `ended the answer with an error${quoted(words)}`)
+  const known = ENDINGS.find(([pattern]) => pattern.test(end))?.[1] ?? 'other'
+  return refused && known === 'whole' ? 'refusal' : known
 }
 
-function tokensOf({ inputTokens, outputTokens }: LanguageModelV3Usage): Tokens {
+const quoted = (words: string) => (words === '' ? '' : ` (${words.slice(0, 200)})`)
+
+function answered({ choice }: Call, reply: Reply, heard: Heard, ending: Ending): Omit<Answer, 'ms'> {
+  const text = told(heard.end(), reply)
+  const tokens = ending === 'repeats' ? UNCOUNTED : reply.sane(text !== '')
+  if (text.trim() === '') throw emptyBy(reply, heard, ending, tokens)
+  const { name } = choice
+  const notices = [reply.oddity(name)]
+  if (reply.broken > 0)
+    notices.push(
+      `${name} sent ${reply.broken === 1 ? 'a part' : `${reply.broken} parts`} that could not be read: some of the answer may be missing`,
+    )
+  const wantsTool = reply.tool !== undefined || /^(tool_calls?|tool_use|function_call)$/.test(reply.end ?? '')
+  if (wantsTool) notices.push(`the model asked for ${toolOf(reply)}, which nobody offered it`)
+  else if (ending === 'other')
+    notices.push(
+      reply.end
+        ? `${name} ended the answer with “${storable(reply.end.slice(0, 80))}”`
+        : `${name} did not say why the answer ends`,
+    )
+  const model = reply.model && storable(reply.model.slice(0, 150))
+  const other = model && !isSameModel(choice.model, model) ? model : undefined
+  if (other) notices.push(`${other} answered, though ${name} was asked for ${choice.model}`)
+  const named = other ?? (choice.model === 'default' ? model : undefined)
   return {
-    input: inputTokens.total ?? null,
-    output: outputTokens.total ?? null,
-    cache_read: inputTokens.cacheRead ?? null,
-    cache_write: inputTokens.cacheWrite ?? null,
-    reasoning: outputTokens.reasoning ?? null,
+    ...{ text, tokens, ending, notices: notices.filter((notice) => notice !== undefined) },
+    ...(named ? { model: named } : {}),
+    ...(reply.usd === undefined ? {} : { usd: reply.usd }),
   }
 }
 
-/** Ends a call that shows no sign of life; never one that is merely long. */
-class Liveness {
-  readonly signal: AbortSignal
-  silent = false
-  #timer: NodeJS.Timeout
+/** What the backend says the whole is, where it does: pieces are for showing. */
+function told(text: string, { whole }: Reply): string {
+  if (whole === undefined) return text
+  const thoughts = new Thoughts()
+  thoughts.add(storable(whole))
+  thoughts.end()
+  return thoughts.text
+}
 
-  constructor(seconds: number, outer: AbortSignal) {
-    const stop = new AbortController()
-    this.signal = AbortSignal.any([outer, stop.signal])
-    this.#timer = setTimeout(() => {
-      this.silent = true
-      stop.abort()
-    }, seconds * 1000)
-  }
+const toolOf = ({ tool }: Reply) => (tool ? `the tool ${storable(tool.slice(0, 80))}` : 'a tool')
 
-  sign(): void {
-    this.#timer.refresh()
-  }
+/** Why there is no text: asked again, some would say the same. */
+function emptyBy(reply: Reply, heard: Heard, ending: Ending, tokens: Tokens): BrokenCall {
+  if (reply.tool !== undefined)
+    return new BrokenCall(
+      'tool_call',
+      `asked for ${toolOf(reply)} and said nothing, though no tool was offered`,
+      { tokens },
+    )
+  if (ending === 'length' || ending === 'window')
+    return new BrokenCall('no_room', 'the model thought until it might write no more, and said nothing', {
+      tokens,
+    })
+  if (ending === 'content_filter' || ending === 'refusal')
+    return new BrokenCall('refused', `the answer was withheld (${reply.end || 'refusal'})`, { tokens })
+  if (ending === 'repeats')
+    return new BrokenCall('empty_answer', 'the model repeated the same thought and said nothing', { tokens })
+  const words = heard.onlyThought ? 'the model thought and said nothing' : 'the answer was empty'
+  return new BrokenCall('empty_answer', words, { tokens })
+}
 
-  end(): void {
-    clearTimeout(this.#timer)
+/** What ended an answer that had begun: the backend's own words, or a broken connection. */
+function brokenBy(error: unknown, got: Got): unknown {
+  if (error instanceof BrokenCall) {
+    error.got = got
+    return error
   }
+  // the SDK calls a connection that drops in the middle an APICallError as well, with the status 200 it began with
+  if (APICallError.isInstance(error) && error.statusCode !== 200) return error
+  if (isMissingProgram(error) || (got.deltas === 0 && !APICallError.isInstance(error))) return error
+  const broken = new BrokenCall('cut', `the answer broke off in the middle (${rootMessage(error)})`)
+  broken.got = got
+  return broken
 }

@@ -1,29 +1,18 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
-import { createInterface } from 'node:readline'
-import type { LanguageModelV3StreamPart } from '@ai-sdk/provider'
+import { StringDecoder } from 'node:string_decoder'
+import { setTimeout as elapse } from 'node:timers/promises'
 import type { Message } from './config.ts'
-import { BrokenCall } from './failure.ts'
+import { BrokenCall, isMissingProgram } from './failure.ts'
+import { field } from './frames.ts'
+import { type Reply, type Said, UNCOUNTED } from './reply.ts'
+import { surroundings } from './surroundings.ts'
 
+/** After its answer it may tidy up. */
+const GRACE_MS = 1000
 const KILL_AFTER_MS = 2000
-
-/** A line of `--output-format stream-json`, as far as it is read here. */
-interface Line {
-  type?: string
-  event?: { type?: string; delta?: { type?: string; text?: string } }
-  rate_limit_info?: { status?: string; resetsAt?: number }
-  is_error?: boolean
-  result?: string
-  stop_reason?: string
-  total_cost_usd?: number
-  usage?: {
-    input_tokens?: number
-    output_tokens?: number
-    cache_read_input_tokens?: number
-    cache_creation_input_tokens?: number
-  }
-}
+/** What it has written before it ended may still be on its way. */
+const OUTPUT_MS = 500
 
 export interface ClaudeRun {
   model: string
@@ -32,11 +21,43 @@ export interface ClaudeRun {
   metered: boolean
   env: NodeJS.ProcessEnv
   signal: AbortSignal
+  /** Called at every byte that it writes. */
+  sign: () => void
+  reply: Reply
 }
 
-/** One answer of Claude Code without its terminal, as the parts that the SDK's providers give. No tools, no session. */
-export async function* runClaudeCode(run: ClaudeRun): AsyncGenerator<LanguageModelV3StreamPart> {
-  const env = Object.fromEntries(Object.entries(run.env).filter(([name]) => isItsOwn(name, run.metered)))
+/**
+ * One answer of Claude Code without its terminal, piece by piece; the rest is in `reply`. No tools, no session. Its
+ * `result` line is the end, whatever its process does then; lines that are unknown or none at all are passed over.
+ */
+export async function* runClaudeCode(run: ClaudeRun): AsyncGenerator<Said> {
+  const { signal, reply } = run
+  signal.throwIfAborted()
+  const child = start(run)
+  const ended = endOf(child)
+  // it may be gone before it has read; its exit tells why
+  child.stdin.on('error', () => {})
+  child.stdin.end(promptOf(run.messages))
+  let complaint = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    run.sign()
+    complaint = (complaint + text).slice(-500)
+  })
+  const message = new Spoken()
+  try {
+    for await (const line of linesOf(child, ended, run)) {
+      yield* message.read(line, reply)
+      if (reply.over) break
+    }
+    if (!reply.over) message.conclude(reply)
+    if (!reply.over) throw unfinished(await ended, message, complaint.trim())
+    if (!message.shown && reply.whole) yield { text: reply.whole }
+  } finally {
+    await end(child, ended, reply.over ? GRACE_MS : 0)
+  }
+}
+
+function start({ model, metered, env }: ClaudeRun): ChildProcessWithoutNullStreams {
   const words = [
     '-p',
     '--output-format',
@@ -47,61 +68,251 @@ export async function* runClaudeCode(run: ClaudeRun): AsyncGenerator<LanguageMod
     '--no-session-persistence',
     '--tools',
     '',
+    ...(model === 'default' ? [] : ['--model', model]),
   ]
-  const model = run.model === 'default' ? [] : ['--model', run.model]
-  const child = spawn('claude', [...words, ...model], { env, cwd: tmpdir(), stdio: ['pipe', 'pipe', 'pipe'] })
-  const stop = () => {
-    child.kill('SIGTERM')
-    setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS).unref()
-  }
-  run.signal.addEventListener('abort', stop, { once: true })
-  let complaint = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    complaint = (complaint + text).slice(-500)
+  const own = Object.fromEntries(Object.entries(env).filter(([name]) => isItsOwn(name, metered)))
+  // a group of its own, to be ended with all that it starts
+  return spawn('claude', words, { env: own, cwd: tmpdir(), stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+}
+
+/** How a process ended: by a code, by a signal, or by never having begun. */
+type End = { code: number | null; signal: NodeJS.Signals | null } | { error: Error }
+
+/** Never rejects: of a program that can't be started only this tells, and its pipes may never end. */
+function endOf(child: ChildProcessWithoutNullStreams): Promise<End> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ error }))
+    child.once('exit', (code, signal) => resolve({ code, signal }))
   })
-  // it may be gone before it has read; its exit tells why
-  child.stdin.on('error', () => {})
-  child.stdin.end(promptOf(run.messages))
-  const exited = once(child, 'close')
-  exited.catch(() => {})
-  let ended = false
-  let resetsAt: number | undefined
-  try {
-    for await (const text of createInterface({ input: child.stdout })) {
-      const line = read(text)
-      // it tells of its limits while they last, too
-      if (line.rate_limit_info?.status === 'rejected') resetsAt = line.rate_limit_info.resetsAt
-      const piece = line.type === 'stream_event' && line.event?.delta?.text
-      // a thought is no text, but it is a sign of life
-      yield piece ? { type: 'text-delta', id: '0', delta: piece } : { type: 'raw', rawValue: line.type }
-      if (line.type !== 'result') continue
-      if (line.is_error) throw refusal(line.result ?? '', resetsAt)
-      ended = true
-      yield finishOf(line)
+}
+
+/** Lines as they come, cut at line feeds only. They end with the process, though others may hold its output open. */
+async function* linesOf(
+  child: ChildProcessWithoutNullStreams,
+  ended: Promise<End>,
+  { signal, sign }: ClaudeRun,
+): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8')
+  const lines: string[] = []
+  let rest = ''
+  let over = false
+  let wake = () => {}
+  const stop = () => {
+    over = true
+    wake()
+  }
+  const take = (text: string) => {
+    const [first = '', ...more] = text.split('\n')
+    rest += first
+    for (const next of more) {
+      lines.push(rest)
+      rest = next
     }
-    await exited
-    run.signal.throwIfAborted()
-    if (!ended) throw new BrokenCall('cut', `claude ended without an answer ${complaint.trim()}`.trim())
+    wake()
+  }
+  child.stdout.on('data', (chunk: Buffer) => {
+    sign()
+    take(decoder.write(chunk))
+  })
+  child.once('close', stop)
+  ended.then((how) => ('error' in how ? stop() : elapse(OUTPUT_MS).then(stop)))
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const line = lines.shift()
+      if (line !== undefined) yield line
+      else if (over) break
+      else await new Promise<void>((resolve) => (wake = resolve))
+    }
+    if (rest !== '') yield rest
   } finally {
-    run.signal.removeEventListener('abort', stop)
-    if (child.exitCode === null) stop()
+    signal.removeEventListener('abort', stop)
   }
 }
+
+/** Ends a process and all that it started: after a grace, then harder. */
+async function end(
+  child: ChildProcessWithoutNullStreams,
+  ended: Promise<End>,
+  graceMs: number,
+): Promise<void> {
+  const isOver = async (ms: number) =>
+    Promise.race([ended.then(() => true), elapse(ms, false, { ref: false })])
+  const over = await isOver(graceMs)
+  signalGroup(child, 'SIGTERM')
+  if (!over && !(await isOver(KILL_AFTER_MS))) signalGroup(child, 'SIGKILL')
+}
+
+function signalGroup({ pid }: ChildProcessWithoutNullStreams, name: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, name)
+  } catch {
+    // nobody of the group is left
+  }
+}
+
+/** What its lines say. Pieces are for showing: `result`, or else the whole message, is what was said. */
+class Spoken {
+  shown = false
+  /** Lines of its own were read. */
+  any = false
+  #texts = new Map<string, string[]>()
+  #last = ''
+  #resetsAt: number | undefined
+  /** Why its message stopped, once that came to its end. */
+  #stopped: string | undefined
+  #usage: unknown;
+
+  /** Gives what there is to show, and notes the rest. */
+  *read(text: string, reply: Reply): Generator<Said> {
+    const line = parsedLine(text)
+    if (!line) return
+    this.any = true
+    // it tells of its limits while they last, too
+    const limit = field(line, 'rate_limit_info')
+    if (field(limit, 'status') === 'rejected') this.#resetsAt = field(limit, 'resetsAt') as number | undefined
+    // what somebody else says on its behalf is no answer
+    const isOwn = (field(line, 'parent_tool_use_id') ?? null) === null
+    if (line.type === 'stream_event' && isOwn) yield* this.#event(line.event)
+    else if (line.type === 'assistant' && isOwn) this.#message(line.message, reply)
+    else if (line.type === 'result') this.#result(line, reply)
+  }
+
+  *#event(event: unknown): Generator<Said> {
+    const delta = field(event, 'delta')
+    const type = field(event, 'type')
+    const text = field(delta, 'text')
+    const thought = field(delta, 'thinking')
+    if (typeof text === 'string' && text !== '') {
+      this.shown = true
+      yield { text }
+    } else if (typeof thought === 'string' && thought !== '') yield { thought }
+    if (type === 'message_start') this.#stopped = undefined
+    if (type !== 'message_delta') return
+    const reason = field(delta, 'stop_reason')
+    if (typeof reason === 'string') this.#stopped = reason
+    this.#usage = field(event, 'usage')
+  }
+
+  /** A message may come in several lines, a block in each. */
+  #message(message: unknown, reply: Reply): void {
+    const model = field(message, 'model')
+    if (typeof model !== 'string' || model === '<synthetic>') return
+    reply.model = model
+    const content = field(message, 'content')
+    const blocks = Array.isArray(content) ? content : [{ type: 'text', text: content }]
+    for (const block of blocks) {
+      const text = field(block, 'text')
+      if (field(block, 'type') !== 'text' || typeof text !== 'string') continue
+      this.#last = String(field(message, 'id'))
+      const known = this.#texts.get(this.#last) ?? []
+      this.#texts.set(this.#last, [...known, text])
+    }
+  }
+
+  #result(line: Line, reply: Reply): void {
+    const said = line.result
+    const result = typeof said === 'string' ? said : ''
+    if (line.is_error === true || (result === '' && String(line.subtype ?? '').startsWith('error')))
+      throw refusal(result || wordsIn(line), this.#resetsAt)
+    reply.over = true
+    reply.end = typeof line.stop_reason === 'string' ? line.stop_reason : (this.#stopped ?? 'end_turn')
+    const message = this.#whole()
+    // it gives the last of several blocks only
+    reply.whole = result === '' || message.endsWith(result) ? message : result
+    countAll(line, reply)
+  }
+
+  /** Where it ended after its message and before its result: what was said is whole, its cost isn't told. */
+  conclude(reply: Reply): void {
+    const message = this.#whole()
+    if (this.#stopped === undefined || this.#stopped === 'tool_use' || message === '') return
+    reply.over = true
+    reply.end = this.#stopped
+    reply.whole = message
+    count(this.#usage, reply)
+  }
+
+  #whole(): string {
+    return (this.#texts.get(this.#last) ?? []).join('')
+  }
+}
+
+type Line = Record<string, unknown>
+
+function parsedLine(text: string): Line | undefined {
+  try {
+    const line: unknown = JSON.parse(text)
+    return typeof line === 'object' && line !== null ? (line as Line) : undefined
+  } catch {
+    // a remark of somebody's, or an empty line
+    return undefined
+  }
+}
+
+function wordsIn({ errors, subtype }: Line): string {
+  const told = Array.isArray(errors) ? errors.filter((one) => typeof one === 'string').join('; ') : ''
+  return told || `claude ended with ${String(subtype)}`
+}
+
+function countAll(line: Line, reply: Reply): void {
+  reply.cost('total_cost_usd', line.total_cost_usd)
+  const used =
+    typeof line.modelUsage === 'object' && line.modelUsage !== null ? Object.entries(line.modelUsage) : []
+  if (line.usage) count(line.usage, reply)
+  else if (used.length === 1) count(inSnakeCase(used[0]![1]), reply)
+  const [name] = used[0] ?? []
+  if (reply.model === undefined && used.length === 1) reply.model = name
+}
+
+const inSnakeCase = (usage: unknown) => ({
+  input_tokens: field(usage, 'inputTokens'),
+  output_tokens: field(usage, 'outputTokens'),
+  cache_read_input_tokens: field(usage, 'cacheReadInputTokens'),
+  cache_creation_input_tokens: field(usage, 'cacheCreationInputTokens'),
+})
+
+function count(usage: unknown, reply: Reply): void {
+  const told = (name: string) => reply.count(name, field(usage, name))
+  const plain = told('input_tokens')
+  const cache_read = told('cache_read_input_tokens')
+  const cache_write = told('cache_creation_input_tokens')
+  const input = plain === null ? null : plain + (cache_read ?? 0) + (cache_write ?? 0)
+  reply.tokens = { ...UNCOUNTED, input, output: told('output_tokens'), cache_read, cache_write }
+}
+
+/** Why there is no answer: it isn't there, won't run here, or was ended. */
+function unfinished(how: End, { any }: Spoken, complaint: string): Error {
+  if ('error' in how) {
+    // a program that is there and can't be run lacks what runs it
+    if (isMissingProgram(how.error) && !surroundings().has('claude')) return how.error
+    return new BrokenCall('unusable', `claude can’t be run: ${how.error.message}`, { cause: how.error })
+  }
+  if (!any && how.code !== 0 && how.code !== null)
+    return new BrokenCall(
+      'unusable',
+      `claude refused to start: ${complaint || `it ended with code ${how.code}`}`,
+    )
+  const words = complaint || (how.signal ? `ended by ${how.signal}` : `code ${how.code}`)
+  return new BrokenCall('cut', `claude ended without an answer (${words})`)
+}
+
+/** What an operator sets for it. Of what it tells its own children it would think that it is one of them. */
+const SETTINGS =
+  /^CLAUDE_CODE_(OAUTH_TOKEN|USE_BEDROCK|USE_VERTEX|USE_FOUNDRY|SKIP_\w+_AUTH|MAX_OUTPUT_TOKENS|API_KEY_HELPER_TTL_MS|CLIENT_(CERT|KEY|KEY_PASSPHRASE))$/
 
 /** The job's token and settings are none of its business. */
 function isItsOwn(name: string, metered: boolean): boolean {
-  return (
-    !/^(WM_|HAI_|BASE_(INTERNAL_)?URL$)/.test(name) &&
-    (metered || !/^ANTHROPIC_(API_KEY|AUTH_TOKEN)$/.test(name))
+  if (/^(WM_|HAI_|BASE_(INTERNAL_)?URL$)/.test(name)) return false
+  if (
+    /^(CLAUDECODE$|CLAUDE_CODE_|CLAUDE_AGENT_|CLAUDE_(EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_ROOT|SESSION_ID)$)/.test(
+      name,
+    )
   )
-}
-
-function read(text: string): Line {
-  try {
-    return JSON.parse(text) as Line
-  } catch (cause) {
-    throw new BrokenCall('cut', `claude wrote what is no JSON: ${text.slice(0, 80)}`, { cause })
-  }
+    return SETTINGS.test(name)
+  return metered || !/^ANTHROPIC_(API_KEY|AUTH_TOKEN)$/.test(name)
 }
 
 /** It has one question's place only, so what was said before is told in it. */
@@ -136,23 +347,4 @@ function refusal(said: string, resetsAt: number | undefined): BrokenCall {
   }
   if (/\/login|api key|authenticat|oauth/i.test(said)) return new BrokenCall('login_expired', said)
   return new BrokenCall('backend_error', said)
-}
-
-function finishOf({ usage, stop_reason, total_cost_usd }: Line): LanguageModelV3StreamPart {
-  const { input_tokens, output_tokens, cache_read_input_tokens, cache_creation_input_tokens } = usage ?? {}
-  const cached = (cache_read_input_tokens ?? 0) + (cache_creation_input_tokens ?? 0)
-  return {
-    type: 'finish',
-    finishReason: { unified: stop_reason === 'max_tokens' ? 'length' : 'stop', raw: stop_reason },
-    usage: {
-      inputTokens: {
-        total: input_tokens === undefined ? undefined : input_tokens + cached,
-        noCache: input_tokens,
-        cacheRead: cache_read_input_tokens,
-        cacheWrite: cache_creation_input_tokens,
-      },
-      outputTokens: { total: output_tokens, text: output_tokens, reasoning: undefined },
-    },
-    ...(total_cost_usd === undefined ? {} : { providerMetadata: { cost: { usd: total_cost_usd } } }),
-  }
 }

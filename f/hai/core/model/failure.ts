@@ -24,12 +24,26 @@ export interface Got {
 
 /** A call that was taken and went wrong after that: made by us, where the SDK has no word for it. */
 export class BrokenCall extends Error {
-  code: 'stalled' | 'cut' | 'empty_answer' | 'garbled' | 'backend_error' | 'login_expired' | 'quota_exhausted'
+  code:
+    | 'stalled'
+    | 'cut'
+    | 'empty_answer'
+    | 'garbled'
+    | 'backend_error'
+    | 'login_expired'
+    | 'quota_exhausted'
+    | 'tool_call'
+    | 'no_room'
+    | 'refused'
+    | 'wrong_url'
+    | 'unusable'
   /** What it used, where the backend still said so. */
   tokens: Tokens | undefined
   /** When a limit is lifted, where it was said. */
   until: Date | undefined
   got: Got | undefined
+  /** The setting that ended it. */
+  setting: string | undefined
 
   constructor(
     code: BrokenCall['code'],
@@ -37,16 +51,20 @@ export class BrokenCall extends Error {
     {
       tokens,
       until,
-      got,
+      setting,
       cause,
-    }: ErrorOptions & { tokens?: Tokens | undefined; until?: Date; got?: Got } = {},
+    }: ErrorOptions & {
+      tokens?: Tokens | undefined
+      until?: Date
+      setting?: string
+    } = {},
   ) {
     super(message, { cause })
     this.name = 'BrokenCall'
     this.code = code
     this.tokens = tokens
     this.until = until
-    this.got = got
+    this.setting = setting
   }
 }
 
@@ -85,7 +103,7 @@ export function classify(error: unknown, choice: Choice): CallFailure {
 }
 
 const NOTHING: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
-const REFUSALS = new Set<string>(['login_expired', 'quota_exhausted'])
+const REFUSALS = new Set<string>(['login_expired', 'quota_exhausted', 'wrong_url', 'unusable'])
 const UNKNOWN: Tokens = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
 
 /** What a failed call used: nothing when the backend refused it or was never reached, else what is known of it. */
@@ -101,8 +119,23 @@ export function tokensOfFailure(error: unknown): Tokens {
 export const isMissingProgram = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
-function ofBroken({ code, message: said, until }: BrokenCall, choice: Choice): CallFailure {
+/** What is not better the next time, and what to do then. */
+const FINAL: Partial<Record<BrokenCall['code'], (choice: Choice) => string>> = {
+  tool_call: () => 'ask in other words, or have another model answer: hai model ls',
+  no_room: ({ model }) => `raise max_output of ${model} in models.yaml, or ask for less`,
+  refused: () => 'ask in other words, or have another model answer: hai model ls',
+  wrong_url: ({ name, backend }) => `correct the url of ${name}; it is ${backend.url}`,
+  unusable: () => 'run claude where the worker runs, and see what it wants',
+}
+
+function ofBroken({ code, message: said, until, setting, cause }: BrokenCall, choice: Choice): CallFailure {
   const message = `${choice.name}: ${said}`
+  // an error in the middle of an answer is one of those that come with a status
+  if (APICallError.isInstance(cause) && (cause.statusCode ?? 0) >= 400)
+    return { ...ofStatus(cause, cause.statusCode!, choice), message }
+  const final = FINAL[code]?.(choice)
+  if (final) return { code, message, retryable: false, next_step: final }
+  if (setting) return { code, message, retryable: true, next_step: `raise ${setting} in models.yaml` }
   if (code === 'login_expired') return { code, message, retryable: false, next_step: 'claude, then /login' }
   if (code !== 'quota_exhausted') return { code, message, retryable: true }
   if (!until) return { code, message, retryable: false, next_step: 'hai task retry when the limit is lifted' }

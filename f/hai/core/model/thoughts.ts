@@ -1,0 +1,145 @@
+/** Tags that models put around what they think, where no server takes it out for them. */
+const TAGS = [
+  ['<think>', '</think>'],
+  ['<thinking>', '</thinking>'],
+  ['<seed:think>', '</seed:think>'],
+  ['[think]', '[/think]'],
+] as const
+const OPENS = TAGS.map(([open]) => open)
+const CLOSES = TAGS.map(([, close]) => close)
+/** No tag and no fence of code is longer, with what may stand before it. */
+const LINE_CHARACTERS = 64
+
+/**
+ * Takes a model's thoughts out of its text while that comes, wherever a tag is cut in two. Only what stands before all
+ * else is a thought: a tag later on, in code or in a sentence, is said. But some templates write the opening tag
+ * themselves, and the text has the closing one only, at the beginning of a line: what came before it was thought, and
+ * is taken back.
+ */
+export class Thoughts {
+  /** The text so far, without thoughts. */
+  text = ''
+  /** Some of what came was a thought. */
+  any = false
+  /** All that has come is the beginning of a thought. */
+  thinking = false
+  /** A closing tag came without its opening one; what was given out before it is not in `text`. */
+  unopened = false
+  #saying = false
+  #mute: boolean
+  #close = ''
+  /** Not given out: the beginning of what may be a tag. */
+  #kept = ''
+  /** The line at hand, as far as it matters. */
+  #line = ''
+  #fenced = false
+
+  /** `mute` gives out nothing before a closing tag or the end: for a model that is known to leave the opening one out. */
+  constructor(mute = false) {
+    this.#mute = mute
+  }
+
+  /** Gives what of a piece can be shown. */
+  add(piece: string): string {
+    if (this.#saying) return this.#say(piece)
+    this.#kept += piece
+    return this.thinking ? this.#think() : this.#begin()
+  }
+
+  /** Nothing more comes: gives what was kept. A thought that never ended is no text. */
+  end(): string {
+    if (this.thinking) return ''
+    const kept = this.#kept
+    this.#kept = ''
+    const given = this.#given(kept)
+    if (!this.#mute) return given
+    this.#mute = false
+    return this.text
+  }
+
+  #begin(): string {
+    const bare = this.#kept.trimStart()
+    const low = bare.toLowerCase()
+    const tag = TAGS.find(([open]) => low.startsWith(open))
+    const mark = tag?.[0] ?? CLOSES.find((close) => low.startsWith(close))
+    if (mark) {
+      this.any = true
+      this.unopened ||= !tag
+      this.#mute &&= tag !== undefined
+      this.thinking = tag !== undefined
+      this.#close = tag?.[1] ?? ''
+      this.#kept = bare.slice(mark.length)
+      return this.thinking ? this.#think() : this.#begin()
+    }
+    if ([...OPENS, ...CLOSES].some((one) => one.startsWith(low))) return ''
+    const text = this.any ? bare : this.#kept
+    this.#kept = ''
+    this.#saying = true
+    return this.#say(text)
+  }
+
+  #think(): string {
+    const at = this.#kept.toLowerCase().indexOf(this.#close)
+    if (at < 0) {
+      this.#kept = this.#kept.slice(-this.#close.length)
+      return ''
+    }
+    this.thinking = false
+    this.#mute = false
+    this.#kept = this.#kept.slice(at + this.#close.length)
+    return this.#begin()
+  }
+
+  #say(piece: string): string {
+    let given = ''
+    let from = 0
+    while (from < piece.length) {
+      const end = piece.indexOf('\n', from)
+      const part = end < 0 ? piece.slice(from) : piece.slice(from, end + 1)
+      from += part.length
+      const fresh = this.#line === this.#kept
+      this.#line = (this.#line + part).slice(0, LINE_CHARACTERS)
+      const low = this.#line.trimStart().toLowerCase()
+      const close = fresh && this.#mayBeThought() ? CLOSES.find((one) => low.startsWith(one)) : undefined
+      if (close) return this.#takeBack(this.#kept + part + piece.slice(from), close)
+      const keep =
+        fresh && end < 0 && this.#mayBeThought() && low !== '' && CLOSES.some((one) => one.startsWith(low))
+      if (keep) this.#kept += part
+      else {
+        given += this.#given(this.#kept + part)
+        this.#kept = ''
+      }
+      if (end < 0) continue
+      if (/^(```|~~~)/.test(low)) this.#fenced = !this.#fenced
+      this.#line = ''
+    }
+    return given
+  }
+
+  #mayBeThought(): boolean {
+    return !this.any && !this.#fenced
+  }
+
+  #takeBack(rest: string, close: string): string {
+    const low = this.text.toLowerCase()
+    // whoever explains the tags names the opening one first
+    if (OPENS.some((open) => low.includes(open))) {
+      this.any = true
+      const given = this.#given(this.#kept)
+      this.#kept = ''
+      return given + this.#say(rest.slice(given.length))
+    }
+    this.any = true
+    this.unopened = true
+    this.#mute = false
+    this.#saying = false
+    this.text = ''
+    this.#kept = rest.trimStart().slice(close.length)
+    return this.#begin()
+  }
+
+  #given(text: string): string {
+    this.text += text
+    return this.#mute ? '' : text
+  }
+}
