@@ -11,6 +11,7 @@ import {
   readRecord,
   recordFileOf,
 } from './instance-file.ts'
+import { LOG_LIMIT } from './log-rotation.ts'
 import { refuseSharedFolder } from './private-folder.ts'
 import { commandOf, processes, signal } from './process-table.ts'
 import { projectRoot } from './root.ts'
@@ -20,8 +21,6 @@ type Env = Record<string, string | undefined>
 const POLL_MS = 15
 /** Recovery of a large database may take minutes, but it says so: every sign of life starts this anew. */
 const SILENCE_MS = 180_000
-/** A log that has grown over this is moved aside at the next start; one older is kept. */
-const LOG_LIMIT = 10 * 1024 * 1024
 /** Doors get 2 s, work 3 s, Postgres its fast shutdown; then it is stuck. */
 const STOP_MS = 12_000
 

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { dataDirOf } from './instance-file.ts'
+import { dataDirOf, logFileOf } from './instance-file.ts'
+import { rotated } from './log-rotation.ts'
 import { projectRoot } from './root.ts'
 import { serve } from './serve.ts'
 
@@ -20,12 +21,14 @@ async function main(): Promise<number> {
   const idleMinutes = Number(values['idle-minutes'] ?? (values.foreground ? 0 : 30))
   if (positionals.join() !== 'serve' || !(idleMinutes >= 0)) throw new TypeError(USAGE)
   const stamp = values.foreground ? () => '' : () => `${new Date().toISOString()} `
+  const dataDir = values['data-dir'] ? resolve(values['data-dir']) : dataDirOf(process.env)
+  const write = rotated(logFileOf(dataDir), (text) => process.stderr.write(text))
   return serve({
-    dataDir: values['data-dir'] ? resolve(values['data-dir']) : dataDirOf(process.env),
+    dataDir,
     bundleRoot: process.env.HAI_BUNDLE_DIR ? resolve(process.env.HAI_BUNDLE_DIR) : projectRoot(),
     idleMinutes,
     env: process.env,
-    log: (line) => process.stderr.write(`${stamp()}${line}\n`),
+    log: (line) => write(`${stamp()}${line}\n`),
   })
 }
 
