@@ -101,9 +101,8 @@ export class Thoughts {
       this.#line = (this.#line + part).slice(0, LINE_CHARACTERS)
       const low = this.#line.trimStart().toLowerCase()
       const close = fresh && this.#mayBeThought() ? CLOSES.find((one) => low.startsWith(one)) : undefined
-      if (close) return this.#takeBack(this.#kept + part + piece.slice(from), close)
-      const keep =
-        fresh && end < 0 && this.#mayBeThought() && low !== '' && CLOSES.some((one) => one.startsWith(low))
+      if (close) return this.#takeBack(given, this.#kept + part + piece.slice(from), close)
+      const keep = fresh && end < 0 && this.#mayBeThought() && CLOSES.some((one) => one.startsWith(low))
       if (keep) this.#kept += part
       else {
         given += this.#given(this.#kept + part)
@@ -120,14 +119,14 @@ export class Thoughts {
     return !this.any && !this.#fenced
   }
 
-  #takeBack(rest: string, close: string): string {
+  #takeBack(given: string, rest: string, close: string): string {
     const low = this.text.toLowerCase()
     // whoever explains the tags names the opening one first
     if (OPENS.some((open) => low.includes(open))) {
       this.any = true
-      const given = this.#given(this.#kept)
-      this.#kept = ''
-      return given + this.#say(rest.slice(given.length))
+      const line = rest.slice(this.#kept.length)
+      this.#line = this.#kept
+      return given + this.#say(line)
     }
     this.any = true
     this.unopened = true
