@@ -10,7 +10,7 @@ import { age, anEndedTask, aRunningTask, aTask, claimed, clear } from '../suppor
 const db = testDatabase()
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.backend, hai.worker`
+  await db.sql`truncate hai.endpoint, hai.worker`
 })
 
 describe('health', () => {
@@ -76,7 +76,7 @@ describe('health', () => {
   })
 
   it('names a lane of workers elsewhere in which tasks wait and no worker lives, and only then', async () => {
-    await db.sql`insert into hai.lane_slot (lane, no) values ('claude-code', 1)`
+    await db.sql`insert into hai.lane_slot (lane, no, elsewhere) values ('claude-code', 1, true)`
     expect(await health(db.sql)).toMatchObject({ ok: true, workers: [] })
     await aTask(db.sql)
     await db.sql`update hai.task_queue set lane = 'claude-code'`

@@ -102,7 +102,7 @@ describe('waitingOn', () => {
   })
 
   it('says that a lane of workers elsewhere has none, whatever becomes of calls for others', async () => {
-    await db.sql`insert into hai.lane_slot (lane, no) select 'claude-code', generate_series(1, 2)`
+    await db.sql`insert into hai.lane_slot (lane, no, elsewhere) select 'claude-code', generate_series(1, 2), true`
     const [id, next] = [await aTask(db.sql), await aTask(db.sql)]
     await db.sql`update hai.task_queue set lane = 'claude-code'`
     await db.sql`insert into hai.wakeup (no, job_id, called_at) values (1, 'job-1', now() - interval '1 h')`

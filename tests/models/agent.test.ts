@@ -13,7 +13,7 @@ const db = testDatabase()
 let server: FakeServer
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.backend`
+  await db.sql`truncate hai.endpoint`
   server = await fakeOpenAi({ apiKey: 'sk-fake' })
 })
 afterEach(() => server.stop())

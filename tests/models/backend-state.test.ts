@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { claimElsewhere } from '../../f/hai/core/elsewhere.ts'
 import { health } from '../../f/hai/core/health.ts'
-import { pauseOf } from '../../f/hai/core/model/backend-state.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { waitingOn } from '../../f/hai/core/waiting.ts'
@@ -20,7 +19,7 @@ const db = testDatabase()
 let server: FakeServer
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.backend, hai.worker`
+  await db.sql`truncate hai.endpoint, hai.worker`
   server = await fakeOpenAi()
 })
 afterEach(() => server.stop())
@@ -32,7 +31,7 @@ const ask = (choice: Choice = aChoice(server.url), given: Parameters<typeof aShi
 const elsewhere = () =>
   claimElsewhere(db.sql, { worker: 'nas', lanes: ['claude-code'] }, () => aCaller('operator'))
 const known = async (name = 'openai') => {
-  const [row] = await db.sql`select state, since, until, message from hai.backend where name = ${name}`
+  const [row] = await db.sql`select state, since, until, message from hai.endpoint where name = ${name}`
   return row
 }
 
@@ -42,7 +41,7 @@ describe('a backend that can’t be reached', () => {
     await server.stop()
     await ask()
     const first = await known()
-    const reason = /^openai has been unreachable for \d s \(.*ECONNREFUSED.*\); next try in \d\d s$/
+    const reason = /^openai has been unreachable for \d s \(.*ECONNREFUSED.*\); next try in \d+ s$/
     expect(await waitingOn(db.sql, id)).toMatchObject({
       ...{ code: 'backend', since: first!.since, until: (await rowOf(db.sql, id)).run_at },
       text: expect.stringMatching(reason),
@@ -56,7 +55,7 @@ describe('a backend that can’t be reached', () => {
     })
     expect(problems).toContainEqual(expect.stringMatching(/^openai has been unreachable for \d s \(/))
 
-    server = await fakeOpenAi()
+    server = await fakeOpenAi({ port: Number(new URL(server.url).port) })
     await age(db.sql, id, 1000)
     await ask()
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done' })
@@ -71,7 +70,7 @@ describe('a backend that can’t be reached', () => {
     expect((await health(db.sql)).problems).toContainEqual(
       expect.stringMatching(/^openai has refused its login .*; give openai a valid api_key$/),
     )
-    await db.sql`update hai.backend set updated_at = now() - interval '25 h'`
+    await db.sql`update hai.endpoint set heard_at = now() - interval '25 h'`
     expect((await health(db.sql)).backends).toEqual([])
   })
 })
@@ -128,25 +127,19 @@ describe('a backend that limits its rate', () => {
     expect((Date.parse((await known())!.until) - Date.now()) / 1000).toBeCloseTo(60, -1)
   })
 
-  it('is tried by one task when the pause is over, and the others wait what becomes of it', async () => {
-    for (let n = 0; n < 3; n += 1) await aQuestion()
-    await db.sql`
-      insert into hai.backend (name, state, until, message) values ('openai', 'rate_limited', now(), 'slow down')`
-    server.next({ text: 'Because.', pause: { headers: 200 } })
-    await ask(aChoice(server.url), { concurrency: 4 })
-    expect(callsOf(server)).toHaveLength(1)
-    expect(await known()).toMatchObject({ state: 'ready', until: null })
-    const waiting = await db.sql<{ run_at: string }[]>`
-      select run_at from hai.task_queue where state = 'pending' and run_at < now() + interval '20 s'`
-    expect(waiting).toHaveLength(2)
-  })
-
-  it('lets one of many through at one moment', async () => {
-    await db.sql`
-      insert into hai.backend (name, state, until, message) values ('openai', 'rate_limited', now(), 'slow down')`
-    const pauses = await Promise.all(Array.from({ length: 8 }, () => pauseOf(db.sql, 'openai')))
-    expect(pauses.filter((pause) => pause === undefined)).toHaveLength(1)
-    expect(await pauseOf(db.sql, 'another')).toBeUndefined()
+  it('is asked by all who waited once the pause is over, whatever the first of them is told', async () => {
+    const ids = [await aQuestion(), await aQuestion(), await aQuestion()]
+    server.next(OPENAI_REFUSES.rateLimited(7))
+    await ask()
+    for (const id of ids) expect(await rowOf(db.sql, id)).toMatchObject({ state: 'pending', attempt: 1 })
+    for (const id of ids) await age(db.sql, id, 8)
+    await endPause(db.sql)
+    expect((await health(db.sql)).problems).toEqual([])
+    server.next(OPENAI_REFUSES.modelMissing('gpt-fake'))
+    await ask()
+    expect((await known())!).toMatchObject({ state: 'ready', until: null })
+    const states = await Promise.all(ids.map(async (id) => (await rowOf(db.sql, id)).state))
+    expect(states.sort()).toEqual(['dead', 'done', 'done'])
   })
 })
 
@@ -222,9 +215,9 @@ describe('an Ollama', () => {
       return rowOf(db.sql, id)
     }
     expect(await asked()).toMatchObject({ state: 'dead', error: { code: 'no_route' } })
-    await db.sql`insert into hai.backend (name, state) values ('ollama', 'ready')`
+    await db.sql`insert into hai.endpoint (id, name, url, state) values ('x', 'ollama', 'http://127.0.0.1:1/v1', 'ready')`
     expect(await asked()).toMatchObject({ state: 'pending', error: { code: 'unreachable' } })
-    await db.sql`update hai.backend set since = now() - interval '25 h' where state = 'unreachable'`
+    await db.sql`update hai.endpoint set since = now() - interval '25 h' where state = 'unreachable'`
     expect(await asked()).toMatchObject({ state: 'dead', error: { code: 'no_route' } })
   })
 

@@ -28,7 +28,7 @@ export async function usageOf(sql: Sql, id: string): Promise<Usage[]> {
 
 /** Lets the time come at which a backend may be asked again. */
 export async function endPause(sql: Sql): Promise<void> {
-  await sql`update hai.backend set until = now() where until is not null`
+  await sql`update hai.endpoint set until = now() where until is not null`
 }
 
 /** The pieces of an answer that its events tell, in their order. */

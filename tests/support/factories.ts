@@ -131,7 +131,7 @@ export async function busySlots(sql: Sql, lane = 'interactive'): Promise<number>
 export async function clear(sql: Pool): Promise<void> {
   await sql.begin(async (tx) => {
     // with all that hangs on a task or a todo
-    await tx`truncate hai.task_queue, hai.todo, hai.wakeup, hai.pulse, hai.config, hai.worker, hai.backend cascade`
+    await tx`truncate hai.task_queue, hai.todo, hai.wakeup, hai.pulse, hai.config, hai.worker, hai.endpoint cascade`
     await tx`
       insert into hai.lane_slot (lane, no)
       select 'interactive', generate_series(1, 4) union all select 'batch', generate_series(1, 2)`

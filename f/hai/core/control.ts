@@ -52,7 +52,8 @@ export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Call
       delete from hai.lease where task_id = (select id from old)
     ), again as (
       update hai.task_queue t
-      set state = 'pending', attempt = 0, round = round + 1, next_attempt = true, suspends = 0, run_at = now(),
+      set state = 'pending', attempt = 0, round = round + 1, next_attempt = true, suspends = 0, waited = null,
+          waits_for = null, run_at = now(),
           -- not where a route of before has put it
           lane = ${laneOf(asked!.source)},
           claim_at = now() - make_interval(secs => (${sql.json(PRIORITY_SHIFT)} ->> priority)::int),

@@ -9,7 +9,8 @@ import type { Turn } from './handle.ts'
 import { hold } from './hold.ts'
 import { claim, hasClaimable, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
-import { pauseOf, putOff, unpausedLanes } from './model/backend-state.ts'
+import { pauseElsewhere, unpausedLanes } from './model/backend-state.ts'
+import { fail } from './outcome.ts'
 import { absent, present } from './presence.ts'
 
 /** A door answers soon: so many tasks that need no model, and then the worker asks again. */
@@ -56,9 +57,9 @@ export async function claimElsewhere(
       return { ...nothing, more: await hasClaimable(sql, open) }
     }
     if (await builtIn(sql, task, principal(task.requester))) continue
-    const pause = await pauseOf(sql, task.lane)
-    // over when the lanes were looked at, and another worker was quicker to try
-    if (pause) await putOff(sql, task, pause)
+    const pause = await pauseElsewhere(sql, task.lane)
+    // it began after the lanes were looked at
+    if (pause) await fail(sql, { id: task.id, lease_no: task.lease_no, ...pause })
     else {
       await present(sql, { worker, lanes, asleep: false })
       return { task, turns: await earlierTurns(sql, task), more: false }

@@ -1,15 +1,17 @@
 import type { Caller } from './caller.ts'
 import type { ClaimedTask } from './contract.ts'
 import { inTransaction, type Sql } from './db.ts'
+import { Desk } from './desk.ts'
+import { HaiError } from './errors.ts'
 import type { Failure, TaskHandle } from './handle.ts'
 import { answer, recognise } from './intents/table.ts'
 import { handOver } from './lane.ts'
+import { leaseLost } from './lease.ts'
 import { type Access, localAccess, type NoAccess } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
-import { knewOllama, pauseOf, putOff } from './model/backend-state.ts'
-import { withLoading } from './model/ollama.ts'
+import { knewOllama } from './model/backend-state.ts'
 import { complete } from './outcome.ts'
-import { type Start, wakeAt } from './wakeup.ts'
+import type { Start } from './wakeup.ts'
 
 /** What a worker has to answer with. */
 export interface Means {
@@ -35,26 +37,49 @@ export async function execute(
   signal: AbortSignal,
 ): Promise<void> {
   if (await answerBuiltIn(sql, task, means.principal(task.requester))) return
-  const access = (await means.models?.(sql)) ?? { offers: [] }
-  if ('offers' in access) {
-    await handle.fail((await knewOllama(sql)) ? OLLAMA_GONE : noRoute(task, access))
-    return
+  const access = (await means.models?.(sql).catch(notThere)) ?? { offers: [] }
+  if ('code' in access) {
+    await handle.fail(access)
+  } else if ('offers' in access) {
+    const ollama = await knewOllama(sql)
+    await handle.fail(ollama ? { ...OLLAMA_GONE, endpoint: ollama } : noRoute(task, access))
+  } else if (access.choice.backend.external) {
+    await handOver(sql, task, access.choice)
+  } else {
+    await ask(sql, task, handle, access, means, signal)
   }
-  if (access.choice.backend.external) return handOver(sql, task, access.choice)
-  const pause = await pauseOf(sql, access.choice.name)
-  if (pause) {
-    await putOff(sql, task, pause)
-    return wakeAt(pause.until, means.start)
-  }
+}
+
+async function ask(
+  sql: Sql,
+  task: ClaimedTask,
+  handle: TaskHandle,
+  access: Access,
+  means: Means,
+  signal: AbortSignal,
+): Promise<void> {
+  const desk = new Desk(sql, task, handle)
+  if (!(await desk.lets(access))) return
   means.waits?.()
   const stream = (at: number, text: string) => means.stream?.(task.id, at, text)
-  const choice = await withLoading(access.choice)
   const local = async () => {
     const instead = await localAccess(sql)
-    return instead && { ...instead, choice: await withLoading(instead.choice) }
+    if (!instead) return undefined
+    if (!(await desk.lets(instead))) throw await leaseLost(sql, task)
+    return desk.ready(instead)
   }
-  await answerWithModel(handle, task, { ...access, choice, signal, stream, local })
+  await answerWithModel(desk.handle, task, { ...(await desk.ready(access)), signal, stream, local })
   means.streamEnd?.(task.id)
+}
+
+/** What was named for this task does not answer; it may be starting. */
+function notThere(error: unknown): Failure & { code: string } {
+  if (!(error instanceof HaiError && error.code === 'unavailable')) throw error
+  const { next_step } = error.details ?? {}
+  return {
+    ...{ code: 'unreachable', message: error.message, retryable: true, uses_attempt: false },
+    ...(typeof next_step === 'string' ? { next_step } : {}),
+  }
 }
 
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
@@ -80,6 +105,7 @@ const OLLAMA_GONE: Failure = {
   message: 'ollama has answered before, and now none with a model is found',
   next_step: 'start Ollama; hai model ls shows what else could answer',
   retryable: true,
+  uses_attempt: false,
   backend: 'ollama',
 }
 

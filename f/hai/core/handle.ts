@@ -1,4 +1,5 @@
 import type { ModelCall, Spent } from './model/config.ts'
+import type { Endpoint } from './model/endpoint.ts'
 
 /** An earlier question of a conversation and what was answered. */
 export interface Turn {
@@ -22,6 +23,12 @@ export interface Failure {
   retry_after_seconds?: number
   /** The backend that failed, so that others learn of it. */
   backend?: string
+  /** Where that is, when it is asked from here. */
+  endpoint?: Endpoint
+  /** When it is over, where that is known to the moment. */
+  not_before?: string
+  /** Nobody was asked: others learn nothing from it. */
+  put_off?: true
 }
 
 /**
@@ -40,6 +47,11 @@ export interface TaskHandle {
   settleUsage(call: ModelCall, spent: Spent): Promise<unknown>
   /** The response and what it cost, in one transaction. */
   finishStep(step: { call_id: string; response: unknown }, call: ModelCall, spent: Spent): Promise<unknown>
-  complete(done: { output: string; agent: string; route: string }): Promise<unknown>
+  complete(done: {
+    output: string
+    agent: string
+    route: string
+    endpoint?: Endpoint | null
+  }): Promise<unknown>
   fail(failure: Failure): Promise<unknown>
 }

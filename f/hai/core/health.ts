@@ -1,8 +1,7 @@
 import { CONTRACT, type Health } from './contract.ts'
 import type { Sql } from './db.ts'
-import { LANES } from './lease.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
-import { backendTroubles } from './model/backend-state.ts'
+import { backendTroubles } from './model/trouble.ts'
 import { moneyProblems } from './money/problems.ts'
 import { outboxProblems } from './outbox/problems.ts'
 import { GONE_SECONDS } from './presence.ts'
@@ -28,7 +27,8 @@ export async function health(sql: Sql): Promise<Health> {
         (select count(*)::int from hai.wakeup
           where called_at < now() - make_interval(secs => ${UNANSWERED_SECONDS})) as unanswered`,
     sql<Health['lanes']>`
-      select lane, count(*)::int as slots, count(task_id)::int as busy from hai.lane_slot group by lane order by lane`,
+      select lane, count(*)::int as slots, count(task_id)::int as busy
+      from hai.lane_slot where not closing or task_id is not null group by lane order by lane`,
     sql<Health['pulses']>`
       select name, last_at, every_seconds, last_at < now() - make_interval(secs => 2 * every_seconds + 30) as late
       from hai.pulse order by name`,
@@ -77,7 +77,7 @@ export async function health(sql: Sql): Promise<Health> {
 async function forsakenLanes(sql: Sql): Promise<{ lane: string; waiting: number }[]> {
   return sql<{ lane: string; waiting: number }[]>`
     select idle.lane, due.waiting from (
-      select lane from hai.lane_slot where lane <> all(${[...LANES]}) group by lane having count(task_id) = 0
+      select lane from hai.lane_slot where elsewhere group by lane having count(task_id) = 0
     ) idle
     cross join lateral (
       select count(*)::int as waiting from hai.task_queue t

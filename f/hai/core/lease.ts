@@ -65,7 +65,7 @@ async function claimIn(
     ), slot as (
       -- only looked for when something is due, so that an idle worker never hides a free slot
       select lane, no from hai.lane_slot
-      where lane = ${lane} and task_id is null and exists (select from due)
+      where lane = ${lane} and task_id is null and not closing and exists (select from due)
       order by no
       limit 1
       for update skip locked
@@ -102,16 +102,23 @@ async function claimIn(
   return task ?? null
 }
 
+/** Of `lanes`, or of all that are served here, those in which a due task and a free slot are there at this moment. */
+export async function claimableLanes(sql: Sql, lanes?: readonly string[]): Promise<string[]> {
+  const rows = await sql<{ lane: string }[]>`
+    select lane from (
+      select distinct lane from hai.lane_slot
+      where ${lanes ? sql`lane = any(${[...lanes]})` : sql`not elsewhere`} and task_id is null and not closing
+    ) open
+    where exists (
+      select from hai.task_queue t
+      where t.lane = open.lane and ${claimable(sql)})
+    order by lane`
+  return rows.map(({ lane }) => lane)
+}
+
 /** Whether a due task and a free slot of its lane are there at this moment. */
 export async function hasClaimable(sql: Sql, lanes: readonly string[] = LANES): Promise<boolean> {
-  const [row] = await sql`
-    select 1 from hai.lane_slot s
-    where s.lane = any(${[...lanes]}) and s.task_id is null
-      and exists (
-        select from hai.task_queue t
-        where t.lane = s.lane and ${claimable(sql)})
-    limit 1`
-  return row !== undefined
+  return (await claimableLanes(sql, lanes)).length > 0
 }
 
 /**

@@ -270,4 +270,42 @@ alter table hai.usage alter column task_id drop not null, alter column lease_no 
 alter table hai.usage add constraint usage_lease check ((task_id is null) = (lease_no is null));`,
   },
   { name: 'money', sql: MONEY },
+  {
+    name: 'waiting',
+    sql: `
+alter table hai.lane_slot
+  -- of a backend that only workers elsewhere can reach; the lanes of all others are served here
+  add column elsewhere boolean not null default false,
+  -- its backend takes fewer at a time by now: nobody takes it again, and it goes once it is free
+  add column closing boolean not null default false;
+update hai.lane_slot set elsewhere = true where lane not in ('interactive', 'batch');
+
+alter table hai.task_queue
+  -- seconds for which it has been put off without an attempt, by the code of the trouble; null since an attempt
+  add column waited jsonb,
+  -- hai.endpoint: whose trouble it was
+  add column waits_for text;
+create index task_put_off on hai.task_queue (waits_for) where state = 'pending' and waits_for is not null;
+
+-- what calls taught of each server; hai.backend, which knew it by its name, is what the release before reads
+create table hai.endpoint (
+  -- made of its url and of the key it was asked with: whoever corrects one of them begins anew
+  id text primary key,
+  -- what the configuration calls it, for sentences
+  name text not null,
+  url text not null,
+  state text not null check (state in ('ready', 'unreachable', 'unavailable', 'loading', 'certificate',
+    'login_expired', 'quota_exhausted', 'rate_limited', 'missing', 'unusable', 'wrong_url')),
+  since timestamptz not null default now(),
+  -- nobody asks before
+  until timestamptz,
+  message text,
+  next_step text,
+  -- when a call or a look last told something of it
+  heard_at timestamptz not null default now(),
+  -- whether it speaks Ollama's own API too; null while nobody has looked
+  ollama boolean,
+  check ((state = 'ready') = (message is null))
+);`,
+  },
 ]

@@ -2,11 +2,17 @@ import { z } from 'zod'
 import type { State, TaskError } from './contract.ts'
 import type { Sql } from './db.ts'
 import { parse } from './errors.ts'
+import type { Failure } from './handle.ts'
+import { shortId } from './ids.ts'
 import { Held, leaseLost } from './lease.ts'
-import { backendAnswers, backendFails, tellsOfBackend } from './model/backend-state.ts'
+import { answersElsewhere, backendAnswers, blamed, toldByFailure } from './model/backend-state.ts'
+import { patienceOf } from './patience.ts'
+import { span } from './span.ts'
 
 /** The longest wait between two attempts, in seconds. */
 const BACKOFF_CAP_SECONDS = 3600
+
+const Endpoint = z.strictObject({ id: z.string(), name: z.string(), url: z.string() })
 
 const Complete = Held.extend({
   output: z.string(),
@@ -14,6 +20,8 @@ const Complete = Held.extend({
   agent: z.string().optional(),
   /** `backend/model` where a model answered. */
   route: z.string().optional(),
+  /** Who answered just now; null for an answer that the journal had. A worker elsewhere gives the route only. */
+  endpoint: Endpoint.nullish(),
 })
 
 /**
@@ -21,8 +29,8 @@ const Complete = Held.extend({
  * `conflict` when the lease is lost: nothing is written.
  */
 export async function complete(sql: Sql, input: z.input<typeof Complete>): Promise<{ state: State }> {
-  const { id, lease_no, output, result, agent, route } = parse(Complete, input)
-  const [, backend] = /^([^/]+)\//.exec(route ?? '') ?? []
+  const { id, lease_no, output, result, agent, route, endpoint } = parse(Complete, input)
+  const [, elsewhere] = endpoint === undefined ? (/^([^/]+)\//.exec(route ?? '') ?? []) : []
   const [task] = await sql<{ state: State }[]>`
     with ended as (
       update hai.task_queue
@@ -44,7 +52,8 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
       update hai.todo set result = ${output}, updated_at = now()
       from ended where todo.id = ended.todo_id and todo.task_id = ended.id and ended.state = 'done'
     )
-    ${backend ? sql`, known as (${backendAnswers(sql, backend, sql`ended`)})` : sql``}
+    ${endpoint ? sql`, known as (${backendAnswers(sql, endpoint, sql`ended`)})` : sql``}
+    ${elsewhere ? sql`, known as (${answersElsewhere(sql, elsewhere, sql`ended`)})` : sql``}
     select state from ended`
   if (!task) throw await leaseLost(sql, { id, lease_no })
   return task
@@ -56,6 +65,7 @@ const Fail = Held.extend({
   next_step: z.string().optional(),
   retryable: z.boolean().default(false),
   backend: z.string().max(100).optional(),
+  endpoint: Endpoint.optional(),
   /** False when waiting is all that is wrong: then attempts are neither used nor needed. */
   uses_attempt: z.boolean().default(true),
   retry_after_seconds: z
@@ -63,47 +73,76 @@ const Fail = Held.extend({
     .nonnegative()
     .max(7 * 86_400)
     .optional(),
+  not_before: z.string().optional(),
+  put_off: z.literal(true).optional(),
 })
 
 /**
  * Ends this attempt. Retryable and attempts left: `pending` again, after the server's Retry-After or an exponential
- * backoff with jitter; otherwise `dead`. `conflict` when the lease is lost: nothing is written.
+ * backoff with jitter; otherwise `dead`. What uses no attempt waits for as long as `patienceOf` its code allows, in all.
+ * `conflict` when the lease is lost: nothing is written.
  */
 export async function fail(
   sql: Sql,
   input: z.input<typeof Fail>,
 ): Promise<{ state: State; run_at: string | null }> {
   const failure = parse(Fail, input)
-  const { id, lease_no, code, message, next_step, retryable, uses_attempt, retry_after_seconds, backend } =
-    failure
-  const error: TaskError = {
-    ...{ code, message },
-    ...(next_step ? { next_step } : {}),
-    ...(backend ? { backend } : {}),
+  const { id, lease_no, code, message, retryable, uses_attempt, not_before = null, put_off } = failure
+  const { most, first, longest } = patienceOf(code)
+  const told = failure.retry_after_seconds ?? null
+  const error = errorOf(failure)
+  const tired: TaskError = {
+    ...error,
+    message: `${message}; a task waits at most ${span(most)} for that`,
+    next_step: `hai task retry ${shortId(id)}`,
   }
+  const known = put_off ? undefined : toldByFailure(sql, failure, sql`moved`)
   const [task] = await sql<{ state: State; run_at: string | null }[]>`
-    with held as (
-      select id,
-        case
-          when expires_at <= now() then 'expired'
-          when ${retryable} and (attempt < max_attempts or not ${uses_attempt}) then 'pending'
-          else 'dead'
-        end as next,
-        make_interval(secs => coalesce(
-          ${retry_after_seconds ?? null}::float8,
-          least(backoff_seconds * 2 ^ (attempt - 1), ${BACKOFF_CAP_SECONDS}) * (0.75 + random() / 2))) as wait
+    with task as (
+      select id, attempt, max_attempts, backoff_seconds, expires_at, waited,
+        coalesce((waited ->> ${code})::float8, 0) as so_far
       from hai.task_queue
       where id = ${id} and state = 'running' and lease_no = ${lease_no}
       for update
+    ), timed as (
+      select task.*,
+        case
+          when ${uses_attempt} then coalesce(
+            ${told}::float8,
+            least(backoff_seconds * 2 ^ (attempt - 1), ${BACKOFF_CAP_SECONDS}) * (0.75 + random() / 2))
+          when ${not_before}::timestamptz is not null
+            then greatest(1, extract(epoch from ${not_before}::timestamptz - now()))
+          -- never before it was said, and less and less often where what was said did not help
+          when ${told}::float8 is not null then greatest(1, ${told}::float8, least(so_far / 20, ${longest}::float8))
+          else least(greatest(so_far / 2, ${first}::float8), ${longest}::float8) * (0.75 + random() / 2)
+        end as seconds
+      from task
+    ), held as (
+      select id, so_far, seconds,
+        not ${uses_attempt} and so_far + seconds > ${most}::float8 as tired,
+        case
+          when expires_at <= now() then 'expired'
+          when not ${retryable} then 'dead'
+          when ${uses_attempt} then case when attempt < max_attempts then 'pending' else 'dead' end
+          when so_far + seconds > ${most}::float8 then 'dead'
+          else 'pending'
+        end as next,
+        case when ${not_before}::timestamptz > now() then ${not_before}::timestamptz
+          else now() + make_interval(secs => seconds) end as again
+      from timed
     ), moved as (
       update hai.task_queue t
-      set state = held.next, error = ${sql.json(error as never)}, next_attempt = ${uses_attempt},
-          run_at = case held.next when 'pending' then now() + held.wait else run_at end,
-          claim_at = case held.next when 'pending' then now() + held.wait else claim_at end,
+      set state = held.next, next_attempt = ${uses_attempt},
+          error = case when ${retryable} and held.tired then ${sql.json(tired as never)}::jsonb else ${sql.json(error as never)}::jsonb end,
+          waited = case when held.next = 'pending' and not ${uses_attempt}
+            then coalesce(t.waited, '{}') || jsonb_build_object(${code}::text, held.so_far + held.seconds) end,
+          waits_for = case held.next when 'pending' then ${blamed(failure)?.id ?? null} end,
+          run_at = case held.next when 'pending' then held.again else run_at end,
+          claim_at = case held.next when 'pending' then held.again else claim_at end,
           finished_at = case held.next when 'pending' then null else now() end,
           last_seq = last_seq + 1, updated_at = now()
       from held where t.id = held.id
-      returning t.*, held.wait
+      returning t.*, make_interval(secs => held.seconds) as wait
     ), freed as (
       delete from hai.lease where task_id = (select id from moved)
     ), told as (
@@ -111,19 +150,27 @@ export async function fail(
       select id, last_seq, case state when 'pending' then 'retry' else state end,
         case state
           when 'pending' then
-            case when ${uses_attempt} then 'attempt ' || attempt || ' failed: ' else '' end || ${message} || '; next try in ' ||
-            case
-              when wait < interval '2 min' then ceil(extract(epoch from wait)) || ' s'
-              when wait < interval '2 h' then round(extract(epoch from wait) / 60) || ' min'
-              else round(extract(epoch from wait) / 3600) || ' h'
+            case when ${uses_attempt} then 'attempt ' || attempt || ' failed: ' else 'put off: ' end || ${message} ||
+            case when ${put_off ?? false} then '' else '; next try in ' ||
+              case
+                when wait < interval '2 min' then ceil(extract(epoch from wait)) || ' s'
+                when wait < interval '2 h' then round(extract(epoch from wait) / 60) || ' min'
+                else round(extract(epoch from wait) / 3600) || ' h'
+              end
             end
-          else ${message}
+          else error ->> 'message'
         end,
         error
       from moved
     )
-    ${tellsOfBackend(failure) ? sql`, known as (${backendFails(sql, failure, sql`moved`)})` : sql``}
+    ${known ? sql`, known as (${known})` : sql``}
     select state, case state when 'pending' then run_at end as run_at from moved`
   if (!task) throw await leaseLost(sql, { id, lease_no })
   return task
 }
+
+const errorOf = ({ code, message, next_step, backend }: Failure): TaskError => ({
+  ...{ code, message },
+  ...(next_step ? { next_step } : {}),
+  ...(backend ? { backend } : {}),
+})

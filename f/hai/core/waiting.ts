@@ -1,9 +1,12 @@
 import type { TaskError, WaitingOn } from './contract.ts'
 import type { Sql } from './db.ts'
 import { shortId } from './ids.ts'
+import { atATime } from './lane.ts'
 import { HEARTBEAT_SECONDS, LANES, LEASE_SECONDS } from './lease.ts'
-import { sentence, span } from './model/backend-state.ts'
+import { elsewhere } from './model/endpoint.ts'
+import { type Trouble, troubleOf } from './model/trouble.ts'
 import { GONE_SECONDS } from './presence.ts'
+import { span } from './span.ts'
 
 /** A wake-up that no worker has answered for so long (seconds) means that nobody serves the tag. */
 const NO_WORKER_SECONDS = 20
@@ -33,26 +36,21 @@ interface Facts {
   loading: string | null
   loading_since: string | null
   loading_seconds: number | null
-  backend: string | null
-  backend_state: string | null
-  backend_since: string | null
-  backend_seconds: number | null
-  backend_until: string | null
-  backend_paused_seconds: number | null
-  backend_message: string | null
-  backend_next_step: string | null
+  waits_for: string | null
+  /** What keeps the backend from answering that it waits for, as far as is known. */
+  trouble: Trouble | undefined
 }
 
 /** Why a task isn't moving, from facts only; null when it has ended or its worker is alive. */
 export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null> {
-  const [facts] = await sql<Facts[]>`
+  const [facts] = await sql<Omit<Facts, 'trouble'>[]>`
     select t.id, t.state, t.lane, t.attempt, t.error, t.created_at, t.updated_at, t.run_at,
       t.claim_at <= now() as due,
       ceil(extract(epoch from t.run_at - now()))::int as wait_seconds,
       l.worker, l.until,
       extract(epoch from now() - l.until)::int + ${LEASE_SECONDS} as silent_seconds,
-      (select count(*)::int from hai.lane_slot s where s.lane = t.lane) as slots,
-      (select count(*)::int from hai.lane_slot s where s.lane = t.lane and s.task_id is null) as free,
+      (select count(*)::int from hai.lane_slot s where s.lane = t.lane and not s.closing) as slots,
+      (select count(*)::int from hai.lane_slot s where s.lane = t.lane and not s.closing and s.task_id is null) as free,
       -- counted no further than a person cares
       (select count(*)::int from (
         select from hai.task_queue o
@@ -63,17 +61,13 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
         where busy.conversation_id = t.conversation_id and busy.id <> t.id
           and busy.state in ('running', 'awaiting_approval')) as conversation_busy,
       (select extract(epoch from now() - min(called_at))::int from hai.wakeup) as uncalled_seconds,
-      t.lane <> all(${[...LANES]}) as elsewhere,
+      exists (select from hai.lane_slot s where s.lane = t.lane and s.elsewhere) as elsewhere,
       (select extract(epoch from now() - max(seen_at))::int from hai.worker w where t.lane = any(w.lanes)) as unseen_seconds,
       loading.text as loading, loading.at as loading_since,
       extract(epoch from now() - loading.at)::int as loading_seconds,
-      b.name as backend, b.state as backend_state, b.since as backend_since, b.until as backend_until,
-      extract(epoch from now() - b.since)::int as backend_seconds,
-      ceil(extract(epoch from b.until - now()))::int as backend_paused_seconds,
-      b.message as backend_message, b.next_step as backend_next_step
+      t.waits_for
     from hai.task_queue t
     left join hai.lease l on l.task_id = t.id and l.lease_no = t.lease_no
-    left join hai.backend b on b.state <> 'ready' and b.name = coalesce(t.error ->> 'backend', t.lane)
     left join lateral (
       select type, text, at from hai.task_event e where e.task_id = t.id order by seq desc limit 1
     ) loading on loading.type = 'loading' and t.state = 'running'
@@ -83,10 +77,12 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
   if (!facts) return null
   if (facts.state === 'awaiting_approval') return approval(facts)
   if (facts.state === 'running') return running(facts)
-  return facts.state === 'pending' ? pending(facts) : null
+  if (facts.state !== 'pending') return null
+  const waitsFor = facts.waits_for ?? (facts.elsewhere ? elsewhere(facts.lane).id : null)
+  return pending({ ...facts, trouble: waitsFor === null ? undefined : await troubleOf(sql, waitsFor) })
 }
 
-function approval(facts: Facts): WaitingOn {
+function approval(facts: Pick<Facts, 'id' | 'updated_at'>): WaitingOn {
   return {
     code: 'approval',
     since: facts.updated_at,
@@ -95,7 +91,7 @@ function approval(facts: Facts): WaitingOn {
   }
 }
 
-function running(facts: Facts): WaitingOn | null {
+function running(facts: Omit<Facts, 'trouble'>): WaitingOn | null {
   const { silent_seconds, loading, loading_since, loading_seconds } = facts
   if (silent_seconds !== null && silent_seconds > 2 * HEARTBEAT_SECONDS) {
     return {
@@ -121,11 +117,7 @@ function pending(facts: Facts): WaitingOn {
     if (trouble) return trouble
   }
   if (facts.free === 0) {
-    return {
-      code: 'lane_full',
-      since,
-      text: `lane ${facts.lane} is full (${facts.slots} running), position ${facts.position}`,
-    }
+    return { code: 'lane_full', since, text: full(facts) }
   }
   if (!facts.elsewhere && facts.uncalled_seconds !== null && facts.uncalled_seconds > NO_WORKER_SECONDS) {
     return {
@@ -150,27 +142,27 @@ function later(facts: Facts): WaitingOn {
     return { code: 'budget', since, until, text: error.message, ...next }
   }
   const trouble = backendTrouble(facts)
-  if (trouble && error.backend)
-    return { ...trouble, until, text: `${trouble.text}; next try in ${span(wait_seconds)}` }
+  if (trouble) return { ...trouble, until, text: `${trouble.text}; next try in ${span(wait_seconds)}` }
   return { code: 'retry', since, until, text: `retry in ${wait_seconds} s after “${error.message}”` }
 }
 
+function full({ lane, slots, position }: Facts): string {
+  if (LANES.some((common) => common === lane))
+    return `lane ${lane} is full (${slots} running), position ${position}`
+  return `waits for ${atATime(lane, slots)}; position ${position}`
+}
+
 function pausedLane(facts: Facts): WaitingOn | null {
-  const { backend_until: until, backend_paused_seconds: left } = facts
-  const trouble = facts.backend === facts.lane ? backendTrouble(facts) : null
-  if (!trouble || until === null || left === null || left <= 0) return null
+  const { until, left_seconds: left } = facts.trouble ?? {}
+  const trouble = backendTrouble(facts)
+  if (!trouble || !until || !left) return null
   return { ...trouble, until, text: `${trouble.text}; next try in ${span(left)}` }
 }
 
-function backendTrouble(facts: Facts): WaitingOn | null {
-  const { backend: name, backend_state: state, backend_since: since, backend_message: message } = facts
-  if (name === null || state === null || since === null || message === null) return null
-  return {
-    code: facts.backend_until ? 'paused' : 'backend',
-    since,
-    text: sentence({ name, state, message, seconds: facts.backend_seconds ?? 0 }),
-    ...(facts.backend_next_step ? { next_step: facts.backend_next_step } : {}),
-  }
+function backendTrouble({ trouble }: Facts): WaitingOn | null {
+  if (!trouble) return null
+  const { since, until, text, next_step } = trouble
+  return { code: until ? 'paused' : 'backend', since, text, ...(next_step ? { next_step } : {}) }
 }
 
 /** One that works for the lane asks for nothing meanwhile, and is heard of by its heartbeats. */

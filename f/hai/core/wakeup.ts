@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Sql } from './db.ts'
-import { claimable, LANES } from './lease.ts'
+import { claimable } from './lease.ts'
 import { fail } from './outcome.ts'
 import { ring } from './presence.ts'
 import { startScript } from './windmill.ts'
@@ -25,7 +25,7 @@ export async function wake(sql: Sql, start: Start = startScript): Promise<string
   const called = await sql<{ job_id: string }[]>`
     with lane as (
       select s.lane, count(*) filter (where s.task_id is null) as free from hai.lane_slot s
-      where s.lane = any(${[...LANES]}) group by s.lane
+      where not s.elsewhere and not s.closing group by s.lane
     ), wanted as (
       select coalesce(sum((
         select count(*) from (

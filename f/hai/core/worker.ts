@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Sql } from './db.ts'
 import { execute, type Means } from './execute.ts'
 import { hold } from './hold.ts'
-import { claim, hasClaimable, LANES } from './lease.ts'
+import { claim, claimableLanes, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
 import { answered, wake } from './wakeup.ts'
 
@@ -14,6 +14,7 @@ export interface Shift extends Means {
   /** Names the worker in events: a job, or a process elsewhere. */
   worker: string
   jobId?: string
+  /** All that are served here when not given: the common ones, and those of local models. */
   lanes?: string[]
   /** Tasks at once, as long as all but one of them wait for a model. */
   concurrency?: number
@@ -77,20 +78,29 @@ class Hands {
   async #work(): Promise<void> {
     const { worker, jobId, signal, start, lanes = [...LANES] } = this.#shift
     let pause = PASSED_OVER_MS
+    // where a claim looks first needs no looking up; the other lanes are few, and asked for when these have nothing
+    let looked = lanes
     while (!signal.aborted && Date.now() < this.#end) {
-      const task = await claim(this.#sql, { worker, lanes, ...(jobId ? { job_id: jobId } : {}) })
+      const task = await claim(this.#sql, { worker, lanes: looked, ...(jobId ? { job_id: jobId } : {}) })
       if (task) {
         const handle = leasedTask(this.#sql, task, start)
         const means = { ...this.#shift, waits: () => this.#begin() }
         await hold(handle, task.id, signal, (lost) => execute(this.#sql, task, handle, means, lost))
         this.ran += 1
         pause = PASSED_OVER_MS
-      } else if (await hasClaimable(this.#sql, lanes)) {
-        await setTimeout(pause)
-        pause = Math.min(2 * pause, PASSED_OVER_MOST_MS)
-      } else {
-        return
+        looked = lanes
+        continue
       }
+      const open = await claimableLanes(this.#sql, this.#shift.lanes)
+      if (open.length === 0) return
+      const others = open.filter((lane) => !lanes.includes(lane))
+      if (looked === lanes && others.length > 0) {
+        looked = others
+        continue
+      }
+      await setTimeout(pause)
+      pause = Math.min(2 * pause, PASSED_OVER_MOST_MS)
+      looked = lanes
     }
     this.called = true
   }

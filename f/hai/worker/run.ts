@@ -3,13 +3,12 @@ import { modelAccess } from '../core/model/access.ts'
 import { streamAnswer, streamEnd } from '../core/windmill.ts'
 import { work } from '../core/worker.ts'
 
-/** Works until nothing is due or the time is used. A wake-up, not an assignment: nothing to do is success. */
-export async function main(
-  lanes: string[] = ['interactive', 'batch'],
-  budget_seconds: number = 600,
-  concurrency: number = 16,
-) {
+/**
+ * Works until nothing is due or the time is used. A wake-up, not an assignment: nothing to do is success. With no `lanes`
+ * named it serves all but those of workers elsewhere.
+ */
+export async function main(lanes: string[] = [], budget_seconds: number = 600, concurrency: number = 16) {
   const means = { models: modelAccess, stream: streamAnswer, streamEnd }
-  const limits = { lanes, budgetSeconds: budget_seconds, concurrency }
+  const limits = { ...(lanes.length > 0 ? { lanes } : {}), budgetSeconds: budget_seconds, concurrency }
   return service((sql, job) => work(sql, { ...job, ...means, ...limits }))
 }

@@ -5,7 +5,6 @@ import type { State, TaskResult } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
 import { shortId, taskId } from '../ids.ts'
-import { LANES } from '../lease.ts'
 import { taskResult } from '../tasks.ts'
 import { type Shift, work } from '../worker.ts'
 
@@ -40,22 +39,29 @@ export async function waitForTask(
   const end = began + seconds * 1000
   let pause = LOOK_MS
   for (;;) {
-    const { state, lane } = await look(sql, id)
+    const { state, lane, elsewhere } = await look(sql, id)
     const left = end - Date.now()
     if (!isUnderWay(state) || left <= 0) return taskResult(sql, id, caller)
     const isStuck = state === 'pending' && Date.now() - began >= HELP_AFTER_MS
-    if (isStuck && isOurs(lane)) await help(sql, lane, helper)
+    if (isStuck && !elsewhere) await help(sql, lane, helper)
     await setTimeout(Math.min(pause, left))
     pause = Math.min(2 * pause, LOOK_MOST_MS)
   }
 }
 
 const isUnderWay = (state: State) => state === 'pending' || state === 'running'
-const isOurs = (lane: string) => LANES.some((ours) => ours === lane)
+interface Seen {
+  state: State
+  lane: string
+  /** Only workers elsewhere serve its lane. */
+  elsewhere: boolean
+}
 
-async function look(sql: Sql, id: string): Promise<{ state: State; lane: string }> {
-  const [task] = await sql<{ state: State; lane: string }[]>`
-    select state, lane from hai.task_queue where id = ${id}`
+async function look(sql: Sql, id: string): Promise<Seen> {
+  const [task] = await sql<Seen[]>`
+    select state, lane,
+      exists (select from hai.lane_slot s where s.lane = t.lane and s.elsewhere) as elsewhere
+    from hai.task_queue t where id = ${id}`
   return task!
 }
 

@@ -168,11 +168,15 @@ function firstReason(chosen: Named, enabled: Named[]): string {
 function choice([name, backend]: Named, reason: string, wanted?: string): Choice {
   const { kind } = backend
   const model = wanted ?? firstOf(backend.models) ?? ''
-  const url = backend.url ? withVersion(backend.url) : HOME[kind]
+  const url = urlOf(backend)
   const context =
     backend.models[model]?.context ?? (kind === 'openai-compatible' ? undefined : CLAUDE_CONTEXT)
   return { name, backend: { ...backend, url }, model, context, reason }
 }
+
+/** Where a backend is asked. */
+export const urlOf = ({ kind, url }: Pick<Backend, 'kind' | 'url'>): string =>
+  url ? withVersion(url) : HOME[kind]
 
 /** A server's bare address is what its own documentation names; both protocols live under `/v1` of it. */
 function withVersion(given: string): string {

@@ -3,12 +3,12 @@ import type { ModelList, ModelRow } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { priceAt } from '../money/prices.ts'
-import { backendTroubles } from './backend-state.ts'
 import { choose, lack } from './choose.ts'
 import { type Backend, Models } from './config.ts'
 import { findOllama, type Ollama } from './ollama.ts'
 import { connects } from './reach.ts'
 import { type Surroundings, surroundings } from './surroundings.ts'
+import { backendTroubles } from './trouble.ts'
 
 /** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
 export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {

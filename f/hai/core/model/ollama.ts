@@ -44,14 +44,29 @@ export async function findOllama(url: string): Promise<Ollama | undefined> {
 async function probe<T extends z.ZodType>(
   url: string,
   shape: T,
-  ms = PROBE_MS,
+  ms: number,
 ): Promise<z.output<T> | undefined> {
+  const { body } = await ask(url, shape, ms)
+  return body
+}
+
+/** What is at `url`: `answered` when anything was, `body` when that was of Ollama's shape. */
+async function ask<T extends z.ZodType>(
+  url: string,
+  shape: T,
+  ms: number,
+): Promise<{ answered: boolean; body?: z.output<T> }> {
+  let answered = false
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ms) })
-    return response.ok ? shape.parse(await response.json()) : undefined
+    answered = true
+    if (response.ok) return { answered, body: shape.parse(await response.json()) }
+    await response.body?.cancel()
+    // a server that is only starting says nothing of what it is
+    return { answered: response.status < 500 }
   } catch {
     // nothing there, or something that is no Ollama: for a search both mean not found
-    return undefined
+    return { answered }
   }
 }
 
@@ -79,16 +94,30 @@ const nativeUrl = (url: string, verb: string) => `${url.replace(/\/v1\/?$/, '')}
 
 const tagged = (name: string) => (name.includes(':') ? name : `${name}:latest`)
 
+/** Servers that are no Ollama, by url, with the time until which that is believed (milliseconds since 1970). */
+const others = new Map<string, number>()
+const BELIEVED_MS = { answered: 600_000, silent: 30_000 }
+
 /**
  * The same choice, with what it takes to load the model and the window it has, when an Ollama is behind a configured
- * local server. Others are not asked: who charges for answers loads nothing.
+ * local server. Others are not asked: who charges for answers loads nothing. Nor is who is `known` to be no Ollama, by
+ * what `remember` was told or by this process.
  */
-export async function withLoading(choice: Choice): Promise<Choice> {
+export async function withLoading(
+  choice: Choice,
+  known?: boolean | null,
+  remember?: (isOllama: boolean) => Promise<void>,
+): Promise<Choice> {
   const { kind, billing, url } = choice.backend
   if (choice.loading !== undefined || kind !== 'openai-compatible' || billing !== 'local') return choice
-  const loaded = await probe(nativeUrl(url, 'ps'), Loaded)
-  if (!loaded) return choice
-  const found = loaded.models.find(({ name }) => name === tagged(choice.model))
+  if (known === false || (others.get(url) ?? 0) > Date.now()) return choice
+  const { answered, body } = await ask(nativeUrl(url, 'ps'), Loaded, PROBE_MS)
+  if ((body || answered) && typeof known !== 'boolean') await remember?.(body !== undefined)
+  if (!body) {
+    others.set(url, Date.now() + (answered ? BELIEVED_MS.answered : BELIEVED_MS.silent))
+    return choice
+  }
+  const found = body.models.find(({ name }) => name === tagged(choice.model))
   return { ...choice, context: choice.context ?? found?.context_length, loading: !found }
 }
 

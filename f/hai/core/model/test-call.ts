@@ -6,9 +6,10 @@ import { HaiError, parse } from '../errors.ts'
 import { reserve } from '../money/reserve.ts'
 import { settle } from '../money/settle.ts'
 import { type Access, modelAccess } from './access.ts'
-import { backendAnswers, backendFails, tellsOfBackend } from './backend-state.ts'
+import { backendAnswers, rememberOllama, toldByFailure } from './backend-state.ts'
 import { type Answer, callModel } from './call.ts'
 import type { Message } from './config.ts'
+import { endpointOf, knownOf } from './endpoint.ts'
 import { classify, tokensOfFailure } from './failure.ts'
 import { ledgerCall, mostOutput } from './ledger-call.ts'
 import { limitsOf } from './limits.ts'
@@ -35,7 +36,10 @@ export async function testModel(
       details: { next_step: access.idle?.[0]?.cure ?? 'hai model ls shows what could answer' },
     })
   }
-  return recorded(sql, { ...access, choice: await withLoading(access.choice) }, requester)
+  const endpoint = endpointOf(access)
+  const known = await knownOf(sql, endpoint)
+  const choice = await withLoading(access.choice, known?.ollama, (is) => rememberOllama(sql, endpoint, is))
+  return recorded(sql, { ...access, choice }, requester)
 }
 
 async function recorded(sql: Sql, access: Access, requester: string): Promise<ModelTest> {
@@ -47,13 +51,13 @@ async function recorded(sql: Sql, access: Access, requester: string): Promise<Mo
   const { answer, times, error } = await tryOut(access)
   if (answer) {
     await settle(sql, call, answer)
-    await backendAnswers(sql, choice.name)
+    await backendAnswers(sql, endpointOf(access))
     return { ...tested, ok: true, ...times }
   }
-  const failure = { ...classify(error, choice), backend: choice.name }
+  const failure = { ...classify(error, choice), backend: choice.name, endpoint: endpointOf(access) }
   const spent = { tokens: tokensOfFailure(error), ms: Math.round(performance.now() - began) }
   await settle(sql, call, { ...spent, error: failure.code })
-  if (tellsOfBackend(failure)) await backendFails(sql, failure)
+  await toldByFailure(sql, failure)
   const { code, message, next_step } = failure
   return { ...tested, ok: false, error: { code, message, ...(next_step ? { next_step } : {}) } }
 }

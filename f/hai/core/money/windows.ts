@@ -103,7 +103,7 @@ async function stateOf(sql: Sql, name: string, window: Window): Promise<WindowSt
   const { backend, hours, reserve_interactive } = window
   const { calls, tokens, list_usd, oldest } = await usedOf(sql, window)
   const [trouble] = await sql`
-    select from hai.backend where name = ${backend} and state = 'quota_exhausted' and coalesce(until, now()) >= now()`
+    select from hai.endpoint where name = ${backend} and state = 'quota_exhausted' and coalesce(until, now()) >= now()`
   return {
     ...{ window: name, backend, hours, calls, tokens, list_usd, reserve_interactive },
     limit_calls: window.calls ?? null,
