@@ -1,4 +1,4 @@
-import { dollars, percent, spentCell, tokenText } from '../../f/hai/core/money/amount-text.ts'
+import { dollars, percent, spentCell, tokenCell } from '../../f/hai/core/money/amount-text.ts'
 import type { Breakdown, CostReport, KeyAmount } from '../../f/hai/core/money/report-shape.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from '../table.ts'
@@ -30,7 +30,7 @@ export async function breakdownLines(
     ...(listed ? [{ text: row.list_usd === null ? '' : dollars(row.list_usd), paint: dim }] : []),
     { text: share(row, report), paint: dim },
     String(row.calls),
-    tokenText(row.tokens),
+    tokenCell(row),
   ])
   const lines = await table(header, rows, { columns: session.columns, title: dim })
   const rest = keys.length - shown.length

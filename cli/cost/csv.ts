@@ -15,6 +15,14 @@ const COLUMNS = [
   'cache_write',
   'reasoning',
   'ms',
+  // what came later comes last: a script may count columns
+  'cache_write_1h',
+  'presumed_calls',
+  'cancelled_calls',
+  'stopped_calls',
+  'uncounted_calls',
+  'lost_calls',
+  'untold_calls',
 ] as const
 
 /** The report as RFC 4180: a line for each day, or for each key of what was asked for. Unknown is empty. */

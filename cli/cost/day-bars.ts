@@ -1,4 +1,4 @@
-import { dayText, dollars, spentCell, tokenText } from '../../f/hai/core/money/amount-text.ts'
+import { dayText, dollars, spentCell, tokenCell } from '../../f/hai/core/money/amount-text.ts'
 import type { CostReport } from '../../f/hai/core/money/report-shape.ts'
 import type { Session } from '../session.ts'
 import { table } from '../table.ts'
@@ -24,7 +24,7 @@ export async function dayLines(report: CostReport, session: Session): Promise<st
     dayText(day.day),
     spentCell(day),
     ...(listed ? [day.list_usd === null ? '' : dollars(day.list_usd)] : []),
-    day.calls === 0 ? '-' : tokenText(day.tokens),
+    day.calls === 0 ? '-' : tokenCell(day),
     day.tasks.total === 0 ? '-' : String(day.tasks.total),
   ])
   const { columns } = session

@@ -1,9 +1,12 @@
 import {
   count,
   dollars,
+  endingTexts,
   percent,
+  presumedText,
+  spanText,
   spentText,
-  tokenText,
+  tokensText,
   trendText,
 } from '../../f/hai/core/money/amount-text.ts'
 import type { Breakdown, CostReport, TaskCounts } from '../../f/hai/core/money/report-shape.ts'
@@ -53,33 +56,31 @@ const gap = (lines: string[]) => (lines.length > 0 ? ['', ...lines] : [])
 function headline(report: CostReport): string[] {
   const { since, until, days, zone, total, tasks } = report
   const when = days === 1 ? since : `${since} to ${until}`
-  const what = `${spentText(total)} for ${count(total.calls, 'call')}, ${tokenText(total.tokens)} tokens`
+  const what = `${spentText(total)} for ${count(total.calls, 'call')}, ${tokensText(total)}`
   return [`${when} (${zone}): ${what}; ${count(tasks.total, 'task')} ended`, trendText(report)]
 }
 
-/** What is in no sum: under way, lost with its worker, failed, without a price. */
+/** What no sum tells: calls under way, without a price, or that did not end with an answer and its count. */
 function asides({ total, unknown }: CostReport, { paint }: Session): string[] {
-  const { open_calls, open_usd, presumed_calls, presumed_usd, failed_calls } = total
+  const { open_calls, open_usd } = total
+  const presumed = presumedText(total)
   const names = unknown.map(({ backend, model, calls }) => `${oneLine(`${backend}/${model}`)} (${calls})`)
-  const up = (usd: number) => (usd > 0 ? `up to ${dollars(usd)}` : 'an unknown sum')
   return [
     ...(names.length > 0
       ? [paint.yellow(`no price is known for ${names.join(', ')}; set prices in the models configuration`)]
       : []),
-    ...(open_calls > 0 ? [`${count(open_calls, 'call')} under way, holding ${up(open_usd)}`] : []),
-    ...(presumed_calls > 0
-      ? [
-          `${count(presumed_calls, 'call')} lost with the worker: may have cost ${up(presumed_usd)}, and counts against the caps`,
-        ]
-      : []),
-    ...(failed_calls > 0 ? [`${count(failed_calls, 'call')} failed`] : []),
+    ...(open_calls > 0 ? [`${count(open_calls, 'call')} under way${holding(open_usd)}`] : []),
+    ...endingTexts(total),
+    ...(presumed ? [presumed] : []),
   ]
 }
+
+const holding = (usd: number) => (usd > 0 ? `, holding up to ${dollars(usd)}` : '')
 
 /** Metered, subscription and local calls apart: their sums have nothing in common. */
 function billings({ by }: CostReport): string[] {
   return (by.billing ?? []).map((row) => {
-    const calls = `${row.key}: ${count(row.calls, 'call')}, ${tokenText(row.tokens)} tokens`
+    const calls = `${row.key}: ${count(row.calls, 'call')}, ${tokensText(row)}`
     if (row.key === 'metered') return `${calls}, ${spentText(row)}`
     const listed = row.list_usd === null ? '' : `, ${dollars(row.list_usd)} by list price`
     return `${calls}${listed}`
@@ -107,8 +108,7 @@ function troubles({ caps_hit, failures }: CostReport, { paint }: Session): strin
   const failed = failures
     .filter(({ failed }) => failed > 0)
     .map(({ backend, route, failed, calls, minutes, code }) => {
-      const span = minutes >= 60 ? `${minutes / 60} h` : `${minutes} min`
-      return `${oneLine(`${backend} (${route})`)}: ${failed} of ${calls} calls failed in ${span}${code ? `, ${code}` : ''}`
+      return `${oneLine(`${backend} (${route})`)}: ${failed} of ${count(calls, 'call')} failed in the last ${spanText(minutes)}${code ? `, ${code}` : ''}`
     })
   return [...hit, ...failed].map((line) => paint.yellow(line))
 }

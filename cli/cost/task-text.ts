@@ -1,5 +1,5 @@
-import { count, fineDollars, shortNumber, spentText, tokenText } from '../../f/hai/core/money/amount-text.ts'
-import type { CallRow, TaskCost } from '../../f/hai/core/money/report-shape.ts'
+import { count, fineDollars, shortNumber, spentText, tokensText } from '../../f/hai/core/money/amount-text.ts'
+import type { CallRow, Ending, TaskCost } from '../../f/hai/core/money/report-shape.ts'
 import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from '../table.ts'
@@ -22,31 +22,47 @@ export async function taskCostLines({ id, total, calls }: TaskCost, session: Ses
   const rows = calls.map((call): Cell[] => [
     timeOfDay(call.at),
     `${call.backend}/${call.model}`,
-    tokens(call.tokens.input),
-    tokens(call.tokens.cache_read),
-    tokens(call.tokens.output),
+    tokens(call, 'input'),
+    tokens(call, 'cache_read'),
+    tokens(call, 'output'),
     cost(call),
-    call.state === 'settled' ? duration(call.ms) : '',
+    call.state === 'open' || call.ending === 'lost' ? '' : duration(call.ms),
     { text: remark(call), paint: dim },
   ])
-  const sum = `${count(total.calls, 'call')}, ${tokenText(total.tokens)} tokens, ${spentText(total)}`
+  const sum = `${count(total.calls, 'call')}, ${tokensText(total)}, ${spentText(total)}`
   return [...(await table(header, rows, { columns: session.columns, title: dim })), '', sum]
 }
 
-const tokens = (value: number | null) => (value === null ? '?' : shortNumber(value))
-
-function cost({ billing, usd, state }: CallRow): string {
-  if (billing !== 'metered') return billing
-  if (state !== 'settled') return state
-  return usd === null ? 'unknown' : fineDollars(usd)
+/** `940+` where there may have been more. */
+function tokens({ tokens, at_least }: CallRow, kind: 'input' | 'output' | 'cache_read'): string {
+  const value = tokens[kind]
+  if (value === null) return '?'
+  return at_least && kind === 'output' ? `${shortNumber(value)}+` : shortNumber(value)
 }
 
-function remark({ state, bound, list_usd, error, price_version }: CallRow): string {
+function cost({ billing, usd, bound, state }: CallRow): string {
+  if (billing !== 'metered') return billing
+  if (state === 'open') return 'open'
+  if (usd !== null) return state === 'presumed' ? `${fineDollars(usd)}+` : fineDollars(usd)
+  return state === 'presumed' && bound ? `up to ${fineDollars(bound)}` : 'unknown'
+}
+
+/** How it ended where that is no answer with its count, and what is not in the columns. */
+const ENDED: Partial<Record<Ending, string>> = {
+  cancelled: 'cancelled',
+  stopped: 'stopped before its end',
+  uncounted: 'the backend told no count',
+  lost: 'its worker went away without a count',
+}
+
+function remark(call: CallRow): string {
+  const { state, ending, billing, bound, list_usd, error, price_version } = call
   const held = bound === null ? 'an unknown sum' : `up to ${fineDollars(bound)}`
   const facts = [
-    state === 'open' ? `under way, holds ${held}` : undefined,
-    state === 'presumed' ? `lost with its worker, may have cost ${held}` : undefined,
+    state === 'open' ? (billing === 'metered' ? `under way, holds ${held}` : 'under way') : undefined,
+    ending === null ? undefined : ENDED[ending],
     error ?? undefined,
+    state === 'presumed' && bound ? `may have cost ${held}` : undefined,
     list_usd === null ? undefined : `${fineDollars(list_usd)} by list price`,
     price_version === null ? undefined : `price of ${price_version}`,
   ]

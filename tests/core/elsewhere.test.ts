@@ -9,6 +9,7 @@ import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { CHANNEL } from '../../f/hai/core/presence.ts'
 import { startStep, tellEvent } from '../../f/hai/core/steps.ts'
 import { wake } from '../../f/hai/core/wakeup.ts'
+import { setBudget } from '../money/ledger.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, aRunningTask, aTask, busySlots, clear, eventTypes, rowOf } from '../support/factories.ts'
 
@@ -178,7 +179,10 @@ describe('the ledger of calls made elsewhere', () => {
   it('settles what was reserved, and nothing else', async () => {
     await expect(settle(db.sql, { ...call, tokens: {}, ms: 1 })).rejects.toThrow(/never reserved/)
     const held = await aRunningTask(db.sql, { content: 'why?' })
-    await reserve(db.sql, { id: held.id, lease_no: held.lease_no, ...call })
+    const lease = { id: held.id, lease_no: held.lease_no }
+    await expect(reserve(db.sql, { ...lease, ...call })).rejects.toThrow(/openai\/gpt-fake has no price/)
+    await setBudget(db.sql, { unknown_price: 'allow' })
+    await reserve(db.sql, { ...lease, ...call })
     expect(await settle(db.sql, { ...call, tokens, ms: 1 })).toEqual({ call_id: 'c-1', usd: null })
     await expect(settle(db.sql, { ...call, tokens: { output: -1 }, ms: 1 })).rejects.toThrow(
       /tokens.output: -1/,

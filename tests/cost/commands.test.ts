@@ -52,22 +52,46 @@ describe('hai cost task', () => {
     route: 'anthropic',
     backend: 'anthropic',
     model: 'claude-sonnet-4-5',
-    tokens: { input: 1200, output: 300, cache_read: 800, cache_write: null, reasoning: null },
+    tokens: {
+      input: 1200,
+      output: 300,
+      cache_read: 800,
+      cache_write: null,
+      cache_write_1h: null,
+      reasoning: null,
+    },
     usd: 0.0123,
     bound: 0.5,
     list_usd: null,
     price_version: '2026-01-01',
     error: null,
     ms: 4200,
+    ending: 'answered' as const,
+    at_least: false,
   }
+  const partly = { at_least: true, tokens: { ...call.tokens, output: 12 } }
+  const none = {
+    input: null,
+    output: null,
+    cache_read: null,
+    cache_write: null,
+    cache_write_1h: null,
+    reasoning: null,
+  }
+  const untold = { tokens: none, price_version: null }
   const cost: TaskCost = {
     id: '01K3V9QX2M0000000000ABCDEF',
     total: unpriced(0.0123, 3, 1),
     calls: [
       { ...call, state: 'settled', billing: 'metered' },
       { ...call, state: 'settled', billing: 'metered', usd: null, price_version: null },
-      { ...call, state: 'presumed', billing: 'metered', usd: null, price_version: null },
       { ...call, state: 'settled', billing: 'subscription', usd: null, list_usd: 0.02 },
+      { ...call, ...partly, state: 'presumed', billing: 'metered', ending: 'cancelled', price_version: null },
+      { ...call, ...untold, state: 'settled', billing: 'local', ending: 'stopped' },
+      { ...call, ...untold, state: 'presumed', billing: 'metered', usd: null, ending: 'uncounted' },
+      { ...call, ...untold, state: 'presumed', billing: 'metered', usd: null, ending: 'lost' },
+      { ...call, ...untold, state: 'presumed', billing: 'local', bound: 0, usd: 0, ending: 'lost' },
+      { ...call, ...untold, state: 'open', billing: 'local', bound: 0, usd: null, ending: null },
     ],
   }
 
@@ -76,11 +100,16 @@ describe('hai cost task', () => {
     const { stdout } = await hai(['cost', 'task', 'ABCDEF'], 120)
     expect(server.callsOf('cost/task')[0]?.args).toEqual({ id: 'ABCDEF' })
     expect(stdout).toMatchInlineSnapshot(`
-      "AT        MODEL                          IN  CACHED  OUT           USD   TOOK  REMARK
-      09:00:00  anthropic/claude-sonnet-4-5  1.2k     800  300       $0.0123  4.2 s  price of 2026-01-01
-      09:00:00  anthropic/claude-sonnet-4-5  1.2k     800  300       unknown  4.2 s
-      09:00:00  anthropic/claude-sonnet-4-5  1.2k     800  300      presumed         lost with its worker, may have cost up t…
-      09:00:00  anthropic/claude-sonnet-4-5  1.2k     800  300  subscription  4.2 s  $0.0200 by list price, price of 2026-01-…
+      "AT        MODEL                          IN  CACHED  OUT            USD   TOOK  REMARK
+      09:00:00  anthropic/claude-sonnet-4-5  1.2k     800  300        $0.0123  4.2 s  price of 2026-01-01
+      09:00:00  anthropic/claude-sonnet-4-5  1.2k     800  300        unknown  4.2 s
+      09:00:00  anthropic/claude-sonnet-4-5  1.2k     800  300   subscription  4.2 s  $0.0200 by list price, price of 2026-01…
+      09:00:00  anthropic/claude-sonnet-4-5  1.2k     800  12+       $0.0123+  4.2 s  cancelled, may have cost up to $0.5000
+      09:00:00  anthropic/claude-sonnet-4-5     ?       ?    ?          local  4.2 s  stopped before its end
+      09:00:00  anthropic/claude-sonnet-4-5     ?       ?    ?  up to $0.5000  4.2 s  the backend told no count, may have cos…
+      09:00:00  anthropic/claude-sonnet-4-5     ?       ?    ?  up to $0.5000         its worker went away without a count, m…
+      09:00:00  anthropic/claude-sonnet-4-5     ?       ?    ?          local         its worker went away without a count
+      09:00:00  anthropic/claude-sonnet-4-5     ?       ?    ?          local         under way
 
       3 calls, 3.3k tokens, $0.01 and 1 call of unknown cost
       "

@@ -12,7 +12,14 @@ const LONG = 'a/model-with-a-name-that-is-far-too-long-for-any-phone-and-has-no-
 
 /** Everything at once, with names that are too long. */
 const FULL = aReport({
-  total: { ...unpriced(4.21, 312, 3), open_calls: 1, open_usd: 0.5, presumed_calls: 1, presumed_usd: 0.2 },
+  total: {
+    ...unpriced(4.21, 312, 3),
+    open_calls: 1,
+    open_usd: 0.5,
+    presumed_calls: 1,
+    presumed_usd: 0.2,
+    lost_calls: 1,
+  },
   unknown: [{ backend: 'openai', model: LONG, calls: 3 }],
   caps_hit: [{ cap: 'day', times: 2 }],
   top_tasks: [{ ...aReport().top_tasks[0]!, excerpt: `<script>alert(1)</script> & ${LONG}` }],
@@ -50,9 +57,9 @@ describe('the page', () => {
 
   it('says what is unknown, held and presumed, in no sum', async () => {
     const page = await pageOf(FULL)
-    expect(page).toContain('$4.21 and 3 calls of unknown cost')
-    expect(page).toContain('1 call under way hold up to $0.50')
-    expect(page).toContain('1 call lost with the worker may have cost up to $0.20')
+    expect(page).toContain('$4.21 and up to $0.20 more and 3 calls of unknown cost')
+    expect(page).toContain('1 call under way, holding up to $0.50')
+    expect(page).toContain('1 call lost with its worker')
     expect(page).toMatch(/23 of 200 calls/)
     expect(page).toContain('left: not reported')
     expect(page).toContain('$3.10 by list price')

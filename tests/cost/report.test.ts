@@ -102,13 +102,23 @@ describe('hai cost', () => {
     expect(text).not.toContain('$0.00')
   })
 
-  it('keeps apart what is held, and what a dead worker may have spent', async () => {
+  it('says how calls ended that were not answered, and what may have been spent besides', async () => {
     const total = { ...spent(4.21, 312), open_calls: 2, open_usd: 0.3, presumed_calls: 1, presumed_usd: 0.12 }
-    const text = await shown({ total: { ...total, failed_calls: 4 } })
-    expect(text).toContain('$4.21 for 312 calls')
+    const ended = {
+      failed_calls: 4,
+      cancelled_calls: 2,
+      uncounted_calls: 1,
+      lost_calls: 10,
+      untold_calls: 13,
+    }
+    const text = await shown({ total: { ...total, ...ended } })
+    expect(text).toContain('$4.21 and up to $0.12 more for 312 calls, at least 343k tokens')
     expect(text).toContain('2 calls under way, holding up to $0.30')
-    expect(text).toContain('1 call lost with the worker: may have cost up to $0.12')
-    expect(text).toContain('4 calls failed')
+    expect(text).toContain(
+      '1 call whose cost is not all known may have cost up to $0.12 more, which counts against the caps',
+    )
+    expect(text).toContain('4 calls failed\n2 calls cancelled\n1 call without a count from the backend\n')
+    expect(text).toContain('10 calls lost with their workers\n')
   })
 
   it('begins with the windows of a subscription, whose list price is in no sum', async () => {
@@ -180,7 +190,7 @@ describe('hai cost', () => {
       failures: [{ ...failure, code: 'quota_exhausted' }],
     })
     expect(text).toContain('cap day refused 3 calls')
-    expect(text).toContain('anthropic (claude): 4 of 4 calls failed in 24 h, quota_exhausted')
+    expect(text).toContain('anthropic (claude): 4 of 4 calls failed in the last 24 h, quota_exhausted')
   })
 
   it('passes on what was asked, and prints the answer as it is', async () => {

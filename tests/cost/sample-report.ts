@@ -15,6 +15,7 @@ export const spent = (usd: number, calls: number): Amount =>
       output: calls * 100,
       cache_read: calls * 400,
       cache_write: 0,
+      cache_write_1h: 0,
       reasoning: 0,
     },
     ms: calls * 900,

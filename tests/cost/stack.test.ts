@@ -80,7 +80,7 @@ describe('hai cost on a stack', () => {
     const usd = [0.1, 0.2, 0.015, null]
     const calls = usd.map((cost, n) => ({ ...call, call_id: `paid ${n}`, usd: cost }))
     const { body } = await stack.call<Recorded>('f/hai/cost/record', { calls })
-    expect(body).toEqual({ recorded: 4, known: 0 })
+    expect(body).toEqual({ recorded: 4, known: 0, corrected: 0 })
     const { total, unknown } = await reportOf('--since', since, '--until', since)
     expect(total).toMatchObject({ usd: null, known_usd: 0.315, unknown_calls: 1 })
     expect(unknown).toEqual([{ backend: 'x', model: 'y', calls: 1 }])

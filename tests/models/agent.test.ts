@@ -139,7 +139,8 @@ describe('a call that fails', () => {
     await age(db.sql, id, 100)
     await server.stop()
     server = await fakeOpenAi({ models: ['other'] })
-    await work(db.sql, aShift(anAccess({ ...aChoice(server.url, {}, 100_000), model: 'other' })))
+    const choice = aChoice(server.url, { models: { other: { input: 1, output: 10 } } }, 100_000)
+    await work(db.sql, aShift(anAccess({ ...choice, model: 'other' })))
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', route: 'openai/other', attempt: 2 })
   })
 

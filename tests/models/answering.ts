@@ -4,6 +4,8 @@ import type { Surroundings } from '../../f/hai/core/model/surroundings.ts'
 import type { Shift } from '../../f/hai/core/worker.ts'
 import { aCaller } from '../support/factories.ts'
 
+const FAKE_PRICE = { input: 1, output: 10 }
+
 /** What a test's server is to be called as: `openai` unless `given` says otherwise. */
 export const aChoice = (url: string, given: Partial<Backend> = {}, context?: number): Choice => ({
   name: given.kind === 'anthropic' ? 'claude' : 'openai',
@@ -12,7 +14,8 @@ export const aChoice = (url: string, given: Partial<Backend> = {}, context?: num
     url: `${url}/v1`,
     billing: 'metered',
     enabled: true,
-    models: {},
+    // a metered model without a price would not be asked
+    models: { 'gpt-fake': FAKE_PRICE, 'claude-fake': FAKE_PRICE },
     ...given,
   },
   model: given.kind === 'anthropic' ? 'claude-fake' : 'gpt-fake',

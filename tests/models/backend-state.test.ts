@@ -225,7 +225,14 @@ describe('an Ollama', () => {
     await server.stop()
     server = await fakeOllama({ models: [aPulledModel()] })
     await aQuestion()
-    await ask({ ...choice(), backend: { ...choice().backend, billing: 'metered' } })
+    await ask({
+      ...choice(),
+      backend: {
+        ...choice().backend,
+        billing: 'metered',
+        models: { [choice().model]: { input: 1, output: 10 } },
+      },
+    })
     expect(server.calls.map(({ path }) => path)).toEqual(['/v1/chat/completions'])
   })
 })

@@ -93,7 +93,7 @@ describe('the operator’s models.yaml', () => {
       file,
       `default: gpt/gpt-fake
 backends:
-  gpt: {kind: openai-compatible, url: '${server.url}', billing: metered, api_key: $env:OPENAI_API_KEY}
+  gpt: {kind: openai-compatible, url: '${server.url}', billing: metered, api_key: $env:OPENAI_API_KEY, prices: {gpt-*: [{from: '2026-01-01', input: 1, output: 10}]}}
 `,
     )
     const task = await answered({})
@@ -106,7 +106,7 @@ backends:
     const server = await fakeOpenAi()
     await writeFile(
       file,
-      `backends:\n  gpt: {kind: openai-compatible, url: '${server.url}', billing: metered, models: {gpt-fake: {}}}\n`,
+      `backends:\n  gpt: {kind: openai-compatible, url: '${server.url}', billing: metered, models: {gpt-fake: {input: 1, output: 10}}}\n`,
     )
     server.next(OPENAI_REFUSES.unauthorized())
     expect(await call('model/test', { backend: 'gpt' })).toMatchObject({

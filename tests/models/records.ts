@@ -17,12 +17,14 @@ export interface Usage {
   /** USD. */
   usd: number | null
   ms: number
+  ending: string | null
+  at_least: boolean
 }
 
 /** What was written down of a task's calls, in their order. */
 export async function usageOf(sql: Sql, id: string): Promise<Usage[]> {
   return sql<Usage[]>`
-    select backend, model, billing, input, output, cache_read, cache_write, usd::float8 as usd, ms
+    select backend, model, billing, input, output, cache_read, cache_write, usd::float8 as usd, ms, ending, at_least
     from hai.usage where task_id = ${id} order by lease_no`
 }
 

@@ -91,11 +91,18 @@ describe('a cap', () => {
     await reserve(db.sql, call, task)
     expect(await presume(db.sql)).toBe(0)
     await cancel(db.sql, { id: task.id }, aCaller())
+    // its worker may be about to tell
+    expect(await presume(db.sql)).toBe(0)
+    await db.sql`update hai.task_queue set updated_at = now() - interval '16 seconds' where id = ${task.id}`
+    expect(await presume(db.sql)).toBe(0)
+    await db.sql`update hai.lease set until = now() - interval '1 second' where task_id = ${task.id}`
     expect(await presume(db.sql)).toBe(1)
+    expect(await callOf(db.sql, call)).toMatchObject({ state: 'presumed', ending: 'lost' })
     expect(await counters(db.sql)).toMatchObject([{ spent: 0, held: 0, presumed: 2 }])
     await expect(reserve(db.sql, aCall(1.5))).rejects.toMatchObject({ code: 'budget' })
     expect(await settle(db.sql, call, spent(0.5))).toBe(0.5)
     expect(await counters(db.sql)).toMatchObject([{ spent: 0.5, held: 0, presumed: 0 }])
+    expect(await callOf(db.sql, call)).toMatchObject({ state: 'settled', ending: 'answered' })
   })
 
   it('goes on counting a broken call whose tokens nobody told', async () => {

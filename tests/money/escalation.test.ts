@@ -60,11 +60,12 @@ describe('a way to a model on which nothing succeeds', () => {
 
 describe('what is wrong with money', () => {
   it('is that a model was asked which nobody has given a price', async () => {
+    await setBudget(db.sql, { unknown_price: 'allow' })
     const call = { ...aCall(1), price: undefined } as never
     await reserve(db.sql, call)
     await settle(db.sql, call, spent(1))
     expect(await moneyProblems(db.sql)).toEqual([
-      '1 call of openai/gpt-fake in 24 h at an unknown price, which no cap counts; write its prices under backends.openai.models in models.yaml',
+      '1 call of openai/gpt-fake in 24 h at an unknown price, which no cap counts; write in models.yaml, in USD per million tokens: backends.openai.models."gpt-fake": {input: …, output: …}',
     ])
   })
 

@@ -67,7 +67,8 @@ export const counters = (sql: Sql): Promise<Counter[]> => sql<Counter[]>`
 /** The state and cost of a call. */
 export async function callOf(sql: Sql, { call_id }: ModelCall) {
   const [row] = await sql<{ state: string; usd: number | null; bound: number | null; source: string }[]>`
-    select state, usd::float8 as usd, bound::float8 as bound, requester, source, agent, route, error, price_version
+    select state, usd::float8 as usd, bound::float8 as bound, requester, source, agent, route, error, price_version,
+      ending, at_least, input, output, list_usd::float8 as list_usd
     from hai.usage where call_id = ${call_id}`
   return row
 }

@@ -33,9 +33,9 @@ const today = async () => (await costReport(db.sql, { days: 1 }, aCaller())).tot
 describe('calls made elsewhere', () => {
   it('are priced here, and are the same once more: twice is once', async () => {
     const calls = [{ call_id: 'a' }, { call_id: 'b' }]
-    expect(await put(...calls)).toEqual({ recorded: 2, known: 0 })
-    expect(await put(...calls, { call_id: 'c' })).toEqual({ recorded: 1, known: 2 })
-    expect(await put({ call_id: 'd' }, { call_id: 'd' })).toEqual({ recorded: 1, known: 1 })
+    expect(await put(...calls)).toEqual({ recorded: 2, known: 0, corrected: 0 })
+    expect(await put(...calls, { call_id: 'c' })).toEqual({ recorded: 1, known: 2, corrected: 0 })
+    expect(await put({ call_id: 'd' }, { call_id: 'd' })).toEqual({ recorded: 1, known: 1, corrected: 0 })
     // four times 100 000 × 3 + 20 000 × 15 per million
     expect(await today()).toMatchObject({ calls: 4, usd: 2.4 })
   })

@@ -21,7 +21,7 @@ const RANGE = { since: '2025-10-29', until: '2025-11-07' }
 /** A budget without caps, in force: no writer waits for another's counters. */
 async function startAnew(): Promise<void> {
   await clearLedger(db.sql)
-  await setBudget(db.sql, { caps: {} })
+  await setBudget(db.sql, { caps: {}, unknown_price: 'allow' })
   await rollup(db.sql)
 }
 beforeEach(startAnew)
@@ -154,7 +154,7 @@ describe('a report', () => {
             else if (event.kind === 'two folds') await Promise.all([rollup(db.sql), rollup(db.sql)])
             else if (event.kind === 'fold that crashes') await crashedFold()
             else if (event.kind === 'zone' && open.length === 0)
-              await setBudget(db.sql, { caps: {}, time_zone: event.zone })
+              await setBudget(db.sql, { caps: {}, unknown_price: 'allow', time_zone: event.zone })
             expect(await reportTotals(zone)).toEqual(await ledgerTotals(zone))
           }
         } finally {
@@ -176,7 +176,7 @@ describe('a report', () => {
     await rollup(db.sql)
     const report = () => costReport(db.sql, RANGE, aCaller())
     expect((await report()).total).toMatchObject({
-      ...{ calls: 2, known_usd: 0, usd: 0 },
+      ...{ calls: 2, known_usd: 0, usd: null, lost_calls: 1 },
       ...{ open_calls: 1, open_usd: 1, presumed_calls: 1, presumed_usd: 2 },
     })
     await settle(db.sql, one, { tokens: tokens({ output: 50_000 }), ms: 1 })

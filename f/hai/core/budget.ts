@@ -7,7 +7,7 @@ const Cap = z
     /** Over what time; a task's whole life needs none. */
     period: z.enum(['day', 'month']).optional(),
     /** USD. */
-    usd: z.number().nonnegative(),
+    usd: z.number().nonnegative().max(1_000_000_000),
   })
   .refine(({ per, period }) => (per === 'task') === (period === undefined), {
     path: ['period'],
@@ -54,7 +54,7 @@ export const Budget = z.strictObject({
   /** What becomes of a call that doesn't fit: its task waits for the cap to begin anew, ends, or is answered locally. */
   on_cap: z.enum(['wait', 'dead', 'local']).default('wait'),
   /** Whether a metered model may be asked that nobody has given a price: no cap can hold for it. */
-  unknown_price: z.enum(['allow', 'refuse']).default('allow'),
+  unknown_price: z.enum(['allow', 'refuse']).default('refuse'),
 })
 export type Budget = z.output<typeof Budget>
 

@@ -77,7 +77,7 @@ async function active(sql: Sql, state: State, caller: Caller): Promise<TaskSumma
 async function spentToday(sql: Sql, { role, name, zone }: Caller): Promise<number | null> {
   const range = rangeOf({ days: 1 }, zone)
   const [all] = await sumsOf(sql, range, [], role === 'member' ? name : null)
-  return all!.known_usd > 0 && all!.unknown_calls === 0 ? all!.known_usd : null
+  return all!.known_usd > 0 && all!.unknown_calls + all!.presumed_calls === 0 ? all!.known_usd : null
 }
 
 /** `as` is written out in the statement: an index of few rows is only used where it plainly fits. */

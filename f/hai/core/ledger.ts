@@ -8,6 +8,7 @@ import { MAX_OUTPUT, type ModelCall, Models } from './model/config.ts'
 import { priceAt } from './money/prices.ts'
 import { BILLINGS } from './money/report-shape.ts'
 import { reserve as hold } from './money/reserve.ts'
+import { sellersOf } from './money/sellers.ts'
 import { settle as settleCall } from './money/settle.ts'
 import { MOST_TOKENS, Tokens } from './money/tokens.ts'
 import { finishStep, startStep } from './steps.ts'
@@ -35,6 +36,10 @@ const Settled = Call.omit({ most: true }).extend({
   /** In the backend's own words, where our prices say nothing. */
   usd: z.number().nonnegative().max(1_000_000).nullish(),
   error: z.string().min(1).max(100).optional(),
+  /** It was ended by its worker before it was whole. */
+  ended: z.enum(['cancelled', 'stopped']).optional(),
+  /** There may have been more tokens than were seen. */
+  at_least: z.boolean().default(false),
 })
 
 /** Holds what a call can cost that a worker elsewhere is about to make; see `reserve`. */
@@ -50,21 +55,22 @@ export async function settle(
   sql: Sql,
   input: z.input<typeof Settled>,
 ): Promise<{ call_id: string; usd: number | null }> {
-  const { tokens, ms, usd: told, error, ...said } = parse(Settled, input)
+  const { tokens, ms, usd: told, error, ended, at_least, ...said } = parse(Settled, input)
   // as it was reserved: that is what was held, and whose prices of which day hold
   const [call] = await sql<(Pick<ModelCall, 'backend' | 'model' | 'billing'> & { at: string })[]>`
     select backend, model, billing, at from hai.usage where call_id = ${said.call_id}`
   if (!call) throw new HaiError('not_found', `call ${said.call_id} was never reserved; reserve it first`)
   const { at, ...reserved } = call
   const price = await priceOf(sql, reserved, new Date(at))
-  const spent = { tokens, ms, ...(told == null ? {} : { usd: told }), ...(error ? { error } : {}) }
+  const ends = { ...(error ? { error } : {}), ...(ended ? { ended } : {}), at_least }
+  const spent = { tokens, ms, ...(told == null ? {} : { usd: told }), ...ends }
   const usd = await settleCall(sql, given({ call_id: said.call_id, ...reserved, price }), spent)
   return { call_id: said.call_id, usd: usd ?? null }
 }
 
 async function priceOf(sql: Sql, { backend, model }: Pick<ModelCall, 'backend' | 'model'>, at: Date) {
   const { backends } = await storedConfig(sql, 'models', Models)
-  const list = backends[backend]
+  const list = sellersOf(backends)(backend)
   return list && priceAt(list, model, at)
 }
 

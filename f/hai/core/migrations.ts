@@ -1,4 +1,4 @@
-import { MONEY } from './money/schema.ts'
+import { ENDED, MONEY } from './money/schema.ts'
 
 export interface Migration {
   name: string
@@ -308,4 +308,5 @@ create table hai.endpoint (
   check ((state = 'ready') = (message is null))
 );`,
   },
+  { name: 'endings', sql: ENDED },
 ]

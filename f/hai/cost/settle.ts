@@ -1,7 +1,10 @@
 import { workerDoor } from '../core/door.ts'
 import { settle } from '../core/ledger.ts'
 
-/** Writes down what a reserved call used; needs no lease, as what was used was used. `error` is the code of a failed one. */
+/**
+ * Writes down what a reserved call used; needs no lease, as what was used was used. `error` is the code of a failed one;
+ * of one that its worker ended itself, `ended` says why, and with `at_least` there may have been more than was counted.
+ */
 export async function main(
   call_id: string,
   backend: string,
@@ -11,6 +14,10 @@ export async function main(
   ms: number,
   usd?: number,
   error?: string,
+  ended?: 'cancelled' | 'stopped',
+  at_least?: boolean,
 ) {
-  return workerDoor((sql) => settle(sql, { call_id, backend, model, billing, tokens, ms, usd, error }))
+  return workerDoor((sql) =>
+    settle(sql, { call_id, backend, model, billing, tokens, ms, usd, error, ended, at_least }),
+  )
 }

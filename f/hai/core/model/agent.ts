@@ -4,11 +4,12 @@ import { isLeaseLost } from '../lease.ts'
 import { failureOf, isOverBudget, type OverBudget } from '../money/over-budget.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
 import type { Choice, Message, ModelCall, Models, Spent } from './config.ts'
-import { type CallFailure, classify, tokensOfFailure } from './failure.ts'
+import { type CallFailure, classify, type Got } from './failure.ts'
 import { ledgerCall, mostOutput } from './ledger-call.ts'
 import { limitsOf } from './limits.ts'
 import { load } from './ollama.ts'
 import { buildPrompt } from './prompt.ts'
+import { endedBy, seen, usedBy } from './seen.ts'
 import { Telling } from './telling.ts'
 
 /** The one agent there is so far. */
@@ -120,16 +121,21 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
   await handle.openUsage(call)
   const started = performance.now()
   const telling = new Telling(handle, run.stream)
+  const got: Got = { text: '', deltas: 0 }
   try {
     const limits = limitsOf(models, choice, messages)
     const onText = (text: string) => telling.add(text)
     const maxOutput = mostOutput(choice)
-    return await callModel({ choice, apiKey, messages, maxOutput, ...limits, signal, onText })
+    return await callModel({ choice, apiKey, messages, maxOutput, ...limits, signal, onText, got })
   } catch (error) {
-    signal.throwIfAborted()
     const ms = Math.round(performance.now() - started)
+    if (signal.aborted) {
+      // what had come was spent, whoever has the task by now
+      await handle.settleUsage(call, { ...seen(got), ms, ended: endedBy(signal) })
+      throw signal.reason
+    }
     const failure = classify(error, choice)
-    await handle.settleUsage(call, { tokens: tokensOfFailure(error), ms, error: failure.code })
+    await handle.settleUsage(call, { ...usedBy(error, got), ms, error: failure.code })
     throw new FailedCall(failure, error)
   } finally {
     await telling.end()

@@ -125,4 +125,8 @@ export interface Spent {
   usd?: number | null
   /** The code with which it failed. */
   error?: string
+  /** It was ended from here, before its answer was whole. */
+  ended?: 'cancelled' | 'stopped'
+  /** The tokens are what was seen of them; there may have been more. */
+  at_least?: boolean
 }

@@ -1,6 +1,6 @@
 import type { Amount, CostReport, TokenSums } from './report-shape.ts'
 
-type Spent = Pick<Amount, 'calls' | 'usd' | 'known_usd' | 'unknown_calls'>
+type Spent = Pick<Amount, 'calls' | 'usd' | 'known_usd' | 'unknown_calls' | 'presumed_usd' | 'open_usd'>
 
 /** USD to the cent; what is less than a cent says so instead of being nothing. */
 export function dollars(usd: number): string {
@@ -16,21 +16,63 @@ export function fineDollars(usd: number): string {
 }
 
 /** What calls cost, in a cell: unknown is never $0.00, and nothing but local and subscription calls is `-`. */
-export function spentCell({ calls, usd, known_usd, unknown_calls }: Spent): string {
-  if (usd === null || unknown_calls > 0) return known_usd > 0 ? `${dollars(known_usd)} + ?` : 'unknown'
-  return calls === 0 || usd === 0 ? '-' : dollars(usd)
+export function spentCell({ usd, known_usd, unknown_calls, presumed_usd }: Spent): string {
+  const most = dollars(known_usd + presumed_usd)
+  const known = known_usd > 0 ? dollars(known_usd) : ''
+  const sum = presumed_usd > 0 ? (known ? `${known} to ${most}` : `up to ${most}`) : known
+  if (unknown_calls > 0 || (usd === null && presumed_usd === 0)) return sum ? `${sum} + ?` : 'unknown'
+  return sum || '-'
 }
 
-/** What calls cost, in a sentence. */
-export function spentText({ usd, known_usd, unknown_calls }: Spent): string {
-  if (usd !== null && unknown_calls === 0) return usd === 0 ? 'no money' : dollars(usd)
-  const unknown = unknown_calls > 0 ? `${count(unknown_calls, 'call')} of unknown cost` : 'an unknown cost'
-  return known_usd > 0 ? `${dollars(known_usd)} and ${unknown}` : unknown
+/** What calls cost, in a sentence: `no money` is said only where none was spent, can have been, or is held. */
+export function spentText({ usd, known_usd, unknown_calls, presumed_usd, open_usd }: Spent): string {
+  const parts = [
+    ...(known_usd > 0 ? [dollars(known_usd)] : []),
+    ...(presumed_usd > 0 ? [`up to ${dollars(presumed_usd)}${known_usd > 0 ? ' more' : ''}`] : []),
+    ...(unknown_calls > 0 ? [`${count(unknown_calls, 'call')} of unknown cost`] : []),
+  ]
+  if (parts.length > 0) return parts.join(' and ')
+  if (usd === null) return 'an unknown cost'
+  return open_usd > 0 ? 'no money yet' : 'no money'
 }
 
-/** Tokens that went in and came out, shortened: `940`, `12.3k`, `4.56M`. */
+/** Tokens that went in and came out, those of a cache as well, shortened: `940`, `12.3k`, `4.56M`. */
 export function tokenText({ input, output }: Pick<TokenSums, 'input' | 'output'>): string {
   return shortNumber(input + output)
+}
+
+type Told = Pick<Amount, 'tokens' | 'untold_calls'>
+
+/** Tokens of calls, in a cell: `12.3k`, `12.3k + ?`, `?`. */
+export function tokenCell({ tokens, untold_calls }: Told): string {
+  if (untold_calls === 0) return tokenText(tokens)
+  return allTokens({ tokens }) > 0 ? `${tokenText(tokens)} + ?` : '?'
+}
+
+/** Tokens of calls, in a sentence: `12.3k tokens`, `at least 12.3k tokens`, `an unknown number of tokens`. */
+export function tokensText({ tokens, untold_calls }: Told): string {
+  if (untold_calls === 0) return `${tokenText(tokens)} tokens`
+  return allTokens({ tokens }) > 0 ? `at least ${tokenText(tokens)} tokens` : 'an unknown number of tokens'
+}
+
+/** How calls ended that were not answered, a phrase each, in the words of a list: `2 calls cancelled`. */
+export function endingTexts(amount: Amount): string[] {
+  const { failed_calls, cancelled_calls, stopped_calls, uncounted_calls, lost_calls } = amount
+  const phrases: [number, string][] = [
+    [failed_calls, 'failed'],
+    [cancelled_calls, 'cancelled'],
+    [stopped_calls, 'stopped before the end'],
+    [uncounted_calls, 'without a count from the backend'],
+    [lost_calls, lost_calls === 1 ? 'lost with its worker' : 'lost with their workers'],
+  ]
+  return phrases.filter(([calls]) => calls > 0).map(([calls, how]) => `${count(calls, 'call')} ${how}`)
+}
+
+/** What the caps count of calls whose cost isn't all known; nothing to say without one. */
+export function presumedText({ presumed_calls, presumed_usd, known_usd }: Amount): string | undefined {
+  if (presumed_calls === 0) return undefined
+  const more = known_usd > 0 ? ' more' : ''
+  return `${count(presumed_calls, 'call')} whose cost is not all known may have cost up to ${dollars(presumed_usd)}${more}, which counts against the caps`
 }
 
 export function shortNumber(value: number): string {
@@ -60,6 +102,9 @@ export function hoursText(hours: number): string {
   return hours % 24 === 0 && hours > 24 ? `${hours / 24} days` : `${hours} h`
 }
 
+/** `15 min`, `24 h`. */
+export const spanText = (minutes: number) => (minutes >= 60 ? `${minutes / 60} h` : `${minutes} min`)
+
 /** `2026-11-27 Fri`. */
 export function dayText(day: string): string {
   const weekday = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'][new Date(`${day}T00:00:00Z`).getUTCDay()]
@@ -76,7 +121,7 @@ export function trendText({ previous, total, days }: Compared): string {
   if (total.usd === null || then.usd === null) return `${before}: ${spentText(then)}`
   const money = total.usd > 0 || then.usd > 0
   const [now, was] = money ? [total.usd, then.usd] : [allTokens(total), allTokens(then)]
-  const shown = money ? dollars(was) : `${shortNumber(was)} tokens`
+  const shown = money ? dollars(was) : tokensText(then)
   return was === 0 ? `${before}: ${shown}` : `${change(now, was)} ${before} (${shown})`
 }
 

@@ -15,6 +15,9 @@ export const counting = (sql: Sql): Fragment => sql`
         when 'month' then to_char(call.at at time zone fold.zone, 'YYYY-MM') else '' end as period
   ) counter`
 
+/** What the presumed row `call` may have cost besides the least that is known of it. */
+export const presumedOf = (sql: Sql): Fragment => sql`greatest(call.bound - coalesce(call.usd, 0), 0)`
+
 /** What follows `insert into hai.cap_counter … select … order by cap, key, period`: adds to what is there. */
 export const added = (sql: Sql): Fragment => sql`
   on conflict (cap, key, period) do update set
@@ -42,9 +45,9 @@ const counted = (sql: Sql): Fragment => sql`
 /** All counters in use as the ledger has them: `cap, key, period, spent, held, presumed`. */
 export const derived = (sql: Sql): Fragment => sql`
   select cap.name as cap, counter.key, counter.period,
-    coalesce(sum(call.usd) filter (where call.state = 'settled'), 0) as spent,
+    coalesce(sum(call.usd), 0) as spent,
     coalesce(sum(call.bound) filter (where call.state = 'open'), 0) as held,
-    coalesce(sum(call.bound) filter (where call.state = 'presumed'), 0) as presumed
+    coalesce(sum(${presumedOf(sql)}) filter (where call.state = 'presumed'), 0) as presumed
   from (${counted(sql)}) call ${counting(sql)}
   where counter.key is not null and (call.bound > 0 or call.usd > 0)
   group by 1, 2, 3`

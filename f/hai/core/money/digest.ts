@@ -4,7 +4,7 @@ import { addDays, mondayOf, today } from '../dates.ts'
 import type { Sql } from '../db.ts'
 import { parse } from '../errors.ts'
 import { type NewNotice, notify } from '../outbox/notice.ts'
-import { count, dollars, percent, spentText, tokenText, trendText } from './amount-text.ts'
+import { count, dollars, percent, presumedText, spentText, tokensText, trendText } from './amount-text.ts'
 import { chartOf } from './chart.ts'
 import { costReport } from './report.ts'
 import type { CostReport, KeyAmount } from './report-shape.ts'
@@ -61,7 +61,8 @@ function wasSpent({ total, by }: CostReport): boolean {
 export function digestOf(report: CostReport, period: Period): NewNotice {
   const { since, until, total, zone } = report
   const lines = [
-    `${since} to ${until} (${zone}): ${spentText(total)} for ${count(total.calls, 'call')}, ${tokenText(total.tokens)} tokens`,
+    `${since} to ${until} (${zone}): ${spentText(total)} for ${count(total.calls, 'call')}, ${tokensText(total)}`,
+    ...[presumedText(total)].flatMap((text) => (text ? [text] : [])),
     ...changes(report),
     ...(report.by.agent ?? []).slice(0, AGENTS).flatMap(agentLine),
     ...report.unknown.map(

@@ -16,7 +16,7 @@ export async function routeFailures(sql: Sql): Promise<RouteFailures[]> {
       mode() within group (order by error) as code
     from unnest(array[${ALARM_MINUTES}::int, ${DAY_MINUTES}::int]) minutes
     join hai.usage u on u.at > now() - make_interval(mins => minutes)
-    where u.at > now() - make_interval(mins => ${DAY_MINUTES}) and (state = 'settled' or error is not null)
+    where u.at > now() - make_interval(mins => ${DAY_MINUTES}) and (error is not null or ending is null and state = 'settled' or ending in ('answered', 'uncounted'))
     group by backend, route, minutes
     order by minutes, failed desc, backend, route`
   return [...rows]

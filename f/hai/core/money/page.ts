@@ -2,12 +2,15 @@ import { html, raw } from 'hono/html'
 import {
   count,
   dollars,
+  endingTexts,
   hoursText,
   percent,
+  presumedText,
   shortNumber,
+  spanText,
   spentCell,
   spentText,
-  tokenText,
+  tokenCell,
   trendText,
 } from './amount-text.ts'
 import { chartOf } from './chart.ts'
@@ -54,8 +57,9 @@ ${[dearest(report), troubles(report)]}
 
 function headline(report: CostReport): Part {
   const { total, unknown, days, tasks } = report
-  const { open_calls, open_usd, presumed_calls, presumed_usd } = total
-  if (total.calls + open_calls + presumed_calls === 0) {
+  const { open_calls, open_usd } = total
+  const presumed = presumedText(total)
+  if (total.calls === 0) {
     return html`<p class="sum">No model calls</p>
 <p class="soft">in ${count(days, 'day')}; ${count(tasks.total, 'task')} answered without one</p>`
   }
@@ -65,11 +69,10 @@ ${unknown.map(
   ({ backend, model, calls }) =>
     html`<p class="warn">No price is known for ${backend}/${model} (${count(calls, 'call')})</p>`,
 )}
-${open_calls > 0 ? html`<p class="soft">${count(open_calls, 'call')} under way hold ${held(open_usd)}</p>` : ''}
-${presumed_calls > 0 ? html`<p class="soft">${count(presumed_calls, 'call')} lost with the worker may have cost ${held(presumed_usd)}</p>` : ''}`
+${open_calls > 0 ? html`<p class="soft">${count(open_calls, 'call')} under way${open_usd > 0 ? `, holding up to ${dollars(open_usd)}` : ''}</p>` : ''}
+${endingTexts(total).map((text) => html`<p class="soft">${text}</p>`)}
+${presumed ? html`<p class="soft">${presumed}</p>` : ''}`
 }
-
-const held = (usd: number) => (usd > 0 ? `up to ${dollars(usd)}` : 'an unknown sum')
 
 function chart(report: CostReport): Part {
   if (report.days === 1 || report.total.calls === 0) return ''
@@ -82,10 +85,10 @@ function facts({ total, tasks, by }: CostReport): Part {
   return html`<section class="facts">
 <div><b>${tasks.total}</b><span class="soft">tasks, ${escalated}</span></div>
 <div><b>${total.calls}</b><span class="soft">calls, ${total.failed_calls} failed</span></div>
-<div><b>${tokenText(total.tokens)}</b><span class="soft">tokens</span></div>
+<div><b>${tokenCell(total)}</b><span class="soft">tokens, ${shortNumber(total.tokens.cache_read)} of them read from a cache</span></div>
 ${(by.billing ?? []).map(
-  (row) => html`<div><b>${row.key === 'metered' ? spentCell(row) : tokenText(row.tokens)}</b>
-<span class="soft">${row.key}, ${count(row.calls, 'call')}${row.list_usd === null ? '' : `, ${dollars(row.list_usd)} by list price`}</span></div>`,
+  (row) => html`<div><b>${row.key === 'metered' ? spentCell(row) : tokenCell(row)}</b>
+<span class="soft">${row.key === 'metered' ? 'metered' : `tokens, ${row.key}`}, ${count(row.calls, 'call')}${row.list_usd === null ? '' : `, ${dollars(row.list_usd)} by list price`}</span></div>`,
 )}
 </section>`
 }
@@ -104,7 +107,7 @@ function windowRow(window: WindowState): Part {
   const used = Math.max(limit_calls ? calls / limit_calls : 0, limit_tokens ? tokens / limit_tokens : 0)
   return html`<div><div class="between"><span>${backend}, ${hoursText(hours)}</span><span>${of(calls, limit_calls)} calls</span></div>
 ${limit_calls || limit_tokens ? track(used) : ''}
-<span class="soft">${of(tokens, limit_tokens)} tokens${listed}; ${left}</span></div>`
+<span class="soft">${of(tokens, limit_tokens)} tokens, without what was read from a cache${listed}; ${left}</span></div>`
 }
 
 function caps({ caps }: CostReport): Part {
@@ -133,7 +136,7 @@ function breakdown({ by }: CostReport, one: Breakdown, title: string): Part {
 ${rows.map(
   (row) => html`<tr><td>${row.key}</td><td>${spentCell(row)}</td>
 ${listed ? html`<td class="soft">${row.list_usd === null ? '' : dollars(row.list_usd)}</td>` : ''}
-<td>${row.calls}</td><td>${tokenText(row.tokens)}</td></tr>`,
+<td>${row.calls}</td><td>${tokenCell(row)}</td></tr>`,
 )}
 </table></section>`
 }
@@ -153,8 +156,8 @@ function troubles({ caps_hit, failures }: CostReport): Part {
     ...caps_hit.map(({ cap, times }) => `cap ${cap} refused ${count(times, 'call')}`),
     ...failures
       .filter(({ failed }) => failed > 0)
-      .map(({ backend, route, failed, calls, code }) => {
-        return `${backend} (${route}): ${failed} of ${calls} calls failed${code ? `, ${code}` : ''}`
+      .map(({ backend, route, failed, calls, minutes, code }) => {
+        return `${backend} (${route}): ${failed} of ${count(calls, 'call')} failed in the last ${spanText(minutes)}${code ? `, ${code}` : ''}`
       }),
   ]
   if (lines.length === 0) return ''

@@ -1,4 +1,4 @@
-import { Budget } from '../budget.ts'
+import type { Budget } from '../budget.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import type { ModelCall } from '../model/config.ts'
@@ -66,7 +66,7 @@ function sentence({ cap, key, spent, held, presumed, limit, resets_at, full }: K
   const parts = [
     `${usd(spent)} spent`,
     `${usd(held)} held by calls under way`,
-    ...(presumed > 0 ? [`${usd(presumed)} presumed of calls whose worker died`] : []),
+    ...(presumed > 0 ? [`${usd(presumed)} presumed of calls that ended without a whole count`] : []),
   ]
   const reset = resets_at ? `begins anew at ${resets_at}` : 'never begins anew'
   const next = full ? `it ${reset}` : 'there is room when those end'
@@ -86,10 +86,14 @@ async function tellFull(sql: Sql, { cap, key, period, limit, spent }: Known): Pr
 }
 
 /** The error of a metered model without a price, where the budget has such calls refused. */
-export function unpriced({ backend, model }: ModelCall): HaiError {
+export function unpriced({ backend, model }: ModelCall, { on_cap }: Budget): HaiError {
   return new HaiError(
     'budget',
-    `nobody has given ${backend}/${model} a price, and the budget refuses such calls; write it under backends.${backend}.models in models.yaml`,
-    { details: { on_cap: Budget.parse({}).on_cap, ends: true } },
+    `${backend}/${model} has no price of its input and output tokens, so that no cap could hold; nothing was asked`,
+    { details: { on_cap, ends: true, next_step: `${priceLine(backend, model)}; then hai task retry` } },
   )
 }
+
+/** The line that gives a model a price, by its path in the file. */
+export const priceLine = (backend: string, model: string): string =>
+  `write in models.yaml, in USD per million tokens: backends.${backend}.models.${JSON.stringify(model)}: {input: …, output: …}`

@@ -3,6 +3,21 @@
 export const BILLINGS = ['local', 'metered', 'subscription'] as const
 export type Billing = (typeof BILLINGS)[number]
 
+/**
+ * How a call that is over ended, and what it then counts for:
+ * - `answered`: whole, and the backend told its count. It counts at what it cost.
+ * - `cancelled`: its task was; `stopped`: its worker had to stop, or the task was another's by then. What had come was
+ *   counted on the way, so it is "at least". If metered, that is spent, and up to what was held for it is presumed.
+ * - `failed`: with a count at what it cost, without one as `uncounted`.
+ * - `uncounted`: answered, but the backend told no count. If metered, all that was held for it is presumed.
+ * - `lost`: its worker is gone and told nothing. As `uncounted`, until a late word of the worker says better.
+ *
+ * What is presumed counts against the caps, as what was spent does. A local call costs nothing however it ends. One of a
+ * subscription costs no money; its windows take it at the most that it can have used where all of it isn't known.
+ */
+export const ENDINGS = ['answered', 'cancelled', 'stopped', 'failed', 'uncounted', 'lost'] as const
+export type Ending = (typeof ENDINGS)[number]
+
 /** What a report can be broken down by. */
 export const BREAKDOWNS = ['agent', 'source', 'requester', 'route', 'backend', 'model', 'billing'] as const
 export type Breakdown = (typeof BREAKDOWNS)[number]
@@ -12,26 +27,35 @@ export interface TokenSums {
   input: number
   output: number
   cache_read: number
+  /** With what is kept for an hour. */
   cache_write: number
+  cache_write_1h: number
   reasoning: number
 }
 
 /** What a number of calls came to. */
 export interface Amount {
   calls: number
-  /** Of settled metered calls and local ones (0); null as long as the cost of one of them is unknown. */
+  /** Of metered calls that are over and local ones (0); null as long as the cost of one of them is unknown. */
   usd: number | null
-  /** The sum of those whose cost is known. */
+  /** The sum of those whose cost is known, and of what is the least that another has cost. */
   known_usd: number
-  /** Settled metered calls that nobody could price. */
+  /** Metered calls, over, that nobody could price: no cap holds for them. */
   unknown_calls: number
   /** Calls under way, held at the most they can cost; in no other sum of USD. */
   open_calls: number
   open_usd: number
-  /** Calls whose worker died: they count against the caps at the most they can have cost. In no other sum of USD. */
+  /** Metered calls, over, of which not all is known: what they may have cost besides counts against the caps. In no other sum. */
   presumed_calls: number
   presumed_usd: number
+  /** By how they ended; see `ENDINGS`. The others were answered or are under way. */
   failed_calls: number
+  cancelled_calls: number
+  stopped_calls: number
+  uncounted_calls: number
+  lost_calls: number
+  /** Calls, over, whose tokens nobody knows all of: with one of them the sums of tokens are "at least". */
+  untold_calls: number
   /** What subscription calls would have cost by list price; null when there were none or a price is unknown. Never added. */
   list_usd: number | null
   tokens: TokenSums
@@ -158,7 +182,12 @@ export interface CallRow {
   lease_no: number | null
   at: string
   settled_at: string | null
+  /** `presumed`: it is over, and not all of what it cost is known. */
   state: 'open' | 'settled' | 'presumed'
+  /** Null while it is under way. */
+  ending: Ending | null
+  /** What it used is more, or just this. */
+  at_least: boolean
   agent: string
   route: string
   backend: string
@@ -181,10 +210,12 @@ export interface TaskCost {
   calls: CallRow[]
 }
 
-/** `cost/record {calls}`: of those given, how many are new and how many the ledger had. */
+/** `cost/record {calls}`: of those given, how many are new, how many the ledger had, and how many it had less of. */
 export interface Recorded {
   recorded: number
   known: number
+  /** Known with a lower or an incomplete count, or without a price that there is now. */
+  corrected: number
 }
 
 /** `cost/raise {usd, cap?, until?}`: by how much a cap is raised, until when. */
@@ -197,7 +228,8 @@ export interface Raised {
 
 /**
  * One of `cost/record`'s calls, made elsewhere and over. At most 1,000 at once, all or nothing; the same `call_id` is
- * one row for ever. `source` and `agent` default to `import` and `none`, `usd` to our own price.
+ * one row for ever, with the fullest count that was told of it. `source` and `agent` default to `import` and `none`,
+ * `usd` to our own price.
  */
 export interface RecordedCall {
   call_id: string
@@ -207,6 +239,8 @@ export interface RecordedCall {
   model: string
   billing: Billing
   tokens: { [kind in keyof TokenSums]?: number | null }
+  /** Its last count was never told. */
+  at_least?: boolean
   ms?: number
   usd?: number | null
   source?: string

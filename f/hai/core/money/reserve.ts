@@ -1,3 +1,5 @@
+import { Budget } from '../budget.ts'
+import { storedConfig } from '../config.ts'
 import { inTransaction, type Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { type Held, leaseLost } from '../lease.ts'
@@ -37,10 +39,10 @@ function boundOf({ billing, price, most }: ModelCall): number | null {
   return most ? mostOf(price, most) : null
 }
 
+/** No cap can hold for a call of which nobody knows what it can cost. */
 async function refuseUnpriced(sql: Sql, call: ModelCall): Promise<void> {
-  const [fold] = await sql<{ rule: string | null }[]>`
-    select value ->> 'unknown_price' as rule from hai.config where name = 'budget'`
-  if (fold?.rule === 'refuse' && !call.price) throw unpriced(call)
+  const budget = await storedConfig(sql, 'budget', Budget)
+  if (budget.unknown_price === 'refuse') throw unpriced(call, budget)
 }
 
 async function opened(

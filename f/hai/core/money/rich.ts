@@ -2,10 +2,13 @@ import {
   count,
   dayText,
   dollars,
+  endingTexts,
   percent,
+  presumedText,
   spentCell,
   spentText,
-  tokenText,
+  tokenCell,
+  tokensText,
   trendText,
 } from './amount-text.ts'
 import type { CostReport } from './report-shape.ts'
@@ -21,12 +24,11 @@ function summary(report: CostReport): string {
   const { since, until, zone, total, tasks, caps, unknown } = report
   const lines = [
     `## ${since} to ${until} (${zone})`,
-    `**${spentText(total)}** in ${count(total.calls, 'call')}, ${tokenText(total.tokens)} tokens; ${trendText(report)}.`,
+    `**${spentText(total)}** in ${count(total.calls, 'call')}, ${tokensText(total)}; ${trendText(report)}.`,
     `${count(tasks.total, 'task')}: ${tasks.without_model} without a model, ${tasks.local} local, ` +
       `${tasks.escalated} escalated (${percent(tasks.escalated, tasks.total)}).`,
-    ...(total.presumed_calls > 0
-      ? [`${count(total.presumed_calls, 'call')} whose worker died, at most ${dollars(total.presumed_usd)}.`]
-      : []),
+    ...endingTexts(total).map((text) => `- ${text}`),
+    ...[presumedText(total)].flatMap((text) => (text ? [`- ${text}`] : [])),
     ...unknown.map(
       ({ backend, model, calls }) => `- ${count(calls, 'call')} of ${backend}/${model} at an unknown price`,
     ),
@@ -43,7 +45,7 @@ const perDay = ({ by_day }: CostReport) =>
     day: dayText(day),
     usd: spentCell(amount),
     calls: amount.calls,
-    tokens: tokenText(amount.tokens),
+    tokens: tokenCell(amount),
     tasks: tasks.total,
   }))
 
@@ -54,6 +56,6 @@ const perKey = ({ by }: CostReport) =>
       usd: spentCell(amount),
       calls: amount.calls,
       failed: amount.failed_calls,
-      tokens: tokenText(amount.tokens),
+      tokens: tokenCell(amount),
     })),
   }))

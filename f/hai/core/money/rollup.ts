@@ -3,6 +3,8 @@ import { inTransaction, type Sql } from '../db.ts'
 import { parse } from '../errors.ts'
 import { applyBudget } from './caps.ts'
 import { type Astray, astray, recount, stopCounting } from './counters.ts'
+import { priceLate } from './late-prices.ts'
+import { foldedSums } from './sums.ts'
 
 /** Rows of the ledger that one transaction folds, so that a long history holds nothing for long. */
 const BATCH = 200_000
@@ -20,10 +22,11 @@ export interface RolledUp {
   mended: Astray[]
 }
 
-/** Folds what has been settled since the last time into days. Safe to run at any moment, also twice at once. */
+/** Folds what has been settled since the last time into days, after calls without a price got those there are now. Safe to run at any moment, also twice at once. */
 export async function rollup(sql: Sql, input: z.input<typeof Input> = {}): Promise<RolledUp> {
   const { verify, every_seconds } = parse(Input, input)
   await applyBudget(sql)
+  await priceLate(sql)
   let folded = 0
   for (let more = true; more; ) {
     const step = await fold(sql)
@@ -62,7 +65,7 @@ export async function fold(sql: Sql): Promise<{ folded: number; more: boolean }>
         select (at at time zone ${zone})::date as day, * from hai.usage
         where state = 'settled' and xid >= ${watermark}::bigint and xid < (select until from bounds)
       ), summed as (
-        select day, agent, source, requester, route, backend, model, billing, ${sums(tx)}
+        select day, agent, source, requester, route, backend, model, billing, ${foldedSums(tx)}
         from fresh
         group by 1, 2, 3, 4, 5, 6, 7, 8
       ), folded as (
@@ -76,25 +79,19 @@ export async function fold(sql: Sql): Promise<{ folded: number; more: boolean }>
           input = known.input + excluded.input, output = known.output + excluded.output,
           cache_read = known.cache_read + excluded.cache_read,
           cache_write = known.cache_write + excluded.cache_write,
-          reasoning = known.reasoning + excluded.reasoning, ms = known.ms + excluded.ms
+          reasoning = known.reasoning + excluded.reasoning, ms = known.ms + excluded.ms,
+          cache_write_1h = known.cache_write_1h + excluded.cache_write_1h,
+          cancelled_calls = known.cancelled_calls + excluded.cancelled_calls,
+          stopped_calls = known.stopped_calls + excluded.stopped_calls,
+          uncounted_calls = known.uncounted_calls + excluded.uncounted_calls,
+          untold_calls = known.untold_calls + excluded.untold_calls
       ), moved as (
         update hai.fold set watermark = greatest(watermark, until), folded_at = now() from bounds
       )
-      select (select coalesce(sum(calls), 0) from summed)::int as folded, until < oldest as more from bounds`
+      select (select coalesce(sum(calls), 0) from summed)::float8 as folded, until < oldest as more from bounds`
     return step!
   })
 }
-
-/** The columns of `usage_day` behind its key, summed over rows of the ledger. */
-const sums = (sql: Sql) => sql`
-  count(*) as calls,
-  count(*) filter (where usd is null and billing = 'metered') as unknown_calls,
-  count(*) filter (where list_usd is null and billing = 'subscription') as unlisted_calls,
-  count(error) as failed_calls,
-  coalesce(sum(usd), 0) as usd, coalesce(sum(list_usd), 0) as list_usd,
-  coalesce(sum(input), 0) as input, coalesce(sum(output), 0) as output,
-  coalesce(sum(cache_read), 0) as cache_read, coalesce(sum(cache_write), 0) as cache_write,
-  coalesce(sum(reasoning), 0) as reasoning, coalesce(sum(ms), 0) as ms`
 
 /** A restored database counts its transactions anew, and what was folded by their numbers is folded again by its own. */
 async function restart(tx: Sql): Promise<void> {

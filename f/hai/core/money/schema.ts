@@ -129,3 +129,50 @@ create table hai.notice (
   error text
 );
 create index notice_due on hai.notice (next_at, id) where sent_at is null and failed_at is null;`
+
+/** Migration `endings`: how each call ended, writes to a cache by how long it keeps them, one row for one message. */
+export const ENDED = String.raw`
+alter table hai.usage
+  add column ending text default 'answered'
+    check (ending in ('answered', 'cancelled', 'stopped', 'failed', 'uncounted', 'lost')),
+  -- of its tokens, and so of what it cost
+  add column at_least boolean not null default false,
+  -- part of cache_write
+  add column cache_write_1h int check (cache_write_1h >= 0);
+alter table hai.usage alter column ending drop default;
+update hai.usage u
+set ending = case
+  when state = 'open' then null
+  when error is not null then 'failed'
+  when settled_at is not null then 'uncounted'
+  when exists (
+    select from hai.task_queue t where t.id = u.task_id and t.lease_no = u.lease_no and t.state = 'cancelled'
+  ) then 'cancelled'
+  else 'lost' end
+where state <> 'settled' or error is not null or input is null or output is null;
+
+alter table hai.usage_day
+  add column cache_write_1h bigint not null default 0,
+  add column cancelled_calls bigint not null default 0,
+  add column stopped_calls bigint not null default 0,
+  add column uncounted_calls bigint not null default 0,
+  add column untold_calls bigint not null default 0;
+
+-- for which prices the ledger was last gone through
+alter table hai.fold add column priced text;
+
+-- a message is one call, whether or not a copy of it names the request: the fullest stays, and days are folded anew
+with copies as (
+  select call_id, row_number() over (
+    partition by regexp_replace(call_id, '^(claude-code:.+):req_\w+$', '')
+    order by output desc nulls last, input desc nulls last, call_id
+  ) as place
+  from hai.usage where source = 'claude-code' and task_id is null and call_id like 'claude-code:%'
+), gone as (
+  delete from hai.usage u using copies where u.call_id = copies.call_id and place > 1 returning 1
+), anew as (
+  update hai.fold set watermark = 0, budget_hash = null where exists (select from gone)
+)
+delete from hai.usage_day where exists (select from gone);
+update hai.usage set call_id = regexp_replace(call_id, '^(claude-code:.+):req_\w+$', '')
+where source = 'claude-code' and task_id is null and call_id ~ '^claude-code:.+:req_\w+$';`

@@ -1,4 +1,5 @@
 import type { Sql } from '../db.ts'
+import { presumedOf } from './counters.ts'
 import type { Range } from './range.ts'
 import { type Amount, BREAKDOWNS } from './report-shape.ts'
 
@@ -92,6 +93,7 @@ const keysOf = (used: Key[], level: number): string =>
 const days = (sql: Sql, { since, until }: Range): Fragment => sql`
   select day, agent, source, requester, route, backend, model, billing, calls, unknown_calls, unlisted_calls,
     failed_calls, usd, list_usd, input, output, cache_read, cache_write, reasoning, ms,
+    cache_write_1h, cancelled_calls, stopped_calls, uncounted_calls, untold_calls, 0 as lost_calls,
     0 as open_calls, 0::numeric as open_usd, 0 as presumed_calls, 0::numeric as presumed_usd
   from hai.usage_day where day between ${since} and ${until}`
 
@@ -100,16 +102,44 @@ const settled = (sql: Sql, { from, to, zone }: Range, later: Fragment): Fragment
     (usd is null and billing = 'metered')::int::bigint as unknown_calls,
     (list_usd is null and billing = 'subscription')::int::bigint as unlisted_calls,
     (error is not null)::int::bigint as failed_calls, usd, list_usd, input::bigint, output::bigint,
-    cache_read::bigint, cache_write::bigint, reasoning::bigint, ms::bigint,
+    cache_read::bigint, cache_write::bigint, reasoning::bigint, ms::bigint, cache_write_1h::bigint,
+    ${ended(sql)}, ${untold(sql)}::int::bigint as untold_calls, 0 as lost_calls,
     0 as open_calls, 0::numeric as open_usd, 0 as presumed_calls, 0::numeric as presumed_usd
   from hai.usage where state = 'settled' and at >= ${from} and at < ${to} ${later}`
 
-/** What they come to is not known yet; their tokens, where a broken one told of some, are left out with it. */
+/** Not all that they come to is known, or not yet; what is the least of it is counted. */
 const unsettled = (sql: Sql, { from, to, zone }: Range): Fragment => sql`
-  select ${single(sql, zone)}, 1, 0, 0, (error is not null)::int, null, null, null, null, null, null, null, ms,
+  select ${single(sql, zone)}, 1, (state = 'presumed' and billing = 'metered' and bound is null)::int,
+    (state = 'presumed' and billing = 'subscription')::int, (error is not null)::int, usd, list_usd, input, output,
+    cache_read, cache_write, reasoning, ms, cache_write_1h,
+    ${ended(sql)}, (state = 'presumed')::int, (ending is not distinct from 'lost')::int,
     (state = 'open')::int, case state when 'open' then bound end,
-    (state = 'presumed')::int, case state when 'presumed' then bound end
-  from hai.usage where state <> 'settled' and at >= ${from} and at < ${to}`
+    (state = 'presumed' and bound > 0)::int, case state when 'presumed' then ${presumedOf(sql)} end
+  from hai.usage call where state <> 'settled' and at >= ${from} and at < ${to}`
+
+const ended = (sql: Sql): Fragment => sql`
+  (ending is not distinct from 'cancelled')::int::bigint as cancelled_calls,
+  (ending is not distinct from 'stopped')::int::bigint as stopped_calls,
+  (ending is not distinct from 'uncounted')::int::bigint as uncounted_calls`
+
+/** Whether some of a settled row's tokens are unknown. */
+const untold = (sql: Sql): Fragment => sql`(at_least or input is null or output is null)`
+
+/** The columns of `usage_day` behind its key, summed over rows of the ledger. */
+export const foldedSums = (sql: Sql): Fragment => sql`
+  count(*) as calls,
+  count(*) filter (where usd is null and billing = 'metered') as unknown_calls,
+  count(*) filter (where list_usd is null and billing = 'subscription') as unlisted_calls,
+  count(error) as failed_calls,
+  coalesce(sum(usd), 0) as usd, coalesce(sum(list_usd), 0) as list_usd,
+  coalesce(sum(input), 0) as input, coalesce(sum(output), 0) as output,
+  coalesce(sum(cache_read), 0) as cache_read, coalesce(sum(cache_write), 0) as cache_write,
+  coalesce(sum(reasoning), 0) as reasoning, coalesce(sum(ms), 0) as ms,
+  coalesce(sum(cache_write_1h), 0) as cache_write_1h,
+  count(*) filter (where ending = 'cancelled') as cancelled_calls,
+  count(*) filter (where ending = 'stopped') as stopped_calls,
+  count(*) filter (where ending = 'uncounted') as uncounted_calls,
+  count(*) filter (where ${untold(sql)}) as untold_calls`
 
 const totals = (sql: Sql): Fragment => sql`
   coalesce(sum(calls), 0)::float8 as calls,
@@ -121,23 +151,30 @@ const totals = (sql: Sql): Fragment => sql`
   coalesce(sum(list_usd), 0)::float8 as known_list_usd,
   coalesce(sum(input), 0)::float8 as input, coalesce(sum(output), 0)::float8 as output,
   coalesce(sum(cache_read), 0)::float8 as cache_read, coalesce(sum(cache_write), 0)::float8 as cache_write,
+  coalesce(sum(cache_write_1h), 0)::float8 as cache_write_1h,
   coalesce(sum(reasoning), 0)::float8 as reasoning, coalesce(sum(ms), 0)::float8 as ms,
+  coalesce(sum(cancelled_calls), 0)::float8 as cancelled_calls,
+  coalesce(sum(stopped_calls), 0)::float8 as stopped_calls,
+  coalesce(sum(uncounted_calls), 0)::float8 as uncounted_calls,
+  coalesce(sum(lost_calls), 0)::float8 as lost_calls, coalesce(sum(untold_calls), 0)::float8 as untold_calls,
   coalesce(sum(open_calls), 0)::float8 as open_calls, coalesce(sum(open_usd), 0)::float8 as open_usd,
   coalesce(sum(presumed_calls), 0)::float8 as presumed_calls, coalesce(sum(presumed_usd), 0)::float8 as presumed_usd`
 
 /** What a line says, with null for what nobody knows. */
 export function amountOf(line: Line): Amount {
-  const { input, output, cache_read, cache_write, reasoning, known_usd, unknown_calls } = line
-  const { calls, open_calls, open_usd, presumed_calls, presumed_usd, failed_calls, ms } = line
+  const { input, output, cache_read, cache_write, cache_write_1h, reasoning, known_usd, unknown_calls } = line
+  const { calls, open_calls, open_usd, presumed_calls, presumed_usd, ms } = line
+  const { failed_calls, cancelled_calls, stopped_calls, uncounted_calls, lost_calls, untold_calls } = line
   const listed = line.subscription_calls > 0 && line.unlisted_calls === 0
   return {
     calls,
-    usd: unknown_calls > 0 ? null : known_usd,
+    usd: unknown_calls + presumed_calls > 0 ? null : known_usd,
     known_usd,
     unknown_calls,
-    ...{ open_calls, open_usd, presumed_calls, presumed_usd, failed_calls },
+    ...{ open_calls, open_usd, presumed_calls, presumed_usd },
+    ...{ failed_calls, cancelled_calls, stopped_calls, uncounted_calls, lost_calls, untold_calls },
     list_usd: listed ? line.known_list_usd : null,
-    tokens: { input, output, cache_read, cache_write, reasoning },
+    tokens: { input, output, cache_read, cache_write, cache_write_1h, reasoning },
     ms,
   }
 }
@@ -153,7 +190,12 @@ export const NOTHING: Amount = {
   presumed_calls: 0,
   presumed_usd: 0,
   failed_calls: 0,
+  cancelled_calls: 0,
+  stopped_calls: 0,
+  uncounted_calls: 0,
+  lost_calls: 0,
+  untold_calls: 0,
   list_usd: null,
-  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 },
+  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0, cache_write_1h: 0, reasoning: 0 },
   ms: 0,
 }

@@ -3,7 +3,8 @@ import { z } from 'zod'
 /** As many as fit the ledger's columns. */
 export const MOST_TOKENS = 2_147_483_647
 
-const count = z.int().nonnegative().max(MOST_TOKENS).nullish().default(null)
+const most = z.int().nonnegative().max(MOST_TOKENS)
+const count = most.nullish().default(null)
 
 /** Tokens as the backend counted them; null where it didn't say. `input` is with what a cache gave or took. */
 export const Tokens = z.strictObject({
@@ -11,6 +12,8 @@ export const Tokens = z.strictObject({
   output: count,
   cache_read: count,
   cache_write: count,
+  /** Of `cache_write`, what is kept for an hour and not for minutes: it has a price of its own. */
+  cache_write_1h: most.nullish(),
   reasoning: count,
 })
 export type Tokens = z.output<typeof Tokens>

@@ -45,10 +45,12 @@ interface Used {
 async function usedOf(sql: Sql, { backend, hours }: Pick<Window, 'backend' | 'hours'>): Promise<Used> {
   const [used] = await sql<Used[]>`
     select count(*)::int as calls,
-      coalesce(sum(case when input is null or output is null then bound_tokens
-        else input - coalesce(cache_read, 0) + output end), 0)::float8 as tokens,
+      coalesce(sum(case when at_least or input is null or output is null then greatest(bound_tokens, counted)
+        else counted end), 0)::float8 as tokens,
       sum(list_usd)::float8 as list_usd, min(at) as oldest
-    from hai.usage
+    from hai.usage cross join lateral (
+      select input::bigint - coalesce(cache_read, 0) + output as counted
+    ) used
     where billing = 'subscription' and backend = ${backend} and at > now() - make_interval(secs => ${hours * 3600})`
   return used!
 }

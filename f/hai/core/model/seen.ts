@@ -1,0 +1,24 @@
+import { isLeaseLost } from '../lease.ts'
+import type { Tokens } from '../money/tokens.ts'
+import type { Spent } from './config.ts'
+import { type Got, tokensOfFailure } from './failure.ts'
+
+/** What a call used that was ended before it was whole, as far as it was seen: a piece of the answer is at least a token. */
+export function seen({ deltas, tokens }: Got): Pick<Spent, 'tokens' | 'at_least'> {
+  const none: Tokens = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
+  const known = tokens ?? none
+  return { tokens: { ...known, output: Math.max(known.output ?? 0, deltas) }, at_least: true }
+}
+
+/** What a failed call used: as the backend counted it, else as much as was seen of it. */
+export function usedBy(error: unknown, got: Got): Pick<Spent, 'tokens' | 'at_least'> {
+  const tokens = tokensOfFailure(error)
+  const unknown = tokens.input === null || tokens.output === null
+  return unknown && (got.deltas > 0 || got.tokens) ? seen(got) : { tokens }
+}
+
+/** Why a call was ended from here: its task was cancelled, or its worker must stop. */
+export function endedBy({ reason }: AbortSignal): NonNullable<Spent['ended']> {
+  const state = isLeaseLost(reason) ? (reason as { details?: { state?: string } }).details?.state : undefined
+  return state === 'cancelled' ? 'cancelled' : 'stopped'
+}
