@@ -1,22 +1,27 @@
 import { type Dirent, existsSync, readdirSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Failure } from '../failure.ts'
 import { expandHome } from '../paths.ts'
 import { type ClaudeCall, readLine } from './claude-code-line.ts'
+import { jsonLines } from './lines.ts'
 
 /** Claude Code may still be writing the last lines of a call that is younger. */
 const FRESH_MS = 5 * 60_000
 
 /** The calls of one session file, and what it held besides. */
 export interface SessionFile {
-  calls: ClaudeCall[]
+  calls: FoundCall[]
   /** Of these, how many whose last count was never written down. */
   partial: number
   /** How many are not over yet, and not among `calls`. */
   running: number
-  /** Lines that could not be understood, by number. */
-  odd: number[]
+  /** Lines that could not be understood, by number, and why. */
+  odd: { line: number; why: string }[]
+}
+
+export interface FoundCall extends ClaudeCall {
+  /** Of the file, where it was read. */
+  line: number
 }
 
 /** Where Claude Code keeps its sessions: `dir`, else CLAUDE_CONFIG_DIR, else ~/.claude. Fails when nothing is there. */
@@ -42,15 +47,15 @@ export function sessionFiles(folder: string): string[] {
 
 /** Reads a session file line by line. A call that stands in several lines is one, at its highest count. */
 export async function readSession(path: string, now = Date.now()): Promise<SessionFile> {
-  const calls = new Map<string, ClaudeCall>()
-  const odd: number[] = []
+  const calls = new Map<string, FoundCall>()
+  const odd: SessionFile['odd'] = []
   let number = 0
-  const file = await open(path)
-  for await (const text of file.readLines()) {
+  for await (const text of jsonLines(path)) {
     number += 1
-    const line = readLine(text)
-    if (line === 'odd') odd.push(number)
-    else if (line !== 'none') calls.set(line.call_id, fuller(calls.get(line.call_id), line))
+    const line = text === undefined ? { odd: 'is too long' } : readLine(text, now)
+    if (line === 'none') continue
+    if ('odd' in line) odd.push({ line: number, why: line.odd })
+    else calls.set(line.call_id, fuller(calls.get(line.call_id), { ...line, line: number }))
   }
   const all = [...calls.values()]
   const over = all.filter(({ complete, at }) => complete || now - Date.parse(at) > FRESH_MS)
@@ -62,11 +67,20 @@ export async function readSession(path: string, now = Date.now()): Promise<Sessi
   }
 }
 
-/** Counts grow from line to line, so the highest is the last; the first line tells when the call was made. */
-function fuller(before: ClaudeCall | undefined, line: ClaudeCall): ClaudeCall {
-  if (!before) return line
-  const complete = before.complete || line.complete
-  return { ...(line.output >= before.output ? line : before), at: before.at, complete }
+/**
+ * Of two lines on one call: a last count is the fuller, else the greater, as counts grow from line to line; the earlier
+ * tells when the call was made.
+ */
+export function fuller<Call extends ClaudeCall>(one: Call | undefined, other: Call): Call {
+  if (!one) return other
+  const at = one.at < other.at ? one.at : other.at
+  const size = (call: Call) => [
+    call.complete ? 1 : 0,
+    ...[call.output, call.input, call.cache_read, call.cache_write, call.cache_write_1h],
+  ]
+  const was = size(one)
+  const [difference = 0] = size(other).flatMap((value, i) => (value === was[i] ? [] : [value - was[i]!]))
+  return { ...(difference > 0 ? other : one), at }
 }
 
 const byName = (a: Dirent, b: Dirent) => (a.name < b.name ? -1 : 1)

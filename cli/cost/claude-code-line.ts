@@ -7,13 +7,15 @@ export interface ClaudeCall {
   input: number
   output: number
   cache_read: number
+  /** With what is kept for an hour. */
   cache_write: number
+  cache_write_1h: number
   /** Claude Code wrote its last count down; without it, `output` is at least this much. */
   complete: boolean
 }
 
-/** `none`: it tells of no call. `odd`: it seems to, in a way that is not known here. */
-export type Line = ClaudeCall | 'none' | 'odd'
+/** `none`: it tells of no call. With `odd`, why it can't be counted although it seems to tell of one. */
+export type Line = ClaudeCall | 'none' | { odd: string }
 
 interface Record {
   type?: unknown
@@ -23,69 +25,113 @@ interface Record {
     id?: unknown
     model?: unknown
     stop_reason?: unknown
-    usage?: { [kind: string]: unknown }
-  }
+    usage?: { [kind: string]: unknown } | null
+  } | null
 }
 
 /** Claude Code's own name for what it says itself when a call failed: no model was asked. */
 const NO_MODEL = '<synthetic>'
-const MODEL = /^[\w.:/@-]{1,200}$/
-const ID = /^[\w.:-]{1,100}$/
+const MODEL = /^[\x20-\x7e]{1,200}$/
+/** Gateways give others than Anthropic's, such as `gen-1764+abc/def==`. */
+const ID = /^[\x21-\x7e]{1,200}$/
 /** The ledger's largest. */
 const MOST = 2_147_483_647
+/** As the ledger allows for a clock that is wrong. */
+const AHEAD_MS = 24 * 3_600_000
+const FIRST_YEAR = 2000
+const SHOWN = 40
 
 /** What one line of a session file tells of a call. Only lines of an assistant's message do. */
-export function readLine(text: string): Line {
-  if (text.trim() === '') return 'none'
+export function readLine(line: string, now = Date.now()): Line {
+  // a crash may leave a file's end, and with it the beginning of the next line, full of NUL
+  const text = line.replace(/^\0+/, '').trim()
+  if (text === '') return line.includes('\0') ? { odd: 'holds nothing but NUL' } : 'none'
   // a tool's result may be megabytes: what can't be a call is not parsed
-  if (text.startsWith('{') && text.trimEnd().endsWith('}') && !text.includes('"assistant"')) return 'none'
+  if (text.startsWith('{') && text.endsWith('}') && !text.includes('"assistant"')) return 'none'
   const record = parsed(text)
-  if (!record) return 'odd'
+  if (!record) return { odd: 'is no JSON object' }
   if (record.type !== 'assistant') return 'none'
   if (record.message?.model === NO_MODEL) return 'none'
-  return callOf(record) ?? 'odd'
+  try {
+    return callOf(record, now)
+  } catch (error) {
+    if (error instanceof Odd) return { odd: error.message }
+    throw error
+  }
 }
+
+/** Why a record can't be counted. */
+class Odd extends Error {}
 
 function parsed(text: string): Record | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
+  } catch {
+    return undefined
   }
 }
 
-function callOf({ timestamp, requestId, message }: Record): ClaudeCall | undefined {
+function callOf({ timestamp, requestId, message }: Record, now: number): ClaudeCall {
   const { id, model, usage, stop_reason } = message ?? {}
-  const at = typeof timestamp === 'string' ? new Date(timestamp) : undefined
-  const plain = count(usage?.input_tokens)
-  const output = count(usage?.output_tokens)
-  const read = count(usage?.cache_read_input_tokens ?? 0)
-  const write = count(usage?.cache_creation_input_tokens ?? 0)
-  if (!matches(ID, id) || !matches(MODEL, model) || !at || Number.isNaN(at.getTime())) return undefined
-  if (plain === undefined || output === undefined || read === undefined || write === undefined)
-    return undefined
-  const input = plain + read + write
-  if (input > MOST) return undefined
-  // a gateway in between may give no request id
-  if (requestId !== undefined && requestId !== null && !matches(ID, requestId)) return undefined
+  if (typeof usage !== 'object' || usage === null) throw odd('usage', usage, 'expected counts of tokens')
+  if (!matches(MODEL, model)) throw odd('model', model, 'expected its name')
+  const read = count(usage, 'cache_read_input_tokens', 0)
+  const write = writes(usage)
+  const input = count(usage, 'input_tokens') + read + write.all
+  if (input > MOST) throw new Odd(`its ${input} input tokens are more than ${MOST}`)
   return {
-    call_id: `claude-code:${id}${requestId ? `:${requestId}` : ''}`,
-    at: at.toISOString(),
+    call_id: `claude-code:${identity(id, requestId)}`,
+    at: time(timestamp, now),
     model,
     input,
-    output,
+    output: count(usage, 'output_tokens'),
     cache_read: read,
-    cache_write: write,
+    cache_write: write.all,
+    cache_write_1h: write.anHour,
     complete: typeof stop_reason === 'string',
   }
+}
+
+/** A message's own id is enough, and its copies need not name the request. */
+function identity(id: unknown, requestId: unknown): string {
+  if (matches(ID, id)) return id
+  if (matches(ID, requestId)) return requestId
+  throw odd('message.id', id, 'expected an id')
+}
+
+/** When it was made, RFC 3339 in UTC. */
+function time(timestamp: unknown, now: number): string {
+  const at = new Date(typeof timestamp === 'string' ? timestamp : Number.NaN)
+  if (Number.isNaN(at.getTime()) || at.getUTCFullYear() < FIRST_YEAR)
+    throw odd('timestamp', timestamp, 'expected a time')
+  if (at.getTime() >= now + AHEAD_MS) throw odd('timestamp', timestamp, 'expected a time that has passed')
+  return at.toISOString()
+}
+
+/** Tokens written to the cache, and which of them are kept for an hour: newer versions tell both. */
+function writes(usage: { [kind: string]: unknown }): { all: number; anHour: number } {
+  const all = count(usage, 'cache_creation_input_tokens', 0)
+  const kinds = usage.cache_creation
+  if (typeof kinds !== 'object' || kinds === null) return { all, anHour: 0 }
+  const anHour = count(kinds as typeof usage, 'ephemeral_1h_input_tokens', 0)
+  const minutes = count(kinds as typeof usage, 'ephemeral_5m_input_tokens', 0)
+  return { all: Math.max(all, anHour + minutes), anHour }
+}
+
+/** A count of tokens; one that is not there is `otherwise`, where it may be missing. */
+function count(usage: { [kind: string]: unknown }, kind: string, otherwise?: number): number {
+  const value = usage[kind] ?? otherwise
+  if (Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MOST) return Number(value)
+  throw odd(kind, usage[kind], `expected a whole number up to ${MOST}`)
 }
 
 const matches = (pattern: RegExp, value: unknown): value is string =>
   typeof value === 'string' && pattern.test(value)
 
-function count(value: unknown): number | undefined {
-  const inRange = Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= MOST
-  return inRange ? Number(value) : undefined
+function odd(field: string, value: unknown, expected: string): Odd {
+  if (value === undefined) return new Odd(`${field} is missing: ${expected}`)
+  const text = JSON.stringify(value)
+  const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+  return new Odd(`${field} is ${shown}: ${expected}`)
 }

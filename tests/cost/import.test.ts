@@ -17,7 +17,7 @@ beforeEach(async () => {
       const given = calls as RecordedCall[]
       const fresh = given.filter(({ call_id }) => !ledger.has(call_id))
       for (const call of fresh) ledger.set(call.call_id, call)
-      return { result: { recorded: fresh.length, known: given.length - fresh.length } }
+      return { result: { recorded: fresh.length, known: given.length - fresh.length, corrected: 0 } }
     },
   })
   home = aHomeFolder()
@@ -87,7 +87,7 @@ describe('hai cost import claude-code', () => {
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: '1 call in 1 file: 1 new, 0 known already\n' })
     expect([...ledger.values()]).toEqual([
       {
-        call_id: 'claude-code:msg_1:req_1',
+        call_id: 'claude-code:msg_1',
         at: LONG_AGO,
         backend: 'claude-code',
         model: 'claude-sonnet-4-5',
@@ -135,14 +135,18 @@ describe('hai cost import claude-code', () => {
     )
     const { exit, stdout, stderr } = await run()
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: '3 calls in 1 file: 3 new, 0 known already\n' })
-    expect(stderr).toContain('8 lines could not be understood and were left out')
-    expect(stderr).toContain('~/.claude/projects/a/1.jsonl:2, ')
-    expect([...ledger.keys()]).toEqual([
-      'claude-code:msg_1:req_1',
-      'claude-code:msg_11:req_11',
-      'claude-code:msg_12',
-    ])
-    expect(ledger.get('claude-code:msg_11:req_11')?.tokens).toMatchObject({ input: 10, cache_read: 0 })
+    expect(stderr).toContain(`8 records could not be understood and were left out:
+~/.claude/projects/a/1.jsonl:2: output_tokens is -1: expected a whole number up to 2147483647
+~/.claude/projects/a/1.jsonl:3: input_tokens is 1.5: expected a whole number up to 2147483647
+~/.claude/projects/a/1.jsonl:4: input_tokens is "12": expected a whole number up to 2147483647
+~/.claude/projects/a/1.jsonl:5: output_tokens is missing: expected a whole number up to 2147483647
+~/.claude/projects/a/1.jsonl:6: timestamp is "yesterday": expected a time
+~/.claude/projects/a/1.jsonl:7: usage is missing: expected counts of tokens
+~/.claude/projects/a/1.jsonl:8: model is "": expected its name
+~/.claude/projects/a/1.jsonl:9: is no JSON object
+`)
+    expect([...ledger.keys()]).toEqual(['claude-code:msg_1', 'claude-code:msg_11', 'claude-code:msg_12'])
+    expect(ledger.get('claude-code:msg_11')?.tokens).toMatchObject({ input: 10, cache_read: 0 })
   })
 
   it('waits for the end of a call that goes on, and tells of one whose end was never written', async () => {
@@ -157,7 +161,7 @@ describe('hai cost import claude-code', () => {
     expect(stdout).toBe('2 calls in 1 file: 2 new, 0 known already\n')
     expect(stderr).toContain('1 call without a last count')
     expect(stderr).toContain('1 call not over yet')
-    expect([...ledger.keys()]).not.toContain('claude-code:msg_1:req_1')
+    expect([...ledger.keys()]).not.toContain('claude-code:msg_1')
   })
 
   it('reads the folder it is told, or CLAUDE_CONFIG_DIR', async () => {
@@ -185,9 +189,10 @@ describe('hai cost import claude-code', () => {
       files: 1,
       recorded: 1,
       known: 0,
+      corrected: 0,
       partial: 0,
       running: 0,
-      unreadable: [join(home.path, '.claude/projects/a/1.jsonl:2')],
+      unreadable: [join(home.path, '.claude/projects/a/1.jsonl:2: is no JSON object')],
     })
     expect([...ledger.values()][0]?.billing).toBe('metered')
   })
