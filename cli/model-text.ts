@@ -59,7 +59,7 @@ export function testText(test: ModelTest): string {
 }
 
 function count(tokens: number | null | undefined): string {
-  return typeof tokens === 'number' ? `${tokens} tokens, ` : ''
+  return typeof tokens === 'number' ? `${tokens} ${tokens === 1 ? 'token' : 'tokens'}, ` : ''
 }
 
 /** In a few words: what is missing is said in full below the table. */

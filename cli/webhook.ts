@@ -21,7 +21,6 @@ export interface Target {
 export type Revive = (answered: boolean) => Promise<Target>
 
 const JOB_ID = /^[0-9a-f-]{36}$/i
-const NEVER = new AbortController().signal
 const RECONNECT_MS = [50, 100, 200, 400, 800]
 const PROXY_DOWN = new Set([502, 503, 504])
 const BUSY_TRIES = 3
@@ -74,8 +73,12 @@ export class Webhook {
     )
   }
 
-  /** Runs a door that takes long as a job, looks until it has ended, and returns its result. */
-  async run<T>(path: string, args: object): Promise<T> {
+  /**
+   * Runs a door that takes long as a job, looks until it has ended, and returns its result. When `signal` aborts, the job
+   * is cancelled, and this rejects with the signal's reason; from outside, where jobs can't be cancelled, with a failure
+   * that says so.
+   */
+  async run<T>(path: string, args: object, signal = new AbortController().signal): Promise<T> {
     const submit = `jobs/run/p/f/hai/${path}`
     const submitted = await this.#connected(() => this.#send('POST', submit, JSON.stringify(args)), true)
     const jobId = submitted.body.trim()
@@ -89,13 +92,25 @@ export class Webhook {
     const pace = new Pace(this.target.local)
     const look = `jobs_u/completed/get_result_maybe/${jobId}`
     for (;;) {
+      if (signal.aborted) {
+        const cancel = () => this.#send('POST', `jobs_u/queue/cancel/${jobId}`, '{"reason":"interrupted"}')
+        const { status } = await this.#connected(cancel, false)
+        if (status < 300) throw signal.reason
+        throw new Failure(
+          'interrupted',
+          `interrupted; ${this.target.name} does not let jobs be ended from here`,
+          {
+            next: 'the job goes on, and ends by itself',
+          },
+        )
+      }
       const answer = await this.#connected(() => this.#send('GET', look), false)
       // A result may speak of an error and be none, so that only a job that failed is decoded.
       if (answer.status !== 200 || !isJson(answer.body)) decode(answer, path, this.target)
       const job = JSON.parse(answer.body) as { completed: boolean; success?: boolean; result: T }
       if (job.completed && job.success) return job.result
       if (job.completed) decode({ status: 422, body: JSON.stringify(job.result) }, path, this.target)
-      await pace.pause(NEVER)
+      await pace.pause(signal)
     }
   }
 

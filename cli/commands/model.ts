@@ -104,11 +104,18 @@ async function tryOut(session: Session, name: string | undefined, json = false):
     () => session.note('asking; a model that must be loaded first takes a while'),
     SOON_MS,
   )
+  const stop = new AbortController()
+  const interrupted = new Failure('interrupted', 'interrupted; the test was stopped')
+  const off = session.io.onInterrupt(() => stop.abort(interrupted))
   const test = await webhook
-    .run<ModelTest>('model/test', given({ backend, model }))
-    .finally(() => clearTimeout(patience))
+    .run<ModelTest>('model/test', given({ backend, model }), stop.signal)
+    .finally(() => {
+      clearTimeout(patience)
+      off()
+    })
   if (json) session.printJson(test)
   else if (test.ok) session.print(testText(test))
+  for (const notice of test.notices ?? []) session.note(notice)
   if (test.ok) return
   throw new Failure('dead', test.error?.message ?? `${test.backend}/${test.model} does not answer`, {
     next: test.error?.next_step ?? 'hai model ls',

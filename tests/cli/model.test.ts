@@ -6,7 +6,8 @@ import type { ModelList, ModelRow } from '../../f/hai/core/contract.ts'
 import { Models } from '../../f/hai/core/model/config.ts'
 import { type CannedServer, cannedServer, refusal } from './canned-server.ts'
 import { aLocalStack, type LocalStack } from './local-stack.ts'
-import { aHomeFolder, runHai } from './run-hai.ts'
+import { aHomeFolder, runHai, until } from './run-hai.ts'
+import { startHai } from './running-hai.ts'
 
 const JOB = '01938f5e-0000-7000-8000-000000000001'
 
@@ -119,6 +120,43 @@ describe('hai model test', () => {
     const ran = await remote('model', 'test')
     expect(ran).toMatchObject({ exit: 6, stdout: '' })
     expect(ran.stderr).toContain('hai: ollama has no model x\n→ ollama pull x\n')
+  })
+
+  it('ends the job at Ctrl-C, and says so', async () => {
+    answer({})
+    server.doors[`jobs_u/completed/get_result_maybe/${JOB}`] = () => ({
+      result: { completed: false, result: null },
+    })
+    server.doors[`jobs_u/queue/cancel/${JOB}`] = () => ({ status: 200, body: JOB })
+    const { io, ended } = startHai(['model', 'test'], { env: { ...home.env, ...server.env } })
+    await until(() => io.interrupt(), 'the wait')
+    const ran = await ended
+    expect(ran).toMatchObject({ exit: 130, stdout: '' })
+    expect(ran.stderr).toContain('interrupted; the test was stopped')
+    expect(server.callsOf(`jobs_u/queue/cancel/${JOB}`)).toHaveLength(1)
+  })
+
+  it('says where a job cannot be ended from outside', async () => {
+    answer({})
+    server.doors[`jobs_u/completed/get_result_maybe/${JOB}`] = () => ({
+      result: { completed: false, result: null },
+    })
+    server.doors[`jobs_u/queue/cancel/${JOB}`] = () => ({ status: 302, body: 'Found' })
+    const { io, ended } = startHai(['model', 'test'], { env: { ...home.env, ...server.env } })
+    await until(() => io.interrupt(), 'the wait')
+    const ran = await ended
+    expect(ran.exit).toBe(130)
+    expect(ran.stderr).toContain(
+      'does not let jobs be ended from here\n→ the job goes on, and ends by itself\n',
+    )
+  })
+
+  it('says no rate of one token, and what is to be said besides', async () => {
+    const times = { load_ms: 0, first_text_ms: 20, total_ms: 40, output_tokens: 1, tokens_per_second: null }
+    answer({ backend: 'a', model: 'b', ok: true, ...times, notices: ['another model answered'] })
+    const ran = await remote('model', 'test')
+    expect(ran.stdout).toBe('a/b answers: first text after 20 ms, 1 token, done after 40 ms\n')
+    expect(ran.stderr).toContain('another model answered\n')
   })
 
   it('understands a job that the door failed', async () => {

@@ -324,7 +324,10 @@ export interface ModelTest {
   first_text_ms?: number
   total_ms?: number
   output_tokens?: number | null
+  /** Between the first token and the last; null where that is not known. */
   tokens_per_second?: number | null
+  /** What is to be said of it besides. */
+  notices?: string[]
   error?: TaskError
 }
 

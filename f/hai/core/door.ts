@@ -20,11 +20,13 @@ interface Failure {
  * The one place that learns who is calling, gets a connection, and turns a `HaiError` into status and body.
  * An error that is not ours stays an exception: it is a bug, and Windmill shows its stack.
  */
-export async function door<T>(work: (sql: Sql, caller: Caller, as: As) => Promise<T>): Promise<T | Failure> {
+export async function door<T>(
+  work: (sql: Sql, caller: Caller, as: As, stopped: () => AbortSignal) => Promise<T>,
+): Promise<T | Failure> {
   return answering(async (sql) => {
     const { members, zone } = await greet(sql)
     const as = (requester: string) => principal(requester, members, zone)
-    return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone), as)
+    return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone), as, stopped)
   })
 }
 
