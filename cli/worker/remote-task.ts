@@ -3,6 +3,7 @@ import { HaiError } from '../../f/hai/core/errors.ts'
 import type { Failure, Step, TaskHandle, Turn } from '../../f/hai/core/handle.ts'
 import { isLeaseLost } from '../../f/hai/core/lease.ts'
 import type { ModelCall, Spent } from '../../f/hai/core/model/config.ts'
+import { type Learnt, type ModelAt, type ModelFact, RememberedFacts } from '../../f/hai/core/model/facts.ts'
 import { type Doors, isPassing } from './doors.ts'
 
 /** What ends the patience of a task's worker. */
@@ -12,6 +13,9 @@ export interface Stopping {
   /** The worker goes now: a door that does not answer is not waited for. */
   release: AbortSignal
 }
+
+/** Of the models that this process asks. */
+const FACTS = new RememberedFacts()
 
 /** A task in the hands of a worker that has the doors only. What was worked for is told until the server hears it. */
 export class RemoteTask implements TaskHandle {
@@ -80,6 +84,14 @@ export class RemoteTask implements TaskHandle {
   finishStep(step: { call_id: string; response: unknown }, call: ModelCall, spent: Spent): Promise<unknown> {
     const usage = { ...ledgerRow(call), ...spentOf(spent) }
     return this.#insist('worker/step', { state: 'finished', ...step, usage })
+  }
+
+  async modelFact(at: ModelAt): Promise<ModelFact | undefined> {
+    return FACTS.of(at)
+  }
+
+  async learnModel(at: ModelAt, learnt: Learnt): Promise<void> {
+    FACTS.learn(at, learnt)
   }
 
   async complete(done: { output: string; agent: string; route: string }): Promise<unknown> {

@@ -65,15 +65,20 @@ describe('a conversation', () => {
     expect(given().map(({ content }) => content)).toEqual(['name a fruit', 'Quince.', 'and another'])
   })
 
-  it('drops its oldest turns when the window is small, and says so', async () => {
-    const first = await turn('one', 'a'.repeat(3000))
+  it('drops its oldest turns by halves when the window is small, and says so', async () => {
+    const words = (count: number) => 'word '.repeat(count).trim()
+    const first = await turn('one', words(300))
     const { conversation_id } = await rowOf(db.sql, first)
-    await turn('two', 'b'.repeat(3000), { conversation_id })
-    await turn('three', 'c'.repeat(1000), { conversation_id })
-    const last = await turn('four', 'Well.', { conversation_id }, 2000)
-    expect(given().map(({ content }) => String(content)[0])).toEqual(['t', 'b', 't', 'c', 'f'])
+    for (const question of ['two', 'three', 'four', 'five'])
+      await turn(question, words(300), { conversation_id })
+    const last = await turn('six', 'Well.', { conversation_id }, 2400)
+    expect(given().filter(({ role }) => role === 'user')).toMatchObject([
+      { content: 'four' },
+      { content: 'five' },
+      { content: 'six' },
+    ])
     expect(await notices(last)).toEqual([
-      "1 of 3 earlier turns are too old for the model's window and were left out",
+      "3 of 5 earlier turns are too old for the model's window and were left out",
     ])
   })
 })
@@ -92,10 +97,12 @@ describe('attached text', () => {
   it('is cut when it does not fit, and both the model and the person are told', async () => {
     const id = await turn('what broke?', 'Nothing.', { context: [log] }, 4096)
     const [notice] = await notices(id)
-    expect(notice).toMatch(/^journal\.log: only the first \d+ of 28000 characters fit the model's window$/)
+    const [, left] =
+      /^journal\.log: (.*) in the middle do not fit the model's window and were left out$/.exec(notice!) ?? []
+    expect(left).toMatch(/^\d+ of 2000 lines \(\d+ of 28000 characters\)$/)
     const content = String(given()[0]!.content)
-    expect(content).toContain(`[cut: ${notice}]`)
-    expect(content.endsWith('what broke?')).toBe(true)
+    expect(content).toContain(`\n[… ${left} left out here …]\n`)
+    expect(content.endsWith('line of a log\n\n</attached>\n\nwhat broke?')).toBe(true)
     expect(content.length).toBeLessThan(4096 * 4)
     expect(content.length).toBeGreaterThan(4096 * 2)
   })

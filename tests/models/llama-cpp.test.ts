@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { type FakeLlamaCpp, fakeLlamaCpp, llamaTokens } from '../support/models/llama-cpp.ts'
+import { type FakeLlamaCpp, fakeLlamaCpp } from '../support/models/llama-cpp.ts'
+import { countTokens } from '../support/models/tokens.ts'
 import { events, json, post } from './requests.ts'
 
 let server: FakeLlamaCpp
@@ -90,9 +91,9 @@ describe('a fake llama.cpp server', () => {
   it('counts digits one by one, and English as most do', () => {
     const line =
       'Nov 28 12:41:07 nas kernel: [ 8123.004511] ata3.00: failed command: READ FPDMA QUEUED tag 13\n'
-    expect(line.length / llamaTokens(line)).toBeGreaterThan(1.8)
-    expect(line.length / llamaTokens(line)).toBeLessThan(2.4)
+    expect(line.length / countTokens(line)).toBeGreaterThan(1.8)
+    expect(line.length / countTokens(line)).toBeLessThan(2.4)
     const prose = 'The durable queue keeps what was asked of it, and no worker may forget it. '
-    expect(prose.length / llamaTokens(prose)).toBeGreaterThan(3.8)
+    expect(prose.length / countTokens(prose)).toBeGreaterThan(3.8)
   })
 })

@@ -5,8 +5,10 @@ import type { Turn } from './handle.ts'
 import { taskId } from './ids.ts'
 import { conversationKey, isConversationName } from './normal.ts'
 
-/** More turns than any model's window holds. */
+/** More turns than most windows hold. */
 const MOST_TURNS = 200
+/** By so many at once older ones are left out: the beginning of a prompt is not to move at each turn. */
+const TURNS_AT_ONCE = 100
 
 /** What was asked and answered before a task in its conversation, by whoever asked the task; oldest first. */
 export async function earlierTurns(
@@ -14,14 +16,16 @@ export async function earlierTurns(
   task: { id: string; conversation_id: string; requester: string },
 ): Promise<Turn[]> {
   const rows = await sql<Turn[]>`
-    select content, output from (
-      select content, output, created_at, id from hai.task_queue
+    with turn as (
+      select content, output, (row_number() over (order by created_at, id))::int as no, (count(*) over ())::int as total
+      from hai.task_queue
       where conversation_id = ${task.conversation_id} and id <> ${task.id} and state = 'done' and output is not null
         and requester = ${task.requester}
         and (created_at, id) < (select created_at, id from hai.task_queue where id = ${task.id})
-      order by created_at desc, id desc
-      limit ${MOST_TURNS}
-    ) newest order by created_at, id`
+    )
+    select content, output, no from turn
+    where no > case when total > ${MOST_TURNS} then total - total % ${TURNS_AT_ONCE} - ${TURNS_AT_ONCE} else 0 end
+    order by no`
   return [...rows]
 }
 

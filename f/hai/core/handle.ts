@@ -1,10 +1,13 @@
 import type { ModelCall, Spent } from './model/config.ts'
 import type { Endpoint } from './model/endpoint.ts'
+import type { Learnt, ModelAt, ModelFact } from './model/facts.ts'
 
 /** An earlier question of a conversation and what was answered. */
 export interface Turn {
   content: string
   output: string
+  /** Its place in the conversation, from 1: those before the first that is handed out are too many. */
+  no?: number
 }
 
 export interface Step {
@@ -47,6 +50,9 @@ export interface TaskHandle {
   settleUsage(call: ModelCall, spent: Spent): Promise<unknown>
   /** The response and what it cost, in one transaction. */
   finishStep(step: { call_id: string; response: unknown }, call: ModelCall, spent: Spent): Promise<unknown>
+  /** What earlier calls taught of a model. */
+  modelFact(at: ModelAt): Promise<ModelFact | undefined>
+  learnModel(at: ModelAt, learnt: Learnt): Promise<unknown>
   complete(done: {
     output: string
     agent: string

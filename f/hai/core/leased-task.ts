@@ -3,6 +3,7 @@ import { earlierTurns } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
 import type { TaskHandle } from './handle.ts'
 import { heartbeat, release } from './lease.ts'
+import { factOf, learn } from './model/facts.ts'
 import { reserve } from './money/reserve.ts'
 import { settle } from './money/settle.ts'
 import { complete } from './outcome.ts'
@@ -29,6 +30,8 @@ export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHand
           told: { tokens: spent.tokens, usd, billing: call.billing },
         })
       }),
+    modelFact: (at) => factOf(sql, at),
+    learnModel: (at, learnt) => learn(sql, at, learnt),
     complete: (done) => complete(sql, { ...held, ...done }),
     fail: (failure) => failAndWake(sql, { ...held, ...failure }, start),
   }

@@ -86,12 +86,12 @@ function message({ body }: Call, models: string[]): HttpAnswer | ModelCall {
   if (!models.includes(model)) return ANTHROPIC_REFUSES.modelMissing(model)
   return {
     streamed: request.stream === true,
-    frames: (answer) => events(model, answer),
+    frames: (answer) => events(model, answer, request.messages),
     whole: (answer) => ({
       ...head(model),
       content: blocks(answer),
       stop_reason: stopReason(answer),
-      usage: usage(answer),
+      usage: usage(answer, request.messages),
     }),
   }
 }
@@ -124,8 +124,8 @@ function stopReason({ toolCalls, finish }: Answer): string {
   return finish === 'length' ? 'max_tokens' : 'end_turn'
 }
 
-function usage(answer: Answer, soFar?: number) {
-  const { input, cacheRead, cacheWrite, output } = tokensOf(answer)
+function usage(answer: Answer, messages: unknown, soFar?: number) {
+  const { input, cacheRead, cacheWrite, output } = tokensOf(answer, messages)
   return {
     input_tokens: input,
     cache_creation_input_tokens: cacheWrite,
@@ -140,7 +140,7 @@ const event = (data: { type: string }) => `event: ${data.type}\ndata: ${JSON.str
 const named = (type: string, fields: object = {}) => event({ type, ...fields })
 
 /** A block opens with its first piece and closes when another begins, so that the empty answer has none. */
-function events(model: string, answer: Answer): Frames {
+function events(model: string, answer: Answer, messages: unknown): Frames {
   let index = -1
   let open: string | null = null
   const stop = () => (open === null ? '' : named('content_block_stop', { index }))
@@ -160,7 +160,7 @@ function events(model: string, answer: Answer): Frames {
 
   return {
     contentType: 'text/event-stream; charset=utf-8',
-    open: () => named('message_start', { message: { ...head(model), usage: usage(answer, 1) } }),
+    open: () => named('message_start', { message: { ...head(model), usage: usage(answer, messages, 1) } }),
     reasoning: (thinking) =>
       within('thinking', { thinking: '', signature: '' }) + delta('thinking_delta', { thinking }) + signed(),
     text: (text) => within('text', { text: '' }) + delta('text_delta', { text }),
@@ -171,7 +171,7 @@ function events(model: string, answer: Answer): Frames {
       return opened + parts.map((partial_json) => delta('input_json_delta', { partial_json })).join('')
     },
     close: () => {
-      const { cache_creation: _, service_tier: __, ...counts } = usage(answer)
+      const { cache_creation: _, service_tier: __, ...counts } = usage(answer, messages)
       const last = { delta: { stop_reason: stopReason(answer), stop_sequence: null }, usage: counts }
       return stop() + named('message_delta', last) + named('message_stop')
     },

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { countTokens } from './tokens.ts'
 
 /** A request as it arrived. Times are milliseconds since the epoch; null is: has not happened. */
 export interface Call {
@@ -68,10 +69,16 @@ export interface HttpAnswer {
 export type Move = Answer | HttpAnswer | 'hang' | 'cut'
 export type Behaviour = Move | ((call: Call) => Move)
 
+/** Characters beyond which a stand-in counts. */
+const LONG_PROMPT = 1200
 const USUAL: Tokens = { input: 100, cacheRead: 0, cacheWrite: 0, output: 20, reasoning: 0 }
 
-/** What `answer` costs: 100 tokens in and 20 out, unless it says otherwise. */
-export const tokensOf = (answer: Answer): Tokens => ({ ...USUAL, ...answer.tokens })
+/** What `answer` costs: 100 tokens in, or what a longer prompt has, and 20 out, unless it says otherwise. */
+export function tokensOf(answer: Answer, prompt?: unknown): Tokens {
+  const text = JSON.stringify(prompt ?? '')
+  const input = text.length > LONG_PROMPT ? countTokens(text) : USUAL.input
+  return { ...USUAL, input, ...answer.tokens }
+}
 
 /** The frames' worth of text in `answer`. */
 export function piecesOf({ text = [] }: Answer): string[] {

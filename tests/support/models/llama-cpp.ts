@@ -2,6 +2,7 @@ import { setTimeout as elapse } from 'node:timers/promises'
 import { type Answer, type Call, type HttpAnswer, piecesOf } from './behaviour.ts'
 import { type FakeServer, fakeServer, type Routed } from './fake-server.ts'
 import type { Frames, Stage } from './play.ts'
+import { countTokens } from './tokens.ts'
 
 export interface LlamaCpp {
   /** The window in tokens, of each slot: prompt and answer together. */
@@ -131,7 +132,7 @@ function completion(host: Host, { body }: Call): Routed {
   if (!Array.isArray(request.messages))
     return refused(500, 'server_error', "[json.exception.out_of_range.403] key 'messages' not found")
   const prompt = templated(request)
-  const tokens = llamaTokens(prompt)
+  const tokens = countTokens(prompt)
   const { n_ctx, model } = host.options
   if (tokens >= n_ctx) return LLAMA_REFUSES.contextTooLong(tokens, n_ctx)
   const count = { tokens, cached: 0 }
@@ -148,7 +149,7 @@ function completion(host: Host, { body }: Call): Routed {
       const ping = pinging(host, stage)
       try {
         slot = await freeSlot(host, stage.gone)
-        count.cached = llamaTokens(commonStart(slot.read, prompt))
+        count.cached = countTokens(commonStart(slot.read, prompt))
         await elapse((tokens - count.cached) * host.options.promptMs, undefined, { signal: stage.gone })
         slot.read = prompt
       } finally {
@@ -268,20 +269,6 @@ const textOf = (content: Request['messages'][number]['content']) =>
 
 const templated = ({ messages }: Request) =>
   `${messages.map(({ role, content }) => `<|im_start|>${role}\n${textOf(content)}<|im_end|>\n`).join('')}<|im_start|>assistant\n`
-
-/**
- * Tokens of `text`, much as the vocabularies of small models count: each digit is one, and so are a mark of punctuation,
- * a line's end, a word's beginning with the space before it, and a few more letters each. Of a log with identifiers and
- * times that is 2.1 to 2.2 characters a token, of English prose about 4.
- */
-export function llamaTokens(text: string): number {
-  let tokens = 0
-  for (const [piece] of text.matchAll(/<\|im_(?:start|end)\|>|\d|\n+| ?[A-Za-z]+|[ \t]+|\P{ASCII}|./gu)) {
-    if (/^ ?[A-Za-z]/.test(piece)) tokens += Math.ceil(piece.trim().length / 6)
-    else tokens += /\P{ASCII}/u.test(piece) ? 2 : 1
-  }
-  return tokens
-}
 
 function commonStart(a: string, b: string): string {
   let length = 0

@@ -109,8 +109,8 @@ const envelope = (object: string, model: string, dialect: Dialect) => ({
   system_fingerprint: dialect === 'ollama' ? 'fp_ollama' : 'fp_fake',
 })
 
-function usage(answer: Answer, dialect: Dialect) {
-  const { input, cacheRead, cacheWrite, output, reasoning } = tokensOf(answer)
+function usage(answer: Answer, dialect: Dialect, messages: unknown) {
+  const { input, cacheRead, cacheWrite, output, reasoning } = tokensOf(answer, messages)
   const prompt = input + cacheRead + cacheWrite
   const counts = { prompt_tokens: prompt, completion_tokens: output, total_tokens: prompt + output }
   if (dialect === 'ollama') return counts
@@ -123,7 +123,7 @@ function usage(answer: Answer, dialect: Dialect) {
 
 const finish = (answer: Answer) => (answer.toolCalls?.length ? 'tool_calls' : (answer.finish ?? 'stop'))
 
-function completion({ model }: ChatRequest, answer: Answer, dialect: Dialect) {
+function completion({ model, messages }: ChatRequest, answer: Answer, dialect: Dialect) {
   const calls = (answer.toolCalls ?? []).map(({ id, name, arguments: given }) => ({
     id,
     type: 'function',
@@ -139,11 +139,11 @@ function completion({ model }: ChatRequest, answer: Answer, dialect: Dialect) {
   return {
     ...envelope('chat.completion', model, dialect),
     choices: [{ index: 0, message, finish_reason: finish(answer) }],
-    usage: usage(answer, dialect),
+    usage: usage(answer, dialect, messages),
   }
 }
 
-function chunks({ model, stream_options }: ChatRequest, answer: Answer, dialect: Dialect): Frames {
+function chunks({ model, messages, stream_options }: ChatRequest, answer: Answer, dialect: Dialect): Frames {
   const wanted = stream_options?.include_usage === true
   const head = envelope('chat.completion.chunk', model, dialect)
   const ollama = dialect === 'ollama'
@@ -178,7 +178,7 @@ function chunks({ model, stream_options }: ChatRequest, answer: Answer, dialect:
     },
     close: () =>
       chunk({}, finish(answer)) +
-      (wanted ? frame({ ...head, choices: [], usage: usage(answer, dialect) }) : '') +
+      (wanted ? frame({ ...head, choices: [], usage: usage(answer, dialect, messages) }) : '') +
       'data: [DONE]\n\n',
     error: () => frame(OPENAI_REFUSES.broken().body as object),
   }

@@ -3,12 +3,12 @@ import type { TaskHandle } from '../handle.ts'
 import { isLeaseLost } from '../lease.ts'
 import { failureOf, isOverBudget, type OverBudget } from '../money/over-budget.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
-import type { Choice, Message, ModelCall, Models, Spent } from './config.ts'
-import { type CallFailure, classify, type Got } from './failure.ts'
-import { ledgerCall, mostOutput } from './ledger-call.ts'
+import { type Choice, MAX_OUTPUT, type Message, type ModelCall, type Models, type Spent } from './config.ts'
+import { FailedCall } from './failed-call.ts'
+import { classify, type Got } from './failure.ts'
+import { type Caller, fittedCall } from './fitted-call.ts'
 import { limitsOf } from './limits.ts'
-import { load } from './ollama.ts'
-import { buildPrompt } from './prompt.ts'
+import { load, withLoading } from './ollama.ts'
 import { endedBy, seen, usedBy } from './seen.ts'
 import { Telling } from './telling.ts'
 
@@ -75,16 +75,6 @@ async function withoutBudget(
   await answerWithModel(handle, task, { ...run, ...instead })
 }
 
-/** Marks an error as the backend's: everything else is the database's or ours, and not to be explained as a call. */
-class FailedCall extends Error {
-  failure: CallFailure
-
-  constructor(failure: CallFailure, cause: unknown) {
-    super(failure.message, { cause })
-    this.failure = failure
-  }
-}
-
 /** What the journal keeps: whoever replays it may have chosen another model meanwhile. */
 interface Journaled {
   answer: Answer
@@ -99,12 +89,9 @@ async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): P
   const request = { content: task.content }
   const step = await handle.startStep({ call_id, name: route, request })
   if (step.state === 'finished') return step.response as Journaled
-  const { messages, notices } = buildPrompt(task, await handle.turns(), choice.context)
-  for (const notice of notices) await handle.note('notice', notice)
-  const priced = ledgerCall(`${call_id}:${task.lease_no}`, choice, messages)
-  const call = { ...priced, step: call_id, agent: GENERAL }
-  const response = { answer: await madeCall(handle, run, call, messages), route }
-  const spent: Spent = response.answer
+  const { answer, call } = await fittedCall(handle, task, { call_id, agent: GENERAL }, callerOf(handle, run))
+  const response = { answer, route }
+  const spent: Spent = answer
   try {
     await handle.finishStep({ call_id, response }, call, spent)
   } catch (error) {
@@ -115,9 +102,15 @@ async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): P
   return response
 }
 
+const callerOf = (handle: TaskHandle, run: Run): Caller => ({
+  choice: run.choice,
+  apiKey: run.apiKey,
+  load: (choice) => loaded(handle, { ...run, choice }),
+  ask: (choice, call, messages) => madeCall(handle, { ...run, choice }, call, messages),
+})
+
 async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages: Message[]): Promise<Answer> {
   const { choice, models, apiKey, signal } = run
-  if (choice.loading) await loaded(handle, run)
   await handle.openUsage(call)
   const started = performance.now()
   const telling = new Telling(handle, run.stream)
@@ -125,7 +118,7 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
   try {
     const limits = limitsOf(models, choice, messages)
     const onText = (text: string) => telling.add(text)
-    const maxOutput = mostOutput(choice)
+    const maxOutput = call.most?.output ?? MAX_OUTPUT
     return await callModel({ choice, apiKey, messages, maxOutput, ...limits, signal, onText, got })
   } catch (error) {
     const ms = Math.round(performance.now() - started)
@@ -136,13 +129,14 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
     }
     const failure = classify(error, choice)
     await handle.settleUsage(call, { ...usedBy(error, got), ms, error: failure.code })
-    throw new FailedCall(failure, error)
+    throw new FailedCall(failure, error, got.deltas > 0)
   } finally {
     await telling.end()
   }
 }
 
-async function loaded(handle: TaskHandle, { choice, signal }: Run): Promise<void> {
+/** The choice once its model is loaded: only then its window is known. */
+async function loaded(handle: TaskHandle, { choice, signal }: Run): Promise<Choice> {
   await handle.note('loading', `loading ${choice.model} into memory`)
   try {
     await load(choice, signal)
@@ -150,4 +144,6 @@ async function loaded(handle: TaskHandle, { choice, signal }: Run): Promise<void
     signal.throwIfAborted()
     throw new FailedCall(classify(error, choice), error)
   }
+  const { loading: _, ...unloaded } = choice
+  return withLoading(unloaded)
 }

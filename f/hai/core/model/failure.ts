@@ -102,7 +102,7 @@ export function classify(error: unknown, choice: Choice): CallFailure {
   return { code: 'unreachable', message: `${where}: ${message}`, retryable: true }
 }
 
-const NOTHING: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
+export const NOTHING: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
 const REFUSALS = new Set<string>(['login_expired', 'quota_exhausted', 'wrong_url', 'unusable'])
 const UNKNOWN: Tokens = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
 

@@ -15,6 +15,8 @@ const Loaded = z.object({
   models: z.array(z.object({ name: z.string(), context_length: z.int().positive().optional() })),
 })
 
+const Shown = z.object({ parameters: z.string().optional() })
+
 export interface Ollama {
   url: string
   /** `context` is in tokens, and known of what is loaded. */
@@ -45,8 +47,9 @@ async function probe<T extends z.ZodType>(
   url: string,
   shape: T,
   ms: number,
+  request: RequestInit = {},
 ): Promise<z.output<T> | undefined> {
-  const { body } = await ask(url, shape, ms)
+  const { body } = await ask(url, shape, ms, request)
   return body
 }
 
@@ -55,10 +58,11 @@ async function ask<T extends z.ZodType>(
   url: string,
   shape: T,
   ms: number,
+  request: RequestInit = {},
 ): Promise<{ answered: boolean; body?: z.output<T> }> {
   let answered = false
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ms) })
+    const response = await fetch(url, { ...request, signal: AbortSignal.timeout(ms) })
     answered = true
     if (response.ok) return { answered, body: shape.parse(await response.json()) }
     await response.body?.cancel()
@@ -118,7 +122,17 @@ export async function withLoading(
     return choice
   }
   const found = body.models.find(({ name }) => name === tagged(choice.model))
-  return { ...choice, context: choice.context ?? found?.context_length, loading: !found }
+  const given = found && (found.context_length ?? (await parameterWindow(choice)))
+  const windows = [choice.context, given].filter((window) => window !== undefined)
+  return { ...choice, context: windows.length > 0 ? Math.min(...windows) : undefined, loading: !found }
+}
+
+/** Older ones tell the window only where the model's own file sets it; the one in `model_info` is what it could have. */
+async function parameterWindow({ backend, model }: Choice): Promise<number | undefined> {
+  const request = { method: 'POST', body: JSON.stringify({ model }) }
+  const shown = await probe(nativeUrl(backend.url, 'show'), Shown, PROBE_MS, request)
+  const [, tokens] = /^num_ctx\s+(\d+)$/m.exec(shown?.parameters ?? '') ?? []
+  return tokens ? Number(tokens) : undefined
 }
 
 /** Has Ollama load a model and waits until it has. Errors are those of `fetch`, or the server's refusal. */

@@ -1,76 +1,116 @@
 import type { ClaimedTask } from '../contract.ts'
 import type { Turn } from '../handle.ts'
+import { attach } from './attach.ts'
 import type { Message } from './config.ts'
+import { type Estimate, estimate } from './estimate.ts'
+import { type Earlier, earlier } from './history.ts'
 
 const SYSTEM =
   'You are hai, the assistant of the operator of a homelab. Answer first, briefly and plainly; explain after. ' +
   'Say so when you do not know. You have no tools and cannot look anything up or change anything.'
 
-/** A rough count, as no two models agree: four characters to a token. */
-const CHARS_PER_TOKEN = 4
-/** For a model whose window nobody has named, in tokens: what Ollama gives a model unless it is told otherwise. */
-const SMALL_WINDOW = 4096
-/** Kept free for the answer. */
-const ANSWER_SHARE = 0.25
+/** What a server adds of its own to each message, and to all of them; in tokens. */
+const OWN_TOKENS = 8
+/** Of the window: what a prompt leaves free for the answer, and what it leaves at the very least for a long question. */
+const ANSWER_SHARE = 1 / 4
+const LEAST_ANSWER_SHARE = 1 / 16
+/** Of the room for the prompt: what turns may fill, so that a question of usual length never moves where they begin. */
+const TURNS_SHARE = 3 / 4
+
+/** What a prompt must fit. */
+export interface Fit {
+  /** Tokens of prompt and answer together. */
+  window: number
+  /** Whether somebody has said so; else it is a guess. */
+  known: boolean
+  /** True tokens for each that is estimated, at most. */
+  ratio: number
+  /** Tokens that an answer may have at most. */
+  output: number
+}
 
 export interface Prompt {
   messages: Message[]
   /** What didn't fit, in sentences for the person. */
   notices: string[]
+  tokens: Estimate
+  /** What most of it is, and so what is to be shortened where the whole is too long. */
+  mostly: 'question' | 'attached' | 'history'
+}
+
+/** Nothing can be left out any more, and it is too long all the same. */
+export class TooLong extends Error {
+  tokens: number
+  window: number
+
+  constructor(tokens: number, window: number) {
+    super(`the question alone has at least ${tokens} tokens, and the window is ${window} tokens`)
+    this.name = 'TooLong'
+    this.tokens = tokens
+    this.window = window
+  }
 }
 
 type Asked = Pick<ClaimedTask, 'content' | 'context'>
 
-/** The conversation so far, what is attached, and the question; what doesn't fit is left out, oldest first, and said. */
-export function buildPrompt(task: Asked, turns: Turn[], window = SMALL_WINDOW): Prompt {
-  const budget =
-    Math.floor(window * (1 - ANSWER_SHARE)) * CHARS_PER_TOKEN - SYSTEM.length - task.content.length
-  const attached = attach(task.context, Math.max(0, budget))
-  const kept = newest(turns, budget - attached.text.length)
-  const left = turns.length - kept.length
-  const notices = [...attached.notices]
-  if (left > 0)
-    notices.push(
-      `${left} of ${turns.length} earlier turns are too old for the model's window and were left out`,
-    )
+/**
+ * The conversation so far, what is attached, and the question. What doesn't fit is left out, and said: of what is
+ * attached the middle, of the conversation its beginning. `TooLong` when the question alone is too long for certain; where
+ * that is uncertain it goes alone, and the server will say.
+ */
+export function buildPrompt(task: Asked, turns: Turn[], { window, known, ratio, output }: Fit): Prompt {
+  const all = Math.floor(window / ratio)
+  const alone = tokensOf([SYSTEM, task.content])
+  if (known && alone.least > window) throw new TooLong(alone.least, window)
+  const room = all - Math.min(Math.floor(all * ANSWER_SHARE), output) - alone.most
+  const attached = attach(task.context, room)
+  const system = tokensOf([SYSTEM]).most
+  const rest = room - attached.tokens
+  const kept = earlier(turns, rest, (all - Math.floor(all * ANSWER_SHARE) - system) * TURNS_SHARE)
+  const question = attached.text + task.content
+  const messages: Message[] = [
+    { role: 'system', content: SYSTEM },
+    ...kept.turns.flatMap(({ content, output }): Message[] => [
+      { role: 'user', content: [{ type: 'text', text: content }] },
+      { role: 'assistant', content: [{ type: 'text', text: output }] },
+    ]),
+    { role: 'user', content: [{ type: 'text', text: question }] },
+  ]
   return {
-    messages: [
-      { role: 'system', content: SYSTEM },
-      ...kept.flatMap(({ content, output }): Message[] => [
-        { role: 'user', content: [{ type: 'text', text: content }] },
-        { role: 'assistant', content: [{ type: 'text', text: output }] },
-      ]),
-      { role: 'user', content: [{ type: 'text', text: attached.text + task.content }] },
-    ],
-    notices,
+    messages,
+    notices: [...attached.notices, ...kept.notices],
+    tokens: promptTokens(messages),
+    mostly: mostly(task.content, attached.text, kept),
   }
 }
 
-function newest(turns: Turn[], budget: number): Turn[] {
-  let room = budget
-  const from = turns.findLastIndex(({ content, output }) => {
-    room -= content.length + output.length
-    return room < 0
-  })
-  return turns.slice(from + 1)
+function mostly(question: string, attached: string, { turns }: Earlier): Prompt['mostly'] {
+  const history = turns.reduce((sum, { content, output }) => sum + content.length + output.length, 0)
+  if (question.length >= Math.max(attached.length, history)) return 'question'
+  return attached.length >= history ? 'attached' : 'history'
 }
 
-/** Each part under its name; parts share what room there is, and a part that is cut says so to the model as well. */
-function attach(context: ClaimedTask['context'], budget: number): { text: string; notices: string[] } {
-  const notices: string[] = []
-  let room = budget
-  const parts = context.map(({ name, text }, index) => {
-    const share = Math.floor(room / (context.length - index))
-    const shown = text.length <= share ? text : wholeCharacters(text.slice(0, share))
-    room -= shown.length
-    if (shown.length === text.length)
-      return `<attached name=${JSON.stringify(name)}>\n${text}\n</attached>\n\n`
-    const notice = `${name}: only the first ${shown.length} of ${text.length} characters fit the model's window`
-    notices.push(notice)
-    return `<attached name=${JSON.stringify(name)}>\n${shown}\n[cut: ${notice}]\n</attached>\n\n`
-  })
-  return { text: parts.join(''), notices }
+/** Tokens that the answer may have: what the prompt leaves of the window, at most `output`. */
+export function answerRoom({ tokens }: Prompt, { window, known, ratio, output }: Fit): number {
+  if (!known) return output
+  const left = window - Math.ceil(tokens.most * ratio)
+  return Math.min(output, Math.max(left, Math.ceil(window * LEAST_ANSWER_SHARE)))
 }
 
-/** Without the first half of a character that was cut in two, which no JSON parser need take. */
-const wholeCharacters = (text: string) => text.replace(/[\ud800-\udbff]$/, '')
+/** Tokens of a whole prompt. */
+export const promptTokens = (messages: Message[]): Estimate =>
+  tokensOf(
+    messages.map(({ content }) =>
+      typeof content === 'string'
+        ? content
+        : content.map((part) => (part.type === 'text' ? part.text : '')).join(''),
+    ),
+  )
+
+function tokensOf(texts: string[]): Estimate {
+  const each = texts.map(estimate)
+  return {
+    least: each.reduce((sum, { least }) => sum + least, 0),
+    most: each.reduce((sum, { most }) => sum + most + OWN_TOKENS, OWN_TOKENS),
+  }
+}

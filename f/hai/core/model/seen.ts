@@ -1,7 +1,8 @@
 import { isLeaseLost } from '../lease.ts'
 import type { Tokens } from '../money/tokens.ts'
 import type { Spent } from './config.ts'
-import { type Got, tokensOfFailure } from './failure.ts'
+import { type Got, NOTHING, tokensOfFailure } from './failure.ts'
+import { overflowOf } from './overflow.ts'
 
 /** What a call used that was ended before it was whole, as far as it was seen: a piece of the answer is at least a token. */
 export function seen({ deltas, tokens }: Got): Pick<Spent, 'tokens' | 'at_least'> {
@@ -12,7 +13,9 @@ export function seen({ deltas, tokens }: Got): Pick<Spent, 'tokens' | 'at_least'
 
 /** What a failed call used: as the backend counted it, else as much as was seen of it. */
 export function usedBy(error: unknown, got: Got): Pick<Spent, 'tokens' | 'at_least'> {
-  const tokens = tokensOfFailure(error)
+  // a prompt that is too long is refused unread, in whatever form that is told
+  const refused = got.deltas === 0 && overflowOf(error) !== undefined
+  const tokens = refused ? NOTHING : tokensOfFailure(error)
   const unknown = tokens.input === null || tokens.output === null
   return unknown && (got.deltas > 0 || got.tokens) ? seen(got) : { tokens }
 }

@@ -1,0 +1,144 @@
+import type { TaskHandle } from '../handle.ts'
+import type { Answer } from './call.ts'
+import { type Choice, MAX_OUTPUT } from './config.ts'
+import type { Learnt, ModelAt, ModelFact } from './facts.ts'
+import type { CallFailure } from './failure.ts'
+import type { Overflow } from './overflow.ts'
+import type { Fit, Prompt } from './prompt.ts'
+import { listedWindow } from './window.ts'
+
+/** For a model whose window nobody has named, in tokens: what Ollama gives a model unless it is told otherwise. */
+const SMALL_WINDOW = 4096
+/** Seconds after which a server is asked anew for its window: as a rule, and when something would have to be left out. */
+const ASKED_EVERY = 86_400
+const ASKED_AGAIN = 60
+/** Below that a prompt is mostly what servers add of their own; in tokens. */
+const TELLING_PROMPT = 500
+/** Windows are multiples of so many tokens. */
+const WINDOWS_STEP = 256
+/** A count beyond that is of something else than this prompt. */
+const MOST_RATIO = 3
+/** When a server refuses and gives no number: as much less is tried. */
+const WITHOUT_NUMBERS = 0.5
+
+/** A prompt, and what it was made to fit. */
+export interface Fitting {
+  choice: Choice
+  fit: Fit
+  prompt: Prompt
+}
+
+export const modelAt = ({ backend, model }: Choice): ModelAt => ({ url: backend.url, model })
+
+/**
+ * What was learnt of a model. A local server is asked for its window when it never was, or when that is long ago; `needed`
+ * asks any, and soon again: something would have to be left out. An Ollama's is told with what it has loaded.
+ */
+export async function acquainted(
+  handle: TaskHandle,
+  { choice, apiKey }: { choice: Choice; apiKey: string | undefined },
+  needed = false,
+): Promise<ModelFact | undefined> {
+  const at = modelAt(choice)
+  const fact = await handle.modelFact(at)
+  const { kind, billing } = choice.backend
+  const isAsked =
+    kind === 'openai-compatible' && choice.loading === undefined && (billing === 'local' || needed)
+  if (!isAsked || !mayBeAsked(fact, needed ? ASKED_AGAIN : ASKED_EVERY)) return fact
+  const listed = await listedWindow(choice, apiKey)
+  if (listed === undefined) return fact
+  await handle.learnModel(at, { listed })
+  return handle.modelFact(at)
+}
+
+/** Whether a server was last asked longer ago than so many seconds, or never. */
+export const mayBeAsked = (fact: ModelFact | undefined, seconds = ASKED_AGAIN) =>
+  (fact?.asked_seconds ?? Number.POSITIVE_INFINITY) > seconds
+
+/** What a prompt for it must fit. What the operator says of a window or an answer is an upper bound, and a server's less wins. */
+export function fitOf({ context, backend, model }: Choice, fact: ModelFact | undefined): Fit {
+  const windows = [context, fact?.listed, fact?.refused].filter((window) => typeof window === 'number')
+  const known = windows.length > 0
+  const usual = known || backend.billing !== 'local' ? MAX_OUTPUT : SMALL_WINDOW
+  const output = Math.min(
+    backend.models[model]?.max_output ?? usual,
+    fact?.output ?? Number.POSITIVE_INFINITY,
+  )
+  return {
+    window: known ? Math.min(...windows) : SMALL_WINDOW,
+    known,
+    ratio: rounded(fact?.ratio ?? 1),
+    output,
+  }
+}
+
+/** In steps, and never below what is estimated: where a conversation begins is not to move with each count. */
+const rounded = (ratio: number) => Math.max(1, Math.ceil(ratio * 8) / 8)
+
+/** What fits after a refusal; undefined when that is no less than what was refused. */
+export function smaller(fit: Fit, { tokens }: Prompt, { sent, window, output }: Overflow): Fit | undefined {
+  if (output) return output < fit.output ? { ...fit, output } : undefined
+  if (!sent && !window) {
+    const held = Math.min(fit.window, tokens.most * fit.ratio)
+    return { ...fit, known: true, window: Math.max(1, Math.floor(held * WITHOUT_NUMBERS)) }
+  }
+  const told = window ?? fit.window
+  const smallest = fit.known ? Math.min(told, fit.window) : told
+  // a window that is none too small means that the prompt is more than estimated, though nobody says by how much
+  const unexplained = !sent && smallest === fit.window ? fit.ratio / WITHOUT_NUMBERS : fit.ratio
+  return {
+    ...fit,
+    known: true,
+    window: smallest,
+    ratio: Math.max(unexplained, sent ? rounded(sent / tokens.most) : 1),
+  }
+}
+
+/** What a refusal says of the model for later calls. */
+export function learntBy({ tokens }: Prompt, told: Overflow, next: Fit | undefined): Learnt {
+  const { sent, window, output } = told
+  const refused = window ?? (sent || output ? undefined : next?.window)
+  return {
+    ...(refused ? { refused } : {}),
+    ...(output ? { output } : {}),
+    ...(sent ? { ratio: Math.min(MOST_RATIO, sent / tokens.most) } : {}),
+  }
+}
+
+/** A question, or what can't be left out besides, that no window of this model holds. */
+export function tooLong(choice: Choice, mostly: Prompt['mostly'], said: string): CallFailure {
+  const larger = 'a model with a larger context'
+  const next: Record<Prompt['mostly'], string> = {
+    question: `shorten the question, or put its long part into a file: hai ask "…" -f FILE keeps its beginning and end; or ask ${larger}`,
+    attached: `ask with less attached text, or ${larger}`,
+    history: `begin anew with hai ask, as hai reply sends what was said before; or ask ${larger}`,
+  }
+  return {
+    code: 'context_too_long',
+    message: `${choice.name}/${choice.model}: ${said}`,
+    retryable: false,
+    next_step: next[mostly],
+  }
+}
+
+/** What the server's own count of a prompt teaches, and what is to be said of it. */
+export function countTaught(
+  fit: Fit,
+  { tokens: { least, most } }: Prompt,
+  { tokens: { input } }: Answer,
+): { notice?: string; ratio?: number; refused?: number } {
+  if (input === null) return {}
+  if (fit.known && input >= fit.window - 1)
+    return {
+      notice: `the prompt fills the whole window of ${fit.window} tokens, so the server has cut it without a word, likely at its beginning; ask with less, or give the model a larger window`,
+      ratio: Math.min(MOST_RATIO, fit.window / most + 1 / 8),
+    }
+  if (least >= TELLING_PROMPT && input < least)
+    return {
+      notice: `the server counted ${input} tokens of a prompt of at least ${least}: it may have cut it without a word; ask with less, or give the model a larger window`,
+      // some count only what no cache held; a window is a round number
+      ...(input > 0 && input % WINDOWS_STEP === 0 ? { refused: input } : {}),
+    }
+  if (most < TELLING_PROMPT || input > most * MOST_RATIO) return {}
+  return { ratio: input / most }
+}
