@@ -68,7 +68,9 @@ describe('a backend that can’t be reached', () => {
     server.next(OPENAI_REFUSES.unauthorized())
     await ask()
     expect((await health(db.sql)).problems).toContainEqual(
-      expect.stringMatching(/^openai has refused its login .*; give openai a valid api_key$/),
+      expect.stringMatching(
+        /^openai has refused its login .*; give openai a valid api_key in models.yaml; then hai model test openai$/,
+      ),
     )
     await db.sql`update hai.endpoint set heard_at = now() - interval '25 h'`
     expect((await health(db.sql)).backends).toEqual([])

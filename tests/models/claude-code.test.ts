@@ -138,7 +138,7 @@ describe('Claude Code', () => {
   it.each([
     ['crash', 'cut'],
     ['garbage', 'cut'],
-    ['api_error', 'backend_error'],
+    ['api_error', 'unavailable'],
   ] as const)('whose run ends by %s may do better the next time', async (mode, code) => {
     await install({ mode, status: 529 })
     expect(await failureOf()).toMatchObject({ code, retryable: true })
@@ -152,7 +152,7 @@ describe('Claude Code', () => {
     ]
     const script = lines.map((line) => `echo '${JSON.stringify(line)}'`).join('\n')
     await writeFile(join(claude.bin, 'claude'), `#!/bin/sh\n${script}\n`)
-    expect(await failureOf()).toMatchObject({ code: 'backend_error', retryable: true })
+    expect(await failureOf()).toMatchObject({ code: 'unavailable', retryable: true })
   })
 
   it.each([

@@ -8,6 +8,7 @@ import { load } from '../../f/hai/core/model/ollama.ts'
 import { ANTHROPIC_REFUSES, fakeAnthropic } from '../support/models/anthropic.ts'
 import type { Behaviour, HttpAnswer } from '../support/models/behaviour.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
+import { LLAMA_REFUSES } from '../support/models/llama-cpp.ts'
 import { aPulledModel, fakeOllama, inOpenAiShape, OLLAMA_REFUSES } from '../support/models/ollama.ts'
 import { fakeOpenAi, OPENAI_REFUSES } from '../support/models/openai.ts'
 import { aChoice } from './answering.ts'
@@ -89,21 +90,66 @@ describe('an OpenAI-compatible server', () => {
     const soon = await after(new Date(Date.now() + 90_000).toUTCString())
     expect(soon).toBeGreaterThan(80)
     expect(soon).toBeLessThanOrEqual(90)
-    expect(await after(new Date(0).toUTCString())).toBe(0)
-    expect(await after('999999999')).toBe(7 * 86_400)
-    expect(await after('later')).toBeUndefined()
+    // what the text says besides is a second
+    expect(await after(new Date(0).toUTCString())).toBe(1)
+    expect(await after('later')).toBe(1)
+    // nobody waits for a month
+    expect(await after('2600000')).toBeUndefined()
+    expect(await next(withHeaders(bare(429), { 'retry-after': '2600000' }))).toMatchObject({
+      ...{ code: 'rate_limited', retryable: false, message: expect.stringContaining('7 days at most') },
+    })
   })
 
   it.each([
     ['breaks', OPENAI_REFUSES.broken()],
-    ['is busy', bare(503)],
     ['was too slow itself', bare(408)],
   ])('that %s may be better the next time', async (_, refusal) => {
     expect(await next(refusal)).toMatchObject({ code: 'backend_error', retryable: true })
   })
 
+  it.each([
+    ['is loading its model', LLAMA_REFUSES.loading(), 'loading'],
+    [
+      'is loading its model, and says so elsewhere',
+      bare(503, '{"error":"Model gpt2 is currently loading"}'),
+      'loading',
+    ],
+    ['loads it behind another program', bare(500, '{"error":"llm server loading model"}'), 'loading'],
+    ['can’t now', bare(503), 'unavailable'],
+    ['is restarted behind a proxy', bare(502, '<html><h1>502 Bad Gateway</h1></html>'), 'unavailable'],
+    ['is behind a proxy that waits no longer', bare(504), 'unavailable'],
+    [
+      'has all its slots taken',
+      bare(503, '{"error":{"message":"no slot available","type":"unavailable_error"}}'),
+      'unavailable',
+    ],
+    ['is overloaded', bare(500, '{"error":{"message":"The engine is currently overloaded"}}'), 'unavailable'],
+  ])('that %s is waited for, with no attempt used', async (_, refusal, code) => {
+    expect(await next(refusal)).toMatchObject({ code, retryable: true, uses_attempt: false, tokens: NOTHING })
+  })
+
+  it.each([
+    [
+      'has no credit left for a key',
+      bare(403, '{"error":{"message":"Insufficient credits"}}'),
+      'quota_exhausted',
+    ],
+    ['does not know the model', bare(400, '{"error":{"message":"Model Not Exist"}}'), 'model_missing'],
+    ['takes no POST there', bare(405), 'wrong_url'],
+  ])('that %s is not asked again', async (_, refusal, code) => {
+    expect(await next(refusal)).toMatchObject({ code, retryable: false, next_step: expect.any(String) })
+  })
+
   it('that refuses for a reason nobody has named is not asked the same again', async () => {
     expect(await next(bare(422, 'temperature?'))).toMatchObject({ code: 'backend_error', retryable: false })
+  })
+
+  it('that drops the connection before a byte is waited for where an answer costs nothing', async () => {
+    server = await fakeOpenAi()
+    server.next('cut')
+    expect(await failureOf(aChoice(server.url, { billing: 'local' }))).toMatchObject({
+      ...{ code: 'unreachable', retryable: true, uses_attempt: false },
+    })
   })
 
   it('that drops the connection before a byte may have done the work', async () => {
@@ -147,13 +193,13 @@ describe('Anthropic', () => {
     expect(failure.retry_after_seconds).toBeCloseTo(midnight, -1)
     await server!.stop()
     expect(await next(ANTHROPIC_REFUSES.spendLimit(day(-1)))).toMatchObject({
-      ...{ code: 'quota_exhausted', retryable: false },
+      ...{ code: 'quota_exhausted', retryable: true, uses_attempt: false, retry_after_seconds: 0 },
     })
   })
 
   it.each([
     ['limits the rate', ANTHROPIC_REFUSES.rateLimited(12), 'rate_limited', 12],
-    ['is overloaded', ANTHROPIC_REFUSES.overloaded(), 'backend_error', undefined],
+    ['is overloaded', ANTHROPIC_REFUSES.overloaded(), 'unavailable', undefined],
   ])('that %s is asked again later', async (_, refusal, code, seconds) => {
     const failure = await next(refusal)
     expect(failure).toMatchObject({ code, retryable: true, tokens: NOTHING })
@@ -161,9 +207,10 @@ describe('Anthropic', () => {
   })
 
   it('that is overloaded in the middle says so in its own word', async () => {
-    expect(await next({ text: ['half'], ending: 'error' })).toMatchObject({
-      ...{ code: 'backend_error', message: 'claude: Overloaded', retryable: true },
-    })
+    const failure = await next({ text: ['half'], ending: 'error' })
+    expect(failure).toMatchObject({ code: 'unavailable', message: 'claude: Overloaded', retryable: true })
+    // half of an answer was made, and would be made again each time
+    expect(failure.uses_attempt).toBeUndefined()
   })
 })
 
@@ -187,7 +234,7 @@ describe('Ollama', () => {
 
   it.each([
     ['too long a context', OLLAMA_REFUSES.contextTooLong(), 'context_too_long', false],
-    ['too many requests', OLLAMA_REFUSES.busy(), 'backend_error', true],
+    ['too many requests', OLLAMA_REFUSES.busy(), 'unavailable', true],
     ['too little memory', OLLAMA_REFUSES.outOfMemory(), 'backend_error', true],
   ])('that refuses for %s', async (_, refusal, code, retryable) => {
     server = await fakeOllama({ models: [aPulledModel()] })
@@ -206,6 +253,7 @@ describe('a server that can’t be reached', () => {
     await gone.stop()
     expect(await failureOf(aChoice(gone.url.replace('127.0.0.1', host)))).toMatchObject({
       ...{ code: 'unreachable', message: expect.stringMatching(message), retryable: true, tokens: NOTHING },
+      uses_attempt: false,
     })
   })
 

@@ -124,13 +124,13 @@ export function isDay(text: string): boolean {
 }
 
 /** What a clock on the wall in `zone` shows at `instant`, carried in the UTC fields of a Date. */
-function wallClock(instant: Date, zone: string): Date {
+export function wallClock(instant: Date, zone: string): Date {
   const wall = Date.parse(`${formatter(zone).format(instant).replace(' ', 'T')}Z`)
   return new Date(wall + (instant.getTime() % 1000))
 }
 
 /** The first instant at which the wall clock in `zone` shows `wall`; a time that DST skips moves on by the gap. */
-function instantAt(wall: Date, zone: string): Date {
+export function instantAt(wall: Date, zone: string): Date {
   const candidates = [-DAY_MS, DAY_MS].map((aside) => {
     const near = new Date(wall.getTime() + aside)
     return new Date(wall.getTime() - (wallClock(near, zone).getTime() - near.getTime()))

@@ -5,7 +5,9 @@ import { setTimeout as elapse } from 'node:timers/promises'
 import type { Message } from './config.ts'
 import { BrokenCall, isMissingProgram } from './failure.ts'
 import { field } from './frames.ts'
+import { limitIn } from './refusal.ts'
 import { type Reply, type Said, UNCOUNTED } from './reply.ts'
+import { epochDate } from './reset-time.ts'
 import { surroundings } from './surroundings.ts'
 
 /** After its answer it may tidy up. */
@@ -172,7 +174,8 @@ class Spoken {
     this.any = true
     // it tells of its limits while they last, too
     const limit = field(line, 'rate_limit_info')
-    if (field(limit, 'status') === 'rejected') this.#resetsAt = field(limit, 'resetsAt') as number | undefined
+    const resetsAt = Number(field(limit, 'resetsAt'))
+    if (field(limit, 'status') === 'rejected' && resetsAt > 0) this.#resetsAt = resetsAt
     // what somebody else says on its behalf is no answer
     const isOwn = (field(line, 'parent_tool_use_id') ?? null) === null
     if (line.type === 'stream_event' && isOwn) yield* this.#event(line.event)
@@ -332,16 +335,17 @@ function promptOf(messages: Message[]): string {
   return [...earlier, spoken.at(-1)?.text ?? ''].join('\n\n')
 }
 
-/** Claude Code tells its own failures in prose, and limits as `…limit reached|<seconds since 1970>`. */
+/** Claude Code tells its own failures in prose, its limits in many spellings. */
 function refusal(said: string, resetsAt: number | undefined): BrokenCall {
-  const [, epoch] = /limit reached\|(\d+)/.exec(said) ?? []
-  const reset = epoch ? Number(epoch) : resetsAt
-  if (/(usage|session|weekly|hour) limit/i.test(said) || reset !== undefined) {
-    const until = reset === undefined ? undefined : new Date(reset * 1000)
+  const limit = limitIn(said)
+  if (limit || resetsAt !== undefined) {
+    const inProse = limit?.seconds === undefined ? undefined : new Date(Date.now() + limit.seconds * 1000)
+    const until = resetsAt === undefined ? inProse : epochDate(resetsAt)
     const when = until ? `until ${until.toISOString()}` : 'for now'
+    const words = said.trim() ? `: ${said.trim()}` : ''
     return new BrokenCall(
       'quota_exhausted',
-      `the subscription's limit is reached ${when}`,
+      `the subscription's limit is reached ${when}${words}`,
       until ? { until } : {},
     )
   }

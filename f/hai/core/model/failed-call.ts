@@ -1,4 +1,4 @@
-import type { CallFailure } from './failure.ts'
+import type { CallFailure } from './refusal.ts'
 
 /** Marks an error as the backend's: everything else is the database's or ours, and not to be explained as a call. */
 export class FailedCall extends Error {

@@ -1,17 +1,7 @@
 import { APICallError } from '@ai-sdk/provider'
 import type { Tokens } from '../money/tokens.ts'
 import type { Choice } from './config.ts'
-
-/** Why a call failed, in the words that `fail` takes. */
-export interface CallFailure {
-  code: string
-  message: string
-  retryable: boolean
-  retry_after_seconds?: number
-  /** False where waiting is all that is wrong: the task goes back as if it had not been tried. */
-  uses_attempt?: boolean
-  next_step?: string
-}
+import { type CallFailure, ofStatus, ofWords, otherUrl, putOff } from './refusal.ts'
 
 /** What had come of an answer that was not to be. */
 export interface Got {
@@ -68,39 +58,54 @@ export class BrokenCall extends Error {
   }
 }
 
-const TOO_LONG = /context (length|window|size)|maximum context|(prompt|input) is too long|too many tokens/i
-const NO_CREDIT = /credit balance|insufficient_quota|exceeded your current quota|API usage limits/i
-/** Anthropic's word for when a spend limit is lifted. */
-const REGAINED = /regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))?/
 const UNTRUSTED = /certificate|self.signed|CERT_/i
-const NO_CONNECTION = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|Unable to connect/i
+/** Nothing was sent. */
+const NO_CONNECTION =
+  /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|CONNECT_TIMEOUT|connect timeout|Unable to connect|ConnectionRefused|FailedToOpenSocket/i
+/** It was sent, and the connection went before a byte came back. */
+const LOST_CONNECTION =
+  /ECONNRESET|EPIPE|ETIMEDOUT|socket hang up|other side closed|UND_ERR_SOCKET|socket connection was closed|ConnectionClosed/i
+/** `https` to a server that speaks plain HTTP. */
+const NO_TLS = /wrong version number|packet length too long|EPROTO/i
 
 /** Puts any error of a call into one of a few classes; what nobody has named may be passing, and is tried again. */
 export function classify(error: unknown, choice: Choice): CallFailure {
   if (error instanceof BrokenCall) return ofBroken(error, choice)
   if (APICallError.isInstance(error) && error.statusCode && error.statusCode >= 400)
     return ofStatus(error, error.statusCode, choice)
+  const { name, backend } = choice
   const message = rootMessage(error)
   if (isMissingProgram(error)) {
-    const next_step = 'install Claude Code where the worker runs, or take it out of models.yaml'
     return {
       code: 'missing',
-      message: `${choice.name}: there is no claude on the worker's PATH`,
+      message: `${name}: there is no claude on the worker's PATH`,
       retryable: false,
-      next_step,
+      next_step: `install Claude Code where the worker runs, or have another backend answer: hai model disable ${name}`,
     }
   }
-  const where = `${choice.name} at ${choice.backend.url}`
-  if (UNTRUSTED.test(message)) {
-    return {
-      code: 'certificate',
-      message: `${where}: ${message}`,
-      retryable: false,
-      next_step: 'set NODE_EXTRA_CA_CERTS to its authority, then hai down',
-    }
+  const where = `${name} at ${backend.url}: ${message}`
+  const final = (code: string, next_step: string) => ({ code, message: where, retryable: false, next_step })
+  if (UNTRUSTED.test(message))
+    return final('certificate', 'set NODE_EXTRA_CA_CERTS to its authority, then hai down')
+  if (NO_TLS.test(message)) return final('wrong_url', otherUrl(name, backend.url))
+  // a metered answer may have been made, and is not to be paid for again and again
+  const waits = isNever(error) || (backend.billing !== 'metered' && LOST_CONNECTION.test(told(error)))
+  if (!waits) return { code: 'unreachable', message: where, retryable: true }
+  return {
+    ...putOff('unreachable', where, undefined, name),
+    next_step: 'hai model ls shows what else could answer',
   }
-  return { code: 'unreachable', message: `${where}: ${message}`, retryable: true }
 }
+
+/** An error's message with its code, which some runtimes give in one of them only. */
+function told(error: unknown): string {
+  const root = rootOf(error)
+  const code = root instanceof Error && 'code' in root ? root.code : ''
+  return `${rootMessage(error)} ${code}`
+}
+
+/** Whether nothing was sent at all. */
+const isNever = (error: unknown): boolean => NO_CONNECTION.test(told(error))
 
 export const NOTHING: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
 const REFUSALS = new Set<string>(['login_expired', 'quota_exhausted', 'wrong_url', 'unusable'])
@@ -111,8 +116,9 @@ export function tokensOfFailure(error: unknown): Tokens {
   if (error instanceof BrokenCall) return error.tokens ?? (REFUSALS.has(error.code) ? NOTHING : UNKNOWN)
   if (isMissingProgram(error)) return NOTHING
   if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return NOTHING
-  const message = rootMessage(error)
-  return UNTRUSTED.test(message) || NO_CONNECTION.test(message) ? NOTHING : UNKNOWN
+  return UNTRUSTED.test(rootMessage(error)) || NO_TLS.test(rootMessage(error)) || isNever(error)
+    ? NOTHING
+    : UNKNOWN
 }
 
 /** Whether a program that was to be run is not there. */
@@ -128,63 +134,45 @@ const FINAL: Partial<Record<BrokenCall['code'], (choice: Choice) => string>> = {
   unusable: () => 'run claude where the worker runs, and see what it wants',
 }
 
-function ofBroken({ code, message: said, until, setting, cause }: BrokenCall, choice: Choice): CallFailure {
+function ofBroken(
+  { code, message: said, until, setting, cause, got }: BrokenCall,
+  choice: Choice,
+): CallFailure {
   const message = `${choice.name}: ${said}`
   // an error in the middle of an answer is one of those that come with a status
   if (APICallError.isInstance(cause) && (cause.statusCode ?? 0) >= 400)
-    return { ...ofStatus(cause, cause.statusCode!, choice), message }
+    return begun({ ...ofStatus(cause, cause.statusCode!, choice), message }, got)
   const final = FINAL[code]?.(choice)
   if (final) return { code, message, retryable: false, next_step: final }
   if (setting) return { code, message, retryable: true, next_step: `raise ${setting} in models.yaml` }
   if (code === 'login_expired') return { code, message, retryable: false, next_step: 'claude, then /login' }
-  if (code !== 'quota_exhausted') return { code, message, retryable: true }
-  if (!until) return { code, message, retryable: false, next_step: 'hai task retry when the limit is lifted' }
-  return waitUntil(until, message)
+  if (code === 'quota_exhausted') {
+    const seconds = until && Math.max(0, (until.getTime() - Date.now()) / 1000)
+    return putOff(code, message, seconds, choice.name)
+  }
+  const words = code === 'backend_error' || code === 'cut' ? ofWords(said, message, choice) : undefined
+  return words ? begun(words, got) : { code, message, retryable: true }
 }
 
-function waitUntil(until: Date, message: string): CallFailure {
-  const code = 'quota_exhausted'
-  const retry_after_seconds = Math.min(Math.max(1, (until.getTime() - Date.now()) / 1000), 7 * 86_400)
-  return { code, message, retryable: true, retry_after_seconds, uses_attempt: false }
-}
-
-function ofStatus(error: APICallError, status: number, choice: Choice): CallFailure {
-  const { name, model, backend } = choice
-  const message = `${name} answered ${status}: ${error.message}`
-  const body = `${error.message} ${error.responseBody ?? ''}`
-  const [, day, time = '00:00'] = REGAINED.exec(body) ?? []
-  const until = new Date(`${day}T${time}Z`)
-  if (until.getTime() > Date.now()) return waitUntil(until, message)
-  const final = (code: string, next_step: string) => ({ code, message, retryable: false, next_step })
-  if (status === 401 || status === 403) return final('login_expired', `give ${name} a valid api_key`)
-  if (status === 402 || NO_CREDIT.test(body))
-    return final(
-      'quota_exhausted',
-      `add credit or raise the limit at ${name}, or have another backend answer`,
-    )
-  if (status === 429) return { code: 'rate_limited', message, retryable: true, ...retryAfter(error) }
-  if (status === 413 || TOO_LONG.test(body))
-    return final('context_too_long', 'ask with less attached text, or a model with a larger context')
-  if (status === 404 && /try pulling/.test(body)) return final('model_missing', `ollama pull ${model}`)
-  if (status === 404 && /model/i.test(body))
-    return final('model_missing', `correct the model's name in the models configuration; it is ${model}`)
-  if (status === 404) return final('wrong_url', `correct the url of ${name}; it is ${backend.url}`)
-  return { code: 'backend_error', message, retryable: status === 408 || status >= 500, ...retryAfter(error) }
-}
-
-/** Retry-After in seconds, or as a date. */
-function retryAfter({ responseHeaders }: APICallError): { retry_after_seconds?: number } {
-  const value = responseHeaders?.['retry-after']
-  if (!value) return {}
-  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
-  return Number.isFinite(seconds) ? { retry_after_seconds: Math.min(Math.max(0, seconds), 7 * 86_400) } : {}
+/** What was made of the answer is made again each time: limits are waited for, what breaks down in it uses attempts. */
+function begun(failure: CallFailure, got: Got | undefined): CallFailure {
+  const { uses_attempt: _, ...counted } = failure
+  const isLimit = failure.code === 'rate_limited' || failure.code === 'quota_exhausted'
+  return isLimit || !got?.deltas ? failure : counted
 }
 
 /** The innermost reason: what the SDK wraps says only that it couldn't connect, or couldn't read. */
 export function rootMessage(error: unknown): string {
+  const root = rootOf(error)
+  if (!(root instanceof Error)) return String(root)
+  // a name with several addresses fails once for each, and the whole has no message
+  if (root instanceof AggregateError) return root.errors.map(rootMessage).join(', ')
+  // what Bun advises its programmers
+  return root.message.replace(/\s*For more information, pass `verbose: true`.*$/s, '')
+}
+
+function rootOf(error: unknown): unknown {
   let at = error
   while (at instanceof Error && at.cause instanceof Error) at = at.cause
-  if (!(at instanceof Error)) return String(at)
-  // a name with several addresses fails once for each, and the whole has no message
-  return at instanceof AggregateError ? at.errors.map(rootMessage).join(', ') : at.message
+  return at
 }

@@ -2,9 +2,9 @@ import type { TaskHandle } from '../handle.ts'
 import type { Answer } from './call.ts'
 import { type Choice, MAX_OUTPUT } from './config.ts'
 import type { Learnt, ModelAt, ModelFact } from './facts.ts'
-import type { CallFailure } from './failure.ts'
 import type { Overflow } from './overflow.ts'
 import type { Fit, Prompt } from './prompt.ts'
+import type { CallFailure } from './refusal.ts'
 import { listedWindow } from './window.ts'
 
 /** For a model whose window nobody has named, in tokens: what Ollama gives a model unless it is told otherwise. */
