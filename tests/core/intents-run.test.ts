@@ -12,6 +12,7 @@ import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { listTodos } from '../../f/hai/core/todo-list.ts'
 import { addTodo, showTodo, updateTodo } from '../../f/hai/core/todos.ts'
 import { testDatabase } from '../support/database.ts'
+import { PHRASINGS } from './intents.corpus.ts'
 
 /** Where it is about noon now: what happens today in these tests is not overtaken by midnight. */
 const west = new Date().getUTCHours() - 12
@@ -58,8 +59,18 @@ describe('adding', () => {
   it('tells a time, several tags and a priority', async () => {
     const { text } = await ask('remind me on friday at 5pm to call the bank #home #money !high', onSunday)
     expect(text).toMatch(
-      /^added todo “call the bank” \(\w{6}\), due Fri 27 Nov 2026 17:00, tags home, money, priority high$/,
+      /^added todo “call the bank” \(\w{6}\), due Fri 27 Nov 2026 17:00, tags home, money, priority high\nit is listed, and hai shows it when it is due; hai can't ring$/,
     )
+  })
+
+  it('promises no bell to whoever wants to be reminded, as nothing rings; to others it says nothing of it', async () => {
+    const said = PHRASINGS.filter(([, intent]) => intent === 'add a todo').map(([words]) => words)
+    for (const words of [...said, 'add a reminder: water the plants', 'add todo: send the reminder: rent']) {
+      const { text } = await ask(words, onSunday)
+      const wanted = /^(can you )?(remind|don|add a reminder)/i.test(words)
+      expect(text.includes("hai can't ring"), words).toBe(wanted)
+      if (wanted) expect(text).toMatch(/\nit is listed, and hai (todo ls )?shows it( when it is due)?; /)
+    }
   })
 
   it('refuses a todo without a body, and adds nothing', async () => {

@@ -1,4 +1,4 @@
-import { parseDue } from '../dates.ts'
+import { type Clock, parseDue } from '../dates.ts'
 import { shortId } from '../ids.ts'
 import { parseTodoText, type TodoText } from '../todo-text.ts'
 import { addTodo } from '../todos.ts'
@@ -31,7 +31,14 @@ const POINTS_ELSEWHERE =
 const NOT_ONCE =
   /\b(?:every|each)\s+(?:\S+\s+)?(?:\S*day|week|weekend|month|year|morning|evening|night|hour|time)s?\b|\b(?:daily|weekly|monthly|yearly|hourly)$|\b(?:when|whenever|once|as soon as|unless|until)\b/i
 
-export const addTodoIntent: Intent<TodoText> = {
+/** Who asks for a reminder is told that nothing rings: words before the todo's own. */
+const WANTS_A_BELL = /^[^:"“]*\b(?:remind(?:er)?|let me forget)\b/i
+
+interface Slots extends TodoText {
+  bell?: true
+}
+
+export const addTodoIntent: Intent<Slots> = {
   name: 'add a todo',
   examples: [
     'add todo: replace the UPS battery #rack due friday',
@@ -39,30 +46,39 @@ export const addTodoIntent: Intent<TodoText> = {
   ],
 
   match(said, clock) {
-    const colon = said.match(COLON)?.groups
-    if (colon) return parseTodoText((colon.body ?? colon.listed ?? colon.note)!, clock)
-
-    const list = said.match(QUOTES)?.groups ?? said.match(ONTO_LIST)?.groups
-    if (list) {
-      if (POINTS_ELSEWHERE.test(list.body!)) return undefined
-      const todo = parseTodoText(`${list.body}${list.trailer ?? ''}`, clock)
-      // A trailer that is more than tags and a date would end up in the body: left over, so no match.
-      const alone = parseTodoText(list.body!, clock)
-      return todo.body === alone.body && todo.body !== '' ? todo : undefined
-    }
-
-    const { date, body } = said.match(REMIND)?.groups ?? {}
-    if (!body || NOT_ONCE.test(body) || POINTS_ELSEWHERE.test(body)) return undefined
-    if (!date) return parseTodoText(body, clock)
-    const due = parseDue(date.replace(/^(?:on|at|by)\s+/i, ''), clock)?.due
-    const todo = parseTodoText(body, clock)
-    // Two dates, or one that is not understood: nobody can say when he wants to be reminded.
-    return due && !todo.due ? { ...todo, due } : undefined
+    const todo = readTodo(said, clock)
+    return todo && WANTS_A_BELL.test(said) ? { ...todo, bell: true } : todo
   },
 
-  async run(sql, slots, { caller, zone, now }) {
+  async run(sql, { bell, ...slots }, { caller, zone, now }) {
     const todo = await addTodo(sql, { ...slots, created_by: caller.name, zone })
-    const text = `added todo ${named(todo)}${particulars(todo, { zone, now })}`
+    const where = todo.due ? 'hai shows it when it is due' : 'hai todo ls shows it'
+    const text = [
+      `added todo ${named(todo)}${particulars(todo, { zone, now })}`,
+      ...(bell ? [`it is listed, and ${where}; hai can't ring`] : []),
+    ].join('\n')
     return { text, undo: `hai todo drop ${shortId(todo.id)}`, data: todo }
   },
+}
+
+function readTodo(said: string, clock: Clock): TodoText | undefined {
+  const colon = said.match(COLON)?.groups
+  if (colon) return parseTodoText((colon.body ?? colon.listed ?? colon.note)!, clock)
+
+  const list = said.match(QUOTES)?.groups ?? said.match(ONTO_LIST)?.groups
+  if (list) {
+    if (POINTS_ELSEWHERE.test(list.body!)) return undefined
+    const todo = parseTodoText(`${list.body}${list.trailer ?? ''}`, clock)
+    // A trailer that is more than tags and a date would end up in the body: left over, so no match.
+    const alone = parseTodoText(list.body!, clock)
+    return todo.body === alone.body && todo.body !== '' ? todo : undefined
+  }
+
+  const { date, body } = said.match(REMIND)?.groups ?? {}
+  if (!body || NOT_ONCE.test(body) || POINTS_ELSEWHERE.test(body)) return undefined
+  if (!date) return parseTodoText(body, clock)
+  const due = parseDue(date.replace(/^(?:on|at|by)\s+/i, ''), clock)?.due
+  const todo = parseTodoText(body, clock)
+  // Two dates, or one that is not understood: nobody can say when he wants to be reminded.
+  return due && !todo.due ? { ...todo, due } : undefined
 }
