@@ -1,12 +1,13 @@
 import type { ModelList, ModelRow, ModelTest } from '../f/hai/core/contract.ts'
+import { listText } from '../f/hai/core/money/amount-text.ts'
 import type { Session } from './session.ts'
 import { table } from './table.ts'
 import { duration } from './time.ts'
 import { oneLine } from './width.ts'
 
 /**
- * Models as aligned lines that fit the terminal, * is the one that answers by default; then what is wrong with their
- * backends, a line each.
+ * Models as aligned lines that fit the terminal, * is the one that answers by default; then whose list prices are
+ * shown, and what is wrong with their backends, a line each.
  */
 export async function modelTable(list: ModelList, session: Session): Promise<string[]> {
   const troubles = list.models.flatMap(({ backend, trouble }) =>
@@ -15,7 +16,11 @@ export async function modelTable(list: ModelList, session: Session): Promise<str
   const problems = [...new Set([...troubles, ...(list.problems ?? [])])].map((problem) =>
     session.paint.red(oneLine(problem)),
   )
-  return [...(list.models.length === 0 ? [] : await rowsOf(list, session)), ...problems]
+  const [source] = list.models.flatMap(({ billing, list_price }) =>
+    billing === 'metered' && list_price ? [list_price] : [],
+  )
+  const prices = source ? [session.paint.dim(`where models.yaml sets no price: ${listText(source)}`)] : []
+  return [...(list.models.length === 0 ? [] : await rowsOf(list, session)), ...prices, ...problems]
 }
 
 async function rowsOf(list: ModelList, session: Session): Promise<string[]> {

@@ -20,17 +20,19 @@ const ROOM_MIN = 12
 
 /**
  * Lines of aligned columns, the last of which takes what is left. With `columns` (a terminal's width) they fit it, under
- * a header; without, every text is whole and there is no header, for other programs to read.
+ * a header; without, every text is whole and there is no header, for other programs to read, but where `headings` says
+ * that figures mean nothing without.
  */
 export async function table(
   header: Column[],
   rows: Cell[][],
-  look: { columns: number | undefined; title?: Paint },
+  look: { columns: number | undefined; title?: Paint; headings?: boolean },
 ): Promise<string[]> {
   const texts = rows.map((row) => row.map((cell) => oneLine(typeof cell === 'string' ? cell : cell.text)))
   await prepareWidths(texts.flat())
+  const headed = Boolean(look.columns || look.headings)
   const natural = header.map((column, i) =>
-    Math.max(look.columns ? width(column.title) : 0, ...texts.map((row) => width(row[i] ?? ''))),
+    Math.max(headed ? width(column.title) : 0, ...texts.map((row) => width(row[i] ?? ''))),
   )
   const widths = look.columns ? squeeze(header, natural, look.columns) : natural
   const line = (cells: string[], paints: (Paint | undefined)[]) => {
@@ -47,7 +49,7 @@ export async function table(
       .trimEnd()
   }
   const lines = texts.map((cells, y) => line(cells, rows[y]?.map(paintOf) ?? []))
-  if (!look.columns) return lines
+  if (!headed) return lines
   return [
     line(
       header.map((column) => column.title),

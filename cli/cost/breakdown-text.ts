@@ -32,7 +32,7 @@ export async function breakdownLines(
     String(row.calls),
     tokenCell(row),
   ])
-  const lines = await table(header, rows, { columns: session.columns, title: dim })
+  const lines = await table(header, rows, { columns: session.columns, title: dim, headings: true })
   const rest = keys.length - shown.length
   return rest > 0 ? [...lines, dim(`${rest} more: hai cost --by ${by}`)] : lines
 }

@@ -28,7 +28,7 @@ export async function dayLines(report: CostReport, session: Session): Promise<st
     day.tasks.total === 0 ? '-' : String(day.tasks.total),
   ])
   const { columns } = session
-  const lines = await table(header, rows, { columns, title: dim })
+  const lines = await table(header, rows, { columns, title: dim, headings: true })
   if (columns === undefined) return lines
   const [titles = '', ...listing] = lines
   const used = Math.max(...listing.map(({ length }) => length))

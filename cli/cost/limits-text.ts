@@ -30,7 +30,7 @@ export async function windowLines({ windows, as_of }: CostReport, session: Sessi
     { text: window.list_usd === null ? '' : dollars(window.list_usd), paint: dim },
     window.frees_at ? relative(window.frees_at, new Date(as_of)) : '',
   ])
-  return table(header, rows, { columns: session.columns, title: dim })
+  return table(header, rows, { columns: session.columns, title: dim, headings: true })
 }
 
 const of = (used: number, limit: number | null) =>
@@ -60,7 +60,7 @@ export async function capLines({ caps, as_of }: CostReport, session: Session): P
       cap.resets_at ? relative(cap.resets_at, new Date(as_of)) : '',
     ]
   })
-  return table(header, rows, { columns: session.columns, title: dim })
+  return table(header, rows, { columns: session.columns, title: dim, headings: true })
 }
 
 function fullest(caps: CapState[]): CapState[] {

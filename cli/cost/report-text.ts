@@ -2,6 +2,7 @@ import {
   count,
   dollars,
   endingTexts,
+  listText,
   percent,
   presumedText,
   spanText,
@@ -41,6 +42,7 @@ export async function reportLines(
     await capLines(report, session),
     await dearest(report, session),
     troubles(report, session),
+    priced(report, session),
   ]
   return blocks.filter(({ length }) => length > 0).flatMap((lines, i) => (i > 0 ? ['', ...lines] : lines))
 }
@@ -101,6 +103,13 @@ async function dearest({ top_tasks }: CostReport, { columns, paint }: Session): 
     return columns === undefined ? line : fit(line, columns)
   })
   return [paint.dim('dearest tasks: hai cost task ID'), ...lines]
+}
+
+/** Whose prices they are, where any of the calls had to have one. */
+function priced({ by, total, list }: CostReport, { paint }: Session): string[] {
+  const elsewhere = (by.billing ?? []).some(({ key }) => key !== 'local')
+  if (!elsewhere && total.known_usd === 0 && total.list_usd === null) return []
+  return [paint.dim(`where models.yaml sets no price: ${listText(list)}`)]
 }
 
 function troubles({ caps_hit, failures }: CostReport, { paint }: Session): string[] {

@@ -30,7 +30,7 @@ export async function taskCostLines({ id, total, calls }: TaskCost, session: Ses
     { text: remark(call), paint: dim },
   ])
   const sum = `${count(total.calls, 'call')}, ${tokensText(total)}, ${spentText(total)}`
-  return [...(await table(header, rows, { columns: session.columns, title: dim })), '', sum]
+  return [...(await table(header, rows, { columns: session.columns, title: dim, headings: true })), '', sum]
 }
 
 /** `940+` where there may have been more. */
@@ -64,7 +64,7 @@ function remark(call: CallRow): string {
     error ?? undefined,
     state === 'presumed' && bound ? `may have cost ${held}` : undefined,
     list_usd === null ? undefined : `${fineDollars(list_usd)} by list price`,
-    price_version === null ? undefined : `price of ${price_version}`,
+    price_version === null ? undefined : `price of ${price_version.replace(/:\w+$/, '')}`,
   ]
   return facts.filter((fact) => fact !== undefined).join(', ')
 }

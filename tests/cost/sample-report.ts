@@ -39,6 +39,7 @@ const aDay = (day: string, amount: Amount, tasks: number): DayAmount => ({
 /** A week of a homelab that mostly answers by itself. */
 export const aReport = (fields: Partial<CostReport> = {}): CostReport => ({
   as_of: '2026-11-22T10:00:00.000Z',
+  list: { name: 'a-list', version: '1.2.3', date: '2026-10-01' },
   since: '2026-11-16',
   until: '2026-11-22',
   days: 7,

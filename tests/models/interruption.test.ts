@@ -33,7 +33,7 @@ async function underWay(given: Parameters<typeof aShift>[1] = {}) {
     pieces += 1
   }
   const working = work(db.open({ max: 2 }), aShift(access(), { stream, ...given }))
-  await expect.poll(() => pieces).toBe(1)
+  await expect.poll(() => pieces, { timeout: 5000 }).toBe(1)
   return { id, working, call: callsOf(server)[0]! }
 }
 

@@ -3,6 +3,8 @@
  * Times are RFC 3339 strings in UTC, durations seconds, money USD.
  */
 
+import type { ListSource } from './money/report-shape.ts'
+
 /** Raised when a caller of the previous number would be misunderstood. */
 export const CONTRACT = 1
 
@@ -299,6 +301,8 @@ export interface ModelRow {
   /** Tokens; null is unknown. */
   context: number | null
   price: { input?: number; output?: number; cache_read?: number; cache_write?: number } | null
+  /** Whose list the price is of, where the operator has set none. */
+  list_price?: ListSource
 }
 
 export interface ModelList {

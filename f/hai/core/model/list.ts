@@ -2,7 +2,8 @@ import { loadConfig } from '../config.ts'
 import type { ModelList, ModelRow } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
-import { priceAt } from '../money/prices.ts'
+import { LIST_SOURCE } from '../money/list-prices-data.ts'
+import { isListPrice, priceAt } from '../money/prices.ts'
 import { choose, lack } from './choose.ts'
 import { type Backend, Models } from './config.ts'
 import { findOllama, type Ollama } from './ollama.ts'
@@ -77,9 +78,15 @@ function configured(name: string, backend: Backend, trouble: Trouble | undefined
     loaded: null,
     ...(trouble === undefined ? {} : { trouble }),
     context: context ?? null,
-    price: priceAt(backend, model, new Date())?.rates ?? null,
+    ...priceOf(backend, model),
   }))
   return rows
+}
+
+/** With whose list it stands in, where the operator has set none. */
+function priceOf(backend: Backend, model: string): Pick<ModelRow, 'price' | 'list_price'> {
+  const { rates = null, version = '' } = priceAt(backend, model, new Date()) ?? {}
+  return { price: rates, ...(isListPrice(version) ? { list_price: LIST_SOURCE } : {}) }
 }
 
 function found({ url, models }: Ollama, { backends }: Models): ModelRow[] {

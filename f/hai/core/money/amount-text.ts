@@ -1,6 +1,10 @@
-import type { Amount, CostReport, TokenSums } from './report-shape.ts'
+import type { Amount, CostReport, ListSource, TokenSums } from './report-shape.ts'
 
 type Spent = Pick<Amount, 'calls' | 'usd' | 'known_usd' | 'unknown_calls' | 'presumed_usd' | 'open_usd'>
+
+/** `list prices of 2026-09-23, from a-package 1.2.3`. */
+export const listText = ({ name, version, date }: ListSource) =>
+  `list prices of ${date}, from ${name} ${version}`
 
 /** USD to the cent; what is less than a cent says so instead of being nothing. */
 export function dollars(usd: number): string {

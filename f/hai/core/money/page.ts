@@ -4,6 +4,7 @@ import {
   dollars,
   endingTexts,
   hoursText,
+  listText,
   percent,
   presumedText,
   shortNumber,
@@ -47,7 +48,7 @@ export async function pageOf(report: CostReport): Promise<string> {
 ${[headline(report), windows(report), chart(report), facts(report), caps(report)]}
 ${TITLES.map(([by, title]) => breakdown(report, by, title))}
 ${[dearest(report), troubles(report)]}
-<p class="soft">Days in ${zone}; as of ${as_of.slice(0, 16).replace('T', ' ')} UTC</p>
+<p class="soft">Days in ${zone}; as of ${as_of.slice(0, 16).replace('T', ' ')} UTC; where no price is set: ${listText(report.list)}</p>
 </main>
 </body>
 </html>

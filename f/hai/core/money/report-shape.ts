@@ -173,6 +173,15 @@ export interface CostReport {
   /** Of the range: how often each cap refused a call. */
   caps_hit: { cap: string; times: number }[]
   failures: RouteFailures[]
+  /** Where the prices come from that the operator has not set himself. */
+  list: ListSource
+}
+
+/** A list of prices: whose it is, its version, and the day of it. */
+export interface ListSource {
+  name: string
+  version: string
+  date: string
 }
 
 /** One call of a task, as the ledger has it. */

@@ -4,6 +4,7 @@ import type { Sql } from '../db.ts'
 import { parse } from '../errors.ts'
 import { applyBudget, capStates } from './caps.ts'
 import { routeFailures } from './escalation.ts'
+import { LIST_SOURCE } from './list-prices-data.ts'
 import { before, Days, daysOf, type Range, rangeOf } from './range.ts'
 import {
   BREAKDOWNS,
@@ -67,6 +68,7 @@ export async function costReport(
     by_day: perDay(range, lines, tasks.days),
     by: Object.fromEntries(by.map((one) => [one, perKey(lines, one)])),
     ...{ caps, windows, unknown: unknownOf(lines), top_tasks, caps_hit, failures },
+    list: LIST_SOURCE,
   }
 }
 
