@@ -1,5 +1,6 @@
 import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RecordedCall } from '../../f/hai/core/money/report-shape.ts'
 import { type CannedServer, cannedServer, refusal } from '../cli/canned-server.ts'
@@ -203,6 +204,143 @@ describe('hai cost import claude-code', () => {
     const { stdout, stderr } = await run()
     expect(stdout).toMatch(/^1 call in 1 file/)
     expect(stderr).toContain('a/1.jsonl')
+  })
+
+  it('ends lines at line feeds alone, and takes no mark, carriage return or NUL for a part of one', async () => {
+    const text = (said: string) => ({ content: [{ type: 'text', text: said }] })
+    const raw = (n: number, said: string) => aLine(n, {}, text(said))
+    const file = aSession('a/1.jsonl')
+    writeFileSync(
+      file,
+      `\uFEFF${aLine(1)}\r\n${raw(2, 'one\u2028two\u2029three\u0085four')}\n\0\0\0${aLine(3)}\n\n${'\0'.repeat(9)}\n\v${aLine(4)}\f\n${aLine(5)}`,
+    )
+    const { exit, stdout, stderr } = await run()
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: '5 calls in 1 file: 5 new, 0 known already\n' })
+    expect(stderr).toContain('1 record could not be understood and was left out:\n')
+    expect(stderr).toContain('a/1.jsonl:5: holds nothing but NUL\n')
+  })
+
+  it('counts a message once, whether or not a copy names its request, at its last and fullest count', async () => {
+    aSession('a/1.jsonl', aLine(1), aLine(2, { output_tokens: 900 }, { stop_reason: null }))
+    aSession('b/2.jsonl', aLine(1, {}, { requestId: undefined }), aLine(2, { output_tokens: 7 }))
+    aSession('c/3.jsonl', aLine(2, { output_tokens: 70 }), aLine(2, { output_tokens: 7 }))
+    const odd = { message: { ...JSON.parse(aLine(3)).message, id: undefined } }
+    aSession(
+      'd/4.jsonl',
+      aLine(3, {}, odd),
+      aLine(4, {}, { message: { ...odd.message, id: 'gen-17+abc/def==' } }),
+    )
+    expect((await run()).stdout).toBe('4 calls in 4 files: 4 new, 0 known already\n')
+    expect([...ledger.keys()]).toEqual([
+      'claude-code:msg_1',
+      'claude-code:msg_2',
+      'claude-code:req_3',
+      'claude-code:gen-17+abc/def==',
+    ])
+    expect(ledger.get('claude-code:msg_2')?.tokens.output).toBe(70)
+  })
+
+  it('tells apart what a cache keeps for an hour', async () => {
+    const kept = { ephemeral_5m_input_tokens: 100, ephemeral_1h_input_tokens: 200 }
+    aSession(
+      'a/1.jsonl',
+      aLine(1, { cache_creation: kept } as Usage),
+      aLine(2, { cache_creation_input_tokens: null, cache_creation: kept } as Usage),
+      aLine(3, { cache_creation: null } as Usage),
+    )
+    await run()
+    const tokens = { input: 5310, output: 100, cache_read: 5000, cache_write: 300 }
+    expect([...ledger.values()].map((call) => call.tokens)).toEqual([
+      { ...tokens, cache_write_1h: 200 },
+      { ...tokens, cache_write_1h: 200 },
+      tokens,
+    ])
+  })
+
+  it('names what the ledger refuses by its line, and tells it of the others', async () => {
+    aSession(
+      'a/1.jsonl',
+      aLine(1),
+      aLine(2, {}, { timestamp: new Date(Date.now() + 864e5 * 7).toISOString() }),
+    )
+    aSession('b/2.jsonl', aLine(3, {}, { model: 'refused' }), aLine(4), aLine(5, {}, { model: 'refused' }))
+    const takes = server.doors['cost/record']!
+    server.doors['cost/record'] = (args, ...rest) => {
+      const problems = (args.calls as RecordedCall[]).flatMap(({ model }, at) =>
+        model === 'refused' ? [`calls.${at}.model: "refused" is not accepted; expected another`] : [],
+      )
+      const refused = refusal(400, 'invalid', problems.join('; '), { problems })
+      return problems.length > 0 ? refused : takes(args, ...rest)
+    }
+    const { exit, stdout, stderr } = await run()
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: '2 calls in 2 files: 2 new, 0 known already\n' })
+    expect(stderr).toMatch(/a\/1.jsonl:2: timestamp is ".*": expected a time that has passed\n/)
+    expect(stderr).toContain('b/2.jsonl:1: model: "refused" is not accepted; expected another\n')
+    expect(stderr).toContain('b/2.jsonl:3: model: "refused" is not accepted; expected another\n')
+    expect([...ledger.keys()]).toEqual(['claude-code:msg_1', 'claude-code:msg_4'])
+  })
+
+  it('takes what is left, whatever a record holds instead of what it should', async () => {
+    const junk = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom(
+        -1,
+        9e307 * 9,
+        2 ** 31,
+        1.5,
+        '7',
+        null,
+        [],
+        {},
+        true,
+        '\u0000',
+        '9'.repeat(400),
+        '+275760-09-13T00:00:00Z',
+      ),
+    )
+    const field = fc.constantFrom(
+      'message',
+      'usage',
+      'output_tokens',
+      'input_tokens',
+      'cache_creation',
+      'id',
+      'model',
+      'timestamp',
+      'requestId',
+      'stop_reason',
+      'cache_read_input_tokens',
+    )
+    const spoiled = (n: number, name: string, value: unknown): string => {
+      const line = JSON.parse(aLine(n))
+      const at = [line, line.message, line.message.usage].find((one) => name in one) ?? line.message.usage
+      at[name] = value
+      return JSON.stringify(line)
+    }
+    const bad = fc.oneof(
+      fc.tuple(field, junk).map(
+        ([name, value]) =>
+          (n: number) =>
+            spoiled(n, name, value),
+      ),
+      fc.string().map((text) => () => text.replaceAll('\n', ' ')),
+      fc.nat(300).map((length) => (n: number) => aLine(n).slice(0, length)),
+      fc.constant(() => '['.repeat(100_000)),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(bad, { minLength: 1, maxLength: 12 }), async (lines) => {
+        ledger.clear()
+        const mixed = lines.flatMap((line, n) => [line(1000 + n), aLine(n)])
+        aSession('a/1.jsonl', ...mixed)
+        const { exit, stdout } = await run('--json')
+        const imported = JSON.parse(stdout)
+        expect(exit).toBe(0)
+        expect(lines.every((_, n) => ledger.has(`claude-code:msg_${n}`))).toBe(true)
+        expect(imported.recorded + imported.known).toBe(ledger.size)
+        for (const where of imported.unreadable) expect(where).toMatch(/a\/1\.jsonl:\d+: \S/)
+      }),
+      { numRuns: 20 },
+    )
   })
 
   it('stops when the ledger refuses', async () => {
