@@ -28,21 +28,19 @@ export async function rendered(session: Session, answer: string): Promise<string
  */
 export class AnswerPrinter {
   #session: Session
-  #quiet: boolean
   #style: Style | undefined
   #shown = ''
   #tail = ''
   #open = false
   #steps: string[] = []
 
-  private constructor(session: Session, quiet: boolean, style: Style | undefined) {
+  private constructor(session: Session, style: Style | undefined) {
     this.#session = session
-    this.#quiet = quiet
     this.#style = style
   }
 
-  static async create(session: Session, options: { quiet?: boolean } = {}): Promise<AnswerPrinter> {
-    return new AnswerPrinter(session, options.quiet ?? false, await styleOf(session))
+  static async create(session: Session): Promise<AnswerPrinter> {
+    return new AnswerPrinter(session, await styleOf(session))
   }
 
   /** The answer so far. When it does not go on from what is shown, it starts again on a line of its own. */
@@ -62,6 +60,15 @@ export class AnswerPrinter {
     this.stop()
   }
 
+  /** Ends without an answer. What had come of one goes to stderr, as it is none, unless it was shown while it came. */
+  partial(come: string | undefined): void {
+    this.stop()
+    if (come === undefined || this.#shown.startsWith(come.replace(/[\r\n]+$/, ''))) return
+    const { stderr } = this.#session.io
+    this.#session.note('what had come of an answer (not whole):')
+    stderr.write(`${(stderr.isTTY ? harmless(come) : come).replace(/\n+$/, '')}\n`)
+  }
+
   /** Ends the line at hand: nothing more comes. */
   stop(): void {
     this.#out(this.#style?.end() ?? '')
@@ -79,8 +86,7 @@ export class AnswerPrinter {
 
   /** A remark for now: a person shall not look at half a line and wonder. */
   note(line: string): void {
-    const { stdout, stderr } = this.#session.io
-    if (this.#open && stdout.isTTY && stderr.isTTY) this.#out('\n')
+    if (this.#open && this.#session.io.merged) this.#out('\n')
     this.#flushSteps()
     this.#session.note(line)
   }
@@ -88,7 +94,7 @@ export class AnswerPrinter {
   #restart(): void {
     if (this.#shown !== '') {
       this.stop()
-      if (!this.#quiet) this.#session.note('the answer starts again')
+      this.#session.note('the answer starts again')
     }
     this.#shown = ''
   }

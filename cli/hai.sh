@@ -143,7 +143,8 @@ case $command in
     ;;
   'task show') call task/show "{\"id\":\"$(quoted "${1-}")\"}" &&
     show '"\(.id)  \(.state)", "  " + (.content | split("\n")[]), (.waiting_on // empty | "waits: " + .text),
-      (.events[] | "\(.at[0:19])  \(.text)"), (.output // empty), (.error // empty | .message, .next_step // empty)' ;;
+      (.events[] | "\(.at[0:19])  \(.text)"), (.output // empty),
+      (.partial // empty | "what had come (not whole):", .), (.error // empty | .message, .next_step // empty)' ;;
   cost*) call cost/report '{}' &&
     show '"\(.since) to \(.until): $\(.total.known_usd), \(.total.calls) model calls, \(.tasks.total) tasks",
       (.by_day[] | "\(.day)  $\(.known_usd)  \(.calls) calls"), (.unknown[] | "no price: \(.model), \(.calls) calls")' ;;

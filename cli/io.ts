@@ -12,6 +12,8 @@ export interface Io {
   stdout: Output
   stderr: Output
   stdin: Readable
+  /** Whether stdout and stderr are one place: a terminal, or a file or pipe that both go into. */
+  readonly merged: boolean
   /** Known without opening stdin, which costs milliseconds. */
   stdinKind(): Promise<StdinKind>
   env: Record<string, string | undefined>
@@ -39,6 +41,9 @@ export function processIo(): Io & { flush(): Promise<void> } {
     get stdin() {
       return process.stdin
     },
+    get merged() {
+      return isOnePlace()
+    },
     stdinKind,
     env: process.env,
     cwd: process.cwd(),
@@ -49,6 +54,17 @@ export function processIo(): Io & { flush(): Promise<void> } {
     async flush() {
       await Promise.all([...opened.values()].map(flushed))
     },
+  }
+}
+
+function isOnePlace(): boolean {
+  try {
+    const [out, err] = [fstatSync(1), fstatSync(2)]
+    return out.dev === err.dev && out.ino === err.ino
+  } catch (error) {
+    // one of them is closed
+    if ((error as NodeJS.ErrnoException).code === 'EBADF') return false
+    throw error
   }
 }
 

@@ -20,6 +20,7 @@ export async function taskText(task: TaskView, session: Session): Promise<string
     ...section('Task', harmless(task.content), session),
     ...section(`Events since ${timeOfDay(task.created_at)}`, eventsOf(task).join('\n'), session),
     ...section('Answer', await rendered(session, answerOf(task)), session),
+    ...section('What had come (not whole)', await rendered(session, task.partial ?? ''), session),
   ]
 }
 
@@ -30,9 +31,9 @@ function eventsOf(task: TaskView): string[] {
 }
 
 /** How to see what came before the events at hand; undefined when nothing did: a task's first event has the number 1. */
-export function leftOut({ id, events }: TaskView): string | undefined {
+export function leftOut({ id, events, totals }: TaskView): string | undefined {
   if ((events[0]?.seq ?? 1) === 1) return undefined
-  return `earlier events are left out; all: hai task show ${shortId(id)} --all`
+  return `the newest ${events.length} of ${totals.events}; all: hai task show ${shortId(id)} --all`
 }
 
 function facts(task: TaskView): [string, string][] {

@@ -11,7 +11,11 @@ import { eventText } from './timeline.ts'
 /** Events after which the text that is being written does not go on, at least for a while. */
 const BREAKS = ['claimed', 'retry', 'released', 'rescued']
 
+/** What an answer is not to be read without: it is told whatever is hidden. */
+const NOTICES = ['notice', 'cut']
+
 export interface WaitOptions {
+  /** Hides the steps. */
   quiet?: boolean
   json?: boolean
   /** Seconds. */
@@ -28,14 +32,14 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   const webhook = await session.webhook()
   const stop = new AbortController()
   const { signal } = stop
-  const printer = await AnswerPrinter.create(session, options)
+  const printer = await AnswerPrinter.create(session)
   const ended = followLive(webhook, {
     id,
     after: options.after,
     signal,
     onStep: stepPrinter(printer, options.quiet ?? false),
     onNote: (line) => printer.note(line),
-    onText: streams(session, options) ? (text) => printer.grow(text) : undefined,
+    onText: options.json ? undefined : (text) => printer.grow(text),
   })
   try {
     const first = await Promise.race([
@@ -53,19 +57,15 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   }
 }
 
-/** Text for a program, with --quiet, is the one good answer: never the half of one that had to start again. */
-function streams(session: Session, { json, quiet }: WaitOptions): boolean {
-  return !json && (!quiet || Boolean(session.io.stdout.isTTY))
-}
-
 function leftRunning(why: 'timeout' | 'interrupted', id: string, seconds: number | undefined): Failure {
   const how = why === 'timeout' ? `gave up waiting after ${seconds} s` : 'interrupted'
-  return new Failure(why, `${how}; task ${shortId(id)} goes on`, {
-    next: `to pick it up: hai task tail ${shortId(id)}`,
+  const name = shortId(id)
+  return new Failure(why, `${how}; task ${name} goes on`, {
+    next: `to pick it up: hai task tail ${name}; to end it: hai task cancel ${name}`,
   })
 }
 
-/** Prints each event; one that ends the task only when another follows, as the answer tells how it ended. */
+/** Prints each event, with `quiet` no more than notices; one that ends the task only when another follows, as the answer tells how it ended. */
 function stepPrinter(printer: AnswerPrinter, quiet: boolean): (event: TaskEvent) => void {
   let ending: TaskEvent | undefined
   const print = (event: TaskEvent) => {
@@ -74,7 +74,7 @@ function stepPrinter(printer: AnswerPrinter, quiet: boolean): (event: TaskEvent)
     else printer.step(text)
   }
   return (event) => {
-    if (quiet) return
+    if (quiet && !NOTICES.includes(event.type)) return
     if (ending) print(ending)
     ending = STANDING.includes(event.type as State) ? event : undefined
     if (!ending) print(event)
@@ -107,7 +107,7 @@ export async function printResult(
   const answer = answerOf(task)
   if (how === 'json') session.printJson(task)
   else if (answer !== undefined) how.finish(answer)
-  else how.stop()
+  else how.partial(task.partial)
   const exit = exitOfState(task.state)
   if (exit === EXIT.done) return undefined
   throw new Failure(exit, sentence(task), { next: task.error?.next_step ?? nextOf(task) })

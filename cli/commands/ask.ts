@@ -42,7 +42,7 @@ export function addAsk(program: Command, session: Session): void {
 /** Adds the options of everything that waits for a task. */
 export function waitOptions(command: Command): Command {
   return command
-    .option('-q, --quiet', "don't show the steps")
+    .option('-q, --quiet', "don't show the steps; notices come anyway")
     .option('--timeout <time>', 'give up waiting after so long (30, 5m); the task goes on', lengthOfTime)
     .option('--no-wait', "print the task's id and don't wait")
 }

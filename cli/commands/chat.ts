@@ -28,7 +28,7 @@ export function addChat(program: Command, session: Session): void {
     .description('talk, message by message; lines of a pipe are messages too')
     .argument('[conversation]', "go on with this one: '#name' (in quotes), an id, or @ for the last one")
     .option('--agent <name>', 'who should answer')
-    .option('-q, --quiet', "don't show the steps")
+    .option('-q, --quiet', "don't show the steps; notices come anyway")
     .option('--timeout <time>', 'give up waiting for an answer after so long (30, 5m)', lengthOfTime)
     .action(
       session.run((name: string | undefined, options: ChatOptions) => new Chat(session, options).hold(name)),

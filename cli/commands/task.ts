@@ -83,7 +83,7 @@ function addFollowing(task: Command, session: Session): void {
     .command('tail')
     .description("follow a task's steps and print its answer")
     .argument(...TASK_ID)
-    .option('-q, --quiet', "don't show the steps")
+    .option('-q, --quiet', "don't show the steps; notices come anyway")
     .option('--timeout <time>', 'give up waiting after so long (30, 5m); the task goes on', lengthOfTime)
     .option(...JSON_OPTION)
     .action(

@@ -103,7 +103,7 @@ describe('hai ask', () => {
     io?.interrupt()
     const ran = await running
     expect(ran.exit).toBe(130)
-    expect(ran.stderr).toContain('hai task tail AB7F3K')
+    expect(ran.stderr).toContain('hai task tail AB7F3K; to end it: hai task cancel AB7F3K')
   })
 
   it('shows each event once and in order although connections break', async () => {

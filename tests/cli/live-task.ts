@@ -8,6 +8,7 @@ import { anAccepted, TASK_ID } from './samples.ts'
 export class LiveTask {
   state: State = 'running'
   output: string | undefined
+  partial: string | undefined
   jobId = 'job-1'
   /** Where each subscriber began, in the order they came. */
   offsets: number[] = []
@@ -88,7 +89,9 @@ export class LiveTask {
           job_id: this.jobId,
         },
       }),
-      'task/result': () => ({ result: { id: TASK_ID, state: this.state, output: this.output } }),
+      'task/result': () => ({
+        result: { id: TASK_ID, state: this.state, output: this.output, partial: this.partial },
+      }),
       'jobs_u/getupdate_sse/job-1': ({ stream_offset }) => ({
         stream: (response) => this.#listen(response, Number(stream_offset)),
       }),

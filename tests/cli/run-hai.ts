@@ -31,6 +31,8 @@ interface World {
   columns?: number
   /** A person sits at stdin and stderr. */
   attended?: boolean
+  /** stdout and stderr are one place; so they are when both are a terminal. */
+  merged?: boolean
   cwd?: string
 }
 
@@ -64,6 +66,7 @@ export class FakeIo implements Io {
   stdout: Captured & Output
   stderr: Captured & Output
   stdin: Readable
+  merged: boolean
   env: Env
   cwd: string
   #kind: 'none' | 'text' | 'terminal'
@@ -73,6 +76,7 @@ export class FakeIo implements Io {
     this.stdout = new Captured(options.columns) as Captured & Output
     this.stderr = new Captured(options.attended ? 80 : undefined) as Captured & Output
     this.stdin = options.stdin === undefined ? new PassThrough() : Readable.from([Buffer.from(options.stdin)])
+    this.merged = options.merged ?? (options.columns !== undefined && options.attended === true)
     this.#kind = options.attended ? 'terminal' : options.stdin === undefined ? 'none' : 'text'
     this.env = { NO_COLOR: '1', ...options.env }
     this.cwd = options.cwd ?? options.env.HOME ?? '/'

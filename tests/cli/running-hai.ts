@@ -11,7 +11,7 @@ export interface Running {
 /** Starts one command line in this process. */
 export function startHai(
   argv: string[],
-  world: { env: Record<string, string>; columns?: number; attended?: boolean },
+  world: { env: Record<string, string>; columns?: number; attended?: boolean; merged?: boolean },
 ): Running {
   const started: { io?: FakeIo } = {}
   const ended = runHai(argv, { ...world, onIo: (io) => Object.assign(started, { io }) })

@@ -98,12 +98,13 @@ describe('the timeline', () => {
 describe('a long history', () => {
   const history = Array.from({ length: 2500 }, (_, n) => anEvent(n + 1, `event ${n + 1}`))
   const last = history.slice(-100)
+  const totals = { steps: 0, events: 2500 }
 
   it('is shown from where the server begins, with how to see all', async () => {
-    const { stdout } = await show({ events: last })
+    const { stdout } = await show({ events: last, totals })
     const lines = stdout.split('\n').filter((line) => line.includes('event '))
     expect(lines).toHaveLength(100)
-    expect(stdout).toContain('  … earlier events are left out; all: hai task show AB7F3K --all\n')
+    expect(stdout).toContain('  … the newest 100 of 2500; all: hai task show AB7F3K --all\n')
     expect((await show({ events: history.slice(0, 100) })).stdout).not.toContain('--all')
   })
 
@@ -123,11 +124,11 @@ describe('a long history', () => {
 
   it('is told from where the server begins when it is tailed after its end', async () => {
     Object.assign(server.doors, doorsOfTask('done', { output: 'ok' }, history))
-    server.doors['task/show'] = () => ({ result: aView({ events: last }) })
+    server.doors['task/show'] = () => ({ result: aView({ events: last, totals }) })
     const ran = await runHai(['task', 'tail', TASK_ID], { env })
     expect(ran).toMatchObject({ exit: 0, stdout: 'ok\n' })
     expect(ran.stderr.match(/^event \d+/gm)).toEqual(last.map(({ text }) => text))
-    expect(ran.stderr).toContain('earlier events are left out; all: hai task show AB7F3K --all')
+    expect(ran.stderr).toContain('the newest 100 of 2500; all: hai task show AB7F3K --all')
   })
 
   it('is told from its beginning while the task is under way', async () => {

@@ -3,7 +3,7 @@ import type { TaskSummary } from '../../f/hai/core/contract.ts'
 import { cancel } from '../../f/hai/core/control.ts'
 import { enqueueMany } from '../../f/hai/core/enqueue.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
-import { finishStep, startStep } from '../../f/hai/core/steps.ts'
+import { finishStep, startStep, tellEvent } from '../../f/hai/core/steps.ts'
 import { listTasks } from '../../f/hai/core/task-list.ts'
 import { showTask, taskEvents, taskResult } from '../../f/hai/core/tasks.ts'
 import { testDatabase } from '../support/database.ts'
@@ -287,6 +287,43 @@ describe('showTask', () => {
     const id = await aTask(db.sql)
     for (const read of [showTask, taskResult])
       await expect(read(db.sql, id, guest)).rejects.toMatchObject({ code: 'not_found' })
+  })
+})
+
+describe('what had come of an answer', () => {
+  const come = async (id: string) => {
+    const [view, result] = await Promise.all([
+      showTask(db.sql, id, operator),
+      taskResult(db.sql, id, operator),
+    ])
+    expect(view.partial).toBe(result.partial)
+    return view.partial
+  }
+
+  it.each(['dead', 'cancelled', 'expired', 'rejected'] as const)(
+    'can be seen of a task that is %s',
+    async (state) => {
+      const { id, lease_no } = await aRunningTask(db.sql)
+      const say = (at: number, text: string) => tellEvent(db.sql, { id, lease_no, type: 'delta', at, text })
+      await say(0, 'an attempt that ')
+      await say(0, 'A scrub ')
+      await say(8, 'reads')
+      await say(8, 'reads')
+      await tellEvent(db.sql, { id, lease_no, type: 'notice', text: 'by the way' })
+      await say(13, ' all')
+      expect(await come(id)).toBeUndefined()
+      await fail(db.sql, { id, lease_no, code: 'broken', message: 'it broke' })
+      await db.sql`update hai.task_queue set state = ${state} where id = ${id}`
+      expect(await come(id)).toBe('A scrub reads all')
+    },
+  )
+
+  it('is nothing of a task that has its answer, or of which nothing had come', async () => {
+    expect(await come(await anEndedTask(db.sql, 'dead'))).toBeUndefined()
+    const { id, lease_no } = await aRunningTask(db.sql)
+    await tellEvent(db.sql, { id, lease_no, type: 'delta', at: 0, text: 'all' })
+    await complete(db.sql, { id, lease_no, output: 'all of it' })
+    expect(await come(id)).toBeUndefined()
   })
 })
 
