@@ -1,4 +1,4 @@
-import type { Todo } from '../f/hai/core/contract.ts'
+import type { Todo, TodoView } from '../f/hai/core/contract.ts'
 import { shortId, shortIds } from './ids.ts'
 import type { Session } from './session.ts'
 import { type Cell, table } from './table.ts'
@@ -46,7 +46,7 @@ export function todoLine(todo: Todo): string {
 }
 
 /** One todo with everything about it. */
-export function todoText(todo: Todo, session: Session): string[] {
+export function todoText(todo: TodoView, session: Session): string[] {
   const { bold, dim, red } = session.paint
   const due = todo.due && (todo.overdue ? red(`${dueText(todo.due)}, overdue`) : dueText(todo.due))
   const facts: [string, string | null][] = [
@@ -59,7 +59,7 @@ export function todoText(todo: Todo, session: Session): string[] {
     ],
     ['put down', `${relative(todo.created_at)} by ${todo.created_by}`],
     ['closed', todo.closed_at && relative(todo.closed_at)],
-    ['task', todo.task_id && shortId(todo.task_id)],
+    ['task', todo.task_id && taskText(todo.task_id, todo.task)],
   ]
   return [
     `${bold(shortId(todo.id))}  ${todo.status}  ${dim(todo.id)}`,
@@ -80,6 +80,13 @@ export function todoText(todo: Todo, session: Session): string[] {
         ]
       : []),
   ]
+}
+
+/** The task that was to do it, and why it did not. */
+function taskText(id: string, task: TodoView['task']): string {
+  const state = task ? `, ${task.state.replaceAll('_', ' ')}` : ''
+  const why = task?.error && task.state !== 'done' ? `: ${oneLine(task.error.message)}` : ''
+  return `${shortId(id)}${state}${why}${why ? `; hai task show ${shortId(id)}` : ''}`
 }
 
 function urgency(todo: Todo): string {

@@ -1,5 +1,11 @@
 import { type Command, Option } from 'commander'
-import { type Accepted, TODO_STATUSES, type Todo, type TodoList } from '../../f/hai/core/contract.ts'
+import {
+  type Accepted,
+  TODO_STATUSES,
+  type Todo,
+  type TodoList,
+  type TodoView,
+} from '../../f/hai/core/contract.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { newKey } from '../idempotency-key.ts'
 import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../list.ts'
@@ -124,7 +130,7 @@ function addShow(todo: Command, session: Session): void {
     .option(...JSON_OPTION)
     .action(
       session.run(async (id: string, { json }: { json?: boolean }) => {
-        const found = await session.call<Todo>('todo/show', { id })
+        const found = await session.call<TodoView>('todo/show', { id })
         if (json) session.printJson(found)
         else session.print(...todoText(found, session))
         return undefined

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import type { Io, Output } from '../../cli/io.ts'
 import { main } from '../../cli/main.ts'
+import { commandsIn, refusalOf } from '../support/next-steps.ts'
 
 type Env = Record<string, string>
 
@@ -41,7 +42,18 @@ export async function runHai(argv: string[], options: World & { onIo?: (io: Fake
   const io = new FakeIo(options)
   options.onIo?.(io)
   const exit = await main(argv, io)
+  await refuseDeadEnds(io.stderr.text)
   return { exit, stdout: io.stdout.text, stderr: io.stderr.text }
+}
+
+/** What the program says to do next can be done: else the test that heard it fails, whatever else it looks for. */
+async function refuseDeadEnds(said: string): Promise<void> {
+  for (const [, next = ''] of said.matchAll(/^→ (.*)$/gm)) {
+    for (const line of commandsIn(next)) {
+      const refusal = await refusalOf(line)
+      if (refusal) throw new Error(`the next step “hai ${line}” is none: ${refusal}`)
+    }
+  }
 }
 
 class Captured extends Writable {

@@ -117,6 +117,22 @@ describe('fail', () => {
     expect(await eventTypes(db.sql, id)).toEqual(['accepted', 'claimed', 'dead'])
   })
 
+  it.each([
+    ['login_expired', 'give claude a valid api_key', true],
+    ['model_missing', 'ollama pull x', true],
+    ['context_too_long', 'ask with less', false],
+    ['backend_error', 'change what it objects to', false],
+  ])(
+    'says after %s that the same task may go on, if what it needs is around it: %s',
+    async (code, next_step, again) => {
+      const { id, lease_no } = await aRunningTask(db.sql)
+      await fail(db.sql, { id, lease_no, code, message: 'no', next_step })
+      const [row] = await db.sql`select error from hai.task_queue where id = ${id}`
+      const whole = again ? `${next_step}; then hai task retry ${id.slice(-6)}` : next_step
+      expect(row?.error.next_step).toBe(whole)
+    },
+  )
+
   it('waits longer from attempt to attempt, within a quarter of its step, and never above an hour', async () => {
     const { id } = await aRunningTask(db.sql, { retry_policy: { max_attempts: 100, backoff_seconds: 10 } })
     for (const [attempt, step] of [

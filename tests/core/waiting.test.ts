@@ -129,7 +129,7 @@ describe('waitingOn', () => {
     await db.sql`update hai.task_queue set state = 'awaiting_approval'`
     expect(await waitingOn(db.sql, id)).toMatchObject({
       code: 'approval',
-      next_step: `hai approve ${id.slice(-6)}`,
+      next_step: `to give it up: hai task cancel ${id.slice(-6)}`,
     })
   })
 })

@@ -141,7 +141,12 @@ describe('an OpenAI-compatible server', () => {
   })
 
   it('that refuses for a reason nobody has named is not asked the same again', async () => {
-    expect(await next(bare(422, 'temperature?'))).toMatchObject({ code: 'backend_error', retryable: false })
+    expect(await next(bare(422, 'temperature?'))).toMatchObject({
+      code: 'backend_error',
+      retryable: false,
+      // the same would be refused again
+      next_step: 'change what it objects to, and ask anew: hai ask "…"',
+    })
   })
 
   it('that drops the connection before a byte is waited for where an answer costs nothing', async () => {

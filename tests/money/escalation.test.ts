@@ -15,10 +15,17 @@ beforeEach(async () => {
   await setBudget(db.sql, { caps: { day: { per: 'all', period: 'day', usd: 3 } } })
 })
 
+const NEAR = {
+  kind: 'openai-compatible',
+  url: 'http://127.0.0.1:1/v1',
+  billing: 'local',
+  models: { small: {} },
+}
+
 const broken = (error: string): Spent => ({ tokens: tokens(), ms: 1, error })
 
 async function made(outcome: Spent, minutesAgo = 1, route = 'openai/gpt-fake') {
-  const call = aCall(0.01, { route })
+  const call = aCall(0.01, { route, backend: route.split('/')[0]! })
   await reserve(db.sql, call, undefined, new Date(Date.now() - minutesAgo * 60_000))
   await settle(db.sql, call, outcome)
 }
@@ -30,7 +37,7 @@ describe('a way to a model on which nothing succeeds', () => {
     await made(broken('quota_exhausted'))
     await made(spent(0.01), 1, 'openai/other')
     const text =
-      'all 2 calls of openai/gpt-fake in 15 min failed, 2 of 3 in 24 h (quota_exhausted); hai model test openai'
+      'all 2 calls of openai/gpt-fake in 15 min failed, 2 of 3 in 24 h (quota_exhausted); hai model test openai/gpt-fake'
     expect(await alarms(db.sql)).toEqual([text])
     expect(await alarms(db.sql)).toEqual([text])
     expect(await db.sql`select kind, text from hai.notice`).toEqual([{ kind: 'escalation', text }])
@@ -43,6 +50,22 @@ describe('a way to a model on which nothing succeeds', () => {
     expect(await alarms(db.sql)).toEqual([])
     await made(broken('rate_limited'))
     expect(await alarms(db.sql)).toHaveLength(1)
+  })
+
+  it.each([
+    ['nothing else is configured', {}, 1],
+    ['it is the default', { default: 'ollama/x', backends: { near: NEAR } }, 1],
+    ['another one answers', { backends: { near: NEAR } }, 0],
+    ['another one is the default', { default: 'near/small', backends: { near: NEAR } }, 0],
+    ['it was disabled', { backends: { ollama: { ...NEAR, enabled: false } } }, 0],
+    ['the other one is disabled', { backends: { near: { ...NEAR, enabled: false } } }, 1],
+  ])('is one of a found Ollama only while it may be asked: %s', async (_, models, count) => {
+    await db.sql`
+      insert into hai.config (name, value, hash) values ('models', ${db.sql.json(models)}, '')
+      on conflict (name) do update set value = excluded.value`
+    for (let at = 0; at < 3; at += 1) await made(broken('unreachable'), 1, 'ollama/llama3.2:3b')
+    expect(await alarms(db.sql)).toHaveLength(count)
+    await db.sql`delete from hai.config where name = 'models'`
   })
 
   it('is none when a call succeeds, or nobody has called for a while', async () => {

@@ -59,7 +59,10 @@ async function lastGood(sql: Sql, name: string, cause: HaiError): Promise<unknow
   const [last] = await sql<{ value: unknown }[]>`
     update hai.config set error = ${message}, updated_at = now() where name = ${name} returning value`
   if (last) return last.value
-  throw new HaiError('invalid', message, { cause })
+  throw new HaiError('invalid', message, {
+    cause,
+    details: { next_step: `mend that file; hai config show ${name} says whether it is taken` },
+  })
 }
 
 /** Before anything else looks at it: a message that refuses a pasted key must not show the key. */

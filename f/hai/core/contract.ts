@@ -180,6 +180,11 @@ export interface Todo {
   closed_at: string | null
 }
 
+/** One todo, and how the task that was to do it stands, where one was started. */
+export interface TodoView extends Todo {
+  task?: { state: State; error: TaskError | null }
+}
+
 export interface TodoList extends Total {
   todos: Todo[]
   next_cursor?: string

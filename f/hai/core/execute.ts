@@ -4,6 +4,7 @@ import { inTransaction, type Sql } from './db.ts'
 import { Desk } from './desk.ts'
 import { HaiError } from './errors.ts'
 import type { Failure, TaskHandle } from './handle.ts'
+import { shortId } from './ids.ts'
 import { answer, recognise } from './intents/table.ts'
 import { handOver } from './lane.ts'
 import { leaseLost } from './lease.ts'
@@ -122,7 +123,8 @@ function noRoute(task: ClaimedTask, { offers, idle = [], error }: NoAccess): Fai
         ? `hai model enable ${offers[0]} lets ${offers[0]} answer`
         : 'start Ollama, or hai model add URL; hai model ls shows what could answer'))
   const keep = `to keep it: hai todo add --raw ${quote(task.content)}`
-  return { code: 'no_route', message, next_step: `${cure}; ${keep}` }
+  const again = `then hai task retry ${shortId(task.id)}`
+  return { code: 'no_route', message, next_step: `${cure}; ${again}; ${keep}` }
 }
 
 /** As the first line would be typed in a shell. */

@@ -43,8 +43,10 @@ async function attempt(
 
 function failureOf(error: unknown, id: string): Failure {
   // a refusal will be the same tomorrow; anything else may be the weather
-  if (error instanceof HaiError)
-    return { code: error.code, message: error.message, retryable: error.code === 'unavailable' }
+  if (error instanceof HaiError) {
+    const { code, message } = error
+    return { code, message, retryable: code === 'unavailable', ...nextOf(error, id) }
+  }
   console.error(error)
   return {
     code: 'failed',
@@ -52,6 +54,13 @@ function failureOf(error: unknown, id: string): Failure {
     retryable: true,
     next_step: `hai task logs ${shortId(id)}`,
   }
+}
+
+/** Whoever knows what to mend says so, and then the same task may go on; a question that is not accepted stays so. */
+function nextOf({ code, details }: HaiError, id: string): { next_step?: string } {
+  const cure = details?.next_step
+  if (typeof cure === 'string') return { next_step: `${cure}; then hai task retry ${shortId(id)}` }
+  return code === 'invalid' ? { next_step: 'change what is not accepted, and ask anew: hai ask "…"' } : {}
 }
 
 interface KeptLease {

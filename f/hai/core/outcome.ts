@@ -59,6 +59,21 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
   return task
 }
 
+/** Failures that tell of what is around a task, and not of the task: once that is mended, the same one may go on. */
+const MENDED = new Set([
+  'budget',
+  'certificate',
+  'login_expired',
+  'missing',
+  'model_missing',
+  'no_room',
+  'quota_exhausted',
+  'unusable',
+  'wrong_url',
+])
+
+const thenRetry = (cure: string, id: string) => `${cure}; then hai task retry ${shortId(id)}`
+
 const Fail = Held.extend({
   code: z.string().min(1).max(100),
   message: z.string().min(1),
@@ -90,7 +105,9 @@ export async function fail(
   const { id, lease_no, code, message, retryable, uses_attempt, not_before = null, put_off } = failure
   const { most, first, longest } = patienceOf(code)
   const told = failure.retry_after_seconds ?? null
-  const error = errorOf(failure)
+  const { next_step } = failure
+  const again = next_step && !retryable && MENDED.has(code) ? { next_step: thenRetry(next_step, id) } : {}
+  const error = errorOf({ ...failure, ...again })
   const tired: TaskError = {
     ...error,
     message: `${message}; a task waits at most ${span(most)} for that`,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Caller } from './caller.ts'
-import { type Accepted, PRIORITIES, TODO_STATUSES, type Todo } from './contract.ts'
+import { type Accepted, PRIORITIES, TODO_STATUSES, type Todo, type TodoView } from './contract.ts'
 import { type Clock, isDay, parseDue } from './dates.ts'
 import { inTransaction, type Sql } from './db.ts'
 import { enqueue, newId } from './enqueue.ts'
@@ -88,10 +88,15 @@ async function firstWith(sql: Sql, given: z.output<typeof NewTodo>, digest: stri
 }
 
 /** One todo by its full or short id. */
-export async function showTodo(sql: Sql, input: { id: string; zone: string }): Promise<Todo> {
+export async function showTodo(sql: Sql, input: { id: string; zone: string }): Promise<TodoView> {
   const id = await todoId(sql, input.id)
-  const [todo] = await sql<Todo[]>`select ${todoColumns(sql, input.zone)} from hai.todo where id = ${id}`
-  return todo!
+  const [row] = await sql<(Todo & { task: TodoView['task'] | null })[]>`
+    select ${todoColumns(sql, input.zone)},
+      (select jsonb_build_object('state', q.state, 'error', q.error)
+        from hai.task_queue q where q.id = todo.task_id) as task
+    from hai.todo where id = ${id}`
+  const { task, ...todo } = row!
+  return task ? { ...todo, task } : todo
 }
 
 const Change = z.strictObject({

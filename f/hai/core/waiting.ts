@@ -87,7 +87,8 @@ function approval(facts: Pick<Facts, 'id' | 'updated_at'>): WaitingOn {
     code: 'approval',
     since: facts.updated_at,
     text: 'waits for your decision',
-    next_step: `hai approve ${shortId(facts.id)}`,
+    // there is no way to decide it yet, only to give it up
+    next_step: `to give it up: hai task cancel ${shortId(facts.id)}`,
   }
 }
 

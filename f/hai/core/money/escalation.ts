@@ -1,4 +1,6 @@
+import { storedConfig } from '../config.ts'
 import type { Sql } from '../db.ts'
+import { Models } from '../model/config.ts'
 import type { RouteFailures } from './report-shape.ts'
 
 /** In so many minutes nothing but failures raises an alarm. */
@@ -48,13 +50,22 @@ function isDead({ minutes, calls, failed, failing_since }: RouteFailures): boole
 
 async function deadRoutes(sql: Sql): Promise<{ backend: string; route: string; text: string }[]> {
   const rows = await routeFailures(sql)
-  return rows.filter(isDead).map(({ backend, route, failed, code }) => {
-    const calls = failed === 1 ? 'the only call' : `all ${failed} calls`
-    const day = rows.find(
-      (row) => row.minutes > ALARM_MINUTES && row.route === route && row.backend === backend,
-    )
-    const lately = day ? `, ${day.failed} of ${day.calls} in 24 h` : ''
-    const text = `${calls} of ${route} in ${ALARM_MINUTES} min failed${lately} (${code}); hai model test ${backend}`
-    return { backend, route, text }
-  })
+  const { default: named, backends } = await storedConfig(sql, 'models', Models)
+  // nobody is to mend what nobody asks any more: a backend that was disabled, a found Ollama that others answer for
+  const isAsked = ({ backend }: RouteFailures) => {
+    const known = backends[backend]
+    if (known || backend !== 'ollama') return known?.enabled ?? true
+    return named ? named.startsWith('ollama/') : !Object.values(backends).some(({ enabled }) => enabled)
+  }
+  return rows
+    .filter((row) => isDead(row) && isAsked(row))
+    .map(({ backend, route, failed, code }) => {
+      const calls = failed === 1 ? 'the only call' : `all ${failed} calls`
+      const day = rows.find(
+        (row) => row.minutes > ALARM_MINUTES && row.route === route && row.backend === backend,
+      )
+      const lately = day ? `, ${day.failed} of ${day.calls} in 24 h` : ''
+      const text = `${calls} of ${route} in ${ALARM_MINUTES} min failed${lately} (${code}); hai model test ${route}`
+      return { backend, route, text }
+    })
 }

@@ -90,7 +90,7 @@ export function unpriced({ backend, model }: ModelCall, { on_cap }: Budget): Hai
   return new HaiError(
     'budget',
     `${backend}/${model} has no price of its input and output tokens, so that no cap could hold; nothing was asked`,
-    { details: { on_cap, ends: true, next_step: `${priceLine(backend, model)}; then hai task retry` } },
+    { details: { on_cap, ends: true, next_step: priceLine(backend, model) } },
   )
 }
 
