@@ -111,7 +111,7 @@ export function tooLong(choice: Choice, mostly: Prompt['mostly'], said: string):
   const next: Record<Prompt['mostly'], string> = {
     question: `shorten the question, or put its long part into a file: hai ask "…" -f FILE keeps its beginning and end; or ask ${larger}`,
     attached: `ask with less attached text, or ${larger}`,
-    history: `begin anew with hai ask, as hai reply sends what was said before; or ask ${larger}`,
+    history: `begin anew: hai ask "…", as hai reply sends what was said before; or ask ${larger}`,
   }
   return {
     code: 'context_too_long',
