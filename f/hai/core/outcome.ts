@@ -68,6 +68,8 @@ const MENDED = new Set([
   'model_missing',
   'no_room',
   'quota_exhausted',
+  'rate_limited',
+  'unavailable',
   'unusable',
   'wrong_url',
 ])

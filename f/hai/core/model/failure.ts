@@ -107,8 +107,6 @@ function told(error: unknown): string {
 /** Whether nothing was sent at all. */
 const isNever = (error: unknown): boolean => NO_CONNECTION.test(told(error))
 
-const ASK_ANEW = 'change what it objects to, and ask anew: hai ask "…"'
-
 export const NOTHING: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
 const REFUSALS = new Set<string>(['login_expired', 'quota_exhausted', 'wrong_url', 'unusable'])
 const UNKNOWN: Tokens = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
@@ -161,50 +159,6 @@ function begun(failure: CallFailure, got: Got | undefined): CallFailure {
   const { uses_attempt: _, ...counted } = failure
   const isLimit = failure.code === 'rate_limited' || failure.code === 'quota_exhausted'
   return isLimit || !got?.deltas ? failure : counted
-
-  if (code !== 'quota_exhausted') return { code, message, retryable: true }
-  if (!until) return { code, message, retryable: false, next_step: 'wait until the limit is lifted' }
-  return waitUntil(until, message)
-}
-
-function waitUntil(until: Date, message: string): CallFailure {
-  const code = 'quota_exhausted'
-  const retry_after_seconds = Math.min(Math.max(1, (until.getTime() - Date.now()) / 1000), 7 * 86_400)
-  return { code, message, retryable: true, retry_after_seconds, uses_attempt: false }
-}
-
-function ofStatus(error: APICallError, status: number, choice: Choice): CallFailure {
-  const { name, model, backend } = choice
-  const message = `${name} answered ${status}: ${error.message}`
-  const body = `${error.message} ${error.responseBody ?? ''}`
-  const [, day, time = '00:00'] = REGAINED.exec(body) ?? []
-  const until = new Date(`${day}T${time}Z`)
-  if (until.getTime() > Date.now()) return waitUntil(until, message)
-  const final = (code: string, next_step: string) => ({ code, message, retryable: false, next_step })
-  if (status === 401 || status === 403) return final('login_expired', `give ${name} a valid api_key`)
-  if (status === 402 || NO_CREDIT.test(body))
-    return final(
-      'quota_exhausted',
-      `add credit or raise the limit at ${name}, or have another backend answer`,
-    )
-  if (status === 429) return { code: 'rate_limited', message, retryable: true, ...retryAfter(error) }
-  if (status === 413 || TOO_LONG.test(body))
-    return final('context_too_long', 'ask with less attached text, or a model with a larger context')
-  if (status === 404 && /try pulling/.test(body)) return final('model_missing', `ollama pull ${model}`)
-  if (status === 404 && /model/i.test(body))
-    return final('model_missing', `correct the model's name in the models configuration; it is ${model}`)
-  if (status === 404) return final('wrong_url', `correct the url of ${name}; it is ${backend.url}`)
-  // the same question would be refused again
-  if (status !== 408 && status < 500) return final('backend_error', ASK_ANEW)
-  return { code: 'backend_error', message, retryable: true, ...retryAfter(error) }
-}
-
-/** Retry-After in seconds, or as a date. */
-function retryAfter({ responseHeaders }: APICallError): { retry_after_seconds?: number } {
-  const value = responseHeaders?.['retry-after']
-  if (!value) return {}
-  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
-  return Number.isFinite(seconds) ? { retry_after_seconds: Math.min(Math.max(0, seconds), 7 * 86_400) } : {}
 }
 
 /** The innermost reason: what the SDK wraps says only that it couldn't connect, or couldn't read. */

@@ -61,11 +61,16 @@ export function ofStatus(error: APICallError, status: number, choice: Choice): C
   if (NOT_NOW.has(status) || (status >= 500 && OVERLOADED.test(body)))
     return putOff('unavailable', message, told(), name)
   const again = told()
+  // the same question would be refused again
+  if (status !== 408 && status !== 425 && status < 500)
+    return { code: 'backend_error', message, retryable: false, next_step: ASK_ANEW }
   return {
-    ...{ code: 'backend_error', message, retryable: status === 408 || status === 425 || status >= 500 },
+    ...{ code: 'backend_error', message, retryable: true },
     ...(again === undefined || again > LONGEST ? {} : { retry_after_seconds: again }),
   }
 }
+
+const ASK_ANEW = 'change what it objects to, and ask anew: hai ask "…"'
 
 const addCredit = (name: string) =>
   `add credit or raise the limit at ${name}, or have another backend answer: hai model ls`
@@ -94,7 +99,7 @@ export function putOff(
         message: `${message}; not before ${when}, and a task waits 7 days at most`,
         retryable: false,
       },
-      next_step: `have another backend answer, hai model ls; ${name} can be asked again then: hai task retry`,
+      next_step: `have another backend answer: hai model ls; or wait for ${name}`,
     }
   }
   return {
