@@ -24,7 +24,7 @@ export function addWorker(program: Command, session: Session): void {
       'ask NAME or NAME/MODEL: one of models.yaml, ollama, claude-code or anthropic; takes what waits for it',
     )
     .option('--lane <name>', 'take tasks of this lane; may be repeated', collect)
-    .option('--concurrency <n>', 'so many tasks at once (2)', count)
+    .option('--concurrency <n>', 'so many tasks at once (2; 1 of a local model)', count)
     .option('--name <name>', 'what the history of a task calls this worker (host and process)')
     .option('--grace <time>', 'when told to stop, finish tasks at hand for so long (30s)', lengthOfTime)
     .option('--service', 'write a service that runs this whenever you are logged in, and say how to start it')

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { HaiError } from '../../f/hai/core/errors.ts'
 import { hold } from '../../f/hai/core/hold.ts'
 import { shortId } from '../../f/hai/core/ids.ts'
+import { slotsOf } from '../../f/hai/core/lane.ts'
 import { LANES } from '../../f/hai/core/lease.ts'
 import { answerWithModel } from '../../f/hai/core/model/agent.ts'
 import { withLoading } from '../../f/hai/core/model/ollama.ts'
@@ -22,7 +23,6 @@ import { Rest } from './rest.ts'
 import { installService } from './service.ts'
 import { Shutdown } from './shutdown.ts'
 
-const CONCURRENCY = 2
 const GRACE_SECONDS = 30
 
 /** Runs `hai worker run` to its end and resolves with the exit status. What it says goes to stderr. */
@@ -52,7 +52,7 @@ async function serve(session: Session, flags: WorkerFlags, backend: Backend): Pr
   const worker = flags.name ?? `${hostname()}/${process.pid}`
   const lanes = flags.lane ?? (backend.name ? [backend.name] : [...LANES])
   const stopping = new Shutdown(flags.grace ?? GRACE_SECONDS)
-  const concurrency = flags.concurrency ?? choice.backend.slots ?? CONCURRENCY
+  const concurrency = flags.concurrency ?? slotsOf(choice.backend)
   try {
     await reside({
       ...{ doors, worker, lanes, concurrency, rest, stopping },

@@ -49,7 +49,10 @@ const Backend = z
     enabled: z.boolean().default(true),
     /** Called only by workers elsewhere (`hai worker run --backend NAME`): tasks wait for one in a lane of its name. */
     external: z.boolean().optional(),
-    /** How many tasks such a lane lets run at once; 2 when not said. */
+    /**
+     * How many calls of it there may be at once, from here or from workers elsewhere; more wait their turn. When not said
+     * one of a local model and two of any other; a metered one or a subscription that is asked from here has no such limit.
+     */
     slots: z.int().min(1).max(100).optional(),
     /** By name; a list of names, and a name with nothing after it, say no more of them. */
     models: z.preprocess(named, z.record(z.string(), Model)).default({}),
