@@ -7,7 +7,7 @@ export function ledgerCall(
   call_id: string,
   choice: Choice,
   messages: Message[],
-  maxOutput = mostOutput(choice),
+  maxOutput: number,
   ratio = 1,
 ): ModelCall {
   const { name, model, backend } = choice

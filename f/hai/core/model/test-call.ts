@@ -74,9 +74,8 @@ async function recorded(sql: Sql, access: Access, { requester, signal }: Tester)
   const { choice } = access
   const tested = { backend: choice.name, model: choice.model }
   const maxOutput = Math.min(MOST_TOKENS, mostOutput(choice))
-  const known = ledgerCall(`test:${randomUUID()}`, choice, MESSAGES)
-  const most = known.most && { ...known.most, output: maxOutput }
-  const call = { ...known, ...(most ? { most } : {}), requester, source: 'model-test' }
+  const known = ledgerCall(`test:${randomUUID()}`, choice, MESSAGES, maxOutput)
+  const call = { ...known, requester, source: 'model-test' }
   await reserve(sql, call)
   const began = performance.now()
   const { times, tokens, error } = await tryOut(access, maxOutput, signal)
