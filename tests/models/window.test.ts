@@ -105,9 +105,11 @@ describe('a log that is longer than the window of a llama.cpp server', () => {
     expect(sent()[0]!.messages.at(-1)!.content).toContain(LOG)
   })
 
-  it('has the server asked for its window once, and not at each call', async () => {
+  it('has the server asked for its window once, and not at each call, nor for a short question', async () => {
     await llama()
-    for (const _ of [1, 2, 3]) await asked({}, local())
+    await asked({}, local())
+    expect(askedFor('/v1/models')).toBe(0)
+    for (const _ of [1, 2, 3]) await asked({ context: [log] }, local())
     expect(askedFor('/v1/models')).toBe(1)
     expect(askedFor('/api/ps')).toBeLessThanOrEqual(1)
     await server.stop()

@@ -2,14 +2,15 @@ import type { ClaimedTask } from '../contract.ts'
 import type { TaskHandle, Turn } from '../handle.ts'
 import type { Answer } from './call.ts'
 import type { Choice, Message, ModelCall } from './config.ts'
+import type { ModelFact } from './facts.ts'
 import { FailedCall } from './failed-call.ts'
 import {
-  acquainted,
+  askWindow,
   countTaught,
   type Fitting,
   fitOf,
+  isWorthAsking,
   learntBy,
-  mayBeAsked,
   modelAt,
   smaller,
   tooLong,
@@ -89,26 +90,42 @@ async function asked(
   }
 }
 
-/** The prompt for what is known of the model. Where something would have to go, its server is asked first. */
+/** The prompt for what is known of the model; its server is asked first where more would help. */
 async function fitted(
   handle: TaskHandle,
   task: ClaimedTask,
   turns: Turn[],
-  caller: Caller,
-  needed = false,
+  { choice: met, apiKey, load }: Caller,
 ): Promise<Fitting> {
-  const choice = caller.choice.loading ? await caller.load(caller.choice) : caller.choice
-  const fact = await acquainted(handle, { ...caller, choice }, needed)
+  const choice = met.loading ? await load(met) : met
+  const fact = await handle.modelFact(modelAt(choice))
+  const first = fittingFor(task, turns, choice, fact)
+  if (isWorthAsking(choice, fact, 'prompt' in first ? first.prompt : undefined)) {
+    const told = await askWindow(handle, choice, apiKey)
+    if (told) return sure(fittingFor(task, turns, choice, told))
+  }
+  return sure(first)
+}
+
+/** What fits, or why nothing does. */
+function fittingFor(
+  task: ClaimedTask,
+  turns: Turn[],
+  choice: Choice,
+  fact: ModelFact | undefined,
+): Fitting | FailedCall {
   const fit = fitOf(choice, fact)
-  const mayKnowMore = !needed && mayBeAsked(fact)
   try {
-    const prompt = buildPrompt(task, turns, fit)
-    if (prompt.notices.length === 0 || !mayKnowMore) return { choice, fit, prompt }
+    return { choice, fit, prompt: buildPrompt(task, turns, fit) }
   } catch (error) {
     if (!(error instanceof TooLong)) throw error
-    if (!mayKnowMore) throw new FailedCall(tooLong(choice, 'question', error.message), error)
+    return new FailedCall(tooLong(choice, 'question', error.message), error)
   }
-  return fitted(handle, task, turns, { ...caller, choice }, true)
+}
+
+function sure(fitting: Fitting | FailedCall): Fitting {
+  if (fitting instanceof FailedCall) throw fitting
+  return fitting
 }
 
 /** What is asked after a refusal; the refusal itself when there is nothing to leave out. */

@@ -12,6 +12,8 @@ const SMALL_WINDOW = 4096
 /** Seconds after which a server is asked anew for its window: as a rule, and when something would have to be left out. */
 const ASKED_EVERY = 86_400
 const ASKED_AGAIN = 60
+/** Any window holds a prompt of so many tokens. */
+const SHORT_PROMPT = 512
 /** Below that a prompt is mostly what servers add of their own; in tokens. */
 const TELLING_PROMPT = 500
 /** Windows are multiples of so many tokens. */
@@ -31,29 +33,32 @@ export interface Fitting {
 export const modelAt = ({ backend, model }: Choice): ModelAt => ({ url: backend.url, model })
 
 /**
- * What was learnt of a model. A local server is asked for its window when it never was, or when that is long ago; `needed`
- * asks any, and soon again: something would have to be left out. An Ollama's is told with what it has loaded.
+ * Whether the server of `choice` is to be asked for its window: where something would have to be left out, unless it was
+ * asked just now; and a local one from a prompt on that is not short, once a day. An Ollama tells it with what it has loaded.
  */
-export async function acquainted(
+export function isWorthAsking(
+  { backend, loading }: Choice,
+  fact: ModelFact | undefined,
+  prompt: Prompt | undefined,
+): boolean {
+  const asked = fact?.asked_seconds ?? Number.POSITIVE_INFINITY
+  if (backend.kind !== 'openai-compatible' || loading !== undefined) return false
+  if (!prompt || prompt.notices.length > 0) return asked > ASKED_AGAIN
+  return backend.billing === 'local' && prompt.tokens.most > SHORT_PROMPT && asked > ASKED_EVERY
+}
+
+/** Asks it, and gives what is known then; undefined when it says nothing. */
+export async function askWindow(
   handle: TaskHandle,
-  { choice, apiKey }: { choice: Choice; apiKey: string | undefined },
-  needed = false,
+  choice: Choice,
+  apiKey: string | undefined,
 ): Promise<ModelFact | undefined> {
   const at = modelAt(choice)
-  const fact = await handle.modelFact(at)
-  const { kind, billing } = choice.backend
-  const isAsked =
-    kind === 'openai-compatible' && choice.loading === undefined && (billing === 'local' || needed)
-  if (!isAsked || !mayBeAsked(fact, needed ? ASKED_AGAIN : ASKED_EVERY)) return fact
   const listed = await listedWindow(choice, apiKey)
-  if (listed === undefined) return fact
+  if (listed === undefined) return undefined
   await handle.learnModel(at, { listed })
   return handle.modelFact(at)
 }
-
-/** Whether a server was last asked longer ago than so many seconds, or never. */
-export const mayBeAsked = (fact: ModelFact | undefined, seconds = ASKED_AGAIN) =>
-  (fact?.asked_seconds ?? Number.POSITIVE_INFINITY) > seconds
 
 /** What a prompt for it must fit. What the operator says of a window or an answer is an upper bound, and a server's less wins. */
 export function fitOf({ context, backend, model }: Choice, fact: ModelFact | undefined): Fit {
