@@ -3,6 +3,7 @@
  * each with a token of its own.
  */
 import { HaiError } from './errors.ts'
+import { networkReason } from './network.ts'
 
 const TIMEOUT_MS = 5000
 
@@ -17,15 +18,18 @@ export async function startScript(
   await call(`jobs/run/p/${path}?${query}`, { method: 'POST', body: JSON.stringify(args) })
 }
 
-/** A resource as it is stored, its references unread; undefined when there is none. */
+/** A resource as it is stored, its references unread; undefined when there is none. `invalid` when it is a file that can't be read. */
 export async function findResource(path: string): Promise<unknown> {
-  const response = await send(`resources/get_value/${path}`, {})
-  return response.status === 404 ? undefined : (await accepted(response, path)).json()
+  const answer = await send(`resources/get_value/${path}`, {})
+  if (answer.status === 404) return undefined
+  // a file of the operator's on his own machine: its reader's words say where and why
+  if (answer.status === 400) throw new HaiError('invalid', answer.text.replace(/^Bad request: /, ''))
+  return JSON.parse(accepted(answer, path))
 }
 
 /** A variable's value, secrets included. */
 export async function getVariable(path: string): Promise<string> {
-  return (await call(`variables/get_value/${path}`, {})).json() as Promise<string>
+  return JSON.parse(await call(`variables/get_value/${path}`, {})) as string
 }
 
 /** Sends a piece of an answer down the job's own stream: one line of JSON, as a job may work on many tasks. */
@@ -48,29 +52,34 @@ function stream(piece: object): void {
 
 /** A resource with its variables filled in. */
 export async function getResource(path: string): Promise<Record<string, unknown>> {
-  const response = await call(`resources/get_value_interpolated/${path}`, {})
-  return (await response.json()) as Record<string, unknown>
+  return JSON.parse(await call(`resources/get_value_interpolated/${path}`, {})) as Record<string, unknown>
 }
 
-async function call(path: string, init: RequestInit): Promise<Response> {
+interface Answer {
+  status: number
+  text: string
+}
+
+async function call(path: string, init: RequestInit): Promise<string> {
   return accepted(await send(path, init), path)
 }
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+/** One call, its answer read to the end: a connection may break at any byte. */
+async function send(path: string, init: RequestInit): Promise<Answer> {
   const { BASE_INTERNAL_URL, WM_WORKSPACE, WM_TOKEN } = process.env
   const headers = { authorization: `Bearer ${WM_TOKEN}`, 'content-type': 'application/json' }
   const url = `${BASE_INTERNAL_URL}/api/w/${WM_WORKSPACE}/${path}`
-  return fetch(url, { ...init, headers, signal: AbortSignal.timeout(TIMEOUT_MS) }).catch((cause) => {
-    throw new HaiError(
-      'unavailable',
-      `Windmill can't be reached at ${BASE_INTERNAL_URL} (${cause.message})`,
-      { cause },
-    )
-  })
+  try {
+    const response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
+    return { status: response.status, text: await response.text() }
+  } catch (cause) {
+    const message = `Windmill can't be reached at ${BASE_INTERNAL_URL} (${networkReason(cause)})`
+    throw new HaiError('unavailable', message, { cause })
+  }
 }
 
-async function accepted(response: Response, path: string): Promise<Response> {
-  if (response.ok) return response
-  const message = `Windmill answered ${response.status} to ${path.split('?')[0]}: ${await response.text()}`
-  throw new HaiError(response.status === 400 ? 'invalid' : 'unavailable', message)
+function accepted({ status, text }: Answer, path: string): string {
+  if (status >= 200 && status < 300) return text
+  const message = `Windmill answered ${status} to ${path.split('?')[0]}: ${text}`
+  throw new HaiError(status === 400 ? 'invalid' : 'unavailable', message)
 }

@@ -1,10 +1,11 @@
 import { APICallError, type LanguageModelV3, type LanguageModelV3StreamPart } from '@ai-sdk/provider'
 import type { Tokens } from '../money/tokens.ts'
+import { networkReason } from '../network.ts'
 import { storable } from '../text.ts'
 import { runClaudeCode } from './claude-code.ts'
 import type { Choice, Message } from './config.ts'
 import { anthropic, openai } from './dialects.ts'
-import { BrokenCall, type Got, isMissingProgram, rootMessage } from './failure.ts'
+import { BrokenCall, type Got, isMissingProgram } from './failure.ts'
 import type { Limits } from './limits.ts'
 import { Repeats } from './repeats.ts'
 import { isSameModel, Reply, type Said, UNCOUNTED } from './reply.ts'
@@ -264,7 +265,7 @@ function brokenBy(error: unknown, got: Got): unknown {
   // the SDK calls a connection that drops in the middle an APICallError as well, with the status 200 it began with
   if (APICallError.isInstance(error) && error.statusCode !== 200) return error
   if (isMissingProgram(error) || (got.deltas === 0 && !APICallError.isInstance(error))) return error
-  const broken = new BrokenCall('cut', `the answer broke off in the middle (${rootMessage(error)})`)
+  const broken = new BrokenCall('cut', `the answer broke off in the middle (${networkReason(error)})`)
   broken.got = got
   return broken
 }

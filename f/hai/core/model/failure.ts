@@ -1,5 +1,6 @@
 import { APICallError } from '@ai-sdk/provider'
 import type { Tokens } from '../money/tokens.ts'
+import { networkReason } from '../network.ts'
 import type { Choice } from './config.ts'
 import { type CallFailure, ofStatus, ofWords, otherUrl, putOff } from './refusal.ts'
 
@@ -74,7 +75,7 @@ export function classify(error: unknown, choice: Choice): CallFailure {
   if (APICallError.isInstance(error) && error.statusCode && error.statusCode >= 400)
     return ofStatus(error, error.statusCode, choice)
   const { name, backend } = choice
-  const message = rootMessage(error)
+  const message = networkReason(error)
   if (isMissingProgram(error)) {
     return {
       code: 'missing',
@@ -101,7 +102,7 @@ export function classify(error: unknown, choice: Choice): CallFailure {
 function told(error: unknown): string {
   const root = rootOf(error)
   const code = root instanceof Error && 'code' in root ? root.code : ''
-  return `${rootMessage(error)} ${code}`
+  return `${networkReason(error)} ${code}`
 }
 
 /** Whether nothing was sent at all. */
@@ -116,7 +117,7 @@ export function tokensOfFailure(error: unknown): Tokens {
   if (error instanceof BrokenCall) return error.tokens ?? (REFUSALS.has(error.code) ? NOTHING : UNKNOWN)
   if (isMissingProgram(error)) return NOTHING
   if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return NOTHING
-  return UNTRUSTED.test(rootMessage(error)) || NO_TLS.test(rootMessage(error)) || isNever(error)
+  return UNTRUSTED.test(networkReason(error)) || NO_TLS.test(networkReason(error)) || isNever(error)
     ? NOTHING
     : UNKNOWN
 }
@@ -159,16 +160,6 @@ function begun(failure: CallFailure, got: Got | undefined): CallFailure {
   const { uses_attempt: _, ...counted } = failure
   const isLimit = failure.code === 'rate_limited' || failure.code === 'quota_exhausted'
   return isLimit || !got?.deltas ? failure : counted
-}
-
-/** The innermost reason: what the SDK wraps says only that it couldn't connect, or couldn't read. */
-export function rootMessage(error: unknown): string {
-  const root = rootOf(error)
-  if (!(root instanceof Error)) return String(root)
-  // a name with several addresses fails once for each, and the whole has no message
-  if (root instanceof AggregateError) return root.errors.map(rootMessage).join(', ')
-  // what Bun advises its programmers
-  return root.message.replace(/\s*For more information, pass `verbose: true`.*$/s, '')
 }
 
 function rootOf(error: unknown): unknown {
