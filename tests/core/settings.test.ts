@@ -3,9 +3,13 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { Budget } from '../../f/hai/core/budget.ts'
+import { principal } from '../../f/hai/core/caller.ts'
 import { loadConfig, storedConfig } from '../../f/hai/core/config.ts'
 import type { Setting } from '../../f/hai/core/contract.ts'
-import { Members } from '../../f/hai/core/members.ts'
+import { health } from '../../f/hai/core/health.ts'
+import { home } from '../../f/hai/core/home.ts'
+import { receive } from '../../f/hai/core/inbox.ts'
+import { DEFAULT_MEMBERS, Members } from '../../f/hai/core/members.ts'
 import { refreshSettings, SETTINGS, showSettings } from '../../f/hai/core/settings.ts'
 import { testDatabase } from '../support/database.ts'
 import { clear } from '../support/factories.ts'
@@ -83,6 +87,13 @@ describe('showing them', () => {
     expect(error).toMatch(
       /^budget configuration \(budget\.yaml, on Windmill u\/operator\/hai_budget\): caps\.day\.usd: -1 /,
     )
+    // the file that was read last says no more where these came from
+    expect((await one('budget', resources({ budget: { caps: { day: { usd: -1 } } } }))).origin).toMatchObject(
+      {
+        'caps.day.usd': 'u/operator/hai_budget, as it was',
+        'caps.task.usd': 'f/hai/budget',
+      },
+    )
   })
 
   it('refuses a name that there is none of', async () => {
@@ -133,22 +144,61 @@ describe('refreshing them', () => {
     expect(read).toHaveBeenCalledTimes(2 * once)
   })
 
-  it('reads the others when one was never good', async () => {
+  it('reads the others when one is bad whose defaults are bad too', async () => {
     const complaint = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const robot = { role: 'machine', usernames: ['label-robot'] }
     await refreshSettings(
       db.sql,
-      resources({
-        agents: { nobody: 1 },
-        members: { robot: { role: 'machine', usernames: ['label-robot'] } },
-      }),
+      resources({ members: { robot } }, (name) => (name === 'agents' ? { nobody: 1 } : shipped(name))),
     )
     expect(complaint.mock.calls.join()).toMatch(/agents configuration .*nobody/)
     complaint.mockRestore()
     const [row] = await db.sql`select value from hai.config where name = 'members'`
-    expect(row?.value).toMatchObject({
-      operator: { usernames: ['operator'] },
-      robot: { usernames: ['label-robot'] },
-    })
+    expect(row?.value).toMatchObject({ operator: { usernames: ['operator'] }, robot })
+  })
+})
+
+describe('what is told of them', () => {
+  const operator = principal('operator', DEFAULT_MEMBERS, 'UTC')
+  const sam = principal('sam', { sam: { role: 'member', usernames: ['sam'] } }, 'UTC')
+  const metered = { kind: 'anthropic', billing: 'metered', models: { 'claude-x': { input: 3, output: 15 } } }
+  const read = (own: Record<string, unknown>) => refreshSettings(db.sql, resources(own))
+
+  it('a broken one to the operator wherever he looks, and to nobody else', async () => {
+    await read({ budget: { capz: {} }, models: { backends: { x: { kind: 'openai' } } } })
+    const broken = [
+      /^budget configuration .*unknown field capz; did you mean caps\?; hai's defaults are in force$/,
+      /^models configuration .*backends\.x\.kind: "openai" /,
+    ]
+    const { problems } = await home(db.sql, {}, operator)
+    expect(problems).toEqual(broken.map((text) => expect.stringMatching(text)))
+    expect((await health(db.sql)).problems).toEqual(expect.arrayContaining(problems!))
+    const accepted = await receive(db.sql, { source: 'test', content: 'x' }, operator)
+    expect(accepted).toMatchObject({ problems })
+    expect(await home(db.sql, {}, sam)).not.toHaveProperty('problems')
+    expect(await receive(db.sql, { source: 'test', content: 'x' }, sam)).not.toHaveProperty('problems')
+  })
+
+  it.each([
+    ['no cap at all', { caps: { task: null, agent_day: null, day: null } }, /no cap is set/],
+    ['none for all work', { caps: { day: null } }, /no cap holds for all work/],
+    [
+      'a cap of nothing',
+      { caps: { day: { usd: 0 } } },
+      /the cap day is \$0, so that no metered model is asked/,
+    ],
+    ['prices that nobody knows', { unknown_price: 'allow' }, /unknown_price is allow/],
+  ])('a guard that is off, where something costs money: %s', async (_, budget, text) => {
+    await read({ budget })
+    expect((await home(db.sql, {}, operator)).problems).toBeUndefined()
+    await db.sql`delete from hai.pulse`
+    await read({ budget, models: { backends: { claude: metered } } })
+    const told = expect.stringMatching(text)
+    expect((await home(db.sql, {}, operator)).problems).toContainEqual(told)
+    expect(await health(db.sql)).toMatchObject({ problems: [], guards: expect.arrayContaining([told]) })
+    const accepted = await receive(db.sql, { source: 'test', content: 'x' }, operator)
+    expect(accepted).toMatchObject({ guards: expect.arrayContaining([told]) })
+    expect(await receive(db.sql, { source: 'test', content: 'x' }, sam)).not.toHaveProperty('guards')
   })
 })
 

@@ -61,7 +61,8 @@ describe('configuration', () => {
 
   it.each([[7], [[{ smollm2: {} }]], [{ smollm2: 7 }]])('refuses models like %j', async (models) => {
     const near = { kind: 'openai-compatible', url: 'http://127.0.0.1:8081/v1', billing: 'local', models }
-    await expect(load({}, { backends: { near } })).rejects.toThrow(/backends\.near\.models/)
+    await load({}, { backends: { near } })
+    expect((await stored())?.error).toMatch(/backends\.near\.models/)
   })
 
   it('keeps references as references', async () => {
@@ -74,7 +75,9 @@ describe('configuration', () => {
     expect(await load({}, { liveness_seconds: -1 })).toMatchObject({ liveness_seconds: 60 })
     expect(await stored()).toMatchObject({
       value: { liveness_seconds: 60 },
-      error: expect.stringMatching(/^models configuration \(.*\): liveness_seconds: -1 .*more than 0$/),
+      error: expect.stringMatching(
+        /^models configuration \(.*\): liveness_seconds: -1 .*more than 0; what was good before is in force$/,
+      ),
     })
     expect(await load({}, { liveness_seconds: 30 })).toMatchObject({ liveness_seconds: 30 })
     expect(await stored()).toMatchObject({ value: { liveness_seconds: 30 }, error: null })
@@ -87,7 +90,9 @@ describe('configuration', () => {
       return {}
     }
     expect(await loadConfig(db.sql, 'models', Models, read)).toMatchObject({ liveness_seconds: 60 })
-    expect((await stored())?.error).toMatch(/^models configuration \(.*\): models.yaml: line 3: a tab$/)
+    expect((await stored())?.error).toMatch(
+      /^models configuration \(.*\): models.yaml: line 3: a tab; what was good before is in force$/,
+    )
   })
 
   it('is no worse for a Windmill that is away: that is told, and nothing is recorded', async () => {
@@ -97,8 +102,28 @@ describe('configuration', () => {
     expect((await stored())?.error).toBeNull()
   })
 
-  it('that was never good is refused', async () => {
-    await expect(load({}, 'a text')).rejects.toThrow(/^models configuration \(.*\): input: "a text" /)
+  it('that was never good is recorded too, with the defaults in force', async () => {
+    expect(await load({ liveness_seconds: 60 }, 'a text')).toMatchObject({ liveness_seconds: 60 })
+    expect(await stored()).toMatchObject({
+      value: { liveness_seconds: 60 },
+      error: expect.stringMatching(
+        /^models configuration \(.*\): it holds "a text"; expected names.*; hai's defaults are in force$/,
+      ),
+    })
+    // the second reading says the same, as nothing has become good meanwhile
+    await load({ liveness_seconds: 60 }, 'a text')
+    expect((await stored())?.error).toMatch(/hai's defaults are in force$/)
+  })
+
+  it('is good no more by the rules of a newer release: the defaults stand in', async () => {
+    await load({}, { liveness_seconds: 60 })
+    await db.sql`update hai.config set value = '{"gone": 1}'`
+    expect(await load({}, { liveness_seconds: -1 })).toMatchObject({ liveness_seconds: 120 })
+    expect((await stored())?.error).toMatch(/hai's defaults are in force$/)
+  })
+
+  it('whose defaults are bad is refused, as then nothing is good', async () => {
+    await expect(load({ liveness_seconds: -1 })).rejects.toThrow(/liveness_seconds: -1 /)
     expect(await stored()).toBeUndefined()
   })
 
@@ -108,24 +133,56 @@ describe('configuration', () => {
     await load({}, own)
     const error = (await stored())?.error as string
     expect(error).toMatch(/backends\.claude\.api_key holds a value of its own.*\$env:NAME/)
-    await db.sql`truncate hai.config`
-    const refused: Error = await load({}, own).then(
-      () => new Error('it was taken'),
-      (problem: Error) => problem,
-    )
-    expect(refused.message).toContain('backends.claude.api_key')
-    expect(error + refused.message + JSON.stringify(refused)).not.toContain('secret"')
-    expect(error + refused.message).not.toContain('sk-very')
+    expect(error + JSON.stringify(await stored())).not.toContain('sk-very')
+  })
+
+  it.each([
+    ['a number', { api_key: 918273645 }],
+    ['a list', { api_key: ['sk-918273645'] }],
+    ['the value of a field that there is none of', { key: 'sk-918273645' }],
+  ])('that holds a key as %s is refused without showing it', async (_, field) => {
+    await load({}, { backends: { claude: { ...claude, ...field } } })
+    const error = String((await stored())?.error)
+    expect(error).toContain('holds a value of its own, not shown here')
+    expect(error).not.toContain('918273645')
+  })
+
+  it.each([
+    [
+      'a name with nothing behind it',
+      { backends: {}, livenes_seconds: null },
+      /livenes_seconds has no value.*did you mean liveness_seconds\?/,
+    ],
+    [
+      'a default that there is none of',
+      { backends: { clade: null } },
+      /backends\.clade has no value.*did you mean claude\?/,
+    ],
+    ['a name that every object has', JSON.parse('{"__proto__": {"a": 1}}'), /unknown field "__proto__"/],
+    ['a NUL', { default: 'ollama/a\0b' }, /default holds a character that no database takes/],
+    ['half of a pair', { default: 'ollama/a\ud83d' }, /default holds a character/],
+    ['a number without end', { liveness_seconds: Number.POSITIVE_INFINITY }, /liveness_seconds: Infinity /],
+    ['a list', ['ollama'], /it holds a list; expected names/],
+    ['a word', false, /it holds false; expected names/],
+  ])('that holds %s is refused by name, never passed over in silence', async (_, own, message) => {
+    await load({ backends: { claude } }, own)
+    expect((await stored())?.error).toMatch(message)
+  })
+
+  it('takes a name with nothing behind it as not given, or as a default taken away', async () => {
+    const loaded = await load({ backends: { claude } }, { default: null, backends: { claude: null } })
+    expect(loaded).toMatchObject({ backends: {} })
+    expect((await stored())?.error).toBeNull()
   })
 })
 
 describe('the models configuration', () => {
   it.each([
-    ['an unknown key', { backend: {} }, /unknown field backend; remove it or check its spelling/],
+    ['an unknown key', { backend: {} }, /unknown field backend; did you mean backends\?/],
     [
       'an unknown key deep inside',
       { backends: { claude: { ...claude, modles: {} } } },
-      /unknown field backends\.claude\.modles/,
+      /unknown field backends\.claude\.modles; did you mean models\?/,
     ],
     [
       'a default without a model',
@@ -174,6 +231,7 @@ describe('the models configuration', () => {
       /models\.m\.context: "8k" .*expected/,
     ],
   ])('refuses %s: field, value and what was expected', async (_, own, message) => {
-    await expect(load({}, own)).rejects.toThrow(message)
+    await load({}, own)
+    expect((await stored())?.error).toMatch(message)
   })
 })

@@ -58,6 +58,30 @@ export const Budget = z.strictObject({
 })
 export type Budget = z.output<typeof Budget>
 
+/** What of a budget guards less than its reader may think, a sentence each; for an operator who has metered backends. */
+export function openGuards({ caps, unknown_price }: Budget): string[] {
+  const all = Object.entries(caps)
+  const zero = all.filter(([, { usd }]) => usd === 0).map(([name]) => name)
+  return [
+    ...(all.some(([, { per, period }]) => per === 'all' && period)
+      ? []
+      : [
+          all.length === 0
+            ? 'no cap is set: metered models may cost any sum; write caps in budget.yaml'
+            : 'no cap holds for all work of a day or month; write one with per: all in budget.yaml',
+        ]),
+    ...zero.map(
+      (name) =>
+        `the cap ${name} is $0, so that no metered model is asked under it; to take it away: ${name}: null under caps in budget.yaml`,
+    ),
+    ...(unknown_price === 'allow'
+      ? [
+          'unknown_price is allow: metered models that have no price are asked, and no cap counts them; write refuse in budget.yaml',
+        ]
+      : []),
+  ]
+}
+
 /** Whether a text is the name of a time zone; offsets are none, as they mean opposite things in different places. */
 export function isZone(text: string): boolean {
   if (!/^[A-Za-z]/.test(text)) return false

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
 import type { Sql } from './db.ts'
-import { HaiError, parse } from './errors.ts'
+import { fieldsAt, HaiError, parse } from './errors.ts'
+import { nearest } from './nearest.ts'
 import { findResource } from './windmill.ts'
 
 type Read = typeof findResource
@@ -10,7 +12,8 @@ const SECRET = /(^|_)(key|token|password|secret)$/
 
 /**
  * The effective configuration `name`: the bundle's defaults under the operator's own file, key by key. The last good one
- * is kept in `config`; a bad one is recorded beside it and the last good one goes on. References stay references.
+ * is kept in `config`; a bad one is recorded beside it, with what is in force instead: the last good one, or the defaults
+ * where none was. References stay references.
  */
 export async function loadConfig<T extends z.ZodType>(
   sql: Sql,
@@ -18,16 +21,15 @@ export async function loadConfig<T extends z.ZodType>(
   schema: T,
   read: Read = findResource,
 ): Promise<z.output<T>> {
+  const defaults = (await read(`f/hai/${name}`)) ?? {}
   try {
-    const { defaults, own } = await readLayers(name, read)
-    const merged = merge(defaults, own)
-    refuseSecrets(merged)
+    const merged = layered(schema, defaults, (await read(`u/operator/hai_${name}`)) ?? {})
     const value = parse(schema, merged)
-    await remember(sql, name, merged)
+    await keep(sql, name, merged, null)
     return value
   } catch (error) {
     if (!(error instanceof HaiError && error.code === 'invalid')) throw error
-    return parse(schema, await lastGood(sql, name, error))
+    return standIn(sql, name, { schema, defaults, error })
   }
 }
 
@@ -44,6 +46,15 @@ export async function readLayers(name: string, read: Read = findResource): Promi
   return { defaults: defaults ?? {}, own: own ?? {} }
 }
 
+/** What is wrong when a reference of a configuration leads to nothing, and where that is mended. `field` is never its value. */
+export function emptyReference(name: string, field: string, reference: string): HaiError {
+  const [, variable] = /^\$env:(.+)$/.exec(reference) ?? []
+  const cure = variable
+    ? `set it where the stack, or hai worker run, is started: export ${variable}=…, then hai down (on Windmill: for the workers, with ${variable} in their WHITELIST_ENVS)`
+    : `give the variable ${reference.slice('$var:'.length)} a value`
+  return new HaiError('invalid', `${name} configuration: ${field} is ${reference}, which is empty; ${cure}`)
+}
+
 /** The last good configuration `name`, as doors read it: without a call to Windmill. */
 export async function storedConfig<T extends z.ZodType>(
   sql: Sql,
@@ -54,33 +65,83 @@ export async function storedConfig<T extends z.ZodType>(
   return parse(schema, row?.value ?? {})
 }
 
-async function lastGood(sql: Sql, name: string, cause: HaiError): Promise<unknown> {
-  const message = `${name} configuration (${name}.yaml, on Windmill u/operator/hai_${name}): ${cause.message}`
-  const [last] = await sql<{ value: unknown }[]>`
-    update hai.config set error = ${message}, updated_at = now() where name = ${name} returning value`
-  if (last) return last.value
-  throw new HaiError('invalid', message, {
-    cause,
-    details: { next_step: `mend that file; hai config show ${name} says whether it is taken` },
-  })
+/** What is in force in place of a bad one; its error is kept as a sentence that says so. `invalid` when the defaults are what is bad. */
+async function standIn<T extends z.ZodType>(
+  sql: Sql,
+  name: string,
+  { schema, defaults, error }: { schema: T; defaults: unknown; error: HaiError },
+): Promise<z.output<T>> {
+  const message = `${name} configuration (${name}.yaml, on Windmill u/operator/hai_${name}): ${error.message}`
+  const [last] = await sql<{ value: unknown }[]>`select value from hai.config where name = ${name}`
+  // one of an older release may be good no more
+  const usable = last && schema.safeParse(last.value).success && !isDeepStrictEqual(last.value, defaults)
+  const value = usable ? last.value : defaults
+  if (!usable && !schema.safeParse(defaults).success) {
+    const details = { next_step: `mend that file; hai config show ${name} says whether it is taken` }
+    throw new HaiError('invalid', message, { cause: error, details })
+  }
+  const told = `${message}; ${usable ? 'what was good before is' : "hai's defaults are"} in force`
+  await keep(sql, name, value, told)
+  return parse(schema, value)
+}
+
+/** The operator's values over the defaults. `invalid` when one of them can't be taken, or would do nothing. */
+function layered(schema: z.ZodType, defaults: unknown, own: unknown): unknown {
+  if (!isRecord(own)) {
+    const shown = Array.isArray(own) ? 'a list' : JSON.stringify(own)?.slice(0, 60)
+    throw new HaiError('invalid', `it holds ${shown}; expected names, each with a colon and its value`)
+  }
+  refuseUnfit(own)
+  refuseEmpty(schema, defaults, own)
+  return merge(defaults, own)
 }
 
 /** Before anything else looks at it: a message that refuses a pasted key must not show the key. */
-function refuseSecrets(value: unknown, path: string[] = []): void {
-  if (isRecord(value)) {
-    for (const [key, inner] of Object.entries(value)) refuseSecrets(inner, [...path, key])
-  } else if (typeof value === 'string' && SECRET.test(path.at(-1) ?? '') && !value.startsWith('$')) {
+function refuseUnfit(value: unknown, path: string[] = []): void {
+  const secret = SECRET.test(path.at(-1) ?? '') && !isRecord(value) && value !== null
+  if (secret && !(typeof value === 'string' && value.startsWith('$'))) {
     const expected = 'expected a reference, $var:u/operator/… or $env:NAME'
     throw new HaiError('invalid', `${path.join('.')} holds a value of its own, not shown here; ${expected}`)
   }
+  if (typeof value === 'string' && !keepable(value))
+    throw new HaiError(
+      'invalid',
+      `${path.join('.')} holds a character that no database takes; write it without \\0 and halves of pairs`,
+    )
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, inner] of Object.entries(value)) {
+    if (key === '__proto__' || !keepable(key))
+      throw new HaiError('invalid', `unknown field ${JSON.stringify(key)}; remove it or check its spelling`)
+    refuseUnfit(inner, [...path, key])
+  }
 }
 
-async function remember(sql: Sql, name: string, value: unknown): Promise<void> {
+/** PostgreSQL has no NUL in a text, and no half of a surrogate pair. */
+const keepable = (text: string) => !/\0|\p{Surrogate}/u.test(text)
+
+/** A key with nothing behind it takes a default away, or leaves a known field as it is; anything else it would do in silence. */
+function refuseEmpty(schema: z.ZodType, under: unknown, own: unknown, path: string[] = []): void {
+  if (!isRecord(under) || !isRecord(own)) return
+  const fields = fieldsAt(schema, path)
+  for (const [key, inner] of Object.entries(own)) {
+    const at = [...path, key].join('.')
+    if (inner !== null) refuseEmpty(schema, under[key], inner, [...path, key])
+    else if (!Object.hasOwn(under, key) && !fields?.includes(key)) {
+      const meant = nearest(key, fields ?? Object.keys(under))
+      const cure = meant ? `did you mean ${meant}?` : 'write its value, or remove it'
+      throw new HaiError('invalid', `${at} has no value and there is no default that it takes away; ${cure}`)
+    }
+  }
+}
+
+async function keep(sql: Sql, name: string, value: unknown, error: string | null): Promise<void> {
   const hash = createHash('sha256').update(JSON.stringify(value)).digest('hex')
   await sql`
-    insert into hai.config as c (name, value, hash) values (${name}, ${sql.json(value as never)}, ${hash})
-    on conflict (name) do update set value = excluded.value, hash = excluded.hash, error = null, updated_at = now()
-    where c.hash <> excluded.hash or c.error is not null`
+    insert into hai.config as c (name, value, hash, error)
+    values (${name}, ${sql.json(value as never)}, ${hash}, ${error})
+    on conflict (name) do update set
+      value = excluded.value, hash = excluded.hash, error = excluded.error, updated_at = now()
+    where c.hash <> excluded.hash or c.error is distinct from excluded.error`
 }
 
 /** Objects are merged key by key, anything else is replaced; null takes a default away. */

@@ -128,6 +128,10 @@ export interface Accepted {
   /** The conversation's name is new: nothing was said under it before. */
   begins_conversation?: true
   job_id?: string
+  /** What the operator should mend in his settings, a sentence each; nobody else is told. */
+  problems?: string[]
+  /** Guards of his that are off. */
+  guards?: string[]
 }
 
 /** How many there are in all of what a list shows a part of, counted by the database. */
@@ -219,7 +223,7 @@ export interface Home {
   }
   /** Today's spend; null while nothing has been metered. */
   spent_usd: number | null
-  /** Backends in trouble, a sentence each. */
+  /** Settings and backends in trouble, a sentence each. */
   problems?: string[]
 }
 
@@ -264,7 +268,7 @@ export interface Setting {
   value: unknown
   /** Where each value comes from, by its path: `caps.day.usd`. */
   origin: Record<string, string>
-  /** Why the newest is not in force; what was good before is. */
+  /** Why the newest is not in force, and what is. */
   error?: string
 }
 
@@ -287,6 +291,8 @@ export interface Health {
   /** Workers that live elsewhere, heard of within a day. */
   workers: { name: string; lanes: string[]; seen_at: string }[]
   problems: string[]
+  /** What is no fault and may be meant: guards that are off. */
+  guards?: string[]
 }
 
 /** One model that may be asked, or could be. Prices are USD per million tokens. */

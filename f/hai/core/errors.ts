@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { nearest } from './nearest.ts'
 
 /** Every error a caller may meet, with the HTTP status that carries it. */
 export const STATUS = {
@@ -35,7 +36,7 @@ export class HaiError extends Error {
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const parsed = schema.safeParse(withoutNulls(schema, input))
   if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map((issue) => describe(issue, input))
+  const problems = parsed.error.issues.map((issue) => describe(issue, schema, input))
   throw new HaiError('invalid', problems.join('; '), { details: { problems } })
 }
 
@@ -53,11 +54,41 @@ function withoutNulls(schema: z.ZodType, input: unknown): unknown {
 
 const accepts = (schema: z.core.$ZodType, value: unknown) => z.safeParse(schema, value).success
 
-function describe(issue: z.core.$ZodIssue, input: unknown): string {
+/** The fields of the object at that path of a schema; undefined where any name will do, or none. */
+export function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] | undefined {
+  const at = path.reduce<z.core.$ZodType | undefined>((outer, key) => inside(outer, key), schema)
+  const object = at && bare(at)
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : undefined
+}
+
+function inside(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.$ZodType | undefined {
+  const outer = schema && bare(schema)
+  if (outer instanceof z.ZodObject) return (outer.shape as Record<PropertyKey, z.core.$ZodType>)[key]
+  if (outer instanceof z.ZodRecord) return outer.valueType
+  return outer instanceof z.ZodArray ? outer.element : undefined
+}
+
+/** Without what says only that it may be missing, or is first made another. */
+function bare(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault)
+    return bare(schema.unwrap())
+  if (!(schema instanceof z.ZodPipe)) return schema
+  return bare(schema.out instanceof z.ZodTransform ? schema.in : schema.out)
+}
+
+function describe(issue: z.core.$ZodIssue, schema: z.core.$ZodType, input: unknown): string {
   const path = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys') {
-    const names = issue.keys.map((key) => (path ? `${path}.${key}` : key)).join(', ')
-    return `unknown field ${names}; remove it or check its spelling`
+    const known = fieldsAt(schema, issue.path) ?? []
+    const named = (key: string) => (path ? `${path}.${key}` : key)
+    const near = issue.keys.map((key) => ({ key, meant: nearest(key, known) }))
+    const strange = near.filter(({ meant }) => !meant).map(({ key }) => named(key))
+    return [
+      ...near
+        .filter(({ meant }) => meant)
+        .map(({ key, meant }) => `unknown field ${named(key)}; did you mean ${meant}?`),
+      ...(strange.length > 0 ? [`unknown field ${strange.join(', ')}; remove it or check its spelling`] : []),
+    ].join('; ')
   }
   const field = path || 'input'
   const value = issue.path.reduce<unknown>(
@@ -81,6 +112,6 @@ const least = (issue: z.core.$ZodIssueTooSmall) =>
 
 /** A value as an error may show it: short, and never a wall of text. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
+  const text = (typeof value === 'number' ? String(value) : JSON.stringify(value)) ?? String(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }

@@ -5,6 +5,7 @@ import { backendTroubles } from './model/trouble.ts'
 import { moneyProblems } from './money/problems.ts'
 import { outboxProblems } from './outbox/problems.ts'
 import { GONE_SECONDS } from './presence.ts'
+import { settingTroubles } from './settings.ts'
 
 /** A call that nobody has answered for so long (seconds) means that no worker serves the tag. */
 const UNANSWERED_SECONDS = 20
@@ -13,8 +14,9 @@ type Queue = Health['queue'] & { unanswered: number }
 
 /** How the queue stands and what is wrong, each problem as a sentence with what to do. */
 export async function health(sql: Sql): Promise<Health> {
-  const [[queue], lanes, pulses, workers, forsaken, troubles, money, outbox, [schema]] = await Promise.all([
-    sql<Queue[]>`
+  const [[queue], lanes, pulses, workers, forsaken, troubles, money, outbox, settings, [schema]] =
+    await Promise.all([
+      sql<Queue[]>`
       select
         (select count(*)::int from hai.task_queue where state = 'pending') as pending,
         (select count(*)::int from hai.task_queue where state = 'pending' and claim_at <= now()) as due,
@@ -26,22 +28,24 @@ export async function health(sql: Sql): Promise<Health> {
         (select min(run_at) from hai.task_queue where state = 'pending' and claim_at > now()) as next_due_at,
         (select count(*)::int from hai.wakeup
           where called_at < now() - make_interval(secs => ${UNANSWERED_SECONDS})) as unanswered`,
-    sql<Health['lanes']>`
+      sql<Health['lanes']>`
       select lane, count(*)::int as slots, count(task_id)::int as busy
       from hai.lane_slot where not closing or task_id is not null group by lane order by lane`,
-    sql<Health['pulses']>`
+      sql<Health['pulses']>`
       select name, last_at, every_seconds, last_at < now() - make_interval(secs => 2 * every_seconds + 30) as late
       from hai.pulse order by name`,
-    sql<Health['workers']>`
+      sql<Health['workers']>`
       select name, lanes, seen_at from hai.worker where seen_at > now() - interval '1 day' order by name`,
-    forsakenLanes(sql),
-    backendTroubles(sql),
-    moneyProblems(sql),
-    outboxProblems(sql),
-    sql<{ version: number }[]>`select coalesce(max(version), 0) as version from hai.migration`,
-  ])
+      forsakenLanes(sql),
+      backendTroubles(sql),
+      moneyProblems(sql),
+      outboxProblems(sql),
+      settingTroubles(sql),
+      sql<{ version: number }[]>`select coalesce(max(version), 0) as version from hai.migration`,
+    ])
   const { unanswered, ...rest } = queue!
   const problems = [
+    ...settings.broken,
     ...pulses
       .filter((pulse) => pulse.late)
       .map(
@@ -70,6 +74,7 @@ export async function health(sql: Sql): Promise<Health> {
     backends: troubles.backends,
     workers: [...workers],
     problems,
+    guards: settings.guards,
   }
 }
 

@@ -8,6 +8,7 @@ import { Instant } from './instant.ts'
 import { backendTroubles } from './model/trouble.ts'
 import { rangeOf } from './money/range.ts'
 import { sumsOf } from './money/sums.ts'
+import { settingTroubles } from './settings.ts'
 import { summaryColumns } from './task-list.ts'
 import { listTodos } from './todo-list.ts'
 import { COUNT_LIMIT, totalOf } from './total.ts'
@@ -26,7 +27,7 @@ export async function home(sql: Sql, input: z.input<typeof Input>, caller: Calle
   const as_of = new Date().toISOString()
   const since = parse(Input, input).since ?? new Date(Date.now() - DAY_MS).toISOString()
   const { to: tomorrow } = dayBounds('today', { zone, now: new Date() })
-  const [waiting_for_you, running, finished, failed, counts, todos, next, { problems }, spent_usd] =
+  const [waiting_for_you, running, finished, failed, counts, todos, next, backends, settings, spent_usd] =
     await Promise.all([
       active(sql, 'awaiting_approval', caller),
       active(sql, 'running', caller),
@@ -36,9 +37,11 @@ export async function home(sql: Sql, input: z.input<typeof Input>, caller: Calle
       countTodos(sql, zone, tomorrow),
       listTodos(sql, { next: true, limit: SHOWN, zone }),
       backendTroubles(sql),
+      settingTroubles(sql),
       spentToday(sql, caller),
     ])
   const { pending, waiting_for_you: waits, running: runs } = counts
+  const problems = [...settings.broken, ...settings.guards, ...backends.problems]
   const [done, dead] = [totalOf(counts.finished), totalOf(counts.failed)]
   const capped = [
     ...(done.total_capped ? ['finished' as const] : []),

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { Budget } from './budget.ts'
+import { Budget, openGuards } from './budget.ts'
 import { Channels } from './channels.ts'
 import { type Layers, loadConfig, readLayers } from './config.ts'
 import type { Setting } from './contract.ts'
@@ -7,6 +8,7 @@ import type { Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import { Members } from './members.ts'
 import { Models } from './model/config.ts'
+import { findResource } from './windmill.ts'
 
 /** Nothing to set yet: any key is refused by name, and none does nothing in silence. */
 const Nothing = z.strictObject({})
@@ -45,6 +47,28 @@ function saidAlready(error: unknown): void {
   console.error(error.message)
 }
 
+export interface SettingTroubles {
+  /** Of files that are not in force: what is wrong with each, and what is in force instead. */
+  broken: string[]
+  /** Guards that are off. */
+  guards: string[]
+}
+
+/** What is wrong with the settings, a sentence each, from what was read last. The operator's matter, and his alone. */
+export async function settingTroubles(sql: Sql): Promise<SettingTroubles> {
+  const rows = await sql<{ name: string; value: unknown; error: string | null }[]>`
+    select name, value, error from hai.config where error is not null or name in ('budget', 'models') order by name`
+  const value = (name: string) => rows.find((row) => row.name === name)?.value ?? {}
+  const models = Models.safeParse(value('models'))
+  const budget = Budget.safeParse(value('budget'))
+  const backends = models.success ? Object.values(models.data.backends) : []
+  const costly = backends.some(({ billing, enabled }) => billing === 'metered' && enabled)
+  return {
+    broken: rows.flatMap(({ error }) => error ?? []),
+    guards: costly && budget.success ? openGuards(budget.data) : [],
+  }
+}
+
 const Show = z.strictObject({
   name: z
     .enum(Object.keys(SETTINGS) as [keyof typeof SETTINGS], {
@@ -67,7 +91,7 @@ export async function showSettings(
 async function show(
   sql: Sql,
   name: keyof typeof SETTINGS,
-  read?: Parameters<typeof loadConfig>[3],
+  read: Parameters<typeof loadConfig>[3] = findResource,
 ): Promise<Setting> {
   const schema: z.ZodType = SETTINGS[name]
   const value = await loadConfig(sql, name, schema, read).catch((error: unknown) => {
@@ -75,8 +99,8 @@ async function show(
     throw error
   })
   const [row] = await sql<{ error: string | null }[]>`select error from hai.config where name = ${name}`
-  // what could be read of a bad file says where the values of a good one came from no more
-  const layers = row?.error ? {} : await readLayers(name, read)
+  // what could be read of a bad file says no more where the values of a good one came from
+  const layers = row?.error ? { defaults: await read(`f/hai/${name}`) } : await readLayers(name, read)
   return {
     name,
     value,
@@ -85,10 +109,18 @@ async function show(
   }
 }
 
-function originsOf(value: unknown, { defaults, own }: Partial<Layers>, name: string): Record<string, string> {
+function originsOf(
+  value: unknown,
+  layers: Partial<Layers>,
+  name: keyof typeof SETTINGS,
+): Record<string, string> {
+  const own = `u/operator/hai_${name}`
+  const builtIn = (SETTINGS[name] as z.ZodType).safeParse({}).data
   const from = (path: string[]) => {
-    if (has(own, path)) return `u/operator/hai_${name}`
-    return has(defaults, path) ? `f/hai/${name}` : 'built in'
+    if (has(layers.own, path)) return own
+    if ('own' in layers) return has(layers.defaults, path) ? `f/hai/${name}` : 'built in'
+    if (isDeepStrictEqual(at(layers.defaults, path), at(value, path))) return `f/hai/${name}`
+    return isDeepStrictEqual(at(builtIn, path), at(value, path)) ? 'built in' : `${own}, as it was`
   }
   return Object.fromEntries(leaves(value).map((path) => [path.join('.'), from(path)]))
 }
@@ -101,10 +133,15 @@ function leaves(value: unknown, path: string[] = []): string[][] {
 }
 
 function has(layer: unknown, path: string[]): boolean {
-  let at = layer
-  for (const key of path) {
-    if (typeof at !== 'object' || at === null || !(key in at)) return false
-    at = (at as Record<string, unknown>)[key]
-  }
-  return true
+  return at(layer, path) !== undefined
+}
+
+function at(layer: unknown, path: string[]): unknown {
+  return path.reduce<unknown>(
+    (outer, key) =>
+      typeof outer === 'object' && outer !== null && Object.hasOwn(outer, key)
+        ? (outer as Record<string, unknown>)[key]
+        : undefined,
+    layer,
+  )
 }

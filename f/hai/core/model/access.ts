@@ -1,6 +1,5 @@
-import { loadConfig } from '../config.ts'
+import { emptyReference, loadConfig } from '../config.ts'
 import type { Sql } from '../db.ts'
-import { HaiError } from '../errors.ts'
 import { getVariable } from '../windmill.ts'
 import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
 import { type Choice, Models } from './config.ts'
@@ -63,9 +62,5 @@ async function secret(
   if (!kind) return undefined
   const value = kind === 'var' ? await getSecret(where) : env[where]
   if (value) return value
-  throw new HaiError(
-    'invalid',
-    `models configuration: api_key of ${name} is ${backend.api_key}, which is empty; set it`,
-    { details: { next_step: kind === 'env' ? `set ${where}, then hai down && hai up` : 'hai model ls' } },
-  )
+  throw emptyReference('models', `api_key of ${name}`, backend.api_key ?? '')
 }

@@ -1,4 +1,4 @@
-import { HaiError } from '../errors.ts'
+import { emptyReference } from '../config.ts'
 
 /** What may stand for a secret in a configuration: a Windmill variable, or one of the worker's environment. */
 export const REFERENCE = /^\$(var:[fu]\/.+|env:[A-Z][A-Z0-9_]*)$/
@@ -15,5 +15,5 @@ export async function resolveReference(text: string, field: string, secrets: Sec
   const where = text.slice('$var:'.length)
   const value = text.startsWith('$var:') ? await secrets.variable(where) : secrets.environment[where]
   if (value) return value
-  throw new HaiError('invalid', `channels configuration: ${field} is ${text}, which is empty; set it`)
+  throw emptyReference('channels', field, text)
 }
