@@ -1,11 +1,14 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { CONTRACT, type Health } from '../f/hai/core/contract.ts'
 import { checkout } from './checkout.ts'
 import { contractProblem } from './decode.ts'
 import { Failure } from './failure.ts'
+import { localFindings, settingsFolder } from './local-findings.ts'
+import { tilde } from './paths.ts'
 import type { Session } from './session.ts'
+import { inPlace, isOfSettings } from './setting-notes.ts'
 
 /** What a check found; `fix` is the next command or act. */
 export interface Finding {
@@ -70,23 +73,31 @@ function isProgram(file: string): boolean {
   }
 }
 
+/** Of each folder that fills: the database may lie on another disk than the rest. */
 async function disk({ io }: Session): Promise<Finding[]> {
-  const { dataDirOf } = await import('../runner/instance.ts')
+  const { foldersOf } = await import('../runner/instance.ts')
+  const { data_dir, cluster_dir } = await foldersOf(io.env)
+  const folders = [...new Set([cluster_dir ?? data_dir, data_dir].map(existing))]
+  const devices = new Set<number>()
+  const apart = folders.filter((folder) => {
+    const { dev } = statSync(folder)
+    return !devices.has(dev) && devices.add(dev)
+  })
+  return Promise.all(apart.map(space))
+}
+
+function existing(folder: string): string {
+  return existsSync(folder) ? folder : existing(dirname(folder))
+}
+
+async function space(folder: string): Promise<Finding> {
   const what = 'disk'
-  let folder = dataDirOf(io.env)
-  while (!existsSync(folder)) folder = join(folder, '..')
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   const text = `${(free / 1024 ** 3).toFixed(1)} GiB free at ${folder}`
-  if (free >= ROOMY_BYTES) return [{ what, verdict: 'good', text }]
-  return [
-    {
-      what,
-      verdict: free >= TIGHT_BYTES ? 'unsure' : 'bad',
-      text,
-      fix: 'make room there, or set HAI_DATA_DIR',
-    },
-  ]
+  if (free >= ROOMY_BYTES) return { what, verdict: 'good', text }
+  const verdict = free >= TIGHT_BYTES ? 'unsure' : 'bad'
+  return { what, verdict, text, fix: 'make room there, or set HAI_DATA_DIR' }
 }
 
 async function connection(session: Session): Promise<Finding[]> {
@@ -118,13 +129,41 @@ async function server(session: Session): Promise<Finding[]> {
   } catch (error) {
     return [...findings, failed('server', error)]
   }
+  findings.push(...(await settings(session, health)))
   const { pending, running, awaiting_approval } = health.queue
   const text = `${pending} pending, ${running} running, ${awaiting_approval} waiting for approval`
-  if (health.problems.length === 0) return [...findings, { what: 'queue', verdict: 'good', text }]
+  const problems = health.problems.filter((problem) => !isOfSettings(problem))
+  if (problems.length === 0) return [...findings, { what: 'queue', verdict: 'good', text }]
   return [
     ...findings,
-    ...health.problems.map((problem): Finding => ({ what: 'queue', verdict: 'bad', text: problem })),
+    ...problems.map((problem): Finding => ({ what: 'queue', verdict: 'bad', text: problem })),
   ]
+}
+
+/** Settings that are not in force, files that nothing reads, guards that are off, and an environment that the stack hasn't. */
+async function settings(session: Session, { problems, guards = [] }: Health): Promise<Finding[]> {
+  const what = 'settings'
+  const broken = await Promise.all(problems.filter(isOfSettings).map((text) => inPlace(session, text)))
+  const found = (await localFindings(session)).map(
+    ({ what, text, fix, bad }): Finding => ({ what, verdict: bad ? 'bad' : 'unsure', text, fix }),
+  )
+  const local = (await session.profile()).local
+  const where = local ? tilde(await settingsFolder(session), session.io.env) : 'u/operator/hai_…'
+  const findings: Finding[] = [
+    ...broken.map(
+      (text): Finding => ({
+        what,
+        verdict: 'bad',
+        text,
+        fix: 'mend it; hai config show tells when it is good',
+      }),
+    ),
+    ...found,
+    ...guards.map((text): Finding => ({ what, verdict: 'unsure', text })),
+  ]
+  return findings.some((finding) => finding.what === what)
+    ? findings
+    : [{ what, verdict: 'good', text: `those of ${where} are in force` }, ...findings]
 }
 
 function contract(health: Health, problem: string | undefined): Finding {

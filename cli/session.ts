@@ -58,6 +58,11 @@ export class Session {
     this.io.stderr.write(`${this.paintErr.dim(oneLine(line))}\n`)
   }
 
+  /** Writes what must be seen to stderr, also where steps are hidden. */
+  warn(line: string): void {
+    this.io.stderr.write(`${this.paintErr.yellow('!')} ${oneLine(line)}\n`)
+  }
+
   profile(): Promise<Profile> {
     this.#profile ??= profileOf(this.io, this.profileFlag)
     return this.#profile

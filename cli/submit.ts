@@ -7,6 +7,7 @@ import { Failure } from './failure.ts'
 import { newKey } from './idempotency-key.ts'
 import { shortId } from './ids.ts'
 import type { Session } from './session.ts'
+import { tellSettings } from './setting-notes.ts'
 
 /** Whoever is asked for by name answers; this one does so with a model. */
 const MODEL_AGENT = 'general'
@@ -74,6 +75,7 @@ export async function put(
   const accepted = await session.call<Accepted>('inbox', { body: envelope })
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
   if (accepted.begins_conversation) session.note(`${accepted.conversation_id} is new`)
+  await tellSettings(session, accepted)
   return accepted
 }
 

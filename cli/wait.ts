@@ -5,6 +5,7 @@ import { Failure } from './failure.ts'
 import { STANDING } from './follow.ts'
 import { shortId } from './ids.ts'
 import { followLive } from './live.ts'
+import { environmentNotes } from './local-findings.ts'
 import type { Session } from './session.ts'
 import { eventText } from './timeline.ts'
 
@@ -13,6 +14,9 @@ const BREAKS = ['claimed', 'retry', 'released', 'rescued']
 
 /** What an answer is not to be read without: it is told whatever is hidden. */
 const NOTICES = ['notice', 'cut']
+
+/** What another environment of the stack may be the reason of. */
+const UNREACHED = new Set(['no_route', 'unreachable', 'missing', 'invalid', 'certificate'])
 
 export interface WaitOptions {
   /** Hides the steps. */
@@ -110,6 +114,8 @@ export async function printResult(
   else how.partial(task.partial)
   const exit = exitOfState(task.state)
   if (exit === EXIT.done) return undefined
+  if (UNREACHED.has(task.error?.code ?? ''))
+    for (const line of await environmentNotes(session)) session.warn(line)
   throw new Failure(exit, sentence(task), { next: task.error?.next_step ?? nextOf(task) })
 }
 

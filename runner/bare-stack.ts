@@ -44,10 +44,20 @@ export async function serveBundle(options: {
   const pools = { doors: NOBODY, work: NOBODY }
   const listening = { endpoint: '' }
   const context = { workspace: WORKSPACE, endpoint: () => listening.endpoint }
-  const executor = new Executor({ catalog, items, jobs, tokens, pools, cold: true, ...context })
+  const executor = new Executor({
+    catalog,
+    items,
+    jobs,
+    tokens,
+    pools,
+    cold: true,
+    named: () => ({}),
+    log,
+    ...context,
+  })
   const flows = new Flows({ catalog, executor, items, jobs })
   const scheduler = new Scheduler({ catalog, executor, flows, items, log })
-  const runs = { executor, flows, jobs, scheduler, log, called() {} }
+  const runs = { executor, flows, jobs, scheduler, log, called() {}, async settle() {} }
   const stack = { workspace: WORKSPACE, bundle, catalog, uploads, accounts, items, tokens, ...runs }
   const { server, port } = await listen(createApi(stack), [])
   listening.endpoint = `http://127.0.0.1:${port}`

@@ -31,6 +31,11 @@ export function inheritedEnvironment(env: NodeJS.ProcessEnv): Record<string, str
   return Object.fromEntries(kept.map(([name, value]) => [name, value ?? '']))
 }
 
+/** What a job gets beside that: the variables that the settings name, whatever they are called, where they are set. */
+export function namedEnvironment(env: NodeJS.ProcessEnv, names: string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+}
+
 function isInherited(name: string): boolean {
   return INHERITED.some((known) =>
     known.endsWith('*') ? name.startsWith(known.slice(0, -1)) : name === known,

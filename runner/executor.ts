@@ -30,8 +30,11 @@ export interface ExecutorOptions {
   cold: boolean
   /** A job whose process has more is ended; no limit when not given. */
   memoryMegabytes?: number
+  /** What each job gets of the stack's own environment, beside what its process has. */
+  named: () => Record<string, string>
   workspace: string
   endpoint: () => string
+  log: (line: string) => void
 }
 
 /** A run of a script; the event is made only for a script that has a preprocessor. */
@@ -132,6 +135,7 @@ export class Executor {
     const assignment: Assignment = {
       warm: !this.#options.cold && script.code === undefined && isOwn(script.path),
       output: job.output,
+      label: () => labelOf(job),
       begin: (process) => this.#begin(job, { script, args }, process),
       preprocessed: (made) => this.#options.jobs.preprocessed(job, made),
       end: (ending) => this.#finish(job, ending),
@@ -149,7 +153,7 @@ export class Executor {
     { script, args }: { script: Script; args: Record<string, unknown> },
     process: WorkerProcess,
   ): Order {
-    const { jobs, tokens, workspace, endpoint } = this.#options
+    const { jobs, tokens, named, workspace, endpoint } = this.#options
     const workerGroup = job.tag === WORK_TAG ? 'work' : 'doors'
     const running = this.#running.get(job.id)!
     running.process = process
@@ -173,7 +177,7 @@ export class Executor {
       path: script.path,
       parameters: script.signature?.parameters,
       event: job.event,
-      env: jobEnvironment(job, { endpoint: endpoint(), workspace, token, workerGroup }),
+      env: { ...named(), ...jobEnvironment(job, { endpoint: endpoint(), workspace, token, workerGroup }) },
       mark: `\0end of job ${randomUUID()}\n`,
     }
   }
@@ -205,8 +209,10 @@ export class Executor {
       const { by, reason } = job.canceled
       const message = `Job canceled: ${reason} by ${by}`
       this.#fail(job, { message, name: 'Canceled', reason, canceler: by })
-    } else if (running?.stopReason) this.#fail(job, running.stopReason)
-    else if (ending.kind === 'finished') {
+    } else if (running?.stopReason) {
+      this.#options.log(`ended ${labelOf(job)}: ${running.stopReason.message}`)
+      this.#fail(job, running.stopReason)
+    } else if (ending.kind === 'finished') {
       this.#options.jobs.complete(job, outcomeOf(ending, job.output.stream.text()))
     } else this.#fail(job, { name: 'ExecutionErr', message: `the script ended early: ${ending.reason}` })
   }
@@ -218,4 +224,12 @@ export class Executor {
 
 function executionError(error: unknown): Record<string, unknown> {
   return { name: 'ExecutionErr', message: error instanceof Error ? error.message : String(error) }
+}
+
+/** A job as the log names it, with the tasks of which it has sent text. */
+function labelOf(job: Job): string {
+  const sent = job.output.stream.text().matchAll(/"id":"([0-9A-HJKMNP-TV-Z]{26})"/g)
+  const tasks = [...new Set([...sent].map(([, id]) => id))]
+  const which = tasks.length > 0 ? `, ${tasks.length === 1 ? 'task' : 'tasks'} ${tasks.join(' ')}` : ''
+  return `${job.path}, job ${job.id}${which}`
 }

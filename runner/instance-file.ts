@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
+import type { EnvironmentMark } from './environment-mark.ts'
 import { commandOf } from './process-table.ts'
 
 /** What `<data_dir>/runner.json` says about the one local stack of a data directory. Its `database_url` is a secret. */
@@ -20,6 +21,12 @@ export interface Instance {
   /** Empty when DATABASE_URL names a server that isn't ours. */
   cluster_dir: string
   database_url: string
+  /** Where the operator's settings are read. */
+  config_dir: string
+  /** The names of the files that are read there, without their ending; missing until they have been read. */
+  settings?: string[]
+  /** What it was started in; missing until the settings have been read. */
+  environment?: EnvironmentMark
   pids: { runner: number; postgres: number | null; workers: number[] }
   version: string
 }
@@ -32,6 +39,13 @@ export function dataDirOf(env: Env): string {
   const dataHome = env.XDG_DATA_HOME
   if (dataHome && isAbsolute(dataHome)) return join(dataHome, 'hai')
   return join(env.HOME || homedir(), '.local', 'share', 'hai')
+}
+
+/** Where the operator's own settings are: `hai` below XDG_CONFIG_HOME or ~/.config. */
+export function settingsFolder(env: Env): string {
+  const home = env.XDG_CONFIG_HOME
+  if (home && isAbsolute(home)) return join(home, 'hai')
+  return join(env.HOME || homedir(), '.config', 'hai')
 }
 
 export function recordFileOf(dataDir: string): string {

@@ -1,9 +1,40 @@
-import { dataDirOf, type Instance, readInstance } from './instance-file.ts'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { dataDirOf, type Instance, logFileOf, readInstance, settingsFolder } from './instance-file.ts'
 
 /** What the CLI asks of a stack without waiting for anything is read from its file. */
+export { differencesFrom, emptyReferences, programOnlyHere } from './environment-mark.ts'
 export { dataDirOf, type Instance, logFileOf, readInstance } from './instance-file.ts'
+export { misnamedFiles } from './misnamed.ts'
 
 type Env = Record<string, string | undefined>
+
+/** Where a local stack keeps what. */
+export interface Folders {
+  data_dir: string
+  /** The database itself; null when it is on a server of somebody else's, or not made yet. */
+  cluster_dir: string | null
+  /** Copies of PostgreSQL's programs, where its own place can't be used; null when there are none. */
+  programs_dir: string | null
+  /** The operator's settings. */
+  config_dir: string
+  logs_dir: string
+}
+
+/** The folders of the local stack that runs, or that ran last. */
+export async function foldersOf(env: Env): Promise<Folders> {
+  const { clusterDirOf, programsDirOf } = await import('./postgres/cluster.ts')
+  const data_dir = dataDirOf(env)
+  const instance = readInstance(data_dir)
+  const cluster = instance?.ready ? instance.cluster_dir : clusterDirOf(data_dir)
+  return {
+    data_dir,
+    cluster_dir: cluster && existsSync(cluster) ? cluster : null,
+    programs_dir: programsDirOf(data_dir) ?? null,
+    config_dir: instance?.config_dir ?? settingsFolder(env),
+    logs_dir: dirname(logFileOf(data_dir)),
+  }
+}
 
 /** The ready instance of this environment's data directory; starts one when there is none. Callers may race. */
 export async function ensureRunning(options: {

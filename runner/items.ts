@@ -69,8 +69,9 @@ export class Items {
     const set = own(this.#state.resources, path)
     if (set) return set
     const [, name] = SETTINGS.exec(path) ?? []
-    const value = name && this.#settings(name)
-    if (value) return { value, resource_type: `c_hai_${name}`, description: `~/.config/hai/${name}.yaml` }
+    const value = name ? this.#settings(name) : undefined
+    if (value !== undefined)
+      return { value, resource_type: `c_hai_${name}`, description: `${name}.yaml of the operator` }
     const file = this.#bundle.item(path, 'resource')
     if (!file) return undefined
     return {
@@ -78,6 +79,11 @@ export class Items {
       resource_type: String(file.resource_type ?? ''),
       description: String(file.description ?? ''),
     }
+  }
+
+  /** The operator's configurations that were set here and not in a file, as a text that is another when one changes. */
+  settingsSet(): string {
+    return JSON.stringify(Object.entries(this.#state.resources).filter(([path]) => SETTINGS.test(path)))
   }
 
   /** Paths of all variables, or of all resources, sorted. */

@@ -7,6 +7,8 @@ export interface Assignment {
   /** May run in a process that ran other jobs, and leave it for more. */
   warm: boolean
   output: JobOutput
+  /** What it is, for the log. */
+  label: () => string
   /** Called when a process takes the job. */
   begin: (process: WorkerProcess) => Order
   /** Called with the arguments that the script's preprocessor made. */
@@ -17,6 +19,8 @@ export interface Assignment {
 }
 
 export interface PoolOptions {
+  /** What its processes are for, as the log calls them. */
+  name: string
   /** Processes that are always ready. */
   min: number
   /** Idle processes above this number end at once, those above `min` after a minute. */
@@ -27,6 +31,7 @@ export interface PoolOptions {
   stamp: () => string
   /** Called when processes came or went. */
   changed: () => void
+  log: (line: string) => void
 }
 
 const SHRINK_MS = 60_000
@@ -38,6 +43,8 @@ interface Member {
   process: WorkerProcess
   stamp: string
   idleSince: number
+  /** What it runs. */
+  assignment?: Assignment
 }
 
 /** Processes that run jobs, one each at a time; jobs wait in the order they came. */
@@ -108,6 +115,7 @@ export class Pool {
   }
 
   async #run(member: Member, assignment: Assignment): Promise<void> {
+    member.assignment = assignment
     const ending = await this.#attempt(member, assignment)
     const lost = ending.kind === 'crashed' && !ending.started
     if (!assignment.warm || member.stamp !== this.#options.stamp() || this.#stopping) member.process.kill()
@@ -133,6 +141,7 @@ export class Pool {
 
   #rest(member: Member): void {
     member.idleSince = Date.now()
+    delete member.assignment
     this.#idle.push(member)
     if (this.#idle.length > this.#options.keep) this.#dismiss(Math.max(0, this.#idle.findIndex(isUsed)))
   }
@@ -169,12 +178,20 @@ export class Pool {
   #bury(member: Member): void {
     this.#members.delete(member)
     this.#options.changed()
+    this.#tell(member)
     const wasIdle = this.#idle.includes(member)
     this.#idle = this.#idle.filter((other) => other !== member)
     // A process that dies before its first job will likely do so again: Bun is broken, or memory is short.
     this.#failures = wasIdle && member.process.fresh ? this.#failures + 1 : 0
     const delay = this.#failures > 2 ? Math.min(MAX_BACKOFF_MS, 50 * 2 ** this.#failures) : 0
     if (!this.#stopping) setTimeout(() => this.#advance(), delay).unref()
+  }
+
+  /** Nobody else would ever say that somebody, or the kernel, ended it. */
+  #tell({ process: { pid, lost }, assignment }: Member): void {
+    if (lost === undefined || this.#stopping) return
+    const what = assignment ? `while it ran ${assignment.label()}` : 'while it was idle'
+    this.#options.log(`the ${this.#options.name} process ${pid ?? ''} ${lost} ${what}`)
   }
 
   /** Keeps `min` processes, and one that was never used when jobs came that need such a one. */

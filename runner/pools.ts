@@ -26,8 +26,9 @@ export function createPools(options: {
   /** No process is used twice, and none is ahead of its job. */
   cold: boolean
   changed: () => void
+  log: (line: string) => void
 }): Pools {
-  const { env, dataDir, bundle, cold, changed } = options
+  const { env, dataDir, bundle, cold, changed, log } = options
   const cwd = join(dataDir, 'scratch')
   mkdirSync(cwd, { recursive: true, mode: 0o700 })
   const start = {
@@ -37,20 +38,22 @@ export function createPools(options: {
     cwd,
     env: inheritedEnvironment(env),
   }
-  const pool = (preload: string[], size: ReturnType<typeof limits>) => {
+  const pool = (name: string, preload: string[], size: ReturnType<typeof limits>) => {
     return new Pool({
+      name,
       ...size,
       spawn: () => new WorkerProcess({ ...start, preload }),
       stamp: () => bundle.stamp(),
       changed,
+      log,
     })
   }
   const files = (paths: string[]) => {
     return cold ? [] : paths.map((path) => join(bundle.root, `${path}.ts`)).filter((file) => existsSync(file))
   }
   return {
-    doors: pool(files(PRELOADED.doors), limits(2, 4, number(env, 'HAI_DOOR_PROCESSES', 4))),
-    work: pool(files(PRELOADED.work), limits(1, 4, number(env, 'HAI_WORK_PROCESSES', 8))),
+    doors: pool('doors', files(PRELOADED.doors), limits(2, 4, number(env, 'HAI_DOOR_PROCESSES', 4))),
+    work: pool('work', files(PRELOADED.work), limits(1, 4, number(env, 'HAI_WORK_PROCESSES', 8))),
   }
 }
 

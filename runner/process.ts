@@ -41,11 +41,15 @@ export class WorkerProcess {
   fresh = true
   /** It must not get another job. */
   spent = false
+  /** How it ended, when nobody here ended it. */
+  lost: string | undefined
   #child: ChildProcess
   #run: Run | undefined
   #answers: Buffer[] = []
   #header: Extract<Answer, { type: 'ended' }> | undefined
   #killer: NodeJS.Timeout | undefined
+  /** Somebody here asked it to end. */
+  #dismissed = false
 
   constructor(options: ProcessOptions) {
     const flags = ['--no-orphans', '--no-install', '--no-env-file']
@@ -89,6 +93,7 @@ export class WorkerProcess {
   /** Asks the process to end (SIGTERM), and ends it when it hasn't in 3 seconds. */
   terminate(): void {
     this.spent = true
+    this.#dismissed = true
     this.#signal('SIGTERM')
     this.#killer ??= setTimeout(() => this.kill(), KILL_AFTER_MS)
   }
@@ -96,6 +101,7 @@ export class WorkerProcess {
   /** Ends the process and all it started, now. */
   kill(): void {
     this.spent = true
+    this.#dismissed = true
     this.#signal('SIGKILL')
   }
 
@@ -106,8 +112,10 @@ export class WorkerProcess {
   }
 
   #watchExit(resolve: () => void): void {
-    const end = (reason: string) => {
+    const end = (how: string) => {
+      const reason = `its process ${how}`
       this.spent = true
+      if (!this.#dismissed) this.lost = how
       clearTimeout(this.#killer)
       // Anything it started would hold the log's pipes and live on.
       if (this.pid !== undefined) signal(-this.pid, 'SIGKILL')
@@ -121,9 +129,9 @@ export class WorkerProcess {
       const patience = setTimeout(finish, MARK_WAIT_MS)
       this.#child.once('close', finish)
     }
-    this.#child.once('error', (error) => end(`its process could not start: ${error.message}`))
+    this.#child.once('error', (error) => end(`could not start: ${error.message}`))
     this.#child.once('exit', (code, name) => {
-      end(name ? `its process was ended by ${name}` : `its process exited with code ${code}`)
+      end(name ? `was ended by ${name}` : `exited with code ${code}`)
     })
   }
 

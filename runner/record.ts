@@ -1,7 +1,7 @@
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { writeAtomically } from './atomic-file.ts'
 import { tokenFileOf } from './identity.ts'
-import { type Instance, isRunner, readInstance, recordFileOf } from './instance-file.ts'
+import { type Instance, isRunner, readInstance, recordFileOf, settingsFolder } from './instance-file.ts'
 import { projectVersion } from './root.ts'
 
 /** This process's entry in `runner.json`, which tells everyone else where the stack is and what it does. */
@@ -62,6 +62,7 @@ function blankInstance(dataDir: string, workspace: string): Instance {
     data_dir: dataDir,
     cluster_dir: '',
     database_url: '',
+    config_dir: settingsFolder(process.env),
     pids: { runner: process.pid, postgres: null, workers: [] },
     version: projectVersion(),
   }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Bundle } from './bundle.ts'
 import { type Database, openDatabase } from './database.ts'
+import { markOf } from './environment-mark.ts'
 import { IdleWatch } from './idle.ts'
 import { type Instance, readInstance } from './instance-file.ts'
 import { holdInstanceLock, type InstanceLock } from './instance-lock.ts'
@@ -80,10 +81,11 @@ class Runner {
   async #start(): Promise<void> {
     const { dataDir, env, log } = this.#options
     const { signal } = this.#stopping
-    await killWorkers(dataDir)
+    const left = await killWorkers(dataDir)
+    if (left > 0) log(`an earlier runner was killed: ended the ${left} worker processes that it left`)
     const bundle = new Bundle(this.#options.bundleRoot)
     const cold = env.HAI_COLD === '1'
-    const pools = createPools({ env, dataDir, bundle, cold, changed: () => this.#noteWorkers() })
+    const pools = createPools({ env, dataDir, bundle, cold, changed: () => this.#noteWorkers(), log })
     this.#pools = pools
     void loadParser()
     this.#database = openDatabase({
@@ -105,6 +107,8 @@ class Runner {
       database,
       log,
       called: () => this.#idle.called(),
+      settingsRead: ({ names, referred }) =>
+        this.#publish({ settings: names, environment: markOf(env, referred) }),
     })
     this.#stack = stack
     this.#publish({ endpoint: stack.endpoint })

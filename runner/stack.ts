@@ -6,6 +6,7 @@ import { writeAtomically } from './atomic-file.ts'
 import type { Bundle } from './bundle.ts'
 import { Catalog } from './catalog.ts'
 import type { Database } from './database.ts'
+import { namedEnvironment } from './environment.ts'
 import { Executor } from './executor.ts'
 import { Flows } from './flows/flows.ts'
 import type { Stack } from './http/context.ts'
@@ -17,6 +18,7 @@ import { memoryLimit } from './memory.ts'
 import type { Pools } from './pools.ts'
 import { Scheduler } from './schedules.ts'
 import { readSettings } from './settings.ts'
+import { SettingsWatch } from './settings-watch.ts'
 import { Uploads } from './uploads.ts'
 
 export const WORKSPACE = 'hai'
@@ -37,8 +39,10 @@ export async function listenWith(options: {
   database: Database
   log: (line: string) => void
   called: () => void
+  /** Called when the settings are read anew: which there are, and what they refer to. */
+  settingsRead: (what: { names: string[]; referred: string[] }) => void
 }): Promise<ListeningStack> {
-  const { dataDir, cold, bundle, pools, database, log, called } = options
+  const { dataDir, cold, bundle, pools, database, log, called, settingsRead } = options
   const jobs = new Jobs()
   const accounts = new Accounts(join(dataDir, 'accounts.json'))
   const tokens = new Tokens(operatorToken(dataDir), accounts)
@@ -59,12 +63,22 @@ export async function listenWith(options: {
     pools,
     cold,
     memoryMegabytes: memoryLimit(process.env),
+    named: () => namedEnvironment(process.env, watch.referred),
     workspace: WORKSPACE,
     endpoint: () => listening.endpoint,
+    log,
   })
   const flows = new Flows({ catalog, executor, items, jobs })
   const scheduler = new Scheduler({ catalog, executor, flows, items, log })
   const runs = { executor, flows, jobs, scheduler }
+  const watch: SettingsWatch = new SettingsWatch({
+    bundle,
+    items,
+    executor,
+    env: process.env,
+    log,
+    changed: () => settingsRead({ names: watch.names, referred: watch.referred }),
+  })
   const stack = {
     workspace: WORKSPACE,
     bundle,
@@ -76,6 +90,7 @@ export async function listenWith(options: {
     ...runs,
     log,
     called,
+    settle: () => watch.settle(),
   }
   const portFile = join(dataDir, 'port')
   const { server, port } = await listen(createApi(stack), [PREFERRED_PORT, ...lastPort(portFile)])

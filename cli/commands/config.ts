@@ -2,7 +2,10 @@ import type { Command } from 'commander'
 import type { Setting } from '../../f/hai/core/contract.ts'
 import { examples, given, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit.ts'
+import { localFindings, settingsFolder } from '../local-findings.ts'
+import { tilde } from '../paths.ts'
 import type { Session } from '../session.ts'
+import { inPlace } from '../setting-notes.ts'
 import { table } from '../table.ts'
 
 interface Flags {
@@ -31,7 +34,10 @@ async function print(session: Session, name: string | undefined, { origin, json 
   else if (origin) session.print(...(await origins(session, shown.settings, local)))
   else session.print(...(await written(shown.settings)))
   const bad = shown.settings.flatMap(({ error }) => error ?? [])
-  for (const error of bad) session.note(`${error}; what was good before is in force`)
+  for (const error of bad) session.warn(await inPlace(session, error))
+  for (const { what, text, fix } of await localFindings(session)) {
+    if (what === 'settings') session.warn(`${text} → ${fix}`)
+  }
   return bad.length > 0 ? EXIT.usage : EXIT.done
 }
 
@@ -40,13 +46,14 @@ async function written(settings: Setting[]): Promise<string[]> {
   return settings.map(({ name, value }) => stringify({ [name]: value }).trimEnd())
 }
 
-function origins(session: Session, settings: Setting[], local: boolean): Promise<string[]> {
+async function origins(session: Session, settings: Setting[], local: boolean): Promise<string[]> {
+  const folder = local && tilde(await settingsFolder(session), session.io.env)
   const rows = settings.flatMap(({ name, value, origin }) =>
     Object.entries(origin).map(([path, from]) => [
       path === '' ? name : `${name}.${path}`,
       JSON.stringify(at(value, path)),
       // the local stack serves the operator's own file under Windmill's name for it
-      local ? from.replace(/^u\/operator\/hai_(.*)$/, '~/.config/hai/$1.yaml') : from,
+      folder ? from.replace(/^u\/operator\/hai_([a-z]+)/, `${folder}/$1.yaml`) : from,
     ]),
   )
   const header = [{ title: 'SETTING' }, { title: 'VALUE', min: 8 }, { title: 'FROM' }]

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Finding } from '../checks.ts'
 import { examples } from '../command.ts'
+import { EXIT } from '../exit.ts'
 import type { Session } from '../session.ts'
 import { oneLine } from '../width.ts'
 
@@ -14,7 +15,7 @@ export function addDoctor(program: Command, session: Session): void {
   examples(doctor, 'hai doctor', 'hai doctor --profile nas', 'hai doctor --cluster')
 }
 
-/** Tells each finding as it comes; 1 when one is bad. */
+/** Tells each finding as it comes; the exit status says whether one is bad. */
 async function examine(session: Session, cluster = false): Promise<number> {
   const { CHECKS } = await import('../checks.ts')
   const checks = [...CHECKS]
@@ -26,7 +27,7 @@ async function examine(session: Session, cluster = false): Promise<number> {
       tell(session, finding)
     }
   }
-  return failed > 0 ? 1 : 0
+  return failed > 0 ? EXIT.findings : EXIT.done
 }
 
 function tell(session: Session, finding: Finding): void {

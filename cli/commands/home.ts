@@ -2,7 +2,9 @@ import type { Command } from 'commander'
 import type { Home } from '../../f/hai/core/contract.ts'
 import { examples, given, JSON_OPTION, moment } from '../command.ts'
 import { homeLines } from '../home-text.ts'
+import { localFindings } from '../local-findings.ts'
 import type { Session } from '../session.ts'
+import { inPlace } from '../setting-notes.ts'
 
 /** `hai` alone, and `hai home`: what matters now. */
 export function addHome(program: Command, session: Session): void {
@@ -15,9 +17,17 @@ export function addHome(program: Command, session: Session): void {
       session.run(async ({ since, json }: { since?: string; json?: boolean }) => {
         const now = await session.call<Home>('home', given({ since }))
         if (json) session.printJson(now)
-        else session.print(...(await homeLines(now, session)))
+        else session.print(...(await homeLines(await withProblems(now, session), session)))
         return undefined
       }),
     )
   examples(home, 'hai', 'hai home --since 2h')
+}
+
+/** With what only this machine knows of its stack, and each setting's own place. */
+async function withProblems(now: Home, session: Session): Promise<Home> {
+  const known = await Promise.all((now.problems ?? []).map((problem) => inPlace(session, problem)))
+  const found = (await localFindings(session)).map(({ text, fix }) => `${text} → ${fix}`)
+  const problems = [...known, ...found]
+  return problems.length > 0 ? { ...now, problems } : now
 }

@@ -2,9 +2,11 @@ import { type Command, Option } from 'commander'
 import type { ModelList, ModelTest } from '../../f/hai/core/contract.ts'
 import { collect, examples, given, JSON_OPTION } from '../command.ts'
 import { Failure } from '../failure.ts'
+import { environmentNotes } from '../local-findings.ts'
 import type { AddFlags } from '../model-add.ts'
 import { modelTable, testText } from '../model-text.ts'
 import type { Session } from '../session.ts'
+import { inPlace } from '../setting-notes.ts'
 
 /** What has ended by then needed no word about waiting. */
 const SOON_MS = 1000
@@ -93,7 +95,8 @@ async function list(session: Session, json = false): Promise<undefined> {
   if (found.default && found.reason)
     session.note(`${found.unusable ? 'nothing' : found.default} answers: ${found.reason}`)
   for (const { backend, how } of found.offers) session.note(`${how} → hai model enable ${backend}`)
-  if (found.error) session.note(`${found.error}; what was good before is in force`)
+  if (found.error) session.warn(await inPlace(session, found.error))
+  await sayWhatDiffers(session)
 }
 
 async function tryOut(session: Session, name: string | undefined, json = false): Promise<undefined> {
@@ -113,13 +116,23 @@ async function tryOut(session: Session, name: string | undefined, json = false):
       clearTimeout(patience)
       off()
     })
+    .catch(async (error: unknown) => {
+      if (!stop.signal.aborted) await sayWhatDiffers(session)
+      throw error
+    })
   if (json) session.printJson(test)
   else if (test.ok) session.print(testText(test))
   for (const notice of test.notices ?? []) session.note(notice)
   if (test.ok) return
+  await sayWhatDiffers(session)
   throw new Failure('dead', test.error?.message ?? `${test.backend}/${test.model} does not answer`, {
     next: test.error?.next_step ?? 'hai model ls',
   })
+}
+
+/** A model that isn't there may be one that only this shell knows the way to. */
+async function sayWhatDiffers(session: Session): Promise<void> {
+  for (const line of await environmentNotes(session)) session.warn(line)
 }
 
 function split(name: string): [string, string | undefined] {

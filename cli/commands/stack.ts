@@ -4,7 +4,7 @@ import { version } from '../checkout.ts'
 import { count, examples } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { followFile, lastLines } from '../log-file.ts'
-import { tilde } from '../paths.ts'
+import { stateDirOf, tilde } from '../paths.ts'
 import type { Session } from '../session.ts'
 import { relative } from '../time.ts'
 import { pad } from '../width.ts'
@@ -26,7 +26,7 @@ export function addStack(program: Command, session: Session): void {
   const status = program
     .command('status')
     .description('say whether the local stack runs, and where')
-    .option('--json', 'print it as JSON; the database URL holds its password')
+    .option('--json', 'print it as JSON; no password is in it')
     .action(session.run(({ json }: { json?: boolean }) => show(session, json ?? false)))
   examples(status, 'hai status', 'hai status --json')
 
@@ -68,18 +68,18 @@ async function stop(session: Session): Promise<undefined> {
 }
 
 async function show(session: Session, json: boolean): Promise<undefined> {
-  const { dataDirOf, readInstance } = await import('../../runner/instance.ts')
+  const { foldersOf, readInstance } = await import('../../runner/instance.ts')
   const { env } = session.io
-  const dataDir = dataDirOf(env)
-  const instance = readInstance(dataDir)
+  const folders = { ...(await foldersOf(env)), state_dir: stateDirOf(env) }
+  const instance = readInstance(folders.data_dir)
   if (json) {
     session.printJson({
       running: instance?.ready ?? false,
       endpoint: instance?.endpoint ?? null,
       workspace: instance?.workspace ?? null,
       token_file: instance?.token_file ?? null,
-      data_dir: dataDir,
-      database_url: instance?.database_url ?? null,
+      ...folders,
+      database_url: instance ? withoutPassword(instance.database_url, '') : null,
       pids: instance?.pids ?? null,
       version: instance?.version ?? version(),
     })
@@ -89,7 +89,19 @@ async function show(session: Session, json: boolean): Promise<undefined> {
   const facts = instance
     ? runningFacts(instance, env)
     : [['running', 'no; it starts when a command needs it']]
-  const all = [...facts, ['data', tilde(dataDir, env)], ['version', instance?.version ?? version()]]
+  const places = [
+    ['cluster', folders.cluster_dir ?? (instance?.ready ? 'on a server of its own' : 'not made yet')],
+    ['data', folders.data_dir],
+    ['programs', folders.programs_dir ?? ''],
+    ['settings', folders.config_dir],
+    ['state', folders.state_dir],
+    ['logs', folders.logs_dir],
+  ].filter(([, folder]) => folder)
+  const all = [
+    ...facts,
+    ...places.map(([label = '', folder = '']) => [label, tilde(folder, env)]),
+    ['version', instance?.version ?? version()],
+  ]
   session.print(...all.map(([label = '', text = '']) => `${session.paint.dim(pad(label, 11))}${text}`))
   if (instance && instance.version !== version()) {
     session.note(`this hai is ${version()}; to run the same version: hai down && hai up`)
@@ -129,10 +141,10 @@ function processes({ pids }: Instance): string {
   return `runner ${pids.runner}${pids.postgres ? `, postgres ${pids.postgres}` : ''}${workers}`
 }
 
-function withoutPassword(url: string): string {
+function withoutPassword(url: string, mark = '***'): string {
   if (!URL.canParse(url)) return '(set, but no URL)'
   const shown = new URL(url)
-  if (shown.password) shown.password = '***'
+  if (shown.password) shown.password = mark
   shown.search = ''
   return shown.toString()
 }

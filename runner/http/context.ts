@@ -28,6 +28,8 @@ export interface Stack {
   log: (line: string) => void
   /** Called at each call of a client that is no job of ours. */
   called: () => void
+  /** Resolves when the settings in force are those that the operator's files hold. */
+  settle: () => Promise<void>
 }
 
 export interface Api {

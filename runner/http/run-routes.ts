@@ -36,8 +36,13 @@ export function runRoutes(stack: Stack): Hono<Api> {
 function addModes(
   routes: Hono<Api>,
   stack: Stack,
-  { suffix, start }: { suffix: string; start: (call: Call, mode: string) => Promise<Job> },
+  { suffix, start: begin }: { suffix: string; start: (call: Call, mode: string) => Promise<Job> },
 ): void {
+  const start = async (call: Call, mode: string) => {
+    // a job's own call goes on at once: what reads the settings may need the process that the job is in
+    if (!call.get('identity').job) await stack.settle()
+    return begin(call, mode)
+  }
   const methods = suffix.endsWith('*') ? ['GET', 'POST'] : ['POST']
   routes.post(`/jobs/run/${suffix}`, async (call) => call.text((await start(call, 'run')).id, 201))
   routes.on(methods, `/jobs/run_wait_result/${suffix}`, async (call) => {

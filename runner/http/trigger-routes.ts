@@ -26,6 +26,7 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
     const identity = identify(stack, call, trigger)
     call.set('identity', identity)
     stack.called()
+    await stack.settle()
     const request = requestOf(call, match, { identity, input: await inputOf(call) })
     const job = await (trigger.is_flow ? stack.flows : stack.executor).submit(request)
     if (trigger.request_type === 'async') return call.text(job.id, 201)

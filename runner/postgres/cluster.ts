@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -27,6 +27,15 @@ export function clusterDirOf(dataDir: string): string {
   if (existsSync(outside)) return outside
   if (existsSync(inside)) return inside
   return existsSync(path) && !canTraverse(account, path) ? outside : inside
+}
+
+/** Where copies of PostgreSQL's programs are, when some had to be made; undefined when none were. */
+export function programsDirOf(dataDir: string): string | undefined {
+  const parent = process.getuid?.() === 0 ? SYSTEM_DIR : dataDir
+  const copy = existsSync(parent)
+    ? readdirSync(parent).find((name) => name.startsWith('postgresql-'))
+    : undefined
+  return copy && join(parent, copy)
 }
 
 /** Marks the cluster's processes in their titles, also when their postmaster is gone. */

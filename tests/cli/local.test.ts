@@ -63,7 +63,12 @@ describe('hai status', () => {
       workspace: 'test',
       token_file: join(dataDir, 'token'),
       data_dir: dataDir,
-      database_url: 'postgresql://hai:secret@127.0.0.1:5433/hai',
+      cluster_dir: null,
+      programs_dir: null,
+      config_dir: join(home.path, '.config/hai'),
+      logs_dir: join(dataDir, 'logs'),
+      state_dir: join(home.path, '.local/state/hai'),
+      database_url: 'postgresql://hai@127.0.0.1:5433/hai',
       pids: { runner: stack.pid, postgres: null, workers: [7, 8] },
       version: '0.1.0',
     })
@@ -125,7 +130,7 @@ describe('hai doctor', () => {
     const queue = { pending: 1, running: 0, awaiting_approval: 0 }
     server.doors['admin/health'] = () => ({ result: { ...health, queue } })
     const { exit, stdout } = await runHai(['doctor'], { env })
-    expect(exit).toBe(1)
+    expect(exit).toBe(11)
     for (const check of ['node', 'build', 'PATH', 'disk', 'profile', 'token', 'server']) {
       expect(stdout).toMatch(new RegExp(`^. ${check}: `, 'm'))
     }
@@ -136,11 +141,11 @@ describe('hai doctor', () => {
     expect(stdout).toContain('✗ queue: the sweep is late; hai up')
   })
 
-  it('says what is wrong with the config, and ends with 1', async () => {
+  it('says what is wrong with the config, and ends with 11', async () => {
     mkdirSync(join(home.path, '.config/hai'), { recursive: true })
     writeFileSync(join(home.path, '.config/hai/config.yaml'), 'nope: 1\n')
     const { exit, stdout } = await runHai(['doctor'], { env })
-    expect(exit).toBe(1)
+    expect(exit).toBe(11)
     expect(stdout).toMatch(/✗ profile: .*config\.yaml:1: unknown key nope/)
   })
 })

@@ -80,10 +80,14 @@ describe('hai model ls', () => {
   })
 
   it('says what is wrong with the configuration', async () => {
-    server.doors['model/list'] = () => ({ result: { ...LIST, error: 'backends.x.kind is missing' } })
+    const where = 'models configuration (models.yaml, on Windmill u/operator/hai_models)'
+    const error = `${where}: backends.x.kind is missing; what was good before is in force`
+    server.doors['model/list'] = () => ({ result: { ...LIST, error } })
     const ran = await remote('model', 'ls')
     expect(ran.exit).toBe(0)
-    expect(ran.stderr).toContain('backends.x.kind is missing; what was good before is in force')
+    expect(ran.stderr).toContain(
+      '! u/operator/hai_models: backends.x.kind is missing; what was good before is in force',
+    )
   })
 })
 

@@ -27,7 +27,7 @@ describe('hai config show', () => {
       /^budget:\n {2}caps:\n[\s\S]*day:\n {6}per: all\n {6}period: day\n {6}usd: 50\n/,
     )
     const { stdout } = await show('--origin')
-    expect(stdout).toMatch(/^budget\.caps\.day\.usd +50 +~\/\.config\/hai\/budget\.yaml$/m)
+    expect(stdout).toMatch(/^budget\.caps\.day\.usd +50 +~\/config\/hai\/budget\.yaml$/m)
     expect(stdout).toMatch(/^budget\.caps\.task\.usd +5 +f\/hai\/budget$/m)
     expect(stdout).toMatch(/^members\.operator\.role +"operator" +f\/hai\/members$/m)
   })
