@@ -143,6 +143,12 @@ describe('Claude Code’s lines', () => {
     expect(await ask()).toMatchObject(FINE)
   })
 
+  it('tell apart what is kept for an hour of what was written to the cache', async () => {
+    const cache_creation = { ephemeral_1h_input_tokens: 70, ephemeral_5m_input_tokens: 30 }
+    await says([INIT, message('fine'), result({ usage: { ...USAGE, cache_creation } })])
+    expect((await ask()).tokens).toMatchObject({ input: 113, cache_write: 100, cache_write_1h: 70 })
+  })
+
   it('end at line feeds only, and keep half a character where the database can', async () => {
     await says([INIT, result({ result: 'a\u2028b\u2029c\u0085d' }), ''])
     await writeFile(

@@ -446,6 +446,19 @@ describe('Anthropic’s stream', () => {
     expect(await answerOf(first + text('fine') + last, 'anthropic')).toMatchObject({ text: 'fine', tokens })
   })
 
+  it('tells apart what a cache keeps for an hour', async () => {
+    const usage = {
+      input_tokens: 3,
+      cache_creation_input_tokens: 100,
+      cache_creation: { ephemeral_1h_input_tokens: 70 },
+    }
+    const answer = await answerOf(
+      begin({ ...usage, output_tokens: 1 }) + text('fine') + end('end_turn'),
+      'anthropic',
+    )
+    expect(answer.tokens).toMatchObject({ input: 103, cache_write: 100, cache_write_1h: 70 })
+  })
+
   it('that just ends is no answer', async () => {
     expect(await failureOf(begin() + text('half'), 'anthropic')).toMatchObject({
       code: 'cut',

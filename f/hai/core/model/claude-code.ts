@@ -282,8 +282,11 @@ function count(usage: unknown, reply: Reply): void {
   const plain = told('input_tokens')
   const cache_read = told('cache_read_input_tokens')
   const cache_write = told('cache_creation_input_tokens')
+  const hour = field(field(usage, 'cache_creation'), 'ephemeral_1h_input_tokens')
+  const cache_write_1h = reply.count('ephemeral_1h_input_tokens', hour)
   const input = plain === null ? null : plain + (cache_read ?? 0) + (cache_write ?? 0)
   reply.tokens = { ...UNCOUNTED, input, output: told('output_tokens'), cache_read, cache_write }
+  if (cache_write_1h) reply.tokens.cache_write_1h = cache_write_1h
 }
 
 /** Why there is no answer: it isn't there, won't run here, or was ended. */

@@ -189,12 +189,18 @@ function countAnthropic(usage: unknown, reply: Reply, last: boolean): void {
   const plain = count('input_tokens')
   const read = count('cache_read_input_tokens') ?? before.cache_read
   const write = count('cache_creation_input_tokens') ?? before.cache_write
+  const anHour =
+    reply.count(
+      'ephemeral_1h_input_tokens',
+      field(field(usage, 'cache_creation'), 'ephemeral_1h_input_tokens'),
+    ) ?? before.cache_write_1h
   reply.tokens = {
     ...UNCOUNTED,
     input: plain === null ? before.input : plain + (read ?? 0) + (write ?? 0),
     output: last ? count('output_tokens') : null,
     cache_read: read,
     cache_write: write,
+    ...(anHour ? { cache_write_1h: anHour } : {}),
     reasoning: reply.count(
       'thinking_tokens',
       field(field(usage, 'output_tokens_details'), 'thinking_tokens'),
