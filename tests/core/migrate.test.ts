@@ -92,6 +92,38 @@ describe('migrate', () => {
     expect(await recorded()).toEqual(['first', 'second'])
   })
 
+  it('tells how older calls ended, and makes one of a message that stood there twice', async () => {
+    const endings = MIGRATIONS.findIndex(({ name }) => name === 'endings')
+    await migrate(sql, MIGRATIONS.slice(0, endings))
+    await sql`
+      insert into hai.usage (call_id, source, backend, model, billing, state, settled_at, input, output, error, ms)
+      select call_id, source, 'b', 'm', 'local', state, case state when 'settled' then now() end, input, output, error, 0
+      from (values
+        ('claude-code:msg_1:req_1', 'claude-code', 'settled', 5, 9, null), ('claude-code:msg_1', 'claude-code', 'settled', 5, 7, null),
+        ('claude-code:msg_2:req_2', 'claude-code', 'settled', 5, 9, null), ('claude-code:x:y', 'import', 'settled', 5, 9, null),
+        ('open', '', 'open', null, null, null), ('lost', '', 'presumed', null, null, null),
+        ('failed', '', 'settled', 0, 0, 'refused'), ('uncounted', '', 'settled', 3, null, null)
+      ) calls (call_id, source, state, input, output, error)`
+    await sql`
+      insert into hai.usage_day (day, agent, source, requester, route, backend, model, billing, calls, unknown_calls,
+        unlisted_calls, failed_calls, usd, list_usd, input, output, cache_read, cache_write, reasoning, ms)
+      values ('2026-11-01', '', '', '', '', '', '', '', 2, 0, 0, 0, 0, 0, 10, 16, 0, 0, 0, 0)`
+    await migrate(sql)
+    const rows = await sql<{ call_id: string; ending: string | null; output: number | null }[]>`
+      select call_id, ending, output from hai.usage order by call_id`
+    expect(rows.map(({ call_id, ending, output }) => [call_id, ending, output])).toEqual([
+      ['claude-code:msg_1', 'answered', 9],
+      ['claude-code:msg_2', 'answered', 9],
+      ['claude-code:x:y', 'answered', 9],
+      ['failed', 'failed', 0],
+      ['lost', 'lost', null],
+      ['open', null, null],
+      ['uncounted', 'uncounted', null],
+    ])
+    // what has been folded had it twice
+    expect(await sql`select from hai.usage_day`).toEqual([])
+  })
+
   it('builds an index without locking out writers, also when five start at once', async () => {
     const index = {
       name: 'index',

@@ -164,7 +164,7 @@ alter table hai.fold add column priced text;
 -- a message is one call, whether or not a copy of it names the request: the fullest stays, and days are folded anew
 with copies as (
   select call_id, row_number() over (
-    partition by regexp_replace(call_id, '^(claude-code:.+):req_\w+$', '')
+    partition by regexp_replace(call_id, '^(claude-code:.+):req_\w+$', '\1')
     order by output desc nulls last, input desc nulls last, call_id
   ) as place
   from hai.usage where source = 'claude-code' and task_id is null and call_id like 'claude-code:%'
@@ -174,5 +174,5 @@ with copies as (
   update hai.fold set watermark = 0, budget_hash = null where exists (select from gone)
 )
 delete from hai.usage_day where exists (select from gone);
-update hai.usage set call_id = regexp_replace(call_id, '^(claude-code:.+):req_\w+$', '')
+update hai.usage set call_id = regexp_replace(call_id, '^(claude-code:.+):req_\w+$', '\1')
 where source = 'claude-code' and task_id is null and call_id ~ '^claude-code:.+:req_\w+$';`
