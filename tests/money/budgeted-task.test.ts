@@ -61,12 +61,28 @@ describe('a task whose call does not fit its cap', () => {
     expect(await rowOf(db.sql, await ask())).toMatchObject({ state: 'dead', error: { code: 'budget' } })
   })
 
-  it('is not asked of a model that nobody has given a price, when the budget forbids that', async () => {
-    await setBudget(db.sql, { caps: {}, unknown_price: 'refuse' })
-    const id = await aTask(db.sql, { content: 'why?' })
-    await work(db.sql, aShift(anAccess(aChoice(server.url))))
-    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'dead', error: { code: 'budget' } })
+  it('is not asked of a model without a price, with the line that gives it one, unless the budget allows it', async () => {
+    const unpriced = async (models: Backend['models']) => {
+      const id = await aTask(db.sql, { content: 'why?' })
+      await work(db.sql, aShift(anAccess(aChoice(server.url, { models }))))
+      return rowOf(db.sql, id)
+    }
+    const partly: Backend['models'][] = [{}, { 'gpt-fake': { input: 1 } }]
+    for (const models of partly) {
+      expect(await unpriced(models)).toMatchObject({
+        state: 'dead',
+        error: {
+          code: 'budget',
+          message:
+            'openai/gpt-fake has no price of its input and output tokens, so that no cap could hold; nothing was asked',
+          next_step:
+            'write in models.yaml, in USD per million tokens: backends.openai.models."gpt-fake": {input: …, output: …}; then hai task retry',
+        },
+      })
+    }
     expect(server.calls).toEqual([])
+    await setBudget(db.sql, { caps: {}, unknown_price: 'allow' })
+    expect(await unpriced({})).toMatchObject({ state: 'done' })
   })
 
   it('holds what its call can cost, tells the backend its limit, and shows what it came to', async () => {
@@ -95,7 +111,7 @@ describe('a task whose call does not fit its cap', () => {
     }
     await answerWithModel(leasedTask(db.sql, task), task, { ...run, local: async () => local })
     expect(await rowOf(db.sql, task.id)).toMatchObject({ state: 'done', route: 'near/gpt-fake' })
-    expect(server.calls).toHaveLength(1)
+    expect(server.calls.filter(({ path }) => path === '/v1/chat/completions')).toHaveLength(1)
     expect((await taskCost(db.sql, { id: task.id }, aCaller())).total).toMatchObject({ calls: 1, usd: 0 })
   })
 })
