@@ -81,7 +81,11 @@ export class RemoteTask implements TaskHandle {
     )
   }
 
-  finishStep(step: { call_id: string; response: unknown }, call: ModelCall, spent: Spent): Promise<unknown> {
+  finishStep(
+    step: { call_id: string; response: unknown; name?: string },
+    call: ModelCall,
+    spent: Spent,
+  ): Promise<unknown> {
     const usage = { ...ledgerRow(call), ...spentOf(spent) }
     return this.#insist('worker/step', { state: 'finished', ...step, usage })
   }

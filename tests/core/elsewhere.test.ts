@@ -185,7 +185,7 @@ describe('the ledger of calls made elsewhere', () => {
     await reserve(db.sql, { ...lease, ...call })
     expect(await settle(db.sql, { ...call, tokens, ms: 1 })).toEqual({ call_id: 'c-1', usd: null })
     await expect(settle(db.sql, { ...call, tokens: { output: -1 }, ms: 1 })).rejects.toThrow(
-      /tokens.output: -1/,
+      /is settled with 1000 input tokens/,
     )
   })
 

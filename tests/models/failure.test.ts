@@ -20,6 +20,7 @@ afterEach(async () => {
   server = undefined
 })
 
+const LIMITS = { firstByteSeconds: 5, livenessSeconds: 5 }
 const NOTHING = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
 
 /** How the failure of a call is told, and what the call used. */
@@ -231,7 +232,9 @@ describe('Ollama', () => {
     expect(await failureOf(choice('mistral'))).toMatchObject({
       ...{ code: 'model_missing', retryable: false, next_step: 'ollama pull mistral' },
     })
-    const refused: unknown = await load(choice('mistral'), new AbortController().signal).catch((e) => e)
+    const refused: unknown = await load(choice('mistral'), new AbortController().signal, LIMITS).catch(
+      (e) => e,
+    )
     expect(classify(refused, choice('mistral'))).toMatchObject({
       ...{ code: 'model_missing', retryable: false, next_step: 'ollama pull mistral' },
     })

@@ -1,7 +1,19 @@
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Answer, callModel } from '../../f/hai/core/model/call.ts'
 import { classify, tokensOfFailure } from '../../f/hai/core/model/failure.ts'
-import { COUNTS, content, DONE, data, delta, finish, stream, usage } from '../support/models/openai-frames.ts'
+import { storable } from '../../f/hai/core/text.ts'
+import {
+  anyStream,
+  COUNTS,
+  content,
+  DONE,
+  data,
+  delta,
+  finish,
+  stream,
+  usage,
+} from '../support/models/openai-frames.ts'
 import { type Raw, type RawServer, rawServer } from '../support/models/raw.ts'
 import { aChoice } from './answering.ts'
 
@@ -498,3 +510,25 @@ describe('the model that answered', () => {
     })
   })
 })
+
+it('gives an answer or a reason for any stream, cut anywhere', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyStream, async (chunks) => {
+      const { answer, error, choice, shown } = await ask({ chunks })
+      if (answer) {
+        expect(answer.text.trim()).not.toBe('')
+        expect(answer.text).not.toMatch(/^\s*<think>|hm|\0/)
+        expect(answer.text).toBe(storable(answer.text))
+        if (shown !== answer.text) expect(shown.length).toBeGreaterThan(0)
+        for (const count of Object.values(answer.tokens))
+          expect(count === null || Number.isInteger(count)).toBe(true)
+      } else {
+        const { code, message } = classify(error, choice)
+        expect(code).toMatch(/^[a-z_]+$/)
+        expect(message).toMatch(/^openai.*: ./s)
+        expect(message).not.toMatch(/object Object|undefined/)
+      }
+    }),
+    { numRuns: 150 },
+  )
+}, 60_000)

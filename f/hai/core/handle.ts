@@ -49,7 +49,11 @@ export interface TaskHandle {
   openUsage(call: ModelCall): Promise<unknown>
   settleUsage(call: ModelCall, spent: Spent): Promise<unknown>
   /** The response and what it cost, in one transaction. */
-  finishStep(step: { call_id: string; response: unknown }, call: ModelCall, spent: Spent): Promise<unknown>
+  finishStep(
+    step: { call_id: string; response: unknown; name?: string },
+    call: ModelCall,
+    spent: Spent,
+  ): Promise<unknown>
   /** What earlier calls taught of a model. */
   modelFact(at: ModelAt): Promise<ModelFact | undefined>
   learnModel(at: ModelAt, learnt: Learnt): Promise<unknown>

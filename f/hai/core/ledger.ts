@@ -10,10 +10,13 @@ import { BILLINGS } from './money/report-shape.ts'
 import { reserve as hold } from './money/reserve.ts'
 import { sellersOf } from './money/sellers.ts'
 import { settle as settleCall } from './money/settle.ts'
-import { MOST_TOKENS, Tokens } from './money/tokens.ts'
-import { finishStep, startStep } from './steps.ts'
+import { HeardTokens, MOST_TOKENS, oddCounts } from './money/tokens.ts'
+import { finishStep, note, startStep } from './steps.ts'
 
 const tokens = z.int().nonnegative().max(MOST_TOKENS)
+
+/** As many as fit the ledger's column. */
+const MOST_MS = 2_147_483_647
 
 /** What a call can come to when its worker doesn't say: as much as the smallest window of any Claude. */
 const UNSAID = { input: 200_000, output: MAX_OUTPUT }
@@ -31,10 +34,14 @@ const Call = z.strictObject({
 })
 
 const Settled = Call.omit({ most: true }).extend({
-  tokens: Tokens,
-  ms: z.int().nonnegative().max(2_147_483_647),
+  // what was answered and paid for is written down, whatever its numbers are
+  tokens: HeardTokens,
+  ms: z
+    .number()
+    .catch(0)
+    .transform((ms) => Math.min(Math.max(0, Math.round(ms)), MOST_MS)),
   /** In the backend's own words, where our prices say nothing. */
-  usd: z.number().nonnegative().max(1_000_000).nullish(),
+  usd: z.number().nonnegative().max(1_000_000).nullish().catch(null),
   error: z.string().min(1).max(100).optional(),
   /** It was ended by its worker before it was whole. */
   ended: z.enum(['cancelled', 'stopped']).optional(),
@@ -84,7 +91,7 @@ function given(call: { [key in keyof ModelCall]: ModelCall[key] | undefined }): 
 const Journal = Held.extend({
   call_id: z.string().min(1).max(200),
   state: z.enum(['started', 'finished']),
-  name: z.string().min(1).max(200),
+  name: z.string().min(1).max(200).optional(),
   request: z.unknown().optional(),
   response: z.unknown().optional(),
   once: z.boolean().default(false),
@@ -94,12 +101,22 @@ const Journal = Held.extend({
 /** A step of a worker elsewhere; finished together with what its model call used. */
 export async function journalStep(sql: Sql, input: z.input<typeof Journal>): Promise<Step> {
   const { state, response, usage, ...step } = parse(Journal, input)
-  const { id, lease_no, call_id } = step
-  if (state === 'started') return startStep(sql, step)
+  const { id, lease_no, call_id, name } = step
+  if (state === 'started') return startStep(sql, { ...step, name: name ?? 'step' })
+  const finished = { id, lease_no, call_id, response, ...(name ? { name } : {}) }
   return inTransaction(sql, async (tx) => {
-    if (!usage) return finishStep(tx, { id, lease_no, call_id, response })
+    if (!usage) return finishStep(tx, finished)
     const { usd } = await settle(tx, usage)
     const told = { tokens: usage.tokens, usd, billing: usage.billing }
-    return finishStep(tx, { id, lease_no, call_id, response, told })
+    const step = await finishStep(tx, { ...finished, told })
+    const odd = oddCounts(input.usage?.tokens)
+    if (odd.length > 0)
+      await note(
+        tx,
+        { id, lease_no },
+        'notice',
+        `the worker told what is no count (${odd.join(', ')}): taken as unknown`,
+      )
+    return step
   })
 }

@@ -8,6 +8,7 @@ import { Held, leaseLost } from './lease.ts'
 import { answersElsewhere, backendAnswers, blamed, toldByFailure } from './model/backend-state.ts'
 import { patienceOf } from './patience.ts'
 import { span } from './span.ts'
+import { storable, storableJson } from './text.ts'
 
 /** The longest wait between two attempts, in seconds. */
 const BACKOFF_CAP_SECONDS = 3600
@@ -15,11 +16,11 @@ const BACKOFF_CAP_SECONDS = 3600
 const Endpoint = z.strictObject({ id: z.string(), name: z.string(), url: z.string() })
 
 const Complete = Held.extend({
-  output: z.string(),
+  output: z.string().transform(storable),
   result: z.unknown().optional(),
-  agent: z.string().optional(),
+  agent: z.string().transform(storable).optional(),
   /** `backend/model` where a model answered. */
-  route: z.string().optional(),
+  route: z.string().transform(storable).optional(),
   /** Who answered just now; null for an answer that the journal had. A worker elsewhere gives the route only. */
   endpoint: Endpoint.nullish(),
 })
@@ -35,7 +36,7 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
     with ended as (
       update hai.task_queue
       set state = case when expires_at <= now() then 'expired' else 'done' end,
-          output = ${output}, result = ${result === undefined ? null : sql.json(result as never)},
+          output = ${output}, result = ${result === undefined ? null : sql.json(storableJson(result) as never)},
           error = case when expires_at <= now()
             then jsonb_build_object('code', 'expired', 'message', 'finished after its time had run out') end,
           agent = coalesce(${agent ?? null}, agent), route = coalesce(${route ?? null}, route),
@@ -78,8 +79,8 @@ const thenRetry = (cure: string, id: string) => `${cure}; then hai task retry ${
 
 const Fail = Held.extend({
   code: z.string().min(1).max(100),
-  message: z.string().min(1),
-  next_step: z.string().optional(),
+  message: z.string().min(1).transform(storable),
+  next_step: z.string().transform(storable).optional(),
   retryable: z.boolean().default(false),
   backend: z.string().max(100).optional(),
   endpoint: Endpoint.optional(),

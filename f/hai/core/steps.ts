@@ -5,6 +5,7 @@ import { HaiError, parse } from './errors.ts'
 import type { Step } from './handle.ts'
 import { Held, leaseLost } from './lease.ts'
 import { fail } from './outcome.ts'
+import { storable, storableJson } from './text.ts'
 
 const Start = Held.extend({
   call_id: z.string().min(1).max(200),
@@ -41,7 +42,7 @@ export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise
       insert into hai.task_step (call_id, task_id, lease_no, name, once, state, request_digest)
       values (${step.call_id}, ${step.id}, ${step.lease_no}, ${step.name}, ${step.once}, 'started', ${digest})
       on conflict (call_id) do update
-        set state = 'started', lease_no = excluded.lease_no, once = excluded.once, started_at = now()`
+        set state = 'started', lease_no = excluded.lease_no, name = excluded.name, once = excluded.once, started_at = now()`
     await note(tx, step, 'step', step.name, { call_id: step.call_id })
     return { state: 'started' }
   })
@@ -50,6 +51,8 @@ export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise
 const Finish = Held.extend({
   call_id: z.string().min(1).max(200),
   response: z.unknown().optional(),
+  /** What was called, where only its answer tells. */
+  name: z.string().min(1).max(200).optional(),
   /** What the history is to say of it besides. */
   told: z.record(z.string(), z.unknown()).default({}),
 })
@@ -57,11 +60,13 @@ const Finish = Held.extend({
 /** Journals the response. `conflict` when the lease is lost, `not_found` when the step was never started. */
 export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promise<Step> {
   const step = parse(Finish, input)
+  const response = storableJson(step.response ?? null)
   return inTransaction(sql, async (tx) => {
     await hold(tx, step)
     const [row] = await tx<{ name: string; ms: number }[]>`
       update hai.task_step
-      set state = 'finished', response = ${tx.json((step.response ?? null) as never)}, finished_at = clock_timestamp()
+      set state = 'finished', response = ${tx.json(response as never)}, name = coalesce(${step.name ?? null}, name),
+        finished_at = clock_timestamp()
       where call_id = ${step.call_id} and task_id = ${step.id} and state = 'started'
       returning name, (extract(epoch from clock_timestamp() - started_at) * 1000)::int as ms`
     if (row) {
@@ -70,7 +75,7 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
         ms: row.ms,
         ...step.told,
       })
-      return { state: 'finished', response: step.response ?? null }
+      return { state: 'finished', response }
     }
     const known = await find(tx, step.call_id)
     if (known?.task_id === step.id && known.state === 'finished')
@@ -133,7 +138,7 @@ export async function note(
       returning last_seq
     )
     insert into hai.task_event (task_id, seq, type, text, data)
-    select ${id}, last_seq, ${type}, ${text}, ${sql.json(data as never)} from numbered
+    select ${id}, last_seq, ${type}, ${storable(text)}, ${sql.json(storableJson(data) as never)} from numbered
     returning seq`
   if (!told) throw await leaseLost(sql, { id, lease_no })
 }

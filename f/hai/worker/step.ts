@@ -7,7 +7,7 @@ export async function main(
   lease_no: number,
   call_id: string,
   state: 'started' | 'finished',
-  name: string = 'step',
+  name?: string,
   request?: unknown,
   response?: unknown,
   once: boolean = false,

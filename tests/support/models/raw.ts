@@ -29,6 +29,8 @@ export async function rawServer(): Promise<RawServer> {
   let answer: Raw = { chunks: [] }
   const asked: Record<string, unknown>[] = []
   const http = createServer(async (request, response) => {
+    // whoever looks around finds nothing
+    if (request.method !== 'POST') return void response.writeHead(404).end()
     let body = ''
     for await (const chunk of request) body += chunk
     asked.push(JSON.parse(body || '{}'))

@@ -88,12 +88,16 @@ async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): P
   // what is asked, not of whom: between two attempts the model, the window or the earlier turns may change
   const request = { content: task.content }
   const step = await handle.startStep({ call_id, name: route, request })
-  if (step.state === 'finished') return step.response as Journaled
+  if (step.state === 'finished') {
+    const known = step.response as Journaled
+    await handle.note('notice', `${known.route} answered in an earlier attempt, and is not asked again`)
+    return known
+  }
   const { answer, call } = await fittedCall(handle, task, { call_id, agent: GENERAL }, callerOf(handle, run))
-  const response = { answer, route }
+  const response = { answer, route: answer.model ? `${choice.name}/${answer.model}` : route }
   const spent: Spent = answer
   try {
-    await handle.finishStep({ call_id, response }, call, spent)
+    await handle.finishStep({ call_id, response, name: response.route }, call, spent)
   } catch (error) {
     // the answer came too late for its task, but it was made
     if (isLeaseLost(error)) await handle.settleUsage(call, spent)
@@ -111,12 +115,12 @@ const callerOf = (handle: TaskHandle, run: Run): Caller => ({
 
 async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages: Message[]): Promise<Answer> {
   const { choice, models, apiKey, signal } = run
+  const limits = limitsOf(models, choice, messages)
   await handle.openUsage(call)
   const started = performance.now()
   const telling = new Telling(handle, run.stream)
   const got: Got = { text: '', deltas: 0 }
   try {
-    const limits = limitsOf(models, choice, messages)
     const onText = (text: string) => telling.add(text)
     const maxOutput = call.most?.output ?? MAX_OUTPUT
     return await callModel({ choice, apiKey, messages, maxOutput, ...limits, signal, onText, got })
@@ -136,10 +140,10 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
 }
 
 /** The choice once its model is loaded: only then its window is known. */
-async function loaded(handle: TaskHandle, { choice, signal }: Run): Promise<Choice> {
+async function loaded(handle: TaskHandle, { choice, models, signal }: Run): Promise<Choice> {
   await handle.note('loading', `loading ${choice.model} into memory`)
   try {
-    await load(choice, signal)
+    await load(choice, signal, limitsOf(models, choice, []))
   } catch (error) {
     signal.throwIfAborted()
     throw new FailedCall(classify(error, choice), error)

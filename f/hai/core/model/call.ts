@@ -163,11 +163,7 @@ class Heard {
   #tell(text: string): void {
     this.#got.text = this.#thoughts.text
     // after thoughts were shown as the answer, what follows would be shown as a part of them
-    if (text !== '' && !this.#wasTakenBack()) this.#call.onText(text)
-  }
-
-  #wasTakenBack(): boolean {
-    return this.#thoughts.unopened && !UNOPENED.has(this.#name)
+    if (text !== '' && !this.#thoughts.takenBack) this.#call.onText(text)
   }
 }
 

@@ -211,7 +211,8 @@ class Spoken {
       if (field(block, 'type') !== 'text' || typeof text !== 'string') continue
       this.#last = String(field(message, 'id'))
       const known = this.#texts.get(this.#last) ?? []
-      this.#texts.set(this.#last, [...known, text])
+      // a line may come twice
+      if (known.at(-1) !== text) this.#texts.set(this.#last, [...known, text])
     }
   }
 

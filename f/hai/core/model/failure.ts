@@ -1,6 +1,7 @@
 import { APICallError } from '@ai-sdk/provider'
 import type { Tokens } from '../money/tokens.ts'
 import { networkReason } from '../network.ts'
+import { storable } from '../text.ts'
 import type { Choice } from './config.ts'
 import { type CallFailure, ofStatus, ofWords, otherUrl, putOff } from './refusal.ts'
 
@@ -71,6 +72,11 @@ const NO_TLS = /wrong version number|packet length too long|EPROTO/i
 
 /** Puts any error of a call into one of a few classes; what nobody has named may be passing, and is tried again. */
 export function classify(error: unknown, choice: Choice): CallFailure {
+  const failure = classified(error, choice)
+  return { ...failure, message: storable(failure.message) }
+}
+
+function classified(error: unknown, choice: Choice): CallFailure {
   if (error instanceof BrokenCall) return ofBroken(error, choice)
   if (APICallError.isInstance(error) && error.statusCode && error.statusCode >= 400)
     return ofStatus(error, error.statusCode, choice)

@@ -1,6 +1,10 @@
 import { APICallError } from '@ai-sdk/provider'
 import { z } from 'zod'
 import type { Choice } from './config.ts'
+import type { Limits } from './limits.ts'
+import { refusalIn } from './server-words.ts'
+import { Watchdog } from './watchdog.ts'
+import { patientFetch } from './wire.ts'
 
 const PROBE_MS = 400
 /** What takes connections where an Ollama would be is given longer: one that is busy with an answer is slow, not gone. */
@@ -136,14 +140,26 @@ async function parameterWindow({ backend, model }: Choice): Promise<number | und
 }
 
 /** Has Ollama load a model and waits until it has. Errors are those of `fetch`, or the server's refusal. */
-export async function load(choice: Choice, signal: AbortSignal): Promise<void> {
+export async function load(choice: Choice, signal: AbortSignal, limits: Limits): Promise<void> {
   const url = nativeUrl(choice.backend.url, 'generate')
   const request = { model: choice.model, stream: false }
-  const response = await fetch(url, { method: 'POST', body: JSON.stringify(request), signal })
-  const responseBody = await response.text()
+  const watchdog = new Watchdog(limits, signal)
+  let response: Response
+  let responseBody: string
+  try {
+    response = await patientFetch(url, {
+      ...{ method: 'POST', body: JSON.stringify(request), signal: watchdog.signal },
+    })
+    responseBody = await response.text()
+  } catch (error) {
+    signal.throwIfAborted()
+    throw watchdog.bite ?? error
+  } finally {
+    watchdog.end()
+  }
   if (response.ok) return
   throw new APICallError({
-    message: `could not load ${choice.model}: ${responseBody}`,
+    message: `could not load ${choice.model}: ${refusalIn(responseBody).message}`,
     url,
     requestBodyValues: request,
     statusCode: response.status,

@@ -12,10 +12,11 @@ export class Repeats {
 
   /** True once it does. Looked for now and then, so that all of it takes time in proportion to the text. */
   add(piece: string): boolean {
-    this.#tail = (this.#tail + piece).slice(-RUN)
+    this.#tail += piece
     this.#since += piece.length
     if (this.#tail.length < RUN || this.#since < STEP) return false
     this.#since = 0
+    this.#tail = this.#tail.slice(-RUN)
     return period(this.#tail) <= UNIT
   }
 }

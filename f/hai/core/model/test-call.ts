@@ -118,7 +118,11 @@ async function tryOut(
   }
   try {
     if (choice.loading)
-      await load(choice, AbortSignal.any([signal, AbortSignal.timeout(LOADING_SECONDS * 1000)]))
+      await load(
+        choice,
+        AbortSignal.any([signal, AbortSignal.timeout(LOADING_SECONDS * 1000)]),
+        limitsOf(models, choice, MESSAGES),
+      )
     clock.loaded()
     const { tokens, notices } = await callModel({
       ...{ choice, apiKey, messages: MESSAGES, maxOutput, onText, got },

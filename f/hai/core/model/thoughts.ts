@@ -25,6 +25,8 @@ export class Thoughts {
   thinking = false
   /** A closing tag came without its opening one; what was given out before it is not in `text`. */
   unopened = false
+  /** Some of what was given out before it, so that what was shown is not what is said. */
+  takenBack = false
   #saying = false
   #mute: boolean
   #close = ''
@@ -130,6 +132,7 @@ export class Thoughts {
     }
     this.any = true
     this.unopened = true
+    this.takenBack = !this.#mute && this.text !== ''
     this.#mute = false
     this.#saying = false
     this.text = ''

@@ -285,7 +285,10 @@ const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
 let patience: { dispatcher?: unknown } | undefined
 
 /** `fetch` gives up after five minutes of silence, in Node and in Bun: how long is waited is ours to say. */
-async function patientFetch(input: Parameters<typeof fetch>[0], init: RequestInit = {}): Promise<Response> {
+export async function patientFetch(
+  input: Parameters<typeof fetch>[0],
+  init: RequestInit = {},
+): Promise<Response> {
   if (process.versions.bun) return fetch(input, { ...init, timeout: false } as RequestInit)
   patience ??= await patientDispatcher()
   return fetch(input, { ...init, ...patience } as RequestInit)

@@ -17,3 +17,22 @@ export const Tokens = z.strictObject({
   reasoning: count,
 })
 export type Tokens = z.output<typeof Tokens>
+
+const heard = count.catch(null)
+
+/** The same as a worker elsewhere tells them: what is no count is unknown, and takes nothing else with it. */
+export const HeardTokens = z
+  .object({
+    ...{ input: heard, output: heard, cache_read: heard, cache_write: heard, reasoning: heard },
+    cache_write_1h: most.nullish().catch(null),
+  })
+  .catch({ input: null, output: null, cache_read: null, cache_write: null, reasoning: null })
+
+/** Which counts were told and are none. */
+export function oddCounts(told: unknown): string[] {
+  const known = HeardTokens.parse(told)
+  if (typeof told !== 'object' || told === null) return told == null ? [] : ['tokens']
+  return Object.entries(told).flatMap(([kind, count]) =>
+    count == null || known[kind as keyof Tokens] === count ? [] : [kind],
+  )
+}
