@@ -111,7 +111,9 @@ export function mondayOf(day: string): string {
 export function dayBounds(day: string, clock: Clock): { from: string; to: string } {
   const distance = { yesterday: -1, today: 0, tomorrow: 1 }[day]
   const date = distance === undefined ? day : addDays(today(clock), distance)
-  if (!isDay(date)) throw new HaiError('invalid', `day: "${day}" is not a date; write it as 2026-11-27`)
+  // the last one of four digits has none after it
+  if (!isDay(date) || date === '9999-12-31')
+    throw new HaiError('invalid', `day: "${day}" is not a date; write it as 2026-11-27`)
   const midnight = (of: string) => instantAt(new Date(`${of}T00:00Z`), clock.zone).toISOString()
   return { from: midnight(date), to: midnight(addDays(date, 1)) }
 }

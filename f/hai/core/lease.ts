@@ -3,6 +3,7 @@ import type { ClaimedTask } from './contract.ts'
 import type { Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import { expire } from './expire.ts'
+import { MOST_INT } from './instant.ts'
 
 /** How often a holder renews, and how long a lease outlives its last renewal; seconds, by the database's clock. */
 export const HEARTBEAT_SECONDS = 3
@@ -20,7 +21,7 @@ const Claim = z.strictObject({
 })
 
 /** The holder's proof: a task and the fencing token that its claim gave. */
-export const Held = z.strictObject({ id: z.string().min(1), lease_no: z.int().positive() })
+export const Held = z.strictObject({ id: z.string().min(1), lease_no: z.int().positive().max(MOST_INT) })
 export type Held = z.output<typeof Held>
 
 /**

@@ -1,5 +1,7 @@
 import { inTransaction, type Sql } from './db.ts'
+import { parse } from './errors.ts'
 import { expire } from './expire.ts'
+import { Schedule } from './instant.ts'
 import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
 import { alarms } from './money/escalation.ts'
 import { presume } from './money/settle.ts'
@@ -19,8 +21,9 @@ export interface Swept {
 
 /** Ends what ran out of time and takes back what lost its worker. Safe to run at any moment, also twice at once. */
 export async function sweep(sql: Sql, everySeconds: number): Promise<Swept> {
+  const { every_seconds } = parse(Schedule, { every_seconds: everySeconds })
   const swept = await inTransaction(sql, async (tx) => {
-    const { slept, waiting } = await noticeSleep(tx, everySeconds)
+    const { slept, waiting } = await noticeSleep(tx, every_seconds)
     const expired = await expire(tx)
     // after a sleep every lease looks lost: holders that still live renew first
     const rescued = waiting ? 0 : await rescue(tx, slept)

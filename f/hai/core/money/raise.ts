@@ -3,6 +3,7 @@ import type { Caller } from '../caller.ts'
 import { dayBounds, today } from '../dates.ts'
 import { inTransaction, type Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
+import { Instant } from '../instant.ts'
 import { applyBudget, budgetInForce } from './caps.ts'
 import { limitOf } from './counters.ts'
 import type { Raised } from './report-shape.ts'
@@ -12,7 +13,7 @@ const Raise = z.strictObject({
   /** The one cap per day of everything when not given. */
   cap: z.string().optional(),
   /** RFC 3339; the end of today when not given. */
-  until: z.iso.datetime({ offset: true }).optional(),
+  until: Instant.optional(),
 })
 
 /** Raises a cap by `usd` until the end of the day or `until`; the operator's act, and kept. */

@@ -3,6 +3,7 @@ import type { Caller } from '../caller.ts'
 import { storedConfig } from '../config.ts'
 import { inTransaction, type Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
+import { Instant } from '../instant.ts'
 import { Models } from '../model/config.ts'
 import { type Correction, correct, stopFolding } from './correct.ts'
 import { added, counting } from './counters.ts'
@@ -17,9 +18,9 @@ const AHEAD_MS = 24 * 3_600_000
 
 const Recordable = z.strictObject({
   call_id: z.string().min(1).max(240),
-  at: z.iso
-    .datetime({ offset: true })
-    .refine((at) => Date.parse(at) < Date.now() + AHEAD_MS, { error: 'expected a time that has passed' }),
+  at: Instant.refine((at) => Date.parse(at) < Date.now() + AHEAD_MS, {
+    error: 'expected a time that has passed',
+  }),
   backend: z.string().min(1).max(100),
   model: z.string().min(1).max(200),
   billing: z.enum(BILLINGS),

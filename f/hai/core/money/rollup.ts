@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { inTransaction, type Sql } from '../db.ts'
 import { parse } from '../errors.ts'
+import { EverySeconds } from '../instant.ts'
 import { applyBudget } from './caps.ts'
 import { type Astray, astray, recount, stopCounting } from './counters.ts'
 import { priceLate } from './late-prices.ts'
@@ -13,7 +14,7 @@ const PULSE = 'f/hai/cost/rollup'
 const Input = z.strictObject({
   /** Also compares the caps' counters with the ledger, and sets right what is not. */
   verify: z.boolean().default(false),
-  every_seconds: z.int().positive().default(60),
+  every_seconds: EverySeconds.default(60),
 })
 
 export interface RolledUp {

@@ -1,6 +1,8 @@
 import { type Channel, Channels } from '../channels.ts'
 import { loadConfig } from '../config.ts'
 import type { Sql } from '../db.ts'
+import { parse } from '../errors.ts'
+import { Schedule } from '../instant.ts'
 import { surroundings } from '../model/surroundings.ts'
 import { getVariable } from '../windmill.ts'
 import { deliver } from './deliver.ts'
@@ -36,13 +38,14 @@ export interface Sent {
 
 /** Sends what is due to the configured channels and writes the schedule's pulse. Safe to run twice at once. */
 export async function sendOutbox(sql: Sql, everySeconds: number, signal: AbortSignal): Promise<Sent> {
+  const { every_seconds } = parse(Schedule, { every_seconds: everySeconds })
   const channels = await loadConfig(sql, 'channels', Channels)
   const sent = await sendNotices(sql, channels, {
     secrets: { environment: surroundings().environment, variable: getVariable },
     signal,
   })
   await sql`
-    insert into hai.pulse (name, every_seconds, last_at) values (${SEND}, ${everySeconds}, now())
+    insert into hai.pulse (name, every_seconds, last_at) values (${SEND}, ${every_seconds}, now())
     on conflict (name) do update set every_seconds = excluded.every_seconds, last_at = now()`
   return sent
 }
