@@ -64,6 +64,8 @@ describe('hai cost', () => {
 
       dearest tasks: hai cost task ID
         ABCDEF  $1.20  summarise the backup logs
+
+      where models.yaml sets no price: list prices of 2026-10-01, from a-list 1.2.3
       "
     `)
   })
