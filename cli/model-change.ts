@@ -156,7 +156,7 @@ export async function sayWhoAnswers(session: Session, written?: string): Promise
     const names = unpriced.map(({ model }) => model).join(', ')
     const where = `backends.${written}.models in ${tilde(modelsFileOf(session.io.env), session.io.env)}`
     session.note(
-      `no price of ${names} is known, and caps count by it; write input and output (USD per million tokens) under ${where}`,
+      `${names}: no price is known, and what is metered is not asked without one; write input and output (USD per million tokens) under ${where}`,
     )
   }
   if (list?.error) session.note(list.error)

@@ -469,7 +469,7 @@ backends:
     expect(stderr).toContain(
       "vllm can't answer yet: A_KEY is empty in the environment of the stack; mend that, then hai down && hai up",
     )
-    expect(stderr).toContain('no price of x is known')
+    expect(stderr).toContain('x: no price is known, and what is metered is not asked without one')
     expect(stderr).toContain('llama/smollm2 answers by default')
   })
 

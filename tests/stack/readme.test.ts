@@ -2,19 +2,27 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type FakeLlamaCpp, fakeLlamaCpp } from '../support/models/llama-cpp.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block!)
 
+/** Where the README's reader has a llama.cpp. */
+const SERVER = 'http://127.0.0.1:8080'
+
+let llama: FakeLlamaCpp
 let stack: TestStack
 let path: string
 beforeAll(async () => {
+  llama = await fakeLlamaCpp({ model: 'smollm2', n_ctx: 2048 })
   stack = await startStack()
   path = `${join(stack.env.HOME!, '.local', 'bin')}:${stack.env.PATH}`
 })
+
+afterAll(() => llama.stop())
 
 /** As a reader would: each line typed into a shell, from a directory that is not the clone. */
 async function shell(line: string): Promise<string> {
@@ -46,7 +54,13 @@ describe('the README', () => {
 
   const lines = blocks.slice(1).flatMap((block) => block.trim().split('\n'))
   it.each(lines)('runs: %s', async (line) => {
-    await shell(line)
+    await shell(line.replace(SERVER, llama.url))
+  })
+
+  it('shows the lines that hai model add writes', () => {
+    const [, shown] = /^```yaml\n([\s\S]*?)^```$/m.exec(readme) ?? []
+    const written = readFileSync(join(stack.env.XDG_CONFIG_HOME!, 'hai', 'models.yaml'), 'utf8')
+    expect(written.replace(llama.url, SERVER)).toBe(shown)
   })
 
   it('shows every folder of the clone and names only files that are there', () => {
