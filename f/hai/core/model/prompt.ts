@@ -11,6 +11,8 @@ const SYSTEM =
 
 /** What a server adds of its own to each message, and to all of them; in tokens. */
 const OWN_TOKENS = 8
+/** Where what is attached meets the question. */
+const SEAM = 2
 /** Of the window: what a prompt leaves free for the answer, and what it leaves at the very least for a long question. */
 const ANSWER_SHARE = 1 / 4
 const LEAST_ANSWER_SHARE = 1 / 16
@@ -62,7 +64,7 @@ export function buildPrompt(task: Asked, turns: Turn[], { window, known, ratio, 
   const all = Math.floor(window / ratio)
   const alone = tokensOf([SYSTEM, task.content])
   if (known && alone.least > window) throw new TooLong(alone.least, window)
-  const room = all - Math.min(Math.floor(all * ANSWER_SHARE), output) - alone.most
+  const room = all - Math.min(Math.floor(all * ANSWER_SHARE), output) - alone.most - SEAM
   const attached = attach(task.context, room)
   const system = tokensOf([SYSTEM]).most
   const rest = room - attached.tokens

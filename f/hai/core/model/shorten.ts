@@ -3,6 +3,9 @@ import { estimate, type Ruler, ruler } from './estimate.ts'
 /** Of what is kept, the beginning: the end of a log is what it is looked at for. */
 const HEAD_SHARE = 1 / 3
 
+/** Tokens that the places may have where a text was cut: a piece counts by what is beside it. */
+const SEAMS = 8
+
 export interface Shortened {
   text: string
   /** What is left out of the middle, in words: `312 of 400 lines (25880 of 30002 characters)`. */
@@ -14,7 +17,7 @@ export interface Shortened {
  * are short enough, and never half a character. Undefined when not even that line has room in so many tokens.
  */
 export function shorten(text: string, tokens: number): Shortened | undefined {
-  const room = tokens - estimate(between(leftOut(text, 0, 0))).most - 2
+  const room = tokens - estimate(between(leftOut(text, 0, 0))).most - SEAMS
   if (room < 1) return undefined
   const measured = ruler(text)
   const head = headEnd(text, measured, room * HEAD_SHARE)
