@@ -114,7 +114,11 @@ backends:
       error: { code: 'login_expired' },
     })
     expect((await call<Health>('admin/health')).backends).toMatchObject([
-      { name: 'gpt', state: 'login_expired', next_step: 'give gpt a valid api_key' },
+      {
+        name: 'gpt',
+        state: 'login_expired',
+        next_step: 'give gpt a valid api_key in models.yaml; then hai model test gpt',
+      },
     ])
     const { problems } = await call<ModelList>('model/list')
     expect(problems).toEqual([

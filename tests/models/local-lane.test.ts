@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { cancel } from '../../f/hai/core/control.ts'
+import { Desk } from '../../f/hai/core/desk.ts'
 import { setSlots } from '../../f/hai/core/lane.ts'
 import { claimableLanes } from '../../f/hai/core/lease.ts'
+import { leasedTask } from '../../f/hai/core/leased-task.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
 import { complete } from '../../f/hai/core/outcome.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
@@ -9,7 +12,7 @@ import { waitingOn } from '../../f/hai/core/waiting.ts'
 import { wake } from '../../f/hai/core/wakeup.ts'
 import { type Shift, work } from '../../f/hai/core/worker.ts'
 import { testDatabase } from '../support/database.ts'
-import { age, aTask, busySlots, claimed, clear, eventTypes, rowOf } from '../support/factories.ts'
+import { aCaller, age, aTask, busySlots, claimed, clear, eventTypes, rowOf } from '../support/factories.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
 import { fakeOpenAi } from '../support/models/openai.ts'
 import { aChoice, anAccess, aShift } from './answering.ts'
@@ -203,5 +206,38 @@ describe('a local model', () => {
     const order = await db.sql<{ content: string }[]>`select content from hai.task_queue order by finished_at`
     expect(order.map(({ content }) => content)[0]).not.toBe('a person')
     expect(order.map(({ content }) => content).indexOf('a person')).toBeLessThanOrEqual(2)
+  })
+
+  it('that is to answer because a cap is full is waited for like any other, and left when it is not needed', async () => {
+    const [busy, id] = [await ask(), await ask()]
+    server.next('hang')
+    const stop = new AbortController()
+    const working = work(db.sql, shift({ concurrency: 1, signal: stop.signal }))
+    await expect.poll(() => callsOf(server).length).toBe(1)
+    const task = await claimed(db.sql, 'w-2')
+    expect(task.id).toBe(id)
+    const desk = new Desk(
+      db.sql,
+      task,
+      leasedTask(db.sql, task, async () => {}),
+    )
+    expect(await desk.lets(anAccess(aChoice(server.url)))).toBe(true)
+    expect(await desk.lets(anAccess(llama()))).toBe(false)
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'pending', attempt: 1 })
+    expect(await laneOf(id)).toBe('llama')
+    stop.abort()
+    await working
+    await cancel(db.sql, { id: busy }, aCaller())
+    const again = await claimed(db.sql, 'w-2', ['llama'])
+    const next = new Desk(
+      db.sql,
+      again,
+      leasedTask(db.sql, again, async () => {}),
+    )
+    expect(await next.lets(anAccess(aChoice(server.url)))).toBe(true)
+    expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql)]).toEqual([0, 1])
+    expect(await next.lets(anAccess(llama()))).toBe(true)
+    expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql)]).toEqual([1, 0])
+    expect(again.attempt).toBe(1)
   })
 })
