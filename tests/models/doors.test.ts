@@ -146,7 +146,7 @@ backends:
     expect(await answered({})).toMatchObject({ state: 'done' })
     const { error } = await call<ModelList>('model/list')
     expect(error).toMatch(
-      /^models configuration \(models.yaml.*\): unknown field liveness_second; remove it or check/,
+      /^models configuration \(models.yaml.*\): unknown field liveness_second; did you mean liveness_seconds\?; hai's defaults are in force$/,
     )
   })
 })
