@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { usageOf as usageOfChat } from '../../f/hai/core/http/chat-usage.ts'
 import { journalStep, reserve, settle } from '../../f/hai/core/ledger.ts'
 import { load } from '../../f/hai/core/model/ollama.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
@@ -89,6 +90,9 @@ describe('an answer that was paid for is kept', () => {
       ['abort', 'may not be whole'],
     ]) {
       const task = await asked(content('I started') + finish(reason!) + usage(COUNTS) + DONE)
+      expect((await usageOfChat(db.sql, task.id)).finish).toBe(
+        reason === 'content_filter' ? 'content_filter' : 'length',
+      )
       expect(task).toMatchObject({
         state: 'done',
         output: 'I started',

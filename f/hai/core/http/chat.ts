@@ -6,7 +6,7 @@ import { HaiError, parse } from '../errors.ts'
 import { shortId } from '../ids.ts'
 import { receive } from '../inbox.ts'
 import { placed } from './chat-history.ts'
-import { type Usage, usageOf } from './chat-usage.ts'
+import { type Finish, type Usage, usageOf } from './chat-usage.ts'
 import { type Helper, outcomeOf, waitForTask } from './wait.ts'
 
 /** The one model there is for a chat client: who answers is hai's to choose. */
@@ -61,7 +61,7 @@ export interface Completion {
       index: 0
       message: { role: 'assistant'; content: string; refusal: null }
       logprobs: null
-      finish_reason: 'stop' | 'length'
+      finish_reason: Finish
     },
   ]
   /** Not given when a backend didn't say. */
@@ -99,7 +99,7 @@ export async function completeChat(
 function completion(
   id: string,
   content: string,
-  { usage, cut }: Awaited<ReturnType<typeof usageOf>>,
+  { usage, finish }: Awaited<ReturnType<typeof usageOf>>,
 ): Completion {
   return {
     id: `chatcmpl-${id}`,
@@ -111,7 +111,7 @@ function completion(
         index: 0,
         message: { role: 'assistant', content, refusal: null },
         logprobs: null,
-        finish_reason: cut ? 'length' : 'stop',
+        finish_reason: finish,
       },
     ],
     ...(usage ? { usage } : {}),
