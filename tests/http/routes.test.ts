@@ -74,7 +74,7 @@ describe('the tasks’ routes', () => {
     expect({ status, length: body.tasks.length }).toEqual({ status: 200, length: 1 })
     const next = await send<TaskList>('GET', `admin/tasks?limit=1&cursor=${body.next_cursor}`)
     expect(next.body.tasks[0]!.id).not.toBe(body.tasks[0]!.id)
-    expect((await send('GET', 'admin/tasks?state=rejected')).body).toEqual({ tasks: [] })
+    expect((await send('GET', 'admin/tasks?state=rejected')).body).toEqual({ tasks: [], total: 0 })
     expect((await send('GET', 'admin/tasks?state=odd')).status).toBe(400)
     expect((await send('GET', 'admin/tasks/ZZZZZZ')).status).toBe(404)
   })
