@@ -24,7 +24,7 @@ interface Node {
   start: number
   end: number
   value?: unknown
-  quasis?: { value: { cooked: string } }[]
+  quasis?: { /** null where a raw text has escapes of its own. */ value: { cooked: string | null } }[]
   expressions?: Node[]
 }
 
@@ -43,10 +43,10 @@ export function textsIn(source: string): string[] {
 }
 
 function filled({ quasis = [], expressions = [] }: Node, source: string): string[] {
-  let texts = [quasis[0]!.value.cooked]
+  let texts = [quasis[0]!.value.cooked ?? '']
   for (const [at, { start, end }] of expressions.entries()) {
     const values = CHOICES[source.slice(start, end)] ?? [HOLE]
-    const rest = quasis[at + 1]!.value.cooked
+    const rest = quasis[at + 1]!.value.cooked ?? ''
     texts = texts.flatMap((text) => values.map((value) => text + value + rest))
   }
   return texts
