@@ -11,7 +11,7 @@ const url = (url: string) => ({ kind: 'openai-compatible', url, models: {} })
 
 describe('list prices', () => {
   it('are what the pinned package has, and are written by their script alone', async () => {
-    const { listPrices } = await import(new URL('../../list-prices.mjs', import.meta.url).href)
+    const { listPrices } = await import(new URL('../../windmill/list-prices.mjs', import.meta.url).href)
     const file = new URL('../../f/hai/core/money/list-prices-data.ts', import.meta.url)
     expect(readFileSync(file, 'utf8')).toBe(listPrices())
   })
