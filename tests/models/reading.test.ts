@@ -267,7 +267,7 @@ describe('counts that are none', () => {
 })
 
 describe('the server’s own words', () => {
-  const WORDS = 'No deployments available'
+  const WORDS = 'CUDA error: an illegal memory access'
   it.each([
     ['an object', { error: { message: WORDS } }],
     ['a string', { error: WORDS }],

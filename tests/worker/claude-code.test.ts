@@ -116,12 +116,19 @@ describe('a worker that lives elsewhere', () => {
       join(home, 'hai', 'models.yaml'),
       JSON.stringify({ backends: { openai: { ...backend, enabled: false, models: { 'gpt-fake': {} } } } }),
     )
+    // prices are those of the side with the ledger, and without one no metered call is made
+    const priced = { ...backend, enabled: false, models: { 'gpt-fake': { input: 1, output: 1 } } }
+    await writeFile(
+      join(stack.env.XDG_CONFIG_HOME!, 'hai', 'models.yaml'),
+      `${MODELS}  openai: ${JSON.stringify(priced)}\n`,
+    )
     const own = { XDG_CONFIG_HOME: home, OPENAI_KEY: 'sk-fake' }
     const worker = await aWorker({}, ['--backend', 'openai', '--lane', 'claude-code'], own)
     const id = await ask()
     await ends(id, 'done')
-    expect(await usageOf(sql, id)).toMatchObject([{ backend: 'openai', model: 'gpt-fake', usd: null }])
+    expect(await usageOf(sql, id)).toMatchObject([{ backend: 'openai', model: 'gpt-fake', usd: 0.00012 }])
     expect(worker.said()).not.toContain('sk-fake')
+    await writeFile(join(stack.env.XDG_CONFIG_HOME!, 'hai', 'models.yaml'), MODELS)
     await openai.stop()
   })
 
