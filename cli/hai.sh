@@ -133,7 +133,7 @@ case $command in
   'todo add') words "$@" && call todo/add "{\"body\":\"$text\",\"parse\":true,\"idempotency_key\":\"$key\"}" &&
     show '"added \(.id[-6:]) \(.body)\(if .due then ", due " + .due else "" end)"' ;;
   'todo ls') call todo/list '{}' &&
-    show '.todos[] | "\(.id[-6:])  \(((.due // "") + "          ")[0:10])  \(.body)\(.tags | map(" #" + .) | add // "")",
+    show '(.todos[] | "\(.id[-6:])  \(((.due // "") + "          ")[0:10])  \(.body)\(.tags | map(" #" + .) | add // "")"),
       (if .total > (.todos | length) then "\(.todos | length) of \(.total)" else empty end)' ;;
   'todo done')
     [ $# -gt 0 ] || fail 2 'which todo? give its id'
