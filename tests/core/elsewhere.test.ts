@@ -61,7 +61,8 @@ describe('a claim from elsewhere', () => {
     }
     await db.sql`update hai.task_queue set conversation_id = '#talk'`
     await aTask(db.sql, { content: 'who am I?', conversation_id: '#talk' })
-    expect((await claim()).turns).toEqual([{ content: 'I am operator', output: 'hello operator' }])
+    const turn = { content: 'I am operator', output: 'hello operator', no: 1 }
+    expect((await claim()).turns).toEqual([turn])
   })
 
   it('has none for an empty queue, and says who asked and whether he sleeps', async () => {
