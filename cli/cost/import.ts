@@ -142,5 +142,5 @@ function tell(session: Session, imported: Imported): void {
   )
   for (const where of unreadable.slice(0, ODD_SHOWN)) session.note(tilde(where, env))
   const more = unreadable.length - ODD_SHOWN
-  if (more > 0) session.note(`and ${more} more: hai cost import claude-code --json names them all`)
+  if (more > 0) session.note(`and ${more} more: the same with --json names them all`)
 }

@@ -80,6 +80,16 @@ describe('what is no part of an answer is passed over', () => {
     ['the oldest line ends', stream(content('fine')).replaceAll('\n', '\r')],
     ['no space after the colon', stream(content('fine')).replaceAll('data: ', 'data:')],
     ['no empty line between events', stream(content('fi'), content('ne')).replaceAll('\n\n', '\n')],
+    ['the name of the field twice', stream(content('fine')).replaceAll('data: ', 'data: data: ')],
+    ['a number as text', stream(content('fine')).replaceAll('"index":0', '"index":"0"')],
+    [
+      'an error of nothing in each piece',
+      stream(content('fine')).replaceAll('"choices"', '"error":{"code":null,"message":null},"choices"'),
+    ],
+    [
+      'counts in the place of one server',
+      content('fine') + data({ x_groq: { usage: COUNTS } }) + finish('stop') + DONE,
+    ],
     ['no empty line at the end', stream(content('fine')).trimEnd()],
     ['no last word', content('fine') + finish('stop') + usage(COUNTS)],
     [

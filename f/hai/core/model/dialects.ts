@@ -50,14 +50,17 @@ export const openai: Dialect = {
 
 function choiceOf(document: unknown): unknown {
   const choices = list(field(document, 'choices'))
-  return choices.find((one) => (field(one, 'index') ?? 0) === 0)
+  return choices.find((one) => Number(field(one, 'index') ?? 0) === 0)
 }
 
 function told(document: unknown, reply: Reply): void {
   const model = field(document, 'model')
   if (text(model)) reply.model = model
-  const usage = field(document, 'usage')
-  if (typeof usage === 'object' && usage !== null) countOpenAi(usage, reply)
+  const usage = field(document, 'usage') ?? field(field(document, 'x_groq'), 'usage')
+  if (typeof usage !== 'object' || usage === null) return
+  countOpenAi(usage, reply)
+  // counts by themselves are the last word where no reason to stop is told
+  if (reply.began && list(field(document, 'choices')).length === 0) reply.end ??= ''
 }
 
 function countOpenAi(usage: object, reply: Reply): void {

@@ -55,7 +55,8 @@ export class Frames {
     if (line === '') return this.#dispatch()
     if (line.startsWith(':')) return []
     const [, field, value = ''] = /^(data|event|id|retry|error)(?:: ?(.*))?$/s.exec(line) ?? []
-    if (field === 'data') this.#data.push(value)
+    // behind some gateways the field's name stands there twice
+    if (field === 'data') this.#data.push(value.replace(/^(?:\s*data:)+(?=\s*[[{])/, ''))
     else if (field === 'event') this.#event = value.trim()
     else if (field === 'error') return [...this.#dispatch(), { event: 'error', data: value }]
     else if (field === undefined && line.startsWith('{')) return [{ event: undefined, data: line }]

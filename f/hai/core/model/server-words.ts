@@ -70,8 +70,11 @@ export function isRefusal(document: unknown, event: string | undefined): boolean
   return error === true || field(document, 'type') === 'error' || field(document, 'object') === 'error'
 }
 
+/** Some send the whole of its fields with each piece, and nothing in them. */
 const isFilled = (value: unknown) =>
-  typeof value === 'object' && value !== null && Object.keys(value).length > 0
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).some((one) => one !== null && one !== undefined && one !== '')
 
 function wordsOf(value: unknown, depth = 0, isError = false): string {
   if (depth > 6) return ''

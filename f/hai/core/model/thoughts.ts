@@ -3,7 +3,13 @@ const TAGS = [
   ['<think>', '</think>'],
   ['<thinking>', '</thinking>'],
   ['<seed:think>', '</seed:think>'],
+  ['<thought>', '</thought>'],
   ['[think]', '[/think]'],
+  ['◁think▷', '◁/think▷'],
+  // gpt-oss and Gemma write channels, where a server does not take them apart
+  ['<|channel|>analysis<|message|>', '<|channel|>final<|message|>'],
+  ['<|start|>assistant<|channel|>analysis<|message|>', '<|channel|>final<|message|>'],
+  ['<|channel>thought', '<channel|>'],
 ] as const
 const OPENS = TAGS.map(([open]) => open)
 const CLOSES = TAGS.map(([, close]) => close)

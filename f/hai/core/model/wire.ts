@@ -2,6 +2,7 @@ import { APICallError } from '@ai-sdk/provider'
 import type { Dialect } from './dialects.ts'
 import { BrokenCall } from './failure.ts'
 import { type Frame, Frames, parsed } from './frames.ts'
+import { inOtherForm } from './other-form.ts'
 import type { Reply, Said } from './reply.ts'
 import {
   isPage,
@@ -39,7 +40,11 @@ export function understanding(wire: Wire): typeof fetch {
     const bytes = new Bytes(response.body, wire.sign)
     if (response.status >= 400) {
       const { status, statusText, headers } = response
-      const body = plainRefusal(status, await textOf(bytes))
+      const words = await textOf(bytes)
+      // it was refused for its form, and nothing was made of it
+      const other = inOtherForm(init?.body, status, words)
+      if (other !== undefined) return call(input, { ...init, body: other })
+      const body = plainRefusal(status, words)
       return new Response(body, { status, statusText, headers: plainHeaders(headers) })
     }
     const url = response.url || String(input)
