@@ -1,0 +1,89 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import postgres from 'postgres'
+import { vi } from 'vitest'
+import type { Accepted, TaskView } from '../../f/hai/core/contract.ts'
+import type { TaskCost } from '../../f/hai/core/money/report-shape.ts'
+import { hai, type Ran } from '../support/hai.ts'
+import { startStack, type TestStack } from '../support/stack.ts'
+
+/** An operator's evening: one stack, his terminal, and what he writes into his settings. */
+export interface Evening {
+  stack: TestStack
+  /** One command line; what it leaves on stdout and stderr, and its exit code. */
+  run(...argv: string[]): Promise<Ran>
+  /** The same with text piped in. */
+  piped(input: string, ...argv: string[]): Promise<Ran>
+  json<T>(...argv: string[]): Promise<T>
+  /** Writes a settings file of the operator's. */
+  settings(name: string, text: string): void
+  /** Puts all questions down in one go, and gives their ids in order. */
+  putDown(...contents: (string | Record<string, unknown>)[]): Promise<string[]>
+  /** What `task show` says of a task once it has ended, or of where it stands after so many seconds. */
+  settled(id: string, seconds?: number): Promise<TaskView>
+  show(id: string): Promise<TaskView>
+  costs(id: string): Promise<TaskCost>
+  /** Lets what is known of the backends' troubles be as after a long time: unknown. */
+  forget(): Promise<void>
+}
+
+const ENDED = ['done', 'dead', 'cancelled', 'expired', 'rejected']
+
+export async function anEvening(env: Record<string, string> = {}): Promise<Evening> {
+  const stack = await startStack({ env: { TZ: 'UTC', ...env } })
+  const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
+  mkdirSync(folder, { recursive: true })
+  const run = (...argv: string[]) => hai(stack.env, argv)
+  const show = async (id: string) => (await stack.call<TaskView>('f/hai/task/show', { id })).body
+  return {
+    stack,
+    run,
+    piped: (input, ...argv) => hai(stack.env, argv, input),
+    json: async (...argv) => {
+      const { stdout, stderr } = await run(...argv, '--json')
+      if (stdout === '') throw new Error(`hai ${argv.join(' ')} --json wrote nothing: ${stderr}`)
+      return JSON.parse(stdout)
+    },
+    settings: (name, text) => writeFileSync(join(folder, name), text),
+    putDown: async (...contents) => {
+      const body = contents.map((content) => ({
+        source: 'cli',
+        ...(typeof content === 'string' ? { content } : content),
+      }))
+      const answer = await stack.call<Accepted[]>('f/hai/inbox', { body })
+      if (answer.status !== 200) throw new Error(JSON.stringify(answer))
+      return answer.body.map(({ task_id }) => task_id)
+    },
+    settled: async (id, seconds = 20) => {
+      const deadline = Date.now() + seconds * 1000
+      await vi.waitUntil(async () => ENDED.includes((await show(id)).state) || Date.now() > deadline, {
+        timeout: seconds * 1000 + 10_000,
+        interval: 100,
+      })
+      return show(id)
+    },
+    show,
+    costs: async (id) => {
+      const { stdout, stderr } = await run('cost', 'task', id, '--json')
+      if (stdout === '') throw new Error(stderr)
+      return JSON.parse(stdout)
+    },
+    forget: async () => {
+      const sql = postgres(stack.instance.database_url, { max: 1, onnotice: () => {} })
+      await sql`truncate hai.endpoint`
+      await sql.end()
+    },
+  }
+}
+
+/** All that is said of a task: its events' text and its error, a line each. */
+export const said = (task: TaskView): string =>
+  [
+    ...task.events.filter(({ type }) => type !== 'delta').map(({ text }) => text),
+    task.error?.message ?? '',
+    task.error?.next_step ?? '',
+  ].join('\n')
+
+/** The notices of a task: what the person must know of its answer. */
+export const notices = (task: TaskView): string[] =>
+  task.events.filter(({ type }) => type === 'notice' || type === 'cut').map(({ text }) => text)
