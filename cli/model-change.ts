@@ -11,8 +11,12 @@ const ON_WINDMILL = 'u/operator/hai_models.resource.yaml'
 /** Lets a backend answer, and says who answers by default from then on. */
 export async function enable(session: Session, name: string): Promise<undefined> {
   const [, backend = '', model] = /^([\w-]+)(?:\/(.+))?$/.exec(name) ?? []
-  if (!backend)
-    throw new Failure('usage', `${JSON.stringify(name)} is no backend; expected a name such as anthropic`)
+  if (!backend) {
+    // an address is what a server is added by
+    const next = /^[\w+.-]+:|[.:/]/.test(name) ? `hai model add ${name}` : 'hai model ls shows them, as BACKEND/MODEL'
+    const message = `${JSON.stringify(name)} is no backend; expected a name such as anthropic`
+    throw new Failure('usage', message, { next })
+  }
   const settings = settingsOf(backend, model)
   if (!(await session.profile()).local) {
     const known = (await readList(session))?.models.some((row) => row.backend === backend && !row.found)

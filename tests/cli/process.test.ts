@@ -76,7 +76,9 @@ describe('the built program', () => {
     await until(() => ran.stderr.includes('started'), 'the first step')
     child.kill('SIGINT')
     expect(await ended).toMatchObject({ exit: 130, stdout: '' })
-    expect(ran.stderr).toContain('interrupted; task AB7F3K goes on\n→ to pick it up: hai task tail AB7F3K\n')
+    expect(ran.stderr).toContain(
+      'interrupted; task AB7F3K goes on\n→ to pick it up: hai task tail AB7F3K; to end it: hai task cancel AB7F3K\n',
+    )
   })
 
   it('waits for a server that is away, and misses and repeats nothing', async () => {

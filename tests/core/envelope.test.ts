@@ -58,7 +58,7 @@ describe('what an envelope refuses', () => {
     ['intent', { intent: [] }, ['string']],
     ['destructive', { destructive: 'yes' }, ['"yes"', 'boolean']],
     ['metadata', { metadata: 'x' }, ['"x"']],
-    ['priorty', { priorty: 'high' }, ['unknown field', 'spelling']],
+    ['priorty', { priorty: 'high' }, ['unknown field', 'did you mean priority']],
     ['requester', { requester: 'operator' }, ['unknown field']],
   ])('names %s', (field, given, said) => {
     const message = refusal(given)

@@ -36,6 +36,7 @@ describe('health', () => {
       backends: [],
       workers: [],
       problems: [],
+      guards: [],
     })
   })
 

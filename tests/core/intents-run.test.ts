@@ -74,7 +74,10 @@ describe('adding', () => {
   })
 
   it('refuses a todo without a body, and adds nothing', async () => {
-    await expect(ask('add todo: #rack due friday', onSunday)).rejects.toMatchObject({ code: 'invalid' })
+    for (const said of ['add todo: #rack due friday', 'add todo: due friday', 'note to self: #rack'])
+      await expect(ask(said, onSunday)).rejects.toMatchObject({
+        ...{ code: 'invalid', message: expect.stringContaining('not what is to be done') },
+      })
     expect((await listTodos(database.sql, { status: 'all', zone })).todos).toEqual([])
   })
 })

@@ -6,6 +6,7 @@ import { callModel } from '../../f/hai/core/model/call.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
 import { classify } from '../../f/hai/core/model/failure.ts'
 import { work } from '../../f/hai/core/worker.ts'
+import { setBudget } from '../money/ledger.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTask, clear, rowOf } from '../support/factories.ts'
 import { type ClaudeScript, type FakeClaude, fakeClaude } from '../support/models/claude.ts'
@@ -180,6 +181,7 @@ describe('Claude Code', () => {
     ['is billed costs what its price comes to', 'metered', { default: { input: 1, output: 1 } }, 0.000104],
     ['is a subscription costs nobody knows what', 'subscription', {}, null],
   ] as const)('that %s', async (_, billing, models, usd) => {
+    await setBudget(db.sql, { unknown_price: 'allow' })
     await install({ costUsd: 0.0321, tokens: { input: 100, cacheRead: 0, cacheWrite: 0, output: 4 } })
     const id = await aTask(db.sql, { content: 'why?' })
     await work(db.sql, aShift(anAccess(aClaude({ billing, models }))))

@@ -122,7 +122,9 @@ backends:
     ])
     const { problems } = await call<ModelList>('model/list')
     expect(problems).toEqual([
-      expect.stringMatching(/^gpt has refused its login .*give gpt a valid api_key$/),
+      expect.stringMatching(
+        /^gpt has refused its login .*give gpt a valid api_key in models\.yaml; then hai model test gpt$/,
+      ),
     ])
     expect(await call('model/test', { backend: 'gpt' })).toMatchObject({ ok: true })
     await server.stop()

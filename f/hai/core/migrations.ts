@@ -328,4 +328,10 @@ create table hai.model_fact (
   primary key (url, model)
 );`,
   },
+  {
+    name: 'looks',
+    sql: `
+-- when somebody last looked whether it answers, apart from what calls told
+alter table hai.endpoint add column looked_at timestamptz;`,
+  },
 ]

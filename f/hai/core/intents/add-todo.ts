@@ -1,4 +1,5 @@
 import { type Clock, parseDue } from '../dates.ts'
+import { HaiError } from '../errors.ts'
 import { shortId } from '../ids.ts'
 import { parseTodoText, type TodoText } from '../todo-text.ts'
 import { addTodo } from '../todos.ts'
@@ -51,6 +52,11 @@ export const addTodoIntent: Intent<Slots> = {
   },
 
   async run(sql, { bell, ...slots }, { caller, zone, now }) {
+    if (slots.body.trim() === '')
+      throw new HaiError(
+        'invalid',
+        'that says when, or under which tag, and not what is to be done; say both, as in “add todo: pay the rent due friday”',
+      )
     const todo = await addTodo(sql, { ...slots, created_by: caller.name, zone })
     const where = todo.due ? 'hai shows it when it is due' : 'hai todo ls shows it'
     const text = [

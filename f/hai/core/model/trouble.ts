@@ -9,7 +9,7 @@ import { type Surroundings, surroundings } from './surroundings.ts'
 
 /** Trouble that was heard of or looked at so many seconds ago is told as it is now, anything older as it was. */
 const FRESH_SECONDS = 10
-/** Nobody looks again within so many seconds, however many ask. */
+/** After a look nobody looks again within so many seconds, however many ask, unless a call failed since. */
 const LOOK_SECONDS = 5
 /** How long a server has to show that it answers, milliseconds. */
 const LOOK_MS = 700
@@ -127,12 +127,13 @@ function isFound(url: string, around: Surroundings): boolean {
 /** Looks once for all who ask, where something was wrong and a look can tell; true when any of it is over. */
 async function look(sql: Sql, rows: Row[]): Promise<boolean> {
   const ids = rows
-    .filter((row) => VISIBLE.has(row.state) && !isElsewhere(row.id) && row.heard_seconds >= LOOK_SECONDS)
+    .filter((row) => VISIBLE.has(row.state) && !isElsewhere(row.id))
     .map(({ id }) => id)
   if (ids.length === 0) return false
   const mine = await sql<Pick<Row, 'id' | 'url'>[]>`
-    update hai.endpoint set heard_at = now()
-    where id = any(${ids}) and state <> 'ready' and heard_at <= now() - make_interval(secs => ${LOOK_SECONDS})
+    update hai.endpoint set heard_at = now(), looked_at = now()
+    where id = any(${ids}) and state <> 'ready'
+      and (looked_at is null or looked_at < heard_at or looked_at <= now() - make_interval(secs => ${LOOK_SECONDS}))
     returning id, url`
   const seen = await Promise.all(mine.map(async ({ id, url }) => ((await answers(url)) ? [id] : [])))
   const well = seen.flat()
