@@ -49,7 +49,7 @@ export async function reportLines(
 
 function nothing({ days, since, tasks }: CostReport): string {
   const when = days === 1 ? `on ${since}` : `in ${days} days`
-  const answered = tasks.total > 0 ? `; ${count(tasks.total, 'task')} answered without one` : ' and no tasks'
+  const answered = tasks.total > 0 ? `; ${count(tasks.total, 'task')} ended without one` : ' and no tasks'
   return `no model calls ${when}${answered}`
 }
 

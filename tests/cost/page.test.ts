@@ -68,7 +68,7 @@ describe('the page', () => {
   it('says that no model was asked, with no chart and no zeros', async () => {
     const page = await pageOf(aReport({ total: anAmount(), by: {}, top_tasks: [], caps: [] }))
     expect(page).toContain('No model calls')
-    expect(page).toContain('41 tasks answered without one')
+    expect(page).toContain('41 tasks ended without one')
     expect(page).not.toMatch(/<svg|\$0\.00/)
   })
 })

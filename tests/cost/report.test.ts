@@ -155,7 +155,7 @@ describe('hai cost', () => {
 
   it('says that nobody was asked instead of showing zeros', async () => {
     expect(await shown({ total: anAmount(), caps: [] })).toBe(
-      'no model calls in 7 days; 41 tasks answered without one\n',
+      'no model calls in 7 days; 41 tasks ended without one\n',
     )
     const none = { total: 0, without_model: 0, local: 0, escalated: 0 }
     const nothing = await shown({ total: anAmount(), tasks: none, caps: [], days: 1, since: '2026-11-22' })

@@ -62,7 +62,7 @@ function headline(report: CostReport): Part {
   const presumed = presumedText(total)
   if (total.calls === 0) {
     return html`<p class="sum">No model calls</p>
-<p class="soft">in ${count(days, 'day')}; ${count(tasks.total, 'task')} answered without one</p>`
+<p class="soft">in ${count(days, 'day')}; ${count(tasks.total, 'task')} ended without one</p>`
   }
   return html`<p class="sum">${spentText(total)}</p>
 <p class="soft">${trendText(report)}</p>
