@@ -141,7 +141,7 @@ function share(blocks: Block[], lines: number): number[] {
 function summary(home: Home): string {
   const parts = [
     `${home.todos.open} ${home.todos.open === 1 ? 'todo' : 'todos'} open`,
-    home.pending > 0 ? `${home.pending} pending` : '',
+    home.pending > 0 ? `${home.pending} ${home.pending === 1 ? 'task' : 'tasks'} pending` : '',
     home.spent_usd === null ? '' : `$${home.spent_usd.toFixed(2)} spent today`,
   ]
   return parts.filter(Boolean).join(', ')
