@@ -66,15 +66,19 @@ export async function submit(
   })
 }
 
-/** Puts these fields of an envelope into the inbox, once however often the connection breaks. The task becomes `@`. */
+/**
+ * Puts these fields of an envelope into the inbox, once however often the connection breaks. The task becomes `@`. That its
+ * conversation is new is said, unless the caller `saidNew`.
+ */
 export async function put(
   session: Session,
   fields: { content: string; [field: string]: unknown },
+  saidNew = false,
 ): Promise<Accepted> {
   const envelope = { ...given(fields), source: 'cli', idempotency_key: newKey() }
   const accepted = await session.call<Accepted>('inbox', { body: envelope })
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
-  if (accepted.begins_conversation) session.note(`${accepted.conversation_id} is new`)
+  if (accepted.begins_conversation && !saidNew) session.note(`${accepted.conversation_id} is new`)
   await tellSettings(session, accepted)
   return accepted
 }

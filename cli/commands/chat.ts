@@ -41,6 +41,7 @@ class Chat {
   #options: ChatOptions
   #conversation: string | undefined
   #attended = false
+  #saidNew = false
   /** Of the first answer that failed, for the script that piped its questions in. */
   #exit = 0
 
@@ -80,8 +81,10 @@ class Chat {
       session.note(
         `${name}: ${turns}, the last ${relative(last.created_at)}: “${last.excerpt}” (${last.state})`,
       )
-    } else if (conversation.startsWith('#')) session.note(`${conversation} is new`)
-    else {
+    } else if (conversation.startsWith('#')) {
+      session.note(`${conversation} is new`)
+      this.#saidNew = true
+    } else {
       throw new Failure('notFound', `there is no conversation and no task ${conversation}`, {
         next: `a name begins one: hai chat '#rack-move'`,
       })
@@ -101,7 +104,8 @@ class Chat {
     const session = this.#session
     try {
       const fields = { content, conversation_id: this.#conversation, target_agent: this.#options.agent }
-      const { task_id, conversation_id } = await put(session, fields)
+      const { task_id, conversation_id } = await put(session, fields, this.#saidNew)
+      this.#saidNew = false
       this.#conversation = conversation_id
       await this.#wait(task_id)
     } catch (error) {

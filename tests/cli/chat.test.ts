@@ -136,6 +136,30 @@ describe('hai chat at a terminal', () => {
     expect(asked().map(({ content }) => content)).toEqual(['first\nline\nlast'])
   })
 
+  it('says once that a conversation is new', async () => {
+    await prompted(1)
+    type('/exit\r')
+    await ended
+    server.doors.inbox = () => ({
+      result: anAccepted({ conversation_id: '#rack', begins_conversation: true }),
+    })
+    server.doors['task/list'] = () => ({ result: { tasks: [], total: 0, next_cursor: null } })
+    ended = runHai(['chat', '#rack'], {
+      env,
+      columns: 80,
+      attended: true,
+      onIo: (given) => {
+        io = given
+      },
+    })
+    await prompted(1)
+    type('first\r')
+    await shows('answer 1')
+    type('/exit\r')
+    await ended
+    expect(io.stderr.text.split('#rack is new').length).toBe(2)
+  })
+
   it('drops at Ctrl-C what was typed, and ends at Ctrl-D', async () => {
     await prompted(1)
     type('not this')
