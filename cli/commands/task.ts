@@ -3,6 +3,7 @@ import type { TaskEvent, TaskEvents, TaskView } from '../../f/hai/core/contract.
 import { AnswerPrinter } from '../answer-printer.ts'
 import { examples, IN_OPTION, JSON_OPTION, lengthOfTime, TASK_ID } from '../command.ts'
 import { conversationOf } from '../conversation.ts'
+import { EXIT } from '../exit.ts'
 import { Failure } from '../failure.ts'
 import { STANDING } from '../follow.ts'
 import { shortId } from '../ids.ts'
@@ -137,7 +138,15 @@ async function printLog(session: Session, id: string): Promise<undefined> {
     const next = `hai task show ${shortId(task.id)} says what it waits for`
     throw new Failure('notFound', `task ${shortId(task.id)} has no log: no worker has taken it yet`, { next })
   }
-  const log = await (await session.webhook()).logs(task.job_id)
+  const log = await (await session.webhook()).logs(task.job_id).catch((error: unknown) => {
+    if (!(error instanceof Failure && error.exit === EXIT.notFound)) throw error
+    // a job's log lives no longer than the job does where it ran: in the local stack until that stops
+    throw new Failure('notFound', `the log of task ${shortId(task.id)} is kept no longer`, {
+      next: `hai task show ${shortId(task.id)} has what came of it`,
+    })
+  })
   const lines = log.replace(/\n$/, '')
   if (lines) session.print(session.io.stdout.isTTY ? harmless(lines) : lines)
+  else
+    session.note(`its job ${task.job_id} has written nothing; its steps: hai task show ${shortId(task.id)}`)
 }

@@ -243,6 +243,25 @@ describe('hai task', () => {
     expect(await hai('task', 'logs', TASK_ID)).toMatchObject({ exit: 0, stdout: 'line 1\nline 2\n' })
   })
 
+  it('says that a log is empty, or kept no longer', async () => {
+    serve({
+      'task/show': () => ({ result: aView() }),
+      'jobs_u/get_logs/job-1': () => ({ status: 200, body: '' }),
+    })
+    const empty = await hai('task', 'logs', TASK_ID)
+    expect(empty).toMatchObject({ exit: 0, stdout: '' })
+    expect(empty.stderr).toContain('its job job-1 has written nothing; its steps: hai task show AB7F3K')
+    serve({
+      'task/show': () => ({ result: aView() }),
+      'jobs_u/get_logs/job-1': () => ({ status: 404, body: 'not found' }),
+    })
+    const gone = await hai('task', 'logs', TASK_ID)
+    expect(gone).toMatchObject({ exit: 3, stdout: '' })
+    expect(gone.stderr).toContain(
+      'hai: the log of task AB7F3K is kept no longer\n→ hai task show AB7F3K has what came of it\n',
+    )
+  })
+
   it('says that a task without a job has no log', async () => {
     serve({ 'task/show': () => ({ result: aView({ job_id: null }) }) })
     expect(await hai('task', 'logs', TASK_ID)).toMatchObject({ exit: 3, stdout: '' })
@@ -262,7 +281,7 @@ describe('hai alone', () => {
       const lines = ran.stdout.trimEnd().split('\n')
       expect(ran.exit).toBe(0)
       expect(lines.length).toBeLessThanOrEqual(12)
-      expect(lines.at(-1)).toContain('30 todos open, 4 pending')
+      expect(lines.at(-1)).toContain('30 todos open, 4 tasks pending')
       const due = '2 overdue, 22 due today, 5 due later, 1 without a date'
       for (const title of ['9 wait for you', '28 failed', '10 running', '1204 finished', due]) {
         expect(ran.stdout).toContain(title)
