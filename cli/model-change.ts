@@ -5,6 +5,7 @@ import { Failure } from './failure.ts'
 import { backendsIn, editModels, modelsFileOf } from './models-file.ts'
 import { tilde } from './paths.ts'
 import type { Session } from './session.ts'
+import { inPlace } from './setting-notes.ts'
 
 const ON_WINDMILL = 'u/operator/hai_models.resource.yaml'
 
@@ -131,7 +132,9 @@ async function refuseMissing(session: Session, backend: string, model: string): 
       next: backend === 'ollama' ? `ollama pull ${model}` : 'hai model ls',
     })
   }
-  session.note(`the price of ${backend}/${model} is not known, only those of ${names}`)
+  session.note(
+    `${backend}/${model} is not among the models that are written down: ${names}; it is asked for all the same`,
+  )
 }
 
 /** The models as the server sees them; undefined when what is wrong with them is what shall be mended. */
@@ -163,7 +166,7 @@ export async function sayWhoAnswers(session: Session, written?: string): Promise
       `${names}: no price is known, and what is metered is not asked without one; write input and output (USD per million tokens) under ${where}`,
     )
   }
-  if (list?.error) session.note(list.error)
+  if (list?.error) session.warn(await inPlace(session, list.error))
   else if (list?.unusable) session.note(`nothing answers by default: ${list.reason}`)
   else if (list?.default) {
     session.note(`${list.default} answers by default${list.reason ? `: ${list.reason}` : ''}`)

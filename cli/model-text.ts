@@ -76,6 +76,7 @@ function state({ enabled, found, loaded, trouble }: ModelRow): string {
 }
 
 function tokens(count: number): string {
+  if (count < 1000) return String(count)
   return count < 1_000_000 ? `${Math.round(count / 1000)}k` : `${count / 1_000_000}M`
 }
 

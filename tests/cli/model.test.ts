@@ -352,6 +352,23 @@ describe('changing the models of this machine', () => {
     expect(existsSync(file)).toBe(false)
   })
 
+  it('takes a default that the file does not name, and says so', async () => {
+    const ran = await local('model', 'default', 'anthropic/claude-of-next-year')
+    expect(ran).toMatchObject({ exit: 0 })
+    expect(ran.stderr).toContain(
+      'anthropic/claude-of-next-year is not among the models that are written down: claude-sonnet-4-5; it is asked for',
+    )
+  })
+
+  it('names the file that is not in force after a change', async () => {
+    const error =
+      'models configuration (models.yaml, on Windmill u/operator/hai_models): backends.url: "x" is not accepted; what was good before is in force'
+    server.doors['model/list'] = () => ({ result: { ...LIST, error } })
+    const { stderr } = await local('model', 'default', 'ollama/llama3.1:8b')
+    expect(stderr).toMatch(/^! .*\/models\.yaml: backends\.url: "x" is not accepted/m)
+    expect(stderr).not.toContain('Windmill')
+  })
+
   it('mends a default that keeps the server from listing its models', async () => {
     given('default: vllm/gone\n')
     server.doors['model/list'] = () =>
