@@ -265,6 +265,17 @@ describe('a server that can’t be reached', () => {
     })
   })
 
+  it('says to start one of the house, and not one of the world', async () => {
+    const gone = await fakeOpenAi()
+    await gone.stop()
+    const { name, backend, ...rest } = aChoice(gone.url)
+    const told = async (billing: 'local' | 'subscription') =>
+      (await failureOf({ ...rest, name, backend: { ...backend, billing } })).next_step
+    const others = 'hai model ls shows what else could answer'
+    expect(await told('local')).toBe(`start ${name}, or mend its url; ${others}`)
+    expect(await told('subscription')).toBe(others)
+  })
+
   it('since nobody vouches for its certificate: final, and how to vouch', async () => {
     const https = createServer(SELF_SIGNED)
     await new Promise<void>((resolve) => https.listen(0, '127.0.0.1', resolve))

@@ -98,9 +98,10 @@ function classified(error: unknown, choice: Choice): CallFailure {
   // a metered answer may have been made, and is not to be paid for again and again
   const waits = isNever(error) || (backend.billing !== 'metered' && LOST_CONNECTION.test(told(error)))
   if (!waits) return { code: 'unreachable', message: where, retryable: true }
+  const others = 'hai model ls shows what else could answer'
   return {
     ...putOff('unreachable', where, undefined, name),
-    next_step: 'hai model ls shows what else could answer',
+    next_step: backend.billing === 'local' ? `start ${name}, or mend its url; ${others}` : others,
   }
 }
 
