@@ -32,8 +32,8 @@ interface Record {
 /** Claude Code's own name for what it says itself when a call failed: no model was asked. */
 const NO_MODEL = '<synthetic>'
 const MODEL = /^[\x20-\x7e]{1,200}$/
-/** Gateways give others than Anthropic's, such as `gen-1764+abc/def==`. */
-const ID = /^[\x21-\x7e]{1,200}$/
+/** Anthropic's, and a gateway's such as `chatcmpl-12ab`; what is made anew for each copy, as by base64, names no call. */
+const ID = /^[\w.:-]{1,100}$/
 /** The ledger's largest. */
 const MOST = 2_147_483_647
 /** As the ledger allows for a clock that is wrong. */
@@ -96,7 +96,7 @@ function callOf({ timestamp, requestId, message }: Record, now: number): ClaudeC
 /** A message's own id is enough, and its copies need not name the request. */
 function identity(id: unknown, requestId: unknown): string {
   if (matches(ID, id)) return id
-  if (matches(ID, requestId)) return requestId
+  if ((id === undefined || id === null) && matches(ID, requestId)) return requestId
   throw odd('message.id', id, 'expected an id')
 }
 
