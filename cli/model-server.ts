@@ -1,3 +1,4 @@
+import { isRedirect, pointsTo } from '../f/hai/core/network.ts'
 import { Failure } from './failure.ts'
 import { oneLine } from './width.ts'
 
@@ -86,23 +87,34 @@ interface Answered {
   status: number
   type: string
   body: string
-  /** Where it came from, after redirects. */
+  /** Where it came from, after redirects on the server itself. */
   url: string
+  /** Where it points to instead, in words. */
+  to?: string
 }
+
+const MOST_REDIRECTS = 3
 
 async function get(url: string, key: Key | undefined): Promise<Answered> {
   const headers = { accept: 'application/json', ...(key ? { authorization: `Bearer ${key.value}` } : {}) }
+  let at = url
   try {
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(PATIENCE_MS) })
-    const body = await response.text()
-    return {
-      status: response.status,
-      type: response.headers.get('content-type') ?? '',
-      body,
-      url: response.url || url,
+    for (let left = MOST_REDIRECTS; ; left -= 1) {
+      const init = { headers, redirect: 'manual', signal: AbortSignal.timeout(PATIENCE_MS) } as const
+      const response = await fetch(at, init)
+      const body = await response.text()
+      const to = isRedirect(response) ? (response.headers.get('location') ?? '') : ''
+      // to another place of the same server only: a key is for nobody else
+      if (to && left > 0 && URL.canParse(to, at) && new URL(to, at).origin === new URL(at).origin) {
+        at = new URL(to, at).href
+        continue
+      }
+      const { status } = response
+      const type = response.headers.get('content-type') ?? ''
+      return { status, type, body, url: at, ...(isRedirect(response) ? { to: pointsTo(response, at) } : {}) }
     }
   } catch (error) {
-    throw unreached(url, error)
+    throw unreached(at, error)
   }
 }
 
@@ -150,8 +162,13 @@ function noAccess(base: string, { status, body }: Answered, key: Key | undefined
   })
 }
 
-function oddAnswer(base: string, { status, type, body }: Answered): Failure {
+function oddAnswer(base: string, { status, type, body, to }: Answered): Failure {
   const nothing = 'nothing was written'
+  if (to) {
+    return new Failure('notFound', `${base}/models: ${to}, where nothing was sent; ${nothing}`, {
+      next: 'if that is the server which is meant: hai model add URL, with its own address',
+    })
+  }
   if (status === 503) {
     return new Failure('unreachable', `${base} answered 503${wordsOf(body)}; it may be loading; ${nothing}`, {
       next: 'the same again when it has loaded',

@@ -438,7 +438,20 @@ backends:
     expect(written()).toBe(text)
   })
 
-  it('follows a redirect, and writes where it led', async () => {
+  it('takes no key to where another server is, and says where it was pointed to', async () => {
+    const other = await aModelServer()
+    other.places['/v1/models'] = { body: LISTS.vllm }
+    for (const path of ['/v1/models', '/api/v1/models', '/openai/v1/models'])
+      server.places[path] = { body: '', to: `${other.url.replace('//', '//me:pw@')}/v1/models?key=sk-1` }
+    const { exit, stderr } = await add(server.url)
+    expect(exit).toBe(3)
+    expect(stderr).toContain(`it points to ${other.url} (status 302), where nothing was sent`)
+    expect(stderr).not.toMatch(/pw|sk-1/)
+    expect(other.seen).toEqual([])
+    other.stop()
+  })
+
+  it('follows a redirect on the same server, and writes where it led', async () => {
     server.places['/v1/models'] = { body: '', to: `${server.url}/new/v1/models` }
     server.places['/new/v1/models'] = { body: LISTS.llamaCpp }
     await add(server.url)

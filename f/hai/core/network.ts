@@ -32,3 +32,17 @@ export function networkReason(error: unknown): string {
 
 const ADVICE =
   /\s*(For more information, pass `verbose: true`[^.]*\.?|Is the computer able to access the url\?)/g
+
+/** Whether a server points elsewhere instead of answering; for what was fetched with `redirect: 'manual'`. */
+export const isRedirect = ({ status }: Response): boolean => status >= 300 && status < 400
+
+const MOST_HOST = 100
+
+/** Where it points to, in words: the host and no more of an address that may carry a key or a password. */
+export function pointsTo({ status, headers }: Response, asked: string): string {
+  const to = headers.get('location') ?? ''
+  if (to === '' || !URL.canParse(to, asked)) return `it answered ${status} and points to no place`
+  const { protocol, host } = new URL(to, asked)
+  const shown = host.length > MOST_HOST ? `${host.slice(0, MOST_HOST)}…` : host
+  return `it points to ${host === '' ? `another kind of place (${protocol})` : `${protocol}//${shown}`} (status ${status})`
+}

@@ -66,7 +66,7 @@ async function ask<T extends z.ZodType>(
 ): Promise<{ answered: boolean; body?: z.output<T> }> {
   let answered = false
   try {
-    const response = await fetch(url, { ...request, signal: AbortSignal.timeout(ms) })
+    const response = await fetch(url, { ...request, redirect: 'manual', signal: AbortSignal.timeout(ms) })
     answered = true
     if (response.ok) return { answered, body: shape.parse(await response.json()) }
     await response.body?.cancel()

@@ -36,7 +36,7 @@ export async function listedWindow(
 async function modelsAt(url: string, apiKey: string | undefined): Promise<object[] | undefined> {
   try {
     const headers = new Headers(apiKey ? { authorization: `Bearer ${apiKey}` } : {})
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(ASK_MS) })
+    const response = await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(ASK_MS) })
     const text = await response.text()
     if (response.status >= 500 || response.status === 429) return undefined
     return response.ok ? modelsIn(parsed(text)) : []

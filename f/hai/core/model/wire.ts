@@ -1,4 +1,5 @@
 import { APICallError } from '@ai-sdk/provider'
+import { isRedirect, pointsTo } from '../network.ts'
 import type { Dialect } from './dialects.ts'
 import { BrokenCall } from './failure.ts'
 import { type Frame, Frames, parsed } from './frames.ts'
@@ -289,14 +290,20 @@ function after<T>(ms: number, value: T): Promise<T> {
 const DISPATCHER = Symbol.for('undici.globalDispatcher.1')
 let patience: { dispatcher?: unknown } | undefined
 
-/** `fetch` gives up after five minutes of silence, in Node and in Bun: how long is waited is ours to say. */
+/**
+ * `fetch` gives up after five minutes of silence, in Node and in Bun: how long is waited is ours to say. Nor does it go
+ * where a server points to: question and key are for the one that was configured. A redirect is `wrong_url`.
+ */
 export async function patientFetch(
   input: Parameters<typeof fetch>[0],
   init: RequestInit = {},
 ): Promise<Response> {
-  if (process.versions.bun) return fetch(input, { ...init, timeout: false } as RequestInit)
-  patience ??= await patientDispatcher()
-  return fetch(input, { ...init, ...patience } as RequestInit)
+  if (!process.versions.bun) patience ??= await patientDispatcher()
+  const ours = process.versions.bun ? { timeout: false } : patience
+  const response = await fetch(input, { ...init, ...ours, redirect: 'manual' } as RequestInit)
+  if (!isRedirect(response)) return response
+  await response.body?.cancel()
+  throw new BrokenCall('wrong_url', `${pointsTo(response, String(input))}, where nothing was sent`)
 }
 
 /** Another one of the kind that Node's `fetch` uses, which heeds the same proxies. */
