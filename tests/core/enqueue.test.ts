@@ -41,7 +41,6 @@ describe('enqueue', () => {
         trace_id: 't-1',
         origin: 'https://example.com/1',
         intent: 'summarise',
-        destructive: true,
         metadata: { room: 'attic' },
         context: [
           { name: 'first.log', content: 'one' },
@@ -67,7 +66,7 @@ describe('enqueue', () => {
       trace_id: 't-1',
       origin: 'https://example.com/1',
       intent: 'summarise',
-      destructive: true,
+      destructive: false,
       metadata: { room: 'attic' },
       lane: 'interactive',
       idempotency_key: 'cli:ref-1',

@@ -57,6 +57,7 @@ describe('what an envelope refuses', () => {
     ['origin', { origin: '' }, ['1 to 200']],
     ['intent', { intent: [] }, ['string']],
     ['destructive', { destructive: 'yes' }, ['"yes"', 'boolean']],
+    ['destructive', { destructive: true }, ['true', 'nothing asks a person before', 'leave it out']],
     ['metadata', { metadata: 'x' }, ['"x"']],
     ['priorty', { priorty: 'high' }, ['unknown field', 'did you mean priority']],
     ['requester', { requester: 'operator' }, ['unknown field']],
@@ -152,7 +153,6 @@ describe('digestOf', () => {
     ['priority', 'high'],
     ['data_tier', 'public'],
     ['intent', 'i'],
-    ['destructive', true],
     ['context', [{ name: 'log', content: 'x' }]],
   ])('changes with %s', (field, value) => {
     expect(digest({ [field]: value })).not.toBe(digest({}))

@@ -8,6 +8,9 @@ import type { ListSource } from './money/report-shape.ts'
 /** Raised when a caller of the previous number would be misunderstood. */
 export const CONTRACT = 1
 
+/** The `data_tier` of what may not leave the house: only `billing: local` answers it, whatever a file or a worker says. */
+export const RESTRICTED = 'restricted'
+
 export const STATES = [
   'pending',
   'running',

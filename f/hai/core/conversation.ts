@@ -10,23 +10,33 @@ const MOST_TURNS = 200
 /** By so many at once older ones are left out: the beginning of a prompt is not to move at each turn. */
 const TURNS_AT_ONCE = 100
 
-/** What was asked and answered before a task in its conversation, by whoever asked the task; oldest first. */
+/**
+ * What was asked and answered before a task in its conversation, by whoever asked the task; oldest first. What is
+ * restricted is for restricted tasks only, whomever they ask: an answer that was made of it would be asked elsewhere next.
+ */
 export async function earlierTurns(
   sql: Sql,
-  task: { id: string; conversation_id: string; requester: string },
+  task: { id: string; conversation_id: string; requester: string; data_tier: string },
 ): Promise<Turn[]> {
-  const rows = await sql<Turn[]>`
-    with turn as (
-      select content, output, (row_number() over (order by created_at, id))::int as no, (count(*) over ())::int as total
+  const rows = await sql<(Omit<Turn, 'withheld'> & { withheld: boolean })[]>`
+    with earlier as (
+      select content, output, created_at, id, data_tier = 'restricted' and ${task.data_tier} <> 'restricted' as withheld
       from hai.task_queue
       where conversation_id = ${task.conversation_id} and id <> ${task.id} and state = 'done' and output is not null
         and requester = ${task.requester}
         and (created_at, id) < (select created_at, id from hai.task_queue where id = ${task.id})
+    ), turn as (
+      select *, (row_number() over in_order)::int as place, (count(*) over ())::int as total,
+        (count(*) filter (where not withheld) over in_order)::int as no
+      from earlier
+      window in_order as (order by created_at, id)
     )
-    select content, output, no from turn
-    where no > case when total > ${MOST_TURNS} then total - total % ${TURNS_AT_ONCE} - ${TURNS_AT_ONCE} else 0 end
-    order by no`
-  return [...rows]
+    select case when withheld then '' else content end as content, case when withheld then '' else output end as output,
+      withheld, no
+    from turn
+    where place > case when total > ${MOST_TURNS} then total - total % ${TURNS_AT_ONCE} - ${TURNS_AT_ONCE} else 0 end
+    order by place`
+  return rows.map(({ withheld, ...turn }) => (withheld ? { ...turn, withheld } : turn))
 }
 
 /** A task on its way, with the conversation as it was named: the task's own id where none was. */

@@ -1,15 +1,19 @@
 import { z } from 'zod'
 import type { Caller } from './caller.ts'
-import type { ClaimedTask } from './contract.ts'
+import { storedConfig } from './config.ts'
+import { type ClaimedTask, RESTRICTED } from './contract.ts'
 import { earlierTurns } from './conversation.ts'
 import type { Sql } from './db.ts'
 import { parse } from './errors.ts'
 import { answerBuiltIn } from './execute.ts'
-import type { Turn } from './handle.ts'
+import type { Failure, Turn } from './handle.ts'
 import { hold } from './hold.ts'
 import { claim, hasClaimable, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
 import { pauseElsewhere, unpausedLanes } from './model/backend-state.ts'
+import { urlOf } from './model/choose.ts'
+import { Models } from './model/config.ts'
+import { cure, withheld } from './model/tier.ts'
 import { fail } from './outcome.ts'
 import { absent, present } from './presence.ts'
 
@@ -50,22 +54,43 @@ export async function claimElsewhere(
   }
   const open = await unpausedLanes(sql, lanes)
   for (let answered = 0; answered < MOST_BUILT_IN; answered += 1) {
-    const task = open.length > 0 ? await claim(sql, { worker, lanes: open }) : null
+    const task = open.length > 0 ? await claim(sql, { worker, lanes: open, elsewhere: true }) : null
     if (!task) {
       // said before the last look: what comes in after it is announced
       await present(sql, { worker, lanes, asleep: listens })
-      return { ...nothing, more: await hasClaimable(sql, open) }
+      return { ...nothing, more: await hasClaimable(sql, open, true) }
     }
     if (await builtIn(sql, task, principal(task.requester))) continue
-    const pause = await pauseElsewhere(sql, task.lane)
     // it began after the lanes were looked at
-    if (pause) await fail(sql, { id: task.id, lease_no: task.lease_no, ...pause })
+    const refused = (await notOfHouse(sql, task)) ?? (await pauseElsewhere(sql, task.lane))
+    if (refused) await fail(sql, { id: task.id, lease_no: task.lease_no, ...refused })
     else {
       await present(sql, { worker, lanes, asleep: false })
       return { task, turns: await earlierTurns(sql, task), more: false }
     }
   }
   return { ...nothing, more: true }
+}
+
+/** Why what is restricted must not go to the workers of a lane; its backend may have been another one when it came there. */
+async function notOfHouse(sql: Sql, task: ClaimedTask): Promise<Failure | undefined> {
+  if (task.data_tier !== RESTRICTED) return undefined
+  const { backends } = await storedConfig(sql, 'models', Models)
+  const backend = backends[task.lane]
+  if (!backend && task.lane === 'ollama') return undefined
+  if (backend)
+    return withheld(task, {
+      name: task.lane,
+      backend: { ...backend, url: urlOf(backend) },
+      model: '',
+      context: undefined,
+      reason: '',
+    })
+  return {
+    code: 'no_route',
+    message: `the task is restricted, and no backend ${task.lane} is configured; nothing was sent`,
+    next_step: cure(task.id),
+  }
 }
 
 async function builtIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {

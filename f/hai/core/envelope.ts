@@ -70,7 +70,13 @@ export const Envelope = z.strictObject({
   trace_id: key.optional(),
   origin: key.optional(),
   intent: key.optional(),
-  destructive: z.boolean().default(false),
+  destructive: z
+    .boolean()
+    .refine(
+      (isSaid) => !isSaid,
+      'true is not accepted: nothing asks a person before such a task yet; ask for what changes nothing, or leave it out',
+    )
+    .default(false),
   metadata: z.record(z.string(), z.unknown()).default({}),
 })
 export type Envelope = z.output<typeof Envelope>

@@ -1,5 +1,5 @@
 import type { Caller } from './caller.ts'
-import type { ClaimedTask } from './contract.ts'
+import { type ClaimedTask, RESTRICTED } from './contract.ts'
 import { inTransaction, type Sql } from './db.ts'
 import { Desk } from './desk.ts'
 import { HaiError } from './errors.ts'
@@ -11,6 +11,7 @@ import { leaseLost } from './lease.ts'
 import { type Access, localAccess, type NoAccess } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
 import { knewOllama } from './model/backend-state.ts'
+import { cure as cureOf, withheld } from './model/tier.ts'
 import { complete } from './outcome.ts'
 import type { Start } from './wakeup.ts'
 
@@ -19,7 +20,7 @@ export interface Means {
   /** The caller that a task's requester is: what a task may see is what he may see. */
   principal(requester: string): Caller
   /** Which model may be asked; none when this is not given. */
-  models?: (sql: Sql) => Promise<Access | NoAccess>
+  models?: (sql: Sql, task: ClaimedTask) => Promise<Access | NoAccess>
   /** Where an answer's text goes while it is written, with its place in the answer. */
   stream?: (id: string, at: number, text: string) => void
   /** No more of it comes. */
@@ -38,14 +39,16 @@ export async function execute(
   signal: AbortSignal,
 ): Promise<void> {
   if (await answerBuiltIn(sql, task, means.principal(task.requester))) return
-  const access = (await means.models?.(sql).catch(notThere)) ?? { offers: [] }
+  const access = (await means.models?.(sql, task).catch(notThere)) ?? { offers: [] }
   if ('code' in access) {
     await handle.fail(access)
   } else if ('offers' in access) {
     const ollama = await knewOllama(sql)
     await handle.fail(ollama ? { ...OLLAMA_GONE, endpoint: ollama } : noRoute(task, access))
   } else if (access.choice.backend.external) {
-    await handOver(sql, task, access.choice)
+    const refused = withheld(task, access.choice)
+    if (refused) await handle.fail(refused)
+    else await handOver(sql, task, access.choice)
   } else {
     await ask(sql, task, handle, access, means, signal)
   }
@@ -62,7 +65,8 @@ async function ask(
   const desk = new Desk(sql, task, handle)
   if (!(await desk.lets(access))) return
   means.waits?.()
-  const stream = (at: number, text: string) => means.stream?.(task.id, at, text)
+  // the job whose stream it is may be somebody else's
+  const stream = task.data_tier === RESTRICTED ? () => {} : told(task.id, means)
   const local = async () => {
     const instead = await localAccess(sql)
     if (!instead) return undefined
@@ -72,6 +76,8 @@ async function ask(
   await answerWithModel(desk.handle, task, { ...(await desk.ready(access)), signal, stream, local })
   means.streamEnd?.(task.id)
 }
+
+const told = (id: string, means: Means) => (at: number, text: string) => means.stream?.(id, at, text)
 
 /** What was named for this task does not answer; it may be starting. */
 function notThere(error: unknown): Failure & { code: string } {
@@ -115,6 +121,16 @@ function noRoute(task: ClaimedTask, { offers, idle = [], error }: NoAccess): Fai
   const what =
     task.context.length > 0 ? 'attached text needs a model' : 'no built-in command matches the whole of this'
   const why = error ? [error] : idle.map(({ text }) => text)
+  if (task.data_tier === RESTRICTED) {
+    const local = why.length > 0 ? `: ${why.join(', ')}` : ''
+    const message = `${what}; as it is restricted only a backend with billing: local may see it, and there is none to ask${local}`
+    return {
+      code: 'no_route',
+      message,
+      next_step:
+        idle[0] && !error ? `${idle[0].cure}; then hai task retry ${shortId(task.id)}` : cureOf(task.id),
+    }
+  }
   const message = `${what}, and there is no model to ask${why.length > 0 ? `: ${why.join(', ')}` : ''}`
   const cure = error
     ? 'mend that file; hai model ls says whether it is taken'

@@ -8,6 +8,8 @@ export interface Turn {
   output: string
   /** Its place in the conversation, from 1: those before the first that is handed out are too many. */
   no?: number
+  /** It is restricted and the task is not: both texts are left out. */
+  withheld?: true
 }
 
 export interface Step {

@@ -18,6 +18,8 @@ const Claim = z.strictObject({
     .min(1)
     .default([...LANES]),
   job_id: z.string().min(1).optional(),
+  /** For a worker of whom nothing is known but the lanes: of those that all share it gets nothing restricted. */
+  elsewhere: z.boolean().default(false),
 })
 
 /** The holder's proof: a task and the fencing token that its claim gave. */
@@ -29,9 +31,9 @@ export type Held = z.output<typeof Held>
  * Between two concurrent claims a task can be passed over; `hasClaimable` tells before a worker gives up.
  */
 export async function claim(sql: Sql, input: z.input<typeof Claim>): Promise<ClaimedTask | null> {
-  const { worker, lanes, job_id } = parse(Claim, input)
+  const { worker, lanes, job_id, elsewhere } = parse(Claim, input)
   for (const lane of lanes) {
-    const task = await claimIn(sql, lane, worker, job_id ?? null).catch(passedOver)
+    const task = await claimIn(sql, lane, worker, job_id ?? null, elsewhere).catch(passedOver)
     if (task) return task
   }
   return null
@@ -50,16 +52,20 @@ export const claimable = (sql: Sql) => sql`
     select from hai.task_queue busy
     where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval'))`
 
+/** Of those, what a worker elsewhere may see: whom it asks is known of lanes with a backend's name only. */
+const shown = (sql: Sql) => sql`and (t.data_tier <> 'restricted' or t.lane <> all(${[...LANES]}))`
+
 async function claimIn(
   sql: Sql,
   lane: string,
   worker: string,
   jobId: string | null,
+  elsewhere: boolean,
 ): Promise<ClaimedTask | null> {
   const [task] = await sql<ClaimedTask[]>`
     with due as (
       select id from hai.task_queue t
-      where lane = ${lane} and ${claimable(sql)}
+      where lane = ${lane} and ${claimable(sql)} ${elsewhere ? shown(sql) : sql``}
       order by claim_at, id
       limit 1
       for update skip locked
@@ -104,7 +110,11 @@ async function claimIn(
 }
 
 /** Of `lanes`, or of all that are served here, those in which a due task and a free slot are there at this moment. */
-export async function claimableLanes(sql: Sql, lanes?: readonly string[]): Promise<string[]> {
+export async function claimableLanes(
+  sql: Sql,
+  lanes?: readonly string[],
+  elsewhere = false,
+): Promise<string[]> {
   const rows = await sql<{ lane: string }[]>`
     select lane from (
       select distinct lane from hai.lane_slot
@@ -112,14 +122,18 @@ export async function claimableLanes(sql: Sql, lanes?: readonly string[]): Promi
     ) open
     where exists (
       select from hai.task_queue t
-      where t.lane = open.lane and ${claimable(sql)})
+      where t.lane = open.lane and ${claimable(sql)} ${elsewhere ? shown(sql) : sql``})
     order by lane`
   return rows.map(({ lane }) => lane)
 }
 
 /** Whether a due task and a free slot of its lane are there at this moment. */
-export async function hasClaimable(sql: Sql, lanes: readonly string[] = LANES): Promise<boolean> {
-  return (await claimableLanes(sql, lanes)).length > 0
+export async function hasClaimable(
+  sql: Sql,
+  lanes: readonly string[] = LANES,
+  elsewhere = false,
+): Promise<boolean> {
+  return (await claimableLanes(sql, lanes, elsewhere)).length > 0
 }
 
 /**

@@ -16,9 +16,10 @@ const among = (wanted: State[], half: State[]) => wanted.filter((state) => half.
 /** So many tasks are searched for a text at once, the newest: each is read as a whole. */
 const SEARCHED = 10_000
 
-/** The columns of a `TaskSummary`, in every statement that returns one. */
+/** The columns of a `TaskSummary`, in every statement that returns one. Lists are looked at by others: they show nothing restricted. */
 export const summaryColumns = (sql: Sql) => sql`
-  id, state, source, requester, conversation_id, left(split_part(content, ${'\n'}, 1), 200) as excerpt, priority, lane,
+  id, state, source, requester, conversation_id, case data_tier when 'restricted' then '(restricted)'
+    else left(split_part(content, ${'\n'}, 1), 200) end as excerpt, priority, lane,
   agent, attempt, max_attempts, error, todo_id, run_at, expires_at, created_at, started_at, finished_at`
 
 /** `open` and names of states, in any number with commas between them. */
@@ -136,7 +137,9 @@ interface Searched {
 
 async function searchTasks(sql: Sql, by: Filter & { text: string }, caller: Caller): Promise<TaskList> {
   const has = contains(sql, sql`content, output, error ->> 'message'`, termsOf(by.text))
-  const columns = sql`id, created_at, true ${has} as hit`
+  // nobody finds out word by word what another one asked
+  const open = sql`(data_tier <> 'restricted' or requester = ${caller.name})`
+  const columns = sql`id, created_at, ${open} ${has} as hit`
   const [searched] = await sql<[Searched]>`
     with searched as materialized (${inOrder(sql, by, caller, { columns, limit: SEARCHED, after: by.cursor })})
     select count(*)::int as read, (count(*) filter (where hit))::int as found,

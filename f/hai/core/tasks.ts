@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import type { Caller } from './caller.ts'
-import type { State, TaskEvent, TaskEvents, TaskResult, TaskView } from './contract.ts'
+import {
+  RESTRICTED,
+  type State,
+  type TaskEvent,
+  type TaskEvents,
+  type TaskResult,
+  type TaskView,
+} from './contract.ts'
 import type { Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import { isFullId, taskId } from './ids.ts'
@@ -39,27 +46,53 @@ export async function showTask(sql: Sql, given: string, caller: Caller): Promise
     waitingOn(sql, id),
     partialOf(sql, task!),
   ])
-  const told = { waiting_on, steps: [...steps], events: [...events], totals, ...(partial ? { partial } : {}) }
-  return { ...task!, ...told }
+  const told = { waiting_on, steps: [...steps], totals }
+  if (isClosed(task!, caller)) return { ...task!, ...CLOSED, ...told, events: events.map(closed) }
+  return { ...task!, ...told, events: [...events], ...(partial ? { partial } : {}) }
 }
+
+/** What is restricted is read by who asked it, and by nobody who only may see that it is there. */
+const isClosed = (task: { data_tier: string; requester: string }, { name }: Caller): boolean =>
+  task.data_tier === RESTRICTED && task.requester !== name
+
+const CLOSED = { content: '(restricted)', output: null, result: null, metadata: {}, context: [] }
+
+/** Its type and time; a text only where it is none of the answer's. */
+const closed = ({ seq, at, type, text }: TaskEvent): TaskEvent => ({
+  ...{ seq, at, type, text: type === 'delta' ? '' : text, data: {} },
+})
 
 /** How a task stands: its answer when there is one, else what had come of it; its error when it ended badly. */
 export async function taskResult(sql: Sql, given: string, caller: Caller): Promise<TaskResult> {
   const id = await taskId(sql, given, caller)
-  const [task] = await sql<{ [K in keyof Required<Omit<TaskResult, 'partial'>>]: TaskResult[K] | null }[]>`
-    select id, state, output, result, error from hai.task_queue where id = ${id}`
-  const partial = await partialOf(sql, { id, state: task!.state!, output: task!.output ?? null })
-  const said = { ...task, partial: partial ?? null }
+  const [row] = await sql<(Stored & { requester: string; data_tier: string })[]>`
+    select id, state, output, result, error, requester, data_tier from hai.task_queue where id = ${id}`
+  const { requester, data_tier, ...task } = row!
+  const partial = await partialOf(sql, { id, state: task.state!, output: task.output ?? null })
+  const said = isClosed({ requester, data_tier }, caller)
+    ? { ...task, output: null, result: null }
+    : { ...task, partial: partial ?? null }
   return Object.fromEntries(
     Object.entries(said).filter(([, value]) => value !== null),
   ) as unknown as TaskResult
 }
+
+type Stored = { [K in keyof Required<Omit<TaskResult, 'partial'>>]: TaskResult[K] | null }
 
 const Events = z.strictObject({
   id: z.string(),
   after: z.int().min(0).default(0),
   limit: z.int().min(1).max(1000).default(200),
 })
+
+interface Followed {
+  state: State
+  last_seq: number
+  job_id: string | null
+  requester: string
+  data_tier: string
+  events: TaskEvent[]
+}
 
 /** The task's history after a cursor, oldest first. Nothing is skipped: numbers are given under the task's row lock. */
 export async function taskEvents(
@@ -69,16 +102,17 @@ export async function taskEvents(
 ): Promise<TaskEvents> {
   const { id: given, after, limit } = parse(Events, input)
   const id = isFullId(given) ? given : await taskId(sql, given, caller)
-  const [task] = await sql<{ state: State; last_seq: number; job_id: string | null; events: TaskEvent[] }[]>`
-    select state, last_seq, job_id, coalesce((
+  const [task] = await sql<Followed[]>`
+    select state, last_seq, job_id, requester, data_tier, coalesce((
       select jsonb_agg(to_jsonb(e) - 'task_id' order by seq) from (
         select * from hai.task_event where task_id = task_queue.id and seq > ${after}::bigint order by seq limit ${limit}
       ) e
     ), '[]') as events
     from hai.task_queue where id = ${id} and ${caller.sees(sql)}`
   if (!task) throw new HaiError('not_found', `no task ${given}; see hai task ls`)
-  const { job_id, ...rest } = task
+  const { job_id, requester, data_tier, ...rest } = task
   // JSON that Postgres made has its own form of a time
-  const events = task.events.map((event) => ({ ...event, at: new Date(event.at).toISOString() }))
+  const timed = task.events.map((event) => ({ ...event, at: new Date(event.at).toISOString() }))
+  const events = isClosed({ requester, data_tier }, caller) ? timed.map(closed) : timed
   return { ...rest, events, ...(job_id ? { job_id } : {}) }
 }

@@ -1,10 +1,10 @@
 import { door } from '../core/door.ts'
 import { outcomeOf, waitForTask } from '../core/http/wait.ts'
-import { modelAccess } from '../core/model/access.ts'
+import { accessFor } from '../core/model/access.ts'
 
 /** A task when it has ended, or as it stands when `seconds` are over; fails when it ended without an answer. */
 export async function main(id: string, seconds: number = 300) {
   return door(async (sql, caller, principal) => {
-    return outcomeOf(await waitForTask(sql, { id, seconds }, caller, { principal, models: modelAccess }))
+    return outcomeOf(await waitForTask(sql, { id, seconds }, caller, { principal, models: accessFor }))
   })
 }

@@ -1,5 +1,5 @@
 import { service } from '../core/door.ts'
-import { modelAccess } from '../core/model/access.ts'
+import { accessFor } from '../core/model/access.ts'
 import { streamAnswer, streamEnd } from '../core/windmill.ts'
 import { work } from '../core/worker.ts'
 
@@ -8,7 +8,7 @@ import { work } from '../core/worker.ts'
  * named it serves all but those of workers elsewhere.
  */
 export async function main(lanes: string[] = [], budget_seconds: number = 600, concurrency: number = 16) {
-  const means = { models: modelAccess, stream: streamAnswer, streamEnd }
+  const means = { models: accessFor, stream: streamAnswer, streamEnd }
   const limits = { ...(lanes.length > 0 ? { lanes } : {}), budgetSeconds: budget_seconds, concurrency }
   return service((sql, job) => work(sql, { ...job, ...means, ...limits }))
 }

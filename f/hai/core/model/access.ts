@@ -1,9 +1,11 @@
 import { emptyReference, loadConfig } from '../config.ts'
+import { type ClaimedTask, RESTRICTED } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { getVariable } from '../windmill.ts'
 import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
 import { type Choice, Models } from './config.ts'
 import { type Surroundings, surroundings } from './surroundings.ts'
+import { ofHouse } from './tier.ts'
 
 /** Who may be asked, with the key in memory only. */
 export interface Access {
@@ -23,25 +25,37 @@ export interface NoAccess {
 }
 
 /** The backend and model for the next task, or those that `wanted` names; or why there is none. */
-export async function modelAccess(sql: Sql, wanted?: string): Promise<Access | NoAccess> {
+export async function modelAccess(sql: Sql, wanted?: string, data_tier?: string): Promise<Access | NoAccess> {
   const models = await loadConfig(sql, 'models', Models)
-  const access = await accessOf(models, surroundings(), wanted, getVariable)
+  const access = await accessOf(models, surroundings(), wanted, getVariable, data_tier)
   if ('choice' in access) return access
   const [row] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
   return row?.error ? { ...access, error: row.error } : access
 }
 
-/** The same where there is no database: by these `models`, with `getSecret` for what `$var:` names. */
+/** The same for `task`, by its tier. */
+export const accessFor = (
+  sql: Sql,
+  { data_tier }: Pick<ClaimedTask, 'data_tier'>,
+): Promise<Access | NoAccess> => modelAccess(sql, undefined, data_tier)
+
+/**
+ * The same where there is no database: by these `models`, with `getSecret` for what `$var:` names. What is restricted
+ * sees what is of the house, and is offered nothing else.
+ */
 export async function accessOf(
-  models: Models,
+  given: Models,
   around: Surroundings,
   wanted: string | undefined,
   getSecret: (path: string) => Promise<string>,
+  data_tier?: string,
 ): Promise<Access | NoAccess> {
+  const isRestricted = data_tier === RESTRICTED
+  const models = isRestricted ? ofHouse(given) : given
   const choice = await (wanted ? chooseNamed(wanted, models, around) : choose(models, around))
   if (choice) return { choice, models, apiKey: await secret(choice, around.environment, getSecret) }
   const offers = around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name])
-  return { offers, idle: idle(models) }
+  return { offers: isRestricted ? [] : offers, idle: idle(models) }
 }
 
 /** A model that costs nothing and can be reached; undefined when there is none. */

@@ -11,6 +11,7 @@ import { limitsOf } from './limits.ts'
 import { load, withLoading } from './ollama.ts'
 import { endedBy, seen, usedBy } from './seen.ts'
 import { Telling } from './telling.ts'
+import { withheld } from './tier.ts'
 
 /** The one agent there is so far. */
 export const GENERAL = 'general'
@@ -33,6 +34,8 @@ export interface Run {
  */
 export async function answerWithModel(handle: TaskHandle, task: ClaimedTask, run: Run): Promise<void> {
   const { choice, signal } = run
+  const refused = withheld(task, choice)
+  if (refused) return void (await handle.fail(refused))
   await handle.note('route', `→ ${choice.name}/${choice.model}: ${choice.reason}`)
   try {
     const { answer, route } = await journaledCall(handle, task, run)

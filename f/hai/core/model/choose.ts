@@ -6,7 +6,11 @@ import { reaches } from './reach.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** Where each kind is when no URL says so. */
-const HOME = { anthropic: 'https://api.anthropic.com/v1', 'claude-code': 'claude', 'openai-compatible': '' }
+export const HOME = {
+  anthropic: 'https://api.anthropic.com/v1',
+  'claude-code': 'claude',
+  'openai-compatible': '',
+}
 /** Tokens: the smallest window of any Claude that is served. */
 const CLAUDE_CONTEXT = 200_000
 

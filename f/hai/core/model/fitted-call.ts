@@ -44,7 +44,7 @@ export async function fittedCall(
   step: { call_id: string; agent: string },
   caller: Caller,
 ): Promise<Made> {
-  const turns = await handle.turns()
+  const turns = await readable(handle)
   const fitting = await fitted(handle, task, turns, caller)
   const call_id = `${step.call_id}:${task.lease_no}`
   const ask = (of: Fitting, call_id: string) =>
@@ -55,6 +55,18 @@ export async function fittedCall(
     if (!(error instanceof Refused)) throw error
     return await ask(await afterRefusal(handle, task, turns, fitting, error), `${call_id}:2`)
   }
+}
+
+/** The conversation as far as the task may know it. */
+async function readable(handle: TaskHandle): Promise<Turn[]> {
+  const turns = await handle.turns()
+  const known = turns.filter(({ withheld }) => !withheld)
+  const left = turns.length - known.length
+  if (left > 0) {
+    const which = left === 1 ? '1 earlier turn is' : `${left} earlier turns are`
+    await handle.note('notice', `${which} restricted and left out, as this question is not`)
+  }
+  return known
 }
 
 /** A call that was refused since its prompt, or the answer that it allows, is too long. */

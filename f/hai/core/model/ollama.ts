@@ -12,7 +12,13 @@ const FIND_MS = 3000
 
 const Tags = z.object({
   models: z.array(
-    z.object({ name: z.string(), modified_at: z.string().default(''), size: z.number().default(0) }),
+    z.object({
+      name: z.string(),
+      modified_at: z.string().default(''),
+      size: z.number().default(0),
+      /** Where it runs, when that is not here. */
+      remote_host: z.string().optional(),
+    }),
   ),
 })
 const Loaded = z.object({
@@ -24,8 +30,11 @@ const Shown = z.object({ parameters: z.string().optional() })
 export interface Ollama {
   url: string
   /** `context` is in tokens, and known of what is loaded. */
-  models: { name: string; bytes: number; loaded: boolean; context: number | undefined }[]
+  models: { name: string; bytes: number; loaded: boolean; hosted: boolean; context: number | undefined }[]
 }
+
+/** Whether a model's name says that its Ollama only hands on what it is asked. */
+export const isHosted = (model: string): boolean => /[:-]cloud$/i.test(model)
 
 /** The Ollama that answers at `url`, most recently pulled model first; undefined when none does. */
 export async function findOllama(url: string): Promise<Ollama | undefined> {
@@ -38,9 +47,10 @@ export async function findOllama(url: string): Promise<Ollama | undefined> {
   const models = tags.models
     .filter(({ name }) => !/embed|bge-|minilm|rerank/i.test(name))
     .sort((a, b) => b.modified_at.localeCompare(a.modified_at))
-    .map(({ name, size }) => ({
+    .map(({ name, size, remote_host = '' }) => ({
       name,
       bytes: size,
+      hosted: remote_host !== '' || isHosted(name),
       loaded: inMemory.has(name),
       context: inMemory.get(name)?.context_length,
     }))
@@ -81,7 +91,9 @@ async function ask<T extends z.ZodType>(
 /** The wanted model, there or not, as that is for Ollama to say; else the one that needs no waiting, else the newest. */
 export function chooseFrom(ollama: Ollama, wanted: string): Choice
 export function chooseFrom(ollama: Ollama): Choice | undefined
-export function chooseFrom({ url, models }: Ollama, wanted?: string): Choice | undefined {
+export function chooseFrom({ url, models: all }: Ollama, wanted?: string): Choice | undefined {
+  // what it hands on is neither free nor here: only who names it gets it
+  const models = wanted ? all : all.filter(({ hosted }) => !hosted)
   const loaded = models.find((model) => model.loaded)
   const chosen = wanted ? models.find(({ name }) => name === tagged(wanted)) : (loaded ?? models[0])
   const model = chosen?.name ?? wanted

@@ -2,6 +2,7 @@ import { Budget } from '../budget.ts'
 import { storedConfig } from '../config.ts'
 import { inTransaction, type Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
+import { shortId } from '../ids.ts'
 import { type Held, leaseLost } from '../lease.ts'
 import type { ModelCall } from '../model/config.ts'
 import { applyBudget, stale } from './caps.ts'
@@ -29,7 +30,7 @@ export async function reserve(sql: Sql, call: ModelCall, held?: Held, at?: Date)
   }
   const [known] = await sql`select from hai.usage where call_id = ${call.call_id}`
   if (known) return
-  if (held) throw await leaseLost(sql, held)
+  if (held) throw (await restricted(sql, call, held)) ?? (await leaseLost(sql, held))
   throw new HaiError('unavailable', `the budget changed while ${call.call_id} was reserved; try again`)
 }
 
@@ -76,7 +77,7 @@ async function insert(
         coalesce(t.source, ${call.source ?? ''}), coalesce(${agent}::text, t.target_agent, 'none'), t.conversation_id,
         ${route}, ${backend}, ${model}, ${billing}, ${price?.version ?? null}, ${bound},
         ${most ? most.input + most.output : null}, 'open', null, 0, coalesce(${at ?? null}::timestamptz, now())
-      from ${held ? leased(sql, held) : alone(sql)}
+      from ${held ? leased(sql, held, billing) : alone(sql)}
       where not ${stale(sql)}
       on conflict (call_id) do nothing
       returning *
@@ -97,9 +98,22 @@ async function insert(
   return row!.opened
 }
 
-const leased = (sql: Sql, { id, lease_no }: Held) => sql`
+const leased = (sql: Sql, { id, lease_no }: Held, billing: ModelCall['billing']) => sql`
   (select id, lease_no, requester, source, target_agent, conversation_id from hai.task_queue
-    where id = ${id} and lease_no = ${lease_no} and state = 'running') t`
+    where id = ${id} and lease_no = ${lease_no} and state = 'running'
+      and (data_tier <> 'restricted' or ${billing} = 'local')) t`
+
+/** A worker elsewhere that does not heed it is refused here. */
+async function restricted(sql: Sql, { backend, billing }: ModelCall, { id, lease_no }: Held) {
+  const [task] = await sql`
+    select from hai.task_queue
+    where id = ${id} and lease_no = ${lease_no} and state = 'running' and data_tier = 'restricted'`
+  if (!task || billing === 'local') return undefined
+  return new HaiError(
+    'forbidden',
+    `task ${shortId(id)} is restricted: only backends with billing: local may see it, and ${backend} is billing: ${billing}`,
+  )
+}
 
 const alone = (sql: Sql) => sql`
   (select null as id, null::int as lease_no, null as requester, null as source, null as target_agent,

@@ -41,7 +41,8 @@ export async function topTasks(
   caller: Caller,
 ): Promise<TopTask[]> {
   const rows = await sql<TopTask[]>`
-    select t.id, left(split_part(t.content, e'\\n', 1), 200) as excerpt, t.source, t.agent, calls, usd::float8 as usd
+    select t.id, case t.data_tier when 'restricted' then '(restricted)' else left(split_part(t.content, e'\\n', 1), 200)
+      end as excerpt, t.source, t.agent, calls, usd::float8 as usd
     from (
       select task_id, count(*)::int as calls, sum(usd) as usd
       from hai.usage where at >= ${from} and at < ${to} and usd > 0
