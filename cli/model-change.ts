@@ -14,7 +14,9 @@ export async function enable(session: Session, name: string): Promise<undefined>
   const [, backend = '', model] = /^([\w-]+)(?:\/(.+))?$/.exec(name) ?? []
   if (!backend) {
     // an address is what a server is added by
-    const next = /^[\w+.-]+:|[.:/]/.test(name) ? `hai model add ${name}` : 'hai model ls shows them, as BACKEND/MODEL'
+    const next = /^[\w+.-]+:|[.:/]/.test(name)
+      ? `hai model add ${name}`
+      : 'hai model ls shows them, as BACKEND/MODEL'
     const message = `${JSON.stringify(name)} is no backend; expected a name such as anthropic`
     throw new Failure('usage', message, { next })
   }

@@ -1,4 +1,3 @@
-import { isRedirect, pointsTo } from '../f/hai/core/network.ts'
 import { Failure } from './failure.ts'
 import { oneLine } from './width.ts'
 
@@ -89,7 +88,7 @@ interface Answered {
   body: string
   /** Where it came from, after redirects on the server itself. */
   url: string
-  /** Where it points to instead, in words. */
+  /** Where it points to instead of answering. */
   to?: string
 }
 
@@ -103,7 +102,8 @@ async function get(url: string, key: Key | undefined): Promise<Answered> {
       const init = { headers, redirect: 'manual', signal: AbortSignal.timeout(PATIENCE_MS) } as const
       const response = await fetch(at, init)
       const body = await response.text()
-      const to = isRedirect(response) ? (response.headers.get('location') ?? '') : ''
+      const isRedirect = response.status >= 300 && response.status < 400
+      const to = isRedirect ? (response.headers.get('location') ?? '') : ''
       // to another place of the same server only: a key is for nobody else
       if (to && left > 0 && URL.canParse(to, at) && new URL(to, at).origin === new URL(at).origin) {
         at = new URL(to, at).href
@@ -111,12 +111,16 @@ async function get(url: string, key: Key | undefined): Promise<Answered> {
       }
       const { status } = response
       const type = response.headers.get('content-type') ?? ''
-      return { status, type, body, url: at, ...(isRedirect(response) ? { to: pointsTo(response, at) } : {}) }
+      return { status, type, body, url: at, ...(isRedirect ? { to: hostOf(to, at) } : {}) }
     }
   } catch (error) {
     throw unreached(at, error)
   }
 }
+
+/** No more of an address than where it is: the rest may carry a key or a password. */
+const hostOf = (to: string, from: string): string =>
+  to && URL.canParse(to, from) ? new URL(to, from).origin.slice(0, 100) : 'no place'
 
 function unreached(url: string, error: unknown): Failure {
   const { origin, protocol } = new URL(url)
@@ -165,9 +169,13 @@ function noAccess(base: string, { status, body }: Answered, key: Key | undefined
 function oddAnswer(base: string, { status, type, body, to }: Answered): Failure {
   const nothing = 'nothing was written'
   if (to) {
-    return new Failure('notFound', `${base}/models: ${to}, where nothing was sent; ${nothing}`, {
-      next: 'if that is the server which is meant: hai model add URL, with its own address',
-    })
+    return new Failure(
+      'notFound',
+      `${base} points to ${to} (status ${status}), where nothing was sent; ${nothing}`,
+      {
+        next: 'if that is the server which is meant: hai model add URL, with its own address',
+      },
+    )
   }
   if (status === 503) {
     return new Failure('unreachable', `${base} answered 503${wordsOf(body)}; it may be loading; ${nothing}`, {

@@ -445,7 +445,7 @@ backends:
       server.places[path] = { body: '', to: `${other.url.replace('//', '//me:pw@')}/v1/models?key=sk-1` }
     const { exit, stderr } = await add(server.url)
     expect(exit).toBe(3)
-    expect(stderr).toContain(`it points to ${other.url} (status 302), where nothing was sent`)
+    expect(stderr).toContain(`points to ${other.url} (status 302), where nothing was sent`)
     expect(stderr).not.toMatch(/pw|sk-1/)
     expect(other.seen).toEqual([])
     other.stop()

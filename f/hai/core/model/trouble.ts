@@ -126,9 +126,7 @@ function isFound(url: string, around: Surroundings): boolean {
 
 /** Looks once for all who ask, where something was wrong and a look can tell; true when any of it is over. */
 async function look(sql: Sql, rows: Row[]): Promise<boolean> {
-  const ids = rows
-    .filter((row) => VISIBLE.has(row.state) && !isElsewhere(row.id))
-    .map(({ id }) => id)
+  const ids = rows.filter((row) => VISIBLE.has(row.state) && !isElsewhere(row.id)).map(({ id }) => id)
   if (ids.length === 0) return false
   const mine = await sql<Pick<Row, 'id' | 'url'>[]>`
     update hai.endpoint set heard_at = now(), looked_at = now()
