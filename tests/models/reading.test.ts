@@ -235,8 +235,25 @@ describe('counts that are none', () => {
   })
 
   it.each([
+    ['a list', '[11,7]', 'usage [11,7]'],
+    ['a word', '"n/a"', 'usage "n/a"'],
+    ['a number', '7', 'usage "7"'],
+    ['true', 'true', 'usage true'],
+    [
+      'numbers that JSON has no word for',
+      '{"prompt_tokens":NaN,"completion_tokens":-Infinity}',
+      'prompt_tokens "NaN"',
+    ],
+  ])('that are %s in all are unknown, and said to be so', async (_, counts, said) => {
+    const frame = `data: {"choices":[],"usage":${counts}}\n\n`
+    const answer = await answerOf(content('fine') + finish('stop') + frame + DONE)
+    expect(answer).toMatchObject({ text: 'fine', tokens: { input: null, output: null } })
+    expect(answer.notices).toEqual([expect.stringContaining(said)])
+  })
+
+  it.each([
     ['all of them', { prompt_tokens: -1, completion_tokens: 1e300 }, { input: null, output: null }, 1],
-    ['no object', 'many', { input: null, output: null }, 0],
+    ['no object', 'many', { input: null, output: null }, 1],
     ['nothing', {}, { input: null, output: null }, 0],
     ['a zero that can’t be', { prompt_tokens: 0, completion_tokens: 0 }, { input: null, output: null }, 1],
     [

@@ -56,11 +56,19 @@ function choiceOf(document: unknown): unknown {
 function told(document: unknown, reply: Reply): void {
   const model = field(document, 'model')
   if (text(model)) reply.model = model
-  const usage = field(document, 'usage') ?? field(field(document, 'x_groq'), 'usage')
-  if (typeof usage !== 'object' || usage === null) return
+  const usage = countsIn(field(document, 'usage') ?? field(field(document, 'x_groq'), 'usage'), reply)
+  if (!usage) return
   countOpenAi(usage, reply)
   // counts by themselves are the last word where no reason to stop is told
   if (reply.began && list(field(document, 'choices')).length === 0) reply.end ??= ''
+}
+
+/** An object of counts; what is told in its place and is none is remembered as odd. */
+function countsIn(usage: unknown, reply: Reply): object | undefined {
+  if (typeof usage === 'object' && usage !== null && !Array.isArray(usage)) return usage
+  // a number alone counts nothing that could be named
+  reply.count('usage', typeof usage === 'number' ? String(usage) : usage)
+  return undefined
 }
 
 function countOpenAi(usage: object, reply: Reply): void {
@@ -185,8 +193,9 @@ function block(part: unknown, reply: Reply): Said[] {
 }
 
 /** Its first count of what is said is none yet: that stands in the last one. */
-function countAnthropic(usage: unknown, reply: Reply, last: boolean): void {
-  if (typeof usage !== 'object' || usage === null) return
+function countAnthropic(told: unknown, reply: Reply, last: boolean): void {
+  const usage = countsIn(told, reply)
+  if (!usage) return
   const count = (name: string) => reply.count(name, field(usage, name))
   const before = reply.tokens
   const plain = count('input_tokens')

@@ -99,13 +99,13 @@ export function parsed(text: string): unknown {
   }
 }
 
-/** Numbers that JSON has no word for, and control characters that stand in a string as they are. */
+/** Numbers that JSON has no word for, which become that word, and control characters that stand in a string as they are. */
 function nearly(text: string): unknown {
   const mended = text.replace(LITERAL, (literal) =>
     literal.startsWith('"')
       ? // biome-ignore lint/suspicious/noControlCharactersInRegex: it is these that are to be found
         literal.replace(/[\u0000-\u001f]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
-      : 'null',
+      : `"${literal}"`,
   )
   try {
     return mended === text ? undefined : JSON.parse(mended)
