@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs'
+import { fstatSync, writeSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 
 /** A stream that may be a terminal, as process.stdout is. */
@@ -27,7 +27,7 @@ export function processIo(): Io & { flush(): Promise<void> } {
   const opened = new Map<'stdout' | 'stderr', Output>()
   // Each of them costs milliseconds to open, so it is opened when it is first used.
   const open = (name: 'stdout' | 'stderr'): Output => {
-    const stream = opened.get(name) ?? process[name].on('error', leaveQuietly)
+    const stream = opened.get(name) ?? process[name].on('error', leave)
     opened.set(name, stream)
     return stream
   }
@@ -68,9 +68,16 @@ function isOnePlace(): boolean {
   }
 }
 
-function leaveQuietly(error: NodeJS.ErrnoException): void {
+/** A reader may go away when it has enough; whatever else is wrong is told where it still can be. */
+function leave(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  const why = error.code === 'ENOSPC' ? 'no space left on device' : error.message
+  try {
+    writeSync(2, `hai: cannot write: ${why}\n`)
+  } catch {
+    // nothing can be written there either: the exit code alone tells
+  }
+  process.exit(1)
 }
 
 async function stdinKind(): Promise<StdinKind> {

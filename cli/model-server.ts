@@ -124,7 +124,7 @@ const hostOf = (to: string, from: string): string =>
 
 function unreached(url: string, error: unknown): Failure {
   const { origin, protocol } = new URL(url)
-  let inner = error as NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }
+  let inner = error as NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[]; hostname?: string }
   while (inner.cause instanceof Error) inner = inner.cause as typeof inner
   const { code = '', message } = inner.errors?.[0] ?? inner
   const other = `hai model add ${origin.replace(/^https?/, protocol === 'https:' ? 'http' : 'https')}`
@@ -138,7 +138,11 @@ function unreached(url: string, error: unknown): Failure {
   if (code === 'ECONNREFUSED')
     return said('nothing listens there', 'start the server, or correct its port: hai model add URL')
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return said('there is no machine of that name', 'hai model add URL, with its right name or its address')
+    // it may be one that the server sends on to
+    return said(
+      `there is no machine called ${inner.hostname ?? new URL(url).hostname}`,
+      'hai model add URL, with its right name or its address',
+    )
   if (/SSL|EPROTO|wrong version/i.test(`${code} ${message}`))
     return said('it does not speak TLS', `without it: ${other}`)
   if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code))
@@ -241,8 +245,8 @@ async function details(
 
 function nameOf(entry: Json): string | undefined {
   const name = entry.id ?? entry.name ?? entry.model
-  // what a file and a terminal shall hold
-  return typeof name === 'string' && name.length <= 200 && /^[\x21-\x7e][\x20-\x7e]*$/.test(name)
+  // what a file and a terminal shall hold, in any script
+  return typeof name === 'string' && name.length <= 200 && /^(?!__proto__$)[^\s\p{C}][^\p{C}]*$/u.test(name)
     ? name
     : undefined
 }

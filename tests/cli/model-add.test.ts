@@ -206,6 +206,19 @@ describe('hai model add', () => {
     expect(backend?.models).toEqual(models)
   })
 
+  it('takes a name in any script, and none that no file can hold', async () => {
+    const data = [{ id: '通义-7b' }, { id: '__proto__' }, { id: 'a\u001bb' }]
+    server.places['/v1/models'] = { body: { data } }
+    expect(await add(server.url, 'box')).toMatchObject({ exit: 0 })
+    expect(backends().box?.models).toEqual({ '通义-7b': {} })
+  })
+
+  it('names the machine that is not there, also when the server sends on to it', async () => {
+    server.places['/v1/models'] = { to: 'http://gone.invalid/login' }
+    const ran = await add(server.url)
+    expect(ran).toMatchObject({ exit: 5, stderr: expect.stringContaining('no machine called gone.invalid') })
+  })
+
   it.each(['/api', '/openai'])('finds a list that lies below %s/v1, as some have it', async (above) => {
     server.places[`${above}/v1/models`] = { body: LISTS.vllm }
     server.places['/v1/models'] = { status: 404, type: 'text/html', body: '<html>not found' }

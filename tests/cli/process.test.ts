@@ -149,6 +149,13 @@ describe('in a pipe', () => {
     expect(ran.stderr).not.toMatch(/EPIPE|Error/)
   })
 
+  it('says in one line that nothing can be written', async () => {
+    serve({ 'todo/list': () => ({ result: { todos: [aTodo()] } }) })
+    const ran = await inBash(`hai todo ls > /dev/full; echo "$?"; hai todo ls > /dev/full 2>&1; echo "$?"`)
+    expect(ran.stdout).toBe('1\n1\n')
+    expect(ran.stderr.split('\n').slice(-2)).toEqual(['hai: cannot write: no space left on device', ''])
+  })
+
   it('keeps all of a long result', async () => {
     const output = `${'x'.repeat(99)}\n`.repeat(20_000)
     serve(doorsOfTask('done', { output }))

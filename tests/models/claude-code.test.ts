@@ -156,6 +156,17 @@ describe('Claude Code', () => {
     expect(await failureOf()).toMatchObject({ code: 'unavailable', retryable: true })
   })
 
+  it('that has no such model is not asked for it again', async () => {
+    const claude = await install()
+    const said = 'The selected model (old-1) has an issue. It may not exist or you may not have access to it.'
+    const line = JSON.stringify({ type: 'result', subtype: 'success', is_error: true, result: said })
+    await writeFile(join(claude.bin, 'claude'), `#!/bin/sh\necho '${line}'\n`)
+    expect(await failureOf()).toMatchObject({
+      ...{ code: 'model_missing', retryable: false },
+      next_step: expect.stringContaining('models.yaml'),
+    })
+  })
+
   it.each([
     ['from the start', 'silent'],
     ['after some text', 'hang'],

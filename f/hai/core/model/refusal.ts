@@ -121,6 +121,9 @@ export function ofWords(said: string, message: string, choice: Choice): CallFail
   if (limit) return putOff('quota_exhausted', message, limit.seconds, name)
   if (NO_CREDIT.test(said))
     return { code: 'quota_exhausted', message, retryable: false, next_step: addCredit(name) }
+  // asked again, it would not be there either
+  if (NO_MODEL.test(said))
+    return { code: 'model_missing', message, retryable: false, next_step: otherModel(choice) }
   const again = resetSeconds({ text: said })
   const [, status] = /\b(?:API Error|status(?: code)?|HTTP)\b:?\s*\(?([45]\d\d)\b/i.exec(said) ?? []
   if (status === '429' || /\brate.?limit/i.test(said)) return putOff('rate_limited', message, again, name)
