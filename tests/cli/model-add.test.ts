@@ -214,7 +214,7 @@ describe('hai model add', () => {
   })
 
   it('names the machine that is not there, also when the server sends on to it', async () => {
-    server.places['/v1/models'] = { to: 'http://gone.invalid/login' }
+    server.places['/v1/models'] = { to: 'http://gone.invalid/login', body: '' }
     const ran = await add(server.url)
     expect(ran).toMatchObject({ exit: 5, stderr: expect.stringContaining('no machine called gone.invalid') })
   })

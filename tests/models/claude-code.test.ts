@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { callModel } from '../../f/hai/core/model/call.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
-import { classify } from '../../f/hai/core/model/failure.ts'
+import { classify, tokensOfFailure } from '../../f/hai/core/model/failure.ts'
 import { work } from '../../f/hai/core/worker.ts'
 import { setBudget } from '../money/ledger.ts'
 import { testDatabase } from '../support/database.ts'
@@ -154,6 +154,16 @@ describe('Claude Code', () => {
     const script = lines.map((line) => `echo '${JSON.stringify(line)}'`).join('\n')
     await writeFile(join(claude.bin, 'claude'), `#!/bin/sh\n${script}\n`)
     expect(await failureOf()).toMatchObject({ code: 'unavailable', retryable: true })
+  })
+
+  it('that fails after it has used something says how much', async () => {
+    const claude = await install()
+    const usage = { input_tokens: 100, output_tokens: 9, cache_read_input_tokens: 20 }
+    const line = JSON.stringify({ type: 'result', subtype: 'error_max_turns', is_error: false, usage })
+    await writeFile(join(claude.bin, 'claude'), `#!/bin/sh\necho '${line}'\n`)
+    const error: unknown = await ask().catch((error: unknown) => error)
+    expect(classify(error, aClaude())).toMatchObject({ code: 'backend_error', retryable: true })
+    expect(tokensOfFailure(error)).toMatchObject({ input: 120, output: 9, cache_read: 20 })
   })
 
   it('that has no such model is not asked for it again', async () => {

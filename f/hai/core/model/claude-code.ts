@@ -219,8 +219,13 @@ class Spoken {
   #result(line: Line, reply: Reply): void {
     const said = line.result
     const result = typeof said === 'string' ? said : ''
-    if (line.is_error === true || (result === '' && String(line.subtype ?? '').startsWith('error')))
-      throw refusal(result || wordsIn(line), this.#resetsAt)
+    if (line.is_error === true || (result === '' && String(line.subtype ?? '').startsWith('error'))) {
+      const error = refusal(result || wordsIn(line), this.#resetsAt)
+      // it tells what was used until then
+      countAll(line, reply)
+      if (reply.tokens.input !== null && reply.tokens.output !== null) error.tokens = reply.tokens
+      throw error
+    }
     reply.over = true
     reply.end = typeof line.stop_reason === 'string' ? line.stop_reason : (this.#stopped ?? 'end_turn')
     const message = this.#whole()
