@@ -1,4 +1,4 @@
-import { emptyReference, loadConfig } from '../config.ts'
+import { emptyReference, storedConfig } from '../config.ts'
 import { type ClaimedTask, RESTRICTED } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { getVariable } from '../windmill.ts'
@@ -26,7 +26,7 @@ export interface NoAccess {
 
 /** The backend and model for the next task, or those that `wanted` names; or why there is none. */
 export async function modelAccess(sql: Sql, wanted?: string, data_tier?: string): Promise<Access | NoAccess> {
-  const models = await loadConfig(sql, 'models', Models)
+  const models = await storedConfig(sql, 'models', Models)
   const access = await accessOf(models, surroundings(), wanted, getVariable, data_tier)
   if ('choice' in access) return access
   const [row] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
@@ -60,7 +60,7 @@ export async function accessOf(
 
 /** A model that costs nothing and can be reached; undefined when there is none. */
 export async function localAccess(sql: Sql): Promise<Access | undefined> {
-  const models = await loadConfig(sql, 'models', Models)
+  const models = await storedConfig(sql, 'models', Models)
   const around = surroundings()
   const here = Object.entries(models.backends).filter(([, { external }]) => !external)
   const choice = await freeChoice({ ...models, backends: Object.fromEntries(here) }, around)

@@ -1,4 +1,4 @@
-import { loadConfig } from '../config.ts'
+import { storedConfig } from '../config.ts'
 import type { ModelList, ModelRow } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
@@ -13,7 +13,7 @@ import { backendTroubles } from './trouble.ts'
 
 /** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
 export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {
-  const models = await loadConfig(sql, 'models', Models)
+  const models = await storedConfig(sql, 'models', Models)
   // who looks may have changed something just now: nothing that is remembered is believed
   const [choice, ollama, troubles] = await Promise.all([
     choose(models, around, connects).catch(refusal),
