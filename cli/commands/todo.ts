@@ -7,7 +7,9 @@ import {
   type TodoView,
 } from '../../f/hai/core/contract.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
+import { Failure } from '../failure.ts'
 import { newKey } from '../idempotency-key.ts'
+import { shortId } from '../ids.ts'
 import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../list.ts'
 import type { Session } from '../session.ts'
 import { printAccepted } from '../submit.ts'
@@ -62,11 +64,13 @@ function addAdding(todo: Command, session: Session): void {
     .option(...JSON_OPTION)
     .action(
       session.run(async (words: string[], { after, tag, raw, json, ...options }: AddOptions) => {
+        const body = words.join(' ')
+        if (body.trim() === '') throw new Failure('usage', 'there is no text; say what is to be done')
         const added = await session.call<Todo>(
           'todo/add',
           given({
             ...options,
-            body: words.join(' '),
+            body,
             parse: !raw,
             tags: tag,
             depends_on: after,
@@ -75,6 +79,9 @@ function addAdding(todo: Command, session: Session): void {
         )
         if (json) session.printJson(added)
         else session.print(`added ${todoLine(added)}`)
+        // said only of what looks like a date: the word alone may be meant as it is
+        if (!raw && !added.due && /\bdue\s+\S/i.test(added.body))
+          session.note(`no date was read in it; to set one: hai todo edit ${shortId(added.id)} --due DATE`)
         return undefined
       }),
     )

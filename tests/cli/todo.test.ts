@@ -26,6 +26,18 @@ const hai = (...argv: string[]) => runHai(argv, { env })
 const lastArgs = (path: string) => server.callsOf(path).at(-1)?.args
 
 describe('hai todo add', () => {
+  it('says when there is no text, and when no date was read in it', async () => {
+    const empty = await hai('todo', 'add', '  ')
+    expect(empty).toMatchObject({ exit: 2, stdout: '' })
+    expect(empty.stderr).toContain('there is no text; say what is to be done')
+    expect(server.callsOf('todo/add')).toEqual([])
+    serve({ 'todo/add': ({ body }) => ({ result: aTodo({ body: body as string, due: null }) }) })
+    const note = 'no date was read in it; to set one: hai todo edit'
+    expect((await hai('todo', 'add', 'pay the rent due fryday')).stderr).toContain(note)
+    expect((await hai('todo', 'add', 'pay the rent due fryday', '--raw')).stderr).not.toContain(note)
+    expect((await hai('todo', 'add', 'pay what is due')).stderr).not.toContain(note)
+  })
+
   it('lets the server read tags and dates out of the text', async () => {
     const ran = await hai('todo', 'add', 'replace', 'the UPS battery', '#rack', 'due friday')
     expect(ran).toMatchObject({ exit: 0 })

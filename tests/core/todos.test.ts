@@ -114,7 +114,7 @@ describe('addTodo', () => {
     ['body', { body: '' }, '1 to 10000 characters'],
     ['body', { body: ' \n ' }, '1 to 10000 characters'],
     ['body', { body: 'x'.repeat(10_001) }, '1 to 10000 characters'],
-    ['body', { body: '#rack due tomorrow', parse: true }, '1 to 10000 characters'],
+    ['tag', { body: '#rack due tomorrow', parse: true }, 'not what is to be done'],
     ['tags', { tags: ['two words'] }, 'a tag such as rack'],
     ['tags', { tags: Array.from({ length: 21 }, (_, n) => `t${n}`) }, 'at most 20'],
     ['priority', { priority: 'asap' }, 'low, normal, high, urgent'],

@@ -23,6 +23,13 @@ const tags = z
   .transform((all) => [...new Set(all)])
 const metadata = z.record(z.string(), z.unknown())
 
+/** Of a text that is nothing but tags, a priority and a date. */
+export const nothingToDo = () =>
+  new HaiError(
+    'invalid',
+    'that says when, or under which tag, and not what is to be done; say both, as in “pay the rent due friday”',
+  )
+
 /** What is left of a body, and all of its tags, once the text was read. */
 const Said = z.object({ body, tags })
 
@@ -45,6 +52,7 @@ export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise
   const given = parse(NewTodo, input)
   const clock = { zone: given.zone, now: new Date() }
   const said = given.parse ? parseTodoText(given.body, clock) : { body: given.body, tags: [] }
+  if (said.body.trim() === '') throw nothingToDo()
   const due = given.due ? readDue(given.due, clock) : (said.due ?? null)
   const text = parse(Said, { body: said.body, tags: [...given.tags, ...said.tags] })
   const digest = createHash('sha256')

@@ -1,8 +1,7 @@
 import { type Clock, parseDue } from '../dates.ts'
-import { HaiError } from '../errors.ts'
 import { shortId } from '../ids.ts'
 import { parseTodoText, type TodoText } from '../todo-text.ts'
-import { addTodo } from '../todos.ts'
+import { addTodo, nothingToDo } from '../todos.ts'
 import type { Intent } from './intent.ts'
 import { named, particulars } from './todo-lines.ts'
 import { whole } from './utterance.ts'
@@ -52,11 +51,7 @@ export const addTodoIntent: Intent<Slots> = {
   },
 
   async run(sql, { bell, ...slots }, { caller, zone, now }) {
-    if (slots.body.trim() === '')
-      throw new HaiError(
-        'invalid',
-        'that says when, or under which tag, and not what is to be done; say both, as in “add todo: pay the rent due friday”',
-      )
+    if (slots.body.trim() === '') throw nothingToDo()
     const todo = await addTodo(sql, { ...slots, created_by: caller.name, zone })
     const where = todo.due ? 'hai shows it when it is due' : 'hai todo ls shows it'
     const text = [
