@@ -1,4 +1,5 @@
 import type { Home, TaskSummary } from '../f/hai/core/contract.ts'
+import { dollars } from '../f/hai/core/money/amount-text.ts'
 import { shortId } from './ids.ts'
 import type { Session } from './session.ts'
 import { dueText, relative } from './time.ts'
@@ -142,7 +143,7 @@ function summary(home: Home): string {
   const parts = [
     `${home.todos.open} ${home.todos.open === 1 ? 'todo' : 'todos'} open`,
     home.pending > 0 ? `${home.pending} ${home.pending === 1 ? 'task' : 'tasks'} pending` : '',
-    home.spent_usd === null ? '' : `$${home.spent_usd.toFixed(2)} spent today`,
+    home.spent_usd === null ? '' : `${dollars(home.spent_usd)} spent today`,
   ]
   return parts.filter(Boolean).join(', ')
 }

@@ -295,6 +295,11 @@ describe('hai alone', () => {
     expect((await hai()).stdout).toBe(`1 problem\n  ${problem}\n0 todos open\n`)
   })
 
+  it('says of less than a cent that it is more than nothing', async () => {
+    serve({ home: () => ({ result: aHome({ spent_usd: 0.0002 }) }) })
+    expect((await hai()).stdout).toContain('<$0.01 spent today')
+  })
+
   it('says that all is quiet', async () => {
     serve({ home: () => ({ result: aHome() }) })
     expect((await hai()).stdout).toBe(
