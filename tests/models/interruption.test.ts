@@ -72,6 +72,33 @@ describe('a task that is cancelled while its answer is written', () => {
 })
 
 describe('a worker that lost its lease', () => {
+  it('leaves its late answer to the next attempt, which is not asked and paid again', async () => {
+    const id = await aTask(db.sql, { content: 'why?' })
+    server.next({ text: ['half an ', 'answer'], pause: { between: 500 } })
+    let lost: Promise<unknown> | undefined
+    const stream = () => {
+      lost ??= age(db.sql, id, 100).then(() => sweep(db.sql, 3600))
+    }
+    await work(db.open({ max: 2 }), aShift(access(), { stream }))
+    await lost
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', lease_no: 2, output: 'half an answer' })
+    expect(callsOf(server)).toHaveLength(1)
+    expect(await usageOf(db.sql, id)).toMatchObject([{ ending: 'answered', input: 100, output: 20 }])
+  })
+
+  it('leaves none to a task that has ended meanwhile', async () => {
+    const id = await aTask(db.sql, { content: 'why?' })
+    server.next({ text: ['half an ', 'answer'], pause: { between: 500 } })
+    let cancelled: Promise<unknown> | undefined
+    const stream = () => {
+      cancelled ??= cancel(db.sql, { id }, aCaller())
+    }
+    await work(db.open({ max: 2 }), aShift(access(), { stream }))
+    await cancelled
+    const [step] = await db.sql`select state from hai.task_step where task_id = ${id}`
+    expect(step).toEqual({ state: 'started' })
+  })
+
   it('leaves its call and the task to the next one, which answers alone', async () => {
     const { id, working, call } = await underWay()
     await age(db.sql, id, 100)

@@ -7,7 +7,7 @@ import { factOf, learn } from './model/facts.ts'
 import { reserve } from './money/reserve.ts'
 import { settle } from './money/settle.ts'
 import { complete } from './outcome.ts'
-import { finishStep, note, startStep } from './steps.ts'
+import { finishStep, note, orLate, startStep } from './steps.ts'
 import { failAndWake, type Start } from './wakeup.ts'
 
 /** A task in the hands of a worker that has the database. */
@@ -21,15 +21,17 @@ export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHand
     startStep: (step) => startStep(sql, { ...held, ...step }),
     openUsage: (call) => reserve(sql, call, held),
     settleUsage: (call, spent) => settle(sql, call, spent),
-    finishStep: (step, call, spent) =>
-      inTransaction(sql, async (tx) => {
+    finishStep: (step, call, spent) => {
+      const inTime = inTransaction(sql, async (tx) => {
         const usd = (await settle(tx, call, spent)) ?? null
         await finishStep(tx, {
           ...held,
           ...step,
           told: { tokens: spent.tokens, usd, billing: call.billing },
         })
-      }),
+      })
+      return orLate(sql, inTime, { ...held, ...step })
+    },
     modelFact: (at) => factOf(sql, at),
     learnModel: (at, learnt) => learn(sql, at, learnt),
     complete: (done) => complete(sql, { ...held, ...done }),

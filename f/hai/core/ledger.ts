@@ -11,7 +11,7 @@ import { reserve as hold } from './money/reserve.ts'
 import { sellersOf } from './money/sellers.ts'
 import { settle as settleCall } from './money/settle.ts'
 import { HeardTokens, MOST_TOKENS, oddCounts } from './money/tokens.ts'
-import { finishStep, note, startStep } from './steps.ts'
+import { finishStep, note, orLate, startStep } from './steps.ts'
 
 const tokens = z.int().nonnegative().max(MOST_TOKENS)
 
@@ -104,7 +104,7 @@ export async function journalStep(sql: Sql, input: z.input<typeof Journal>): Pro
   const { id, lease_no, call_id, name } = step
   if (state === 'started') return startStep(sql, { ...step, name: name ?? 'step' })
   const finished = { id, lease_no, call_id, response, ...(name ? { name } : {}) }
-  return inTransaction(sql, async (tx) => {
+  const inTime = inTransaction(sql, async (tx) => {
     if (!usage) return finishStep(tx, finished)
     const { usd } = await settle(tx, usage)
     const told = { tokens: usage.tokens, usd, billing: usage.billing }
@@ -119,4 +119,5 @@ export async function journalStep(sql: Sql, input: z.input<typeof Journal>): Pro
       )
     return step
   })
+  return orLate(sql, inTime, finished)
 }

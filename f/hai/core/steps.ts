@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { inTransaction, type Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import type { Step } from './handle.ts'
-import { Held, leaseLost } from './lease.ts'
+import { Held, isLeaseLost, leaseLost } from './lease.ts'
 import { fail } from './outcome.ts'
 import { storable, storableJson } from './text.ts'
 
@@ -85,6 +85,45 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
       `step ${step.call_id} of task ${step.id} was not started; start it before finishing`,
     )
   })
+}
+
+/**
+ * Journals the response of a call whose worker lost its lease meanwhile, when the task has not ended and nobody else has
+ * answered the step: the next attempt need not make it, and pay it, again. False when there is nothing to journal.
+ */
+async function finishLate(sql: Sql, input: z.input<typeof Finish>): Promise<boolean> {
+  const { id, lease_no, call_id, response, name } = parse(Finish, input)
+  return inTransaction(sql, async (tx) => {
+    const [task] = await tx`
+      select from hai.task_queue
+      where id = ${id} and state in ('pending', 'running') and lease_no >= ${lease_no} for update`
+    if (!task) return false
+    const [row] = await tx<{ name: string }[]>`
+      update hai.task_step
+      set state = 'finished', response = ${tx.json(storableJson(response ?? null) as never)},
+        name = coalesce(${name ?? null}, name), finished_at = clock_timestamp()
+      where call_id = ${call_id} and task_id = ${id} and state = 'started' and lease_no >= ${lease_no}
+      returning name`
+    if (!row) return false
+    await tx`
+      with numbered as (
+        update hai.task_queue set last_seq = last_seq + 1 where id = ${id} returning last_seq
+      )
+      insert into hai.task_event (task_id, seq, type, text, data)
+      select ${id}, last_seq, 'step_done', ${`${row.name}, after its worker had lost the task`},
+        ${tx.json({ call_id, late: true })} from numbered`
+    return true
+  })
+}
+
+/** What `finished` resolves to; when the lease is lost the response is kept for whoever has the task next, and that is thrown. */
+export async function orLate<T>(sql: Sql, finished: Promise<T>, step: z.input<typeof Finish>): Promise<T> {
+  try {
+    return await finished
+  } catch (error) {
+    if (isLeaseLost(error)) await finishLate(sql, step)
+    throw error
+  }
 }
 
 /** The task's row lock orders everything that is written about it. */
