@@ -51,6 +51,19 @@ describe('heartbeat', () => {
     expect(await leases()).toEqual([])
   })
 
+  it.each<[string, (held: { id: string; lease_no: number }) => Promise<unknown>]>([
+    ['an answer', (held) => complete(db.sql, { ...held, output: 'late' })],
+    ['a failure', (held) => fail(db.sql, { ...held, code: 'unavailable', message: '503' })],
+    ['what is given back', (held) => release(db.sql, held, 'stopped')],
+  ])('need not come first: %s after a cancel frees the slot, too', async (_, end) => {
+    const { id, lease_no } = await aRunningTask(db.sql)
+    await cancel(db.sql, { id }, aCaller())
+    expect(await busySlots(db.sql)).toBe(1)
+    await expect(end({ id, lease_no })).rejects.toMatchObject({ code: 'conflict' })
+    expect(await busySlots(db.sql)).toBe(0)
+    expect(await leases()).toEqual([])
+  })
+
   it('is refused when the task’s time ran out, which ends it and frees the slot', async () => {
     const { id, lease_no } = await aRunningTask(db.sql, { ttl_seconds: 60 })
     await db.sql`update hai.task_queue set expires_at = now() - interval '1 s'`

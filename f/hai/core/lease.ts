@@ -153,10 +153,6 @@ export async function heartbeat(sql: Sql, input: Held): Promise<{ until: string 
     returning until`
   if (lease) return lease
   await expire(sql, held.id)
-  await sql`
-    delete from hai.lease l
-    where task_id = ${held.id} and lease_no = ${held.lease_no}
-      and exists (select from hai.task_queue t where t.id = l.task_id and t.state <> 'running')`
   throw await leaseLost(sql, held)
 }
 
@@ -185,8 +181,15 @@ export async function giveBack(sql: Sql, held: Held, reason: string): Promise<{ 
   return { state: 'pending' }
 }
 
-/** Says who has the task now, for the worker that no longer has it. */
+/**
+ * Says who has the task now, for the worker that no longer has it. As it stops by that, its slot is free: else the next
+ * question to a model that answers one at a time would wait until the sweep finds the lease.
+ */
 export async function leaseLost(sql: Sql, { id, lease_no }: Held): Promise<HaiError> {
+  await sql`
+    delete from hai.lease l
+    where task_id = ${id} and lease_no = ${lease_no}
+      and exists (select from hai.task_queue t where t.id = l.task_id and t.state <> 'running')`
   const [task] = await sql<{ state: string; lease_no: number; over: boolean }[]>`
     select state, lease_no, state = 'running' and coalesce(expires_at <= now(), false) as over
     from hai.task_queue where id = ${id}`
