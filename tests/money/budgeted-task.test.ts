@@ -4,6 +4,7 @@ import { answerWithModel } from '../../f/hai/core/model/agent.ts'
 import type { Backend } from '../../f/hai/core/model/config.ts'
 import { raiseCap } from '../../f/hai/core/money/raise.ts'
 import { taskCost } from '../../f/hai/core/money/task-cost.ts'
+import { tendBackends } from '../../f/hai/core/tend.ts'
 import { waitingOn } from '../../f/hai/core/waiting.ts'
 import { work } from '../../f/hai/core/worker.ts'
 import { aChoice, anAccess, aShift } from '../models/answering.ts'
@@ -50,6 +51,21 @@ describe('a task whose call does not fit its cap', () => {
     await setBudget(db.sql, { caps: day(0.05) })
     const id = await ask()
     await raiseCap(db.sql, { usd: 1 }, aCaller())
+    await work(db.sql, aShift(anAccess(aChoice(server.url, DEAR))))
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', attempt: 1 })
+  })
+
+  it('goes on when another cap is written, and does not go on and on', async () => {
+    await setBudget(db.sql, { caps: day(0.05) })
+    const id = await ask()
+    expect(await tendBackends(db.sql)).toEqual({ recalled: 0 })
+    await setBudget(db.sql, { caps: day(0.06) })
+    expect(await tendBackends(db.sql)).toEqual({ recalled: 1 })
+    await work(db.sql, aShift(anAccess(aChoice(server.url, DEAR))))
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'pending', attempt: 1, error: { code: 'budget' } })
+    expect(await tendBackends(db.sql)).toEqual({ recalled: 0 })
+    await setBudget(db.sql, { caps: day(1) })
+    await tendBackends(db.sql)
     await work(db.sql, aShift(anAccess(aChoice(server.url, DEAR))))
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', attempt: 1 })
   })

@@ -41,7 +41,7 @@ export async function setBudget(sql: Sql, budget: Record<string, unknown>): Prom
   const hash = JSON.stringify(value)
   await sql`
     insert into hai.config (name, value, hash) values ('budget', ${sql.json(value as never)}, ${hash})
-    on conflict (name) do update set value = excluded.value, hash = excluded.hash`
+    on conflict (name) do update set value = excluded.value, hash = excluded.hash, updated_at = now()`
 }
 
 /** An empty ledger, without caps raised or notices. */

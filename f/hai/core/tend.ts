@@ -25,5 +25,13 @@ export async function tendBackends(sql: Sql): Promise<{ recalled: number }> {
         -- whom it is to ask is chosen anew; where a limit still holds it is put off again, and nobody was asked
         or exists (select from hai.config c where c.name = 'models' and c.error is null and c.updated_at > t.updated_at))
     returning t.id`
-  return { recalled: recalled.length }
+  const allowed = await sql`
+    update hai.task_queue t set run_at = now(), claim_at = now(), updated_at = now()
+    where t.state = 'pending' and t.finished_at is null and t.error ->> 'code' = 'budget' and t.claim_at > now()
+      -- the cap may be another one now, or whom it is to ask may cost less
+      and exists (
+        select from hai.config c
+        where c.name in ('budget', 'models') and c.error is null and c.updated_at > t.updated_at)
+    returning t.id`
+  return { recalled: recalled.length + allowed.length }
 }
