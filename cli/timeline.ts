@@ -22,26 +22,26 @@ export function timeline(events: TaskEvent[], start: string): string[] {
   return told.map((event, i) => `${times[i]?.padStart(columns)}  ${oneLine(eventText(event))}`)
 }
 
-/** An event in one line: of a step that is done, its tokens, time and cost. */
+/** An event in one line: of a step that is done, its tokens (`940+ out` where there may have been more), time and cost. */
 export function eventText({ type, text, data }: TaskEvent): string {
   if (type !== 'step_done' || typeof data.ms !== 'number') return text || type
-  const facts = [tokensText(data.tokens), duration(data.ms), costText(data)].filter(Boolean)
+  const facts = [tokensText(data), duration(data.ms), costText(data)].filter(Boolean)
   return `${text.replace(/ \(\d+ ms\)$/, '')}: ${facts.join(' · ')}`
 }
 
-function tokensText(tokens: unknown): string {
+function tokensText({ tokens, at_least }: Record<string, unknown>): string {
   if (typeof tokens !== 'object' || tokens === null) return ''
   const counts = new Map(Object.entries(tokens))
   return Object.entries(TOKENS)
     .filter(([kind]) => Number(counts.get(kind)) > 0)
-    .map(([kind, name]) => `${counts.get(kind)} ${name}`)
+    .map(([kind, name]) => `${counts.get(kind)}${at_least && kind === 'output' ? '+' : ''} ${name}`)
     .join(', ')
 }
 
 /** Unknown is said; what costs nothing by itself, one's own machine or a subscription, says nothing. */
-function costText({ billing, usd }: Record<string, unknown>): string {
+function costText({ billing, usd, at_least }: Record<string, unknown>): string {
   if (billing === 'local' || billing === 'subscription') return ''
-  if (typeof usd === 'number') return money(usd)
+  if (typeof usd === 'number') return at_least && usd > 0 ? `at least ${money(usd)}` : money(usd)
   return usd === null ? 'cost unknown' : ''
 }
 

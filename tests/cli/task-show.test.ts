@@ -85,6 +85,11 @@ describe('the timeline', () => {
     ['less than is shown as less', { billing: 'metered', usd: 0.00001 }, 'x: 80 ms · < $0.0001'],
     ['only tokens that were counted', { tokens: { input: null, output: 3 } }, 'x: 3 out · 80 ms'],
     [
+      'that there may have been more',
+      { tokens: { input: null, output: 3 }, at_least: true, usd: 0.5 },
+      'x: 3+ out · 80 ms · at least $0.5000',
+    ],
+    [
       'what came from a cache',
       { tokens: { cache_read: 5, cache_write: 6 } },
       'x: 5 from cache, 6 to cache · 80 ms',

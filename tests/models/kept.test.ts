@@ -123,6 +123,14 @@ describe('an answer that was paid for is kept', () => {
       cut: [expect.stringContaining('it repeats itself')],
     })
     expect(task.output!.length).toBeLessThan(40_000)
+    // as one that was cancelled is: the pieces that came are counted, and there may have been more
+    const [usage] = await usageOf(db.sql, task.id)
+    expect(usage).toMatchObject({ ending: 'stopped', at_least: true, input: null })
+    expect(usage!.output).toBe(task.output!.length / ' over and over'.length)
+    const [step] = await db.sql`
+      select data from hai.task_event where task_id = ${task.id} and type = 'step_done'`
+    expect(step!.data).toMatchObject({ at_least: true, tokens: { output: usage!.output } })
+    expect(await usageOfChat(db.sql, task.id)).toEqual({ finish: 'length' })
   })
 })
 

@@ -27,7 +27,10 @@ export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHand
         await finishStep(tx, {
           ...held,
           ...step,
-          told: { tokens: spent.tokens, usd, billing: call.billing },
+          told: {
+            ...{ tokens: spent.tokens, usd, billing: call.billing },
+            ...(spent.at_least ? { at_least: true } : {}),
+          },
         })
       })
       return orLate(sql, inTime, { ...held, ...step })

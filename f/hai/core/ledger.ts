@@ -107,7 +107,10 @@ export async function journalStep(sql: Sql, input: z.input<typeof Journal>): Pro
   const inTime = inTransaction(sql, async (tx) => {
     if (!usage) return finishStep(tx, finished)
     const { usd } = await settle(tx, usage)
-    const told = { tokens: usage.tokens, usd, billing: usage.billing }
+    const told = {
+      ...{ tokens: usage.tokens, usd, billing: usage.billing },
+      ...(usage.at_least ? { at_least: true } : {}),
+    }
     const step = await finishStep(tx, { ...finished, told })
     const odd = oddCounts(input.usage?.tokens)
     if (odd.length > 0)

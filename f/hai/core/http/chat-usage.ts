@@ -27,7 +27,7 @@ export async function usageOf(sql: Sql, taskId: string): Promise<{ usage?: Usage
   const [row] = await sql<Row[]>`
     select coalesce(sum(input), 0)::float8 as input, coalesce(sum(output), 0)::float8 as output,
       coalesce(sum(cache_read), 0)::float8 as cached, coalesce(sum(reasoning), 0)::float8 as reasoning,
-      coalesce(bool_or(input is null or output is null), false) as unknown,
+      coalesce(bool_or(at_least or input is null or output is null), false) as unknown,
       exists (select from hai.task_event where task_id = ${taskId} and type = 'cut') as cut,
       (select response -> 'answer' ->> 'ending' from hai.task_step
         where task_id = ${taskId} and state = 'finished' order by finished_at desc limit 1) as ending

@@ -3,12 +3,13 @@ import type { Tokens } from '../money/tokens.ts'
 import { networkReason } from '../network.ts'
 import { storable } from '../text.ts'
 import { runClaudeCode } from './claude-code.ts'
-import type { Choice, Message } from './config.ts'
+import type { Choice, Message, Spent } from './config.ts'
 import { anthropic, openai } from './dialects.ts'
 import { BrokenCall, type Got, isMissingProgram } from './failure.ts'
 import type { Limits } from './limits.ts'
 import { Repeats } from './repeats.ts'
-import { isSameModel, Reply, type Said, UNCOUNTED } from './reply.ts'
+import { isSameModel, Reply, type Said } from './reply.ts'
+import { seen } from './seen.ts'
 import { surroundings } from './surroundings.ts'
 import { Thoughts } from './thoughts.ts'
 import { Watchdog } from './watchdog.ts'
@@ -17,9 +18,8 @@ import { understanding } from './wire.ts'
 /** Why an answer stopped: `whole` is as the model wanted it, all others leave it less than that. */
 export type Ending = 'whole' | 'length' | 'window' | 'content_filter' | 'refusal' | 'repeats' | 'other'
 
-export interface Answer {
+export interface Answer extends Pick<Spent, 'tokens' | 'ended' | 'at_least'> {
   text: string
-  tokens: Tokens
   ending: Ending
   /** What is to be said of it once, to whoever asked. */
   notices: string[]
@@ -120,14 +120,14 @@ class Heard {
   #thoughts: Thoughts
   #repeats = new Repeats()
   #call: Call
-  #got: Got
+  readonly got: Got
   #name: string
   /** Half of a character, whose other half comes with the next piece. */
   #half = ''
 
   constructor(call: Call, got: Got) {
     this.#call = call
-    this.#got = got
+    this.got = got
     this.#name = `${call.choice.backend.url} ${call.choice.model}`
     this.#thoughts = new Thoughts(UNOPENED.has(this.#name))
   }
@@ -135,7 +135,7 @@ class Heard {
   /** All that is said; true when it was left because it said the same over and over. */
   async all(pieces: AsyncIterable<Said>): Promise<boolean> {
     for await (const piece of pieces) {
-      this.#got.deltas += 1
+      this.got.deltas += 1
       if ('text' in piece) this.#add(piece.text)
       if (this.#repeats.add('text' in piece ? piece.text : piece.thought)) return true
     }
@@ -161,7 +161,7 @@ class Heard {
   }
 
   #tell(text: string): void {
-    this.#got.text = this.#thoughts.text
+    this.got.text = this.#thoughts.text
     // after thoughts were shown as the answer, what follows would be shown as a part of them
     if (text !== '' && !this.#thoughts.takenBack) this.#call.onText(text)
   }
@@ -194,8 +194,11 @@ const quoted = (words: string) => (words === '' ? '' : ` (${words.slice(0, 200)}
 
 function answered({ choice }: Call, reply: Reply, heard: Heard, ending: Ending): Omit<Answer, 'ms'> {
   const text = told(heard.end(), reply)
-  const tokens = ending === 'repeats' ? UNCOUNTED : reply.sane(text !== '')
+  const left = ending === 'repeats'
+  const tokens = reply.sane(text !== '' && !left)
   if (text.trim() === '') throw emptyBy(reply, heard, ending, tokens)
+  // who is left in the middle has not told what the whole is
+  const spent = left ? { ...seen({ ...heard.got, tokens }), ended: 'stopped' as const } : { tokens }
   const { name } = choice
   const notices = [reply.oddity(name)]
   if (reply.broken > 0)
@@ -215,7 +218,7 @@ function answered({ choice }: Call, reply: Reply, heard: Heard, ending: Ending):
   if (other) notices.push(`${other} answered, though ${name} was asked for ${choice.model}`)
   const named = other ?? (choice.model === 'default' ? model : undefined)
   return {
-    ...{ text, tokens, ending, notices: notices.filter((notice) => notice !== undefined) },
+    ...{ text, ...spent, ending, notices: notices.filter((notice) => notice !== undefined) },
     ...(named ? { model: named } : {}),
     ...(reply.usd === undefined ? {} : { usd: reply.usd }),
   }
@@ -247,7 +250,7 @@ function emptyBy(reply: Reply, heard: Heard, ending: Ending, tokens: Tokens): Br
   if (ending === 'content_filter' || ending === 'refusal')
     return new BrokenCall('refused', `the answer was withheld (${reply.end || 'refusal'})`, { tokens })
   if (ending === 'repeats')
-    return new BrokenCall('empty_answer', 'the model repeated the same thought and said nothing', { tokens })
+    return new BrokenCall('empty_answer', 'the model repeated the same thought and said nothing')
   const words = heard.onlyThought ? 'the model thought and said nothing' : 'the answer was empty'
   return new BrokenCall('empty_answer', words, { tokens })
 }

@@ -128,7 +128,7 @@ export interface Spent {
   usd?: number | null
   /** The code with which it failed. */
   error?: string
-  /** It was ended from here, before its answer was whole. */
+  /** It was ended from here, before its answer was whole; `stopped`, too, where that repeated itself. */
   ended?: 'cancelled' | 'stopped'
   /** The tokens are what was seen of them; there may have been more. */
   at_least?: boolean

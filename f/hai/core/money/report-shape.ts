@@ -6,8 +6,9 @@ export type Billing = (typeof BILLINGS)[number]
 /**
  * How a call that is over ended, and what it then counts for:
  * - `answered`: whole, and the backend told its count. It counts at what it cost.
- * - `cancelled`: its task was; `stopped`: its worker had to stop, or the task was another's by then. What had come was
- *   counted on the way, so it is "at least". If metered, that is spent, and up to what was held for it is presumed.
+ * - `cancelled`: its task was; `stopped`: its worker had to stop, the task was another's by then, or the answer went on only
+ *   to repeat itself. What had come was counted on the way, so it is "at least". If metered, that is spent, and up to what
+ *   was held for it is presumed.
  * - `failed`: with a count at what it cost, without one as `uncounted`.
  * - `uncounted`: answered, but the backend told no count. If metered, all that was held for it is presumed.
  * - `lost`: its worker is gone and told nothing. As `uncounted`, until a late word of the worker says better.
