@@ -7,8 +7,9 @@
  * identifiers and times has 1.2 to 2.2 characters a token where English prose has 4 to 5; a word that no vocabulary knows
  * falls into pieces of one to three letters, and so do capitals and what is mixed with digits. The weights below are the
  * lowest with which `most` was below none of the three anywhere; it is 1.0 to 1.7 times the highest of them, 2.5 times in
- * Hebrew, 3.5 times where white space or rules make up the text. `least` was above none; it is
- * about half of the lowest for prose, code and logs.
+ * Hebrew, 3.5 times where white space or rules make up the text. `least` was above none: what all of them hold apart, words,
+ * numbers by threes, line ends and marks between these, is a token at least. It is 0.75 to 0.95 of the lowest for English prose, code
+ * and logs, half of it in base64 and other languages, and a quarter in scripts of which some vocabularies know whole words.
  */
 export interface Estimate {
   /** All but certainly not fewer. */
@@ -30,6 +31,10 @@ const RARE_CONSONANT = 0.66
 const ACCENTED = 1
 /** As ł or č: of languages that vocabularies know less. */
 const ACCENTED_RARELY = 1.9
+/** A word of so many letters may be one token. */
+const LONGEST_KNOWN = 12
+/** Of the fewest tokens that were measured: other vocabularies may need a little less. */
+const CERTAIN = 0.95
 
 /** Time and room are linear in the length. */
 export function estimate(text: string): Estimate {
@@ -41,7 +46,7 @@ export function estimate(text: string): Estimate {
     most += piece.most
     at = piece.end
   }
-  return { least: Math.floor(least), most: Math.ceil(most) }
+  return { least: Math.floor(least * CERTAIN), most: Math.ceil(most) }
 }
 
 /** Where a text can be cut: after each piece, and what `most` comes to by then. */
@@ -72,13 +77,13 @@ function pieceAt(text: string, at: number): Piece {
   const code = text.charCodeAt(at)
   if (isLetter(code)) return word(text, at)
   if (code === SPACE) return spaces(text, at)
+  if (isDigit(code)) return digits(text, at)
   const end = at + 1
   const again = at > 0 && text.charCodeAt(at - 1) === code
-  if (isDigit(code)) return { end, least: 1 / 3, most: 1 }
-  if (code < SPACE) return { end, least: again ? 0 : 0.1, most: again ? 0.25 : 1 }
+  if (code < SPACE) return { end, least: isEnding(text, at) ? 1 : 0, most: again ? 0.25 : 1 }
   if (code < 0x80) {
     const first = at === 0 || !isMark(text.charCodeAt(at - 1))
-    return again ? { end, least: 0, most: 0.125 } : { end, least: 0.25, most: first ? 1 : 0.7 }
+    return { end, least: leastOfMark(text, at), most: again ? 0.125 : first ? 1 : 0.7 }
   }
   if (isPair(text, at)) return { end: at + 2, least: 0.6, most: 3.2 }
   return { end, ...ofScript(code) }
@@ -119,7 +124,40 @@ function word(text: string, at: number): Piece {
   const usual = capitals < 2 ? SMALL_PER_TOKEN : CAPITALS_PER_TOKEN
   const perToken = mixed ? MIXED_PER_TOKEN : usual
   const most = Math.max(1, length / perToken) + rare + Math.max(0, length - COMMON_LENGTH) / COMMON_LENGTH
-  return { end, least: length / (mixed ? 4 : 6), most }
+  const known = mixed ? 4 : LONGEST_KNOWN
+  const least = isWithin(text, at) ? length / known : 1 + Math.max(0, length - LONGEST_KNOWN) / LONGEST_KNOWN
+  return { end, least, most }
+}
+
+/** Numbers are cut into threes from their beginning, or into digits. */
+function digits(text: string, at: number): Piece {
+  let end = at + 1
+  while (end < at + 3 && isDigit(text.charCodeAt(end))) end += 1
+  return { end, least: 1, most: end - at }
+}
+
+/** A mark alone may go with the letters after it, and those of a few may be one; a space before it holds it apart. */
+function leastOfMark(text: string, at: number): number {
+  const before = text.charCodeAt(at - 1)
+  if (!isMark(before)) {
+    const after = text.charCodeAt(at + 1)
+    return before !== SPACE && (isLetter(after) || after >= 0x80) ? 0 : 1
+  }
+  const many = [1, 2, 3].every((back) => isMark(text.charCodeAt(at - back)))
+  return many && before !== text.charCodeAt(at) ? 0.25 : 0
+}
+
+/** The end of a line goes with marks and spaces before it, and never with a word or a number. */
+function isEnding(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  const before = text.charCodeAt(at - 1)
+  return (code === 10 || code === 13) && (isLetter(before) || isDigit(before))
+}
+
+/** In the middle of a word, or of what may be one with what is before it, as in `don't`. */
+function isWithin(text: string, at: number): boolean {
+  const before = text.charCodeAt(at - 1)
+  return isLetter(before) || before >= 0x80 || before === 39
 }
 
 /** Beside a digit, or a few letters that follow others, as in hex and base64. */
@@ -134,7 +172,7 @@ function spaces(text: string, at: number): Piece {
   let end = at + 1
   while (end < text.length && text.charCodeAt(end) === SPACE) end += 1
   const length = end - at
-  if (length > 1) return { end, least: 0, most: 1 + length / 16 }
+  if (length > 1) return { end, least: text.charCodeAt(end) > SPACE ? 1 : 0, most: 1 + length / 16 }
   return { end, least: 0, most: end < text.length && isDigit(text.charCodeAt(end)) ? 1 : 0 }
 }
 
