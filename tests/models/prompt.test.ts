@@ -4,7 +4,7 @@ import type { Turn } from '../../f/hai/core/handle.ts'
 import { answerRoom, buildPrompt, type Fit, promptTokens, TooLong } from '../../f/hai/core/model/prompt.ts'
 import { CORPUS } from './corpus.ts'
 
-const FIT: Fit = { window: 4096, known: true, ratio: 1, output: 8192 }
+const FIT: Fit = { window: 4096, known: true, ratio: 1, said: 1, output: 8192 }
 
 const part = (name: string, text: string) => ({ name, media_type: 'text/plain', text })
 const texts = Object.values(CORPUS)
@@ -32,6 +32,7 @@ const whatever = fc.record({
   turns: fc.array(turn, { maxLength: 12 }),
   window: fc.constantFrom(256, 512, 1024, 2048, 4096, 8192, 32_768, 200_000),
   ratio: fc.constantFrom(1, 1.125, 2),
+  said: fc.constantFrom(0.5, 0.625, 1),
   output: fc.constantFrom(1, 64, 1024, 8192),
 })
 
@@ -57,8 +58,7 @@ describe('whatever is asked, attached and was said before, a prompt', () => {
             { role: 'user', content: [{ type: 'text', text: content }] },
           ])
           const room = fit.window - answerRoom(prompt, fit)
-          if (prompt.tokens.most > alone.most)
-            expect(prompt.tokens.most * fit.ratio).toBeLessThanOrEqual(room + fit.ratio)
+          if (prompt.tokens.most > alone.most) expect(prompt.fill).toBeLessThanOrEqual(room + fit.ratio)
           else expect(alone.least).toBeLessThanOrEqual(fit.window)
           expect(answerRoom(prompt, fit)).toBeGreaterThan(0)
           expect(all.join('')).not.toMatch(

@@ -146,6 +146,37 @@ describe('a conversation in a window of 2,048', () => {
     const warm = started.prompts.filter(({ tokens, cached }) => cached > tokens / 2)
     expect(warm.length).toBeGreaterThan(28)
   })
+
+  it('fills a good part of it, by what the server counted, though its words are estimated at twice that', async () => {
+    const started = await llama()
+    server.byDefault({ text: Array.from({ length: 100 }, (_, n) => ` word${n % 7}`) })
+    let conversation_id: string | undefined
+    for (let n = 1; n <= 40; n += 1) {
+      const content = `Turn ${n}: describe part ${n} of the rack, its cables, its fans and what else there is.`
+      const task = await asked({ content, ...(conversation_id ? { conversation_id } : {}) }, local())
+      expect(task).toMatchObject({ state: 'done', attempt: 1 })
+      conversation_id = task.conversation_id
+    }
+    // none was refused
+    expect(sent()).toHaveLength(40)
+    const later = started.prompts.slice(-25)
+    expect(Math.max(...later.map(({ tokens }) => tokens))).toBeGreaterThan(2048 / 2)
+    expect(Math.min(...later.map(({ tokens }) => tokens))).toBeGreaterThan(2048 / 4)
+    expect(later.filter(({ tokens, cached }) => cached > tokens / 2).length).toBeGreaterThan(15)
+  })
+
+  it('of which the newest is denser than all that was counted is asked once more with less', async () => {
+    await llama()
+    server.byDefault({ text: Array.from({ length: 100 }, (_, n) => ` word${n % 7}`) })
+    const { conversation_id } = await asked({}, local())
+    const next = () => asked({ content: 'and now?', conversation_id }, local())
+    for (let n = 0; n < 6; n += 1) await next()
+    server.byDefault({ text: CORPUS.digits!.slice(0, 700) })
+    const before = sent().length
+    for (let n = 0; n < 8; n += 1) expect(await next()).toMatchObject({ state: 'done', attempt: 1 })
+    // learnt by then
+    expect(sent().length - before).toBeLessThanOrEqual(10)
+  })
 })
 
 describe('a question that no window holds', () => {
@@ -260,6 +291,18 @@ describe('a server that cuts a prompt without a word', () => {
     const second = await asked({ context: [log] }, aChoice(server.url, {}, 16_000))
     expect((await noticesOf(second.id)).filter((notice) => notice.includes('without a word'))).toEqual([])
     expect(sent()[1]!.messages.at(-1)!.content.length).toBeLessThan(3000)
+  })
+
+  it('is known even where nobody told a window', async () => {
+    server = await fakeOpenAi()
+    server.byDefault({ text: 'Nonsense.', tokens: { input: 1024 } })
+    for (const content of [LOG, CORPUS.kubernetes!, CORPUS.TypeScript!.repeat(9)]) {
+      await db.sql`truncate hai.model_fact`
+      const task = await asked({ context: [{ name: 'stdin', content }] }, local())
+      expect((await noticesOf(task.id)).at(-1)).toMatch(
+        /^the server counted 1024 tokens of a prompt of at least/,
+      )
+    }
   })
 })
 

@@ -20,6 +20,8 @@ const TELLING_PROMPT = 500
 const WINDOWS_STEP = 256
 /** A count beyond that is of something else than this prompt. */
 const MOST_RATIO = 3
+/** What was said before may be denser than what was counted: it is taken to have half of its estimate at least. */
+const LEAST_SAID = 1 / 2
 /** When a server refuses and gives no number: as much less is tried. */
 const WITHOUT_NUMBERS = 0.5
 
@@ -69,44 +71,49 @@ export function fitOf({ context, backend, model }: Choice, fact: ModelFact | und
     backend.models[model]?.max_output ?? usual,
     fact?.output ?? Number.POSITIVE_INFINITY,
   )
+  const counted = fact?.ratio ?? 1
   return {
     window: known ? Math.min(...windows) : SMALL_WINDOW,
     known,
-    ratio: rounded(fact?.ratio ?? 1),
+    // a question, and what is attached, may be of another kind than anything that was counted
+    ratio: rounded(Math.max(1, counted)),
+    said: rounded(Math.max(LEAST_SAID, counted)),
     output,
   }
 }
 
-/** In steps, and never below what is estimated: where a conversation begins is not to move with each count. */
-const rounded = (ratio: number) => Math.max(1, Math.ceil(ratio * 8) / 8)
+/** In steps: where a conversation begins is not to move with each count. */
+const rounded = (ratio: number) => Math.ceil(ratio * 8) / 8
 
 /** What fits after a refusal; undefined when that is no less than what was refused. */
-export function smaller(fit: Fit, { tokens }: Prompt, { sent, window, output }: Overflow): Fit | undefined {
+export function smaller(
+  fit: Fit,
+  { tokens, fill }: Prompt,
+  { sent, window, output }: Overflow,
+): Fit | undefined {
   if (output) return output < fit.output ? { ...fit, output } : undefined
   if (!sent && !window) {
-    const held = Math.min(fit.window, tokens.most * fit.ratio)
+    const held = Math.min(fit.window, fill)
     return { ...fit, known: true, window: Math.max(1, Math.floor(held * WITHOUT_NUMBERS)) }
   }
   const told = window ?? fit.window
   const smallest = fit.known ? Math.min(told, fit.window) : told
   // a window that is none too small means that the prompt is more than estimated, though nobody says by how much
   const unexplained = !sent && smallest === fit.window ? fit.ratio / WITHOUT_NUMBERS : fit.ratio
-  return {
-    ...fit,
-    known: true,
-    window: smallest,
-    ratio: Math.max(unexplained, sent ? rounded(sent / tokens.most) : 1),
-  }
+  const ratio = Math.max(unexplained, sent ? rounded(sent / tokens.most) : 1)
+  return { ...fit, known: true, window: smallest, ratio, said: ratio }
 }
 
 /** What a refusal says of the model for later calls. */
-export function learntBy({ tokens }: Prompt, told: Overflow, next: Fit | undefined): Learnt {
+export function learntBy({ tokens, fill }: Prompt, told: Overflow, next: Fit | undefined): Learnt {
   const { sent, window, output } = told
   const refused = window ?? (sent || output ? undefined : next?.window)
+  // what fills a window that it was to fit has as many tokens at least
+  const atLeast = sent ?? (window && fill <= window && fill > window / 2 ? window : undefined)
   return {
     ...(refused ? { refused } : {}),
     ...(output ? { output } : {}),
-    ...(sent ? { ratio: Math.min(MOST_RATIO, sent / tokens.most) } : {}),
+    ...(atLeast ? { ratio: Math.min(MOST_RATIO, atLeast / tokens.most) } : {}),
   }
 }
 
@@ -144,6 +151,6 @@ export function countTaught(
       // some count only what no cache held; a window is a round number
       ...(input > 0 && input % WINDOWS_STEP === 0 ? { refused: input } : {}),
     }
-  if (most < TELLING_PROMPT || input > most * MOST_RATIO) return {}
+  if (most < TELLING_PROMPT || input < least || input > most * MOST_RATIO) return {}
   return { ratio: input / most }
 }

@@ -15,10 +15,11 @@ export interface Earlier {
  * The newest turns that fit `room`, in tokens. A server reads only what is new of a prompt whose beginning it knows, so
  * that the beginning must not move at each turn: once turns fill `most`, the oldest go until half of it is free again.
  * Where they begin follows from the turns alone, and stays until they are too many again; a question with no room for
- * them has fewer for once. The last turn is always there, and shortened where it must be.
+ * them has fewer for once. The last turn is always there, and shortened where it must be. `scale` is how much of its estimate
+ * a turn takes.
  */
-export function earlier(turns: Turn[], room: number, most: number): Earlier {
-  const costs = turns.map(costOf)
+export function earlier(turns: Turn[], room: number, most: number, scale: number): Earlier {
+  const costs = turns.map((turn) => costOf(turn) * scale)
   const full = Math.min(room, most)
   let { from, size } = walked(costs, most)
   if (size > room) ({ from, size } = dropped(costs, from, size, full / 2))
@@ -26,7 +27,7 @@ export function earlier(turns: Turn[], room: number, most: number): Earlier {
   const last = kept.at(-1)
   const notices: string[] = []
   if (last && size > room) {
-    const short = shortened(last, room - OWN_TOKENS)
+    const short = shortened(last, room / scale - OWN_TOKENS)
     if (short) notices.push("the turn before this one is too long for the model's window and was shortened")
     kept.splice(0, kept.length, ...(short ? [short] : []))
   }

@@ -17,7 +17,7 @@ const SEAM = 2
 const ANSWER_SHARE = 1 / 4
 const LEAST_ANSWER_SHARE = 1 / 16
 /** Of the room for the prompt: what turns may fill, so that a question of usual length never moves where they begin. */
-const TURNS_SHARE = 3 / 4
+const TURNS_SHARE = 7 / 8
 
 /** What a prompt must fit. */
 export interface Fit {
@@ -27,6 +27,8 @@ export interface Fit {
   known: boolean
   /** True tokens for each that is estimated, at most. */
   ratio: number
+  /** The same for what was said before, of which the like was counted already: it may be less than 1. */
+  said: number
   /** Tokens that an answer may have at most. */
   output: number
 }
@@ -36,6 +38,8 @@ export interface Prompt {
   /** What didn't fit, in sentences for the person. */
   notices: string[]
   tokens: Estimate
+  /** Tokens of the window that it is taken to fill. */
+  fill: number
   /** What most of it is, and so what is to be shortened where the whole is too long. */
   mostly: 'question' | 'attached' | 'history'
 }
@@ -60,7 +64,7 @@ type Asked = Pick<ClaimedTask, 'content' | 'context'>
  * attached the middle, of the conversation its beginning. `TooLong` when the question alone is too long for certain; where
  * that is uncertain it goes alone, and the server will say.
  */
-export function buildPrompt(task: Asked, turns: Turn[], { window, known, ratio, output }: Fit): Prompt {
+export function buildPrompt(task: Asked, turns: Turn[], { window, known, ratio, said, output }: Fit): Prompt {
   const all = Math.floor(window / ratio)
   const alone = tokensOf([SYSTEM, task.content])
   if (known && alone.least > window) throw new TooLong(alone.least, window)
@@ -68,7 +72,8 @@ export function buildPrompt(task: Asked, turns: Turn[], { window, known, ratio, 
   const attached = attach(task.context, room)
   const system = tokensOf([SYSTEM]).most
   const rest = room - attached.tokens
-  const kept = earlier(turns, rest, (all - Math.floor(all * ANSWER_SHARE) - system) * TURNS_SHARE)
+  const forTurns = (all - Math.floor(all * ANSWER_SHARE) - system) * TURNS_SHARE
+  const kept = earlier(turns, rest, forTurns, said / ratio)
   const question = attached.text + task.content
   const messages: Message[] = [
     { role: 'system', content: SYSTEM },
@@ -78,10 +83,13 @@ export function buildPrompt(task: Asked, turns: Turn[], { window, known, ratio, 
     ]),
     { role: 'user', content: [{ type: 'text', text: question }] },
   ]
+  const tokens = promptTokens(messages)
+  const before = tokens.most - tokensOf([SYSTEM, question]).most
   return {
     messages,
     notices: [...attached.notices, ...kept.notices],
-    tokens: promptTokens(messages),
+    tokens,
+    fill: Math.ceil((tokens.most - before) * ratio + before * said),
     mostly: mostly(task.content, attached.text, kept),
   }
 }
@@ -93,10 +101,9 @@ function mostly(question: string, attached: string, { turns }: Earlier): Prompt[
 }
 
 /** Tokens that the answer may have: what the prompt leaves of the window, at most `output`. */
-export function answerRoom({ tokens }: Prompt, { window, known, ratio, output }: Fit): number {
+export function answerRoom({ fill }: Prompt, { window, known, output }: Fit): number {
   if (!known) return output
-  const left = window - Math.ceil(tokens.most * ratio)
-  return Math.min(output, Math.max(left, Math.ceil(window * LEAST_ANSWER_SHARE)))
+  return Math.min(output, Math.max(window - fill, Math.ceil(window * LEAST_ANSWER_SHARE)))
 }
 
 /** Tokens of a whole prompt. */
