@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
-import { CONTRACT, type Health } from '../f/hai/core/contract.ts'
+import { CONTRACT, type Health, type ModelList } from '../f/hai/core/contract.ts'
 import { checkout } from './checkout.ts'
 import { contractProblem } from './decode.ts'
 import { Failure } from './failure.ts'
@@ -129,7 +129,7 @@ async function server(session: Session): Promise<Finding[]> {
   } catch (error) {
     return [...findings, failed('server', error)]
   }
-  findings.push(...(await settings(session, health)))
+  findings.push(...(await settings(session, health)), await model(session))
   const { pending, running, awaiting_approval } = health.queue
   const text = `${pending} pending, ${running} running, ${awaiting_approval} waiting for approval`
   const problems = health.problems.filter((problem) => !isOfSettings(problem))
@@ -138,6 +138,39 @@ async function server(session: Session): Promise<Finding[]> {
     ...findings,
     ...problems.map((problem): Finding => ({ what: 'queue', verdict: 'bad', text: problem })),
   ]
+}
+
+/** Who answers what no built-in does, and whether it can: as the stack sees it, at this moment. */
+async function model(session: Session): Promise<Finding> {
+  const what = 'model'
+  try {
+    const {
+      default: name,
+      reason = '',
+      unusable,
+      models,
+      offers,
+    } = await session.call<ModelList>('model/list', {})
+    if (unusable)
+      return { what, verdict: 'bad', text: `nothing answers by default: ${reason}`, fix: 'hai model ls' }
+    if (name === null) {
+      const fix = offers[0] ? `hai model enable ${offers[0].backend}` : 'hai model add URL'
+      return { what, verdict: 'unsure', text: 'there is none; what is built in answers', fix }
+    }
+    const row = models.find(({ backend, model }) => name === `${backend}/${model}`)
+    if (row?.trouble)
+      return { what, verdict: 'bad', text: `${name}: ${row.trouble.text}`, fix: 'hai model ls' }
+    if (row?.billing === 'metered' && row.price?.input === undefined)
+      return {
+        what,
+        verdict: 'bad',
+        text: `${name} has no price, and what is metered is not asked without one`,
+        fix: `write input and output, USD per million tokens, under backends.${row.backend}.models in models.yaml`,
+      }
+    return { what, verdict: 'good', text: `${name} answers: ${reason}` }
+  } catch (error) {
+    return failed(what, error)
+  }
 }
 
 /** Settings that are not in force, files that nothing reads, guards that are off, and an environment that the stack hasn't. */

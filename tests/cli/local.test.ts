@@ -141,6 +141,39 @@ describe('hai doctor', () => {
     expect(stdout).toContain('✗ queue: the sweep is late; hai up')
   })
 
+  it.each([
+    [{ default: 'a/m', reason: 'free and reachable' }, {}, /^✓ model: a\/m answers: free and reachable$/m],
+    [
+      { default: 'a/m' },
+      { trouble: { code: 'unreachable', text: 'nothing listens at 127.0.0.1:9' } },
+      /^✗ model: a\/m: nothing listens at 127\.0\.0\.1:9\n {2}→ hai model ls$/m,
+    ],
+    [
+      { default: 'a/m' },
+      { billing: 'metered', price: null },
+      /^✗ model: a\/m has no price.*\n {2}→ write input/m,
+    ],
+    [
+      { default: 'b/n', reason: 'the default is b/n, but there is no backend b', unusable: true },
+      {},
+      /^✗ model: nothing answers by default: the default is b\/n/m,
+    ],
+    [
+      { default: null, models: [] },
+      {},
+      /^– model: there is none; what is built in answers\n {2}→ hai model add URL$/m,
+    ],
+  ])('says who answers, and what keeps it from that: %j %j', async (list, row, said) => {
+    const health = { contract: 1, schema: { version: 1, expected: 1 }, problems: [] }
+    const queue = { pending: 0, running: 0, awaiting_approval: 0 }
+    server.doors['admin/health'] = () => ({ result: { ...health, queue } })
+    const models = [{ backend: 'a', model: 'm', billing: 'local', enabled: true, price: null, ...row }]
+    server.doors['model/list'] = () => ({ result: { models, offers: [], ...list } })
+    const { exit, stdout } = await runHai(['doctor'], { env })
+    expect(stdout).toMatch(said)
+    expect(exit === 11).toBe(stdout.includes('✗'))
+  })
+
   it('says what is wrong with the config, and ends with 11', async () => {
     mkdirSync(join(home.path, '.config/hai'), { recursive: true })
     writeFileSync(join(home.path, '.config/hai/config.yaml'), 'nope: 1\n')
