@@ -1,3 +1,4 @@
+import { withoutPasswords } from '../f/hai/core/text.ts'
 import { EXIT, type Outcome } from './exit.ts'
 
 /** An error that is the user's to act on: one line, the exit status, and what to do next. */
@@ -12,10 +13,10 @@ export class Failure extends Error {
     message: string,
     options: ErrorOptions & { next?: string; code?: string; details?: Record<string, unknown> } = {},
   ) {
-    super(message, options)
+    super(withoutPasswords(message), options)
     this.name = 'Failure'
     this.exit = typeof outcome === 'number' ? outcome : EXIT[outcome]
-    this.next = options.next
+    this.next = options.next && withoutPasswords(options.next)
     this.code = options.code
     this.details = options.details ?? {}
   }

@@ -84,7 +84,7 @@ export function todoText(todo: TodoView, session: Session): string[] {
 
 /** The task that was to do it, and why it did not. */
 function taskText(id: string, task: TodoView['task']): string {
-  const state = task ? `, ${task.state.replaceAll('_', ' ')}` : ''
+  const state = task ? `, ${task.state.replaceAll('_', ' ')}` : ", somebody else's"
   const why = task?.error && task.state !== 'done' ? `: ${oneLine(task.error.message)}` : ''
   return `${shortId(id)}${state}${why}${why ? `; hai task show ${shortId(id)}` : ''}`
 }

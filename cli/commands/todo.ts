@@ -155,7 +155,8 @@ function addRun(todo: Command, session: Session): void {
     .action(
       session.run(async (id: string, options: WaitOptions & { wait: boolean }) => {
         const accepted = await session.call<Accepted>('todo/run', { id, idempotency_key: newKey() })
-        const { task_id, conversation_id } = accepted
+        const { task_id, conversation_id, written_by } = accepted
+        if (written_by) session.note(`what it says is ${written_by}'s; hai todo show ${id} shows it`)
         await session.touch({ id: task_id, conversation_id })
         return options.wait ? waitFor(session, task_id, options) : printAccepted(session, accepted, options)
       }),

@@ -32,7 +32,7 @@ async function ask(content: string, asker = rightNow()): Promise<Reply> {
 
 const add = (body: string, more: object = {}) =>
   addTodo(database.sql, { body, created_by: 'operator', zone, ...more })
-const status = async ({ id }: Todo) => (await showTodo(database.sql, { id, zone })).status
+const status = async ({ id }: Todo) => (await showTodo(database.sql, id, caller)).status
 
 beforeEach(async () => {
   const { sql } = database
@@ -48,7 +48,7 @@ describe('adding', () => {
     const id = shortId((data as Todo).id)
     expect(text).toBe(`added todo “replace the UPS battery” (${id}), due Fri 27 Nov 2026, tag rack`)
     expect(undo).toBe(`hai todo drop ${id}`)
-    expect(await showTodo(database.sql, { id, zone })).toMatchObject({
+    expect(await showTodo(database.sql, id, caller)).toMatchObject({
       body: 'replace the UPS battery',
       due: '2026-11-27',
       tags: ['rack'],
@@ -244,7 +244,7 @@ describe('finishing', () => {
       text: `reopened todo “order a cable” (${id})`,
       undo: `hai todo drop ${id}`,
     })
-    await updateTodo(database.sql, { id, status: 'done', zone })
+    await updateTodo(database.sql, { id, status: 'done' }, caller)
     expect(await ask(`reopen todo ${id}`)).toMatchObject({ undo: `hai todo done ${id}` })
     expect(await status(todo)).toBe('open')
   })

@@ -2,13 +2,14 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { shortId } from '../../f/hai/core/ids.ts'
 import { showTodo, updateTodo } from '../../f/hai/core/todos.ts'
 import { testDatabase } from '../support/database.ts'
-import { aTodo, clear } from '../support/factories.ts'
+import { aCaller, aTodo, clear } from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
 const zone = 'UTC'
+const seer = { ...aCaller(), zone }
 
-const dependOn = (id: string, ids: string[], sql = db.sql) => updateTodo(sql, { id, depends_on: ids, zone })
+const dependOn = (id: string, ids: string[], sql = db.sql) => updateTodo(sql, { id, depends_on: ids }, seer)
 
 describe('a dependency', () => {
   it('on itself is refused', async () => {
@@ -28,7 +29,7 @@ describe('a dependency', () => {
       code: 'invalid',
       message: expect.stringContaining(circle),
     })
-    expect(await showTodo(db.sql, { id: a.id, zone })).toMatchObject({ depends_on: [] })
+    expect(await showTodo(db.sql, a.id, seer)).toMatchObject({ depends_on: [] })
   })
 
   it('on two that depend on the same is no circle', async () => {

@@ -3,11 +3,12 @@ import type { Todo } from '../../f/hai/core/contract.ts'
 import { listTodos } from '../../f/hai/core/todo-list.ts'
 import { updateTodo } from '../../f/hai/core/todos.ts'
 import { testDatabase } from '../support/database.ts'
-import { aTodo, clear } from '../support/factories.ts'
+import { aCaller, aTodo, clear } from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
 const zone = 'UTC'
+const seer = { ...aCaller(), zone }
 
 type Filter = Omit<Parameters<typeof listTodos>[1], 'zone'>
 const bodies = async (filter: Filter = {}) =>
@@ -37,15 +38,15 @@ describe('listTodos', () => {
     await aTodo(db.sql, { body: 'soon', due: '2030-01-01' })
     await aTodo(db.sql, { body: 'no date, second' })
     const done = await aTodo(db.sql, { body: 'done', due: '2030-01-01' })
-    await updateTodo(db.sql, { id: done.id, status: 'done', zone })
+    await updateTodo(db.sql, { id: done.id, status: 'done' }, seer)
     expect(await bodies()).toEqual(['soon', 'later', 'no date, first', 'no date, second'])
   })
 
   it('shows the others, and all, newest first', async () => {
     for (const body of ['a', 'b', 'c']) await aTodo(db.sql, { body })
     const todos = await pages({})
-    await updateTodo(db.sql, { id: todos[0]!.id, status: 'done', zone })
-    await updateTodo(db.sql, { id: todos[1]!.id, status: 'dropped', zone })
+    await updateTodo(db.sql, { id: todos[0]!.id, status: 'done' }, seer)
+    await updateTodo(db.sql, { id: todos[1]!.id, status: 'dropped' }, seer)
     expect(await bodies({ status: 'done' })).toEqual(['a'])
     expect(await bodies({ status: 'dropped' })).toEqual(['b'])
     expect(await bodies({ status: 'all' })).toEqual(['c', 'b', 'a'])
@@ -115,7 +116,7 @@ describe('listTodos', () => {
   it('goes on where it was when the last one of a page was given another date meanwhile', async () => {
     for (let n = 1; n < 7; n += 1) await aTodo(db.sql, { body: `${n}`, due: `2030-01-0${n}` })
     const first = await listTodos(db.sql, { limit: 3, zone })
-    await updateTodo(db.sql, { id: first.todos[2]!.id, due: '2031-01-01', zone })
+    await updateTodo(db.sql, { id: first.todos[2]!.id, due: '2031-01-01' }, seer)
     const second = await listTodos(db.sql, { limit: 2, zone, cursor: first.next_cursor! })
     expect(second.todos.map((todo) => todo.body)).toEqual(['4', '5'])
   })
@@ -158,7 +159,7 @@ describe('what is next', () => {
     const first = await aTodo(db.sql, { body: 'buy' })
     await aTodo(db.sql, { body: 'build', depends_on: [first.id], priority: 'urgent' })
     expect(await bodies({ next: true })).toEqual(['buy'])
-    await updateTodo(db.sql, { id: first.id, status: 'dropped', zone })
+    await updateTodo(db.sql, { id: first.id, status: 'dropped' }, seer)
     expect(await bodies({ next: true })).toEqual(['build'])
   })
 

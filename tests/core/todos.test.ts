@@ -9,6 +9,7 @@ const db = testDatabase()
 beforeEach(() => clear(db.sql))
 const operator = aCaller()
 const zone = 'Europe/Zurich'
+const seer = { ...aCaller(), zone }
 
 const countTodos = async () => (await db.sql`select from hai.todo`).length
 
@@ -38,7 +39,7 @@ describe('addTodo', () => {
       updated_at: expect.stringMatching(/Z$/),
       closed_at: null,
     })
-    expect(await showTodo(db.sql, { id: shortId(todo.id), zone: 'UTC' })).toEqual(todo)
+    expect(await showTodo(db.sql, shortId(todo.id), seer)).toEqual(todo)
   })
 
   it('reads tags, a priority and a date out of the text when asked to, and only then', async () => {
@@ -146,16 +147,16 @@ describe('addTodo', () => {
 describe('updateTodo', () => {
   it('changes what is given and nothing else', async () => {
     const todo = await aTodo(db.sql, { tags: ['rack'], due: '2030-11-27', priority: 'high' })
-    const changed = await updateTodo(db.sql, { id: shortId(todo.id), body: 'buy a new UPS', zone })
+    const changed = await updateTodo(db.sql, { id: shortId(todo.id), body: 'buy a new UPS' }, seer)
     expect(changed).toEqual({ ...todo, body: 'buy a new UPS', updated_at: changed.updated_at })
   })
 
   it.each(['done', 'dropped'] as const)('closes a todo as %s once, and reopens it', async (status) => {
     const { id } = await aTodo(db.sql)
-    const closed = await updateTodo(db.sql, { id, status, zone })
+    const closed = await updateTodo(db.sql, { id, status }, seer)
     expect(closed).toMatchObject({ status, closed_at: expect.any(String) })
-    expect(await updateTodo(db.sql, { id, status, zone })).toMatchObject({ closed_at: closed.closed_at })
-    expect(await updateTodo(db.sql, { id, status: 'open', zone })).toMatchObject({
+    expect(await updateTodo(db.sql, { id, status }, seer)).toMatchObject({ closed_at: closed.closed_at })
+    expect(await updateTodo(db.sql, { id, status: 'open' }, seer)).toMatchObject({
       status: 'open',
       closed_at: null,
     })
@@ -163,18 +164,18 @@ describe('updateTodo', () => {
 
   it.each([null, ''])('takes the due date away with %j', async (due) => {
     const { id } = await aTodo(db.sql, { due: '2030-11-27T10:00:00Z' })
-    expect(await updateTodo(db.sql, { id, due, zone })).toMatchObject({ due: null })
+    expect(await updateTodo(db.sql, { id, due }, seer)).toMatchObject({ due: null })
   })
 
   it('turns a time into a day', async () => {
     const { id } = await aTodo(db.sql, { due: '2030-11-27T10:00:00Z' })
-    expect(await updateTodo(db.sql, { id, due: '2031-01-01', zone })).toMatchObject({ due: '2031-01-01' })
+    expect(await updateTodo(db.sql, { id, due: '2031-01-01' }, seer)).toMatchObject({ due: '2031-01-01' })
   })
 
   it('replaces lists, also by none', async () => {
     const first = await aTodo(db.sql)
     const { id } = await aTodo(db.sql, { tags: ['a', 'b'], depends_on: [first.id], metadata: { a: 1 } })
-    expect(await updateTodo(db.sql, { id, tags: [], depends_on: [], metadata: {}, zone })).toMatchObject({
+    expect(await updateTodo(db.sql, { id, tags: [], depends_on: [], metadata: {} }, seer)).toMatchObject({
       tags: [],
       depends_on: [],
       metadata: {},
@@ -184,8 +185,8 @@ describe('updateTodo', () => {
   it('is blocked by what it depends on until that is closed', async () => {
     const first = await aTodo(db.sql)
     const { id } = await aTodo(db.sql, { depends_on: [first.id] })
-    await updateTodo(db.sql, { id: first.id, status: 'done', zone })
-    expect(await showTodo(db.sql, { id, zone })).toMatchObject({ depends_on: [first.id], blocked_by: [] })
+    await updateTodo(db.sql, { id: first.id, status: 'done' }, seer)
+    expect(await showTodo(db.sql, id, seer)).toMatchObject({ depends_on: [first.id], blocked_by: [] })
   })
 
   it.each<[string, Record<string, unknown>]>([
@@ -197,15 +198,15 @@ describe('updateTodo', () => {
     ['colour', { colour: 'red' }],
   ])('says %s when the change is wrong, and changes nothing', async (said, change) => {
     const todo = await aTodo(db.sql)
-    await expect(updateTodo(db.sql, { id: todo.id, zone, ...change } as never)).rejects.toMatchObject({
+    await expect(updateTodo(db.sql, { id: todo.id, ...change } as never, seer)).rejects.toMatchObject({
       code: 'invalid',
       message: expect.stringContaining(said),
     })
-    expect(await showTodo(db.sql, { id: todo.id, zone: 'UTC' })).toEqual(todo)
+    expect(await showTodo(db.sql, todo.id, seer)).toEqual(todo)
   })
 
   it('does not find a todo that does not exist', async () => {
-    await expect(updateTodo(db.sql, { id: 'zzzzzz', status: 'done', zone })).rejects.toMatchObject({
+    await expect(updateTodo(db.sql, { id: 'zzzzzz', status: 'done' }, seer)).rejects.toMatchObject({
       code: 'not_found',
       message: 'no todo zzzzzz; see hai todo ls',
     })
@@ -219,7 +220,7 @@ describe('runTodo', () => {
     expect(accepted).toMatchObject({ status: 'accepted' })
     const [task] = await db.sql`select content, source, requester, todo_id from hai.task_queue`
     expect(task).toEqual({ content: todo.body, source: 'todo', requester: 'operator', todo_id: todo.id })
-    expect(await showTodo(db.sql, { id: todo.id, zone })).toMatchObject({ task_id: accepted.task_id })
+    expect(await showTodo(db.sql, todo.id, seer)).toMatchObject({ task_id: accepted.task_id })
   })
 
   it('gives the same task while it has not ended', async () => {
@@ -246,7 +247,7 @@ describe('runTodo', () => {
     const second = await runTodo(db.sql, { id: todo.id }, operator)
     expect(second).toMatchObject({ status: 'accepted' })
     expect(second.task_id).not.toBe(first.task_id)
-    expect(await showTodo(db.sql, { id: todo.id, zone })).toMatchObject({
+    expect(await showTodo(db.sql, todo.id, seer)).toMatchObject({
       task_id: second.task_id,
       result: null,
     })
@@ -266,7 +267,7 @@ describe('runTodo', () => {
 
   it('refuses a closed todo, with how to reopen it', async () => {
     const { id } = await aTodo(db.sql)
-    await updateTodo(db.sql, { id, status: 'done', zone })
+    await updateTodo(db.sql, { id, status: 'done' }, seer)
     await expect(runTodo(db.sql, { id }, operator)).rejects.toMatchObject({
       code: 'conflict',
       message: `todo ${shortId(id)} is done; hai todo reopen ${shortId(id)} first`,

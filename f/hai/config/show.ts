@@ -1,9 +1,9 @@
-import { door } from '../core/door.ts'
+import { operatorDoor } from '../core/door.ts'
 import { showSettings } from '../core/settings.ts'
 
 /** The settings in force, and where each value comes from. */
 export async function main(
   name?: 'agents' | 'budget' | 'channels' | 'members' | 'models' | 'policy' | 'tools',
 ) {
-  return door((sql) => showSettings(sql, { name }))
+  return operatorDoor((sql) => showSettings(sql, { name }))
 }

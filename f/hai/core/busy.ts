@@ -46,6 +46,7 @@ export async function refuseStrangers(tx: Sql, newcomers: Newcomer[], sees: Sees
     throw new HaiError(
       'forbidden',
       `conversation ${strange.name} is somebody else's and nothing was stored; choose another name`,
+      { plain: "the conversation is somebody else's and nothing was stored; choose another name" },
     )
   }
 }
@@ -86,9 +87,9 @@ async function openTasks(tx: Sql, conversation: string, except: string[], sees: 
 function busy(conversation: string, { id, state }: Open): HaiError {
   const name = shortId(id)
   const is = state === 'awaiting_approval' ? 'waits for approval' : `is ${state}`
-  return new HaiError(
-    'conflict',
-    `conversation ${conversation} is busy: task ${name} ${is}, and nothing was stored; send this again when that is done, or with if_busy queue or interrupt`,
-    { details: { task_id: id, state, next_step: `hai task tail ${name}` } },
-  )
+  const why = `is busy: task ${name} ${is}, and nothing was stored; send this again when that is done, or with if_busy queue or interrupt`
+  return new HaiError('conflict', `conversation ${conversation} ${why}`, {
+    details: { task_id: id, state, next_step: `hai task tail ${name}` },
+    plain: `the conversation ${why}`,
+  })
 }

@@ -1,6 +1,7 @@
 import type { Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 import type { Member, Members } from './members.ts'
+import { own } from './own.ts'
 
 export interface Caller {
   name: string
@@ -26,7 +27,7 @@ export function identify(username: string, members: Members, zone: string): Call
 
 /** A task's requester as a caller again, for the job that works on it. One who is no member any more sees only his own. */
 export function principal(name: string, members: Members, zone: string): Caller {
-  const role = members[name]?.role ?? 'member'
+  const role = own(members, name)?.role ?? 'member'
   const all = role !== 'member'
   return { name, role, zone, sees: (sql) => (all ? sql`true` : sql`requester = ${name}`) as ReturnType<Sql> }
 }

@@ -131,6 +131,8 @@ export interface Accepted {
   /** The conversation's name is new: nothing was said under it before. */
   begins_conversation?: true
   job_id?: string
+  /** Of a task made of a todo whose words somebody else wrote: who. */
+  written_by?: string
   /** What the operator should mend in his settings, a sentence each; nobody else is told. */
   problems?: string[]
   /** Guards of his that are off. */
@@ -181,6 +183,7 @@ export interface Todo {
   metadata: Record<string, unknown>
   created_by: string
   task_id: string | null
+  /** The answer of its task, for those who may see that. */
   result: string | null
   created_at: string
   updated_at: string

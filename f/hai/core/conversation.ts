@@ -105,9 +105,9 @@ async function unknownConversation(
   const hint = meant
     ? `there is '${name}': say it with the #`
     : `what begins with # is a name and begins one, such as '#rack-move'`
-  return new HaiError(
-    'not_found',
-    `conversation_id: there is no conversation and no task ${given}, and nothing was stored; ${hint}`,
-    { cause },
-  )
+  const nothing = 'conversation_id: there is no conversation and no task'
+  return new HaiError('not_found', `${nothing} ${given}, and nothing was stored; ${hint}`, {
+    cause,
+    plain: `${nothing} of that name, and nothing was stored; what begins with # is a name and begins one`,
+  })
 }

@@ -1,5 +1,5 @@
 import { isDay as isRealDay } from './dates.ts'
-import { HaiError } from './errors.ts'
+import { HaiError, shown } from './errors.ts'
 
 interface Placed {
   id: string
@@ -27,10 +27,8 @@ export function readCursor(cursor: string, list: { byDay?: boolean } = {}): Requ
     /^(?:(\d{4}-\d\d-\d\d|infinity)\.)?(\d{1,14})\.([0-9A-Z]{26})$/.exec(cursor) ?? []
   const isDay = day === 'infinity' || isRealDay(day)
   if (!ms || !id || isDay !== (list.byDay ?? false)) {
-    throw new HaiError(
-      'invalid',
-      `cursor ${JSON.stringify(cursor)}: expected the next_cursor of the page before`,
-    )
+    const rule = 'expected the next_cursor of the page before'
+    throw new HaiError('invalid', `cursor ${shown(cursor)}: ${rule}`, { plain: `cursor: ${rule}` })
   }
   return { id, created_at: new Date(Number(ms)).toISOString(), day }
 }

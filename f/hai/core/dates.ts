@@ -107,9 +107,15 @@ export function mondayOf(day: string): string {
   return addDays(day, -((new Date(`${day}T00:00Z`).getUTCDay() + 6) % 7))
 }
 
+const NAMED_DAYS = new Map([
+  ['yesterday', -1],
+  ['today', 0],
+  ['tomorrow', 1],
+])
+
 /** First instant of a day in the clock's zone, and of the day after: 23 to 25 hours apart, RFC 3339 in UTC. */
 export function dayBounds(day: string, clock: Clock): { from: string; to: string } {
-  const distance = { yesterday: -1, today: 0, tomorrow: 1 }[day]
+  const distance = NAMED_DAYS.get(day)
   const date = distance === undefined ? day : addDays(today(clock), distance)
   // the last one of four digits has none after it
   if (!isDay(date) || date === '9999-12-31')

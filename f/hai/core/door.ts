@@ -20,18 +20,34 @@ interface Failure {
  * The one place that learns who is calling, gets a connection, and turns a `HaiError` into status and body.
  * An error that is not ours stays an exception: it is a bug, and Windmill shows its stack.
  */
-export async function door<T>(
-  work: (sql: Sql, caller: Caller, as: As, stopped: () => AbortSignal) => Promise<T>,
-): Promise<T | Failure> {
+export async function door<T>(work: Work<T>, told: Told = 'message'): Promise<T | Failure> {
   return answering(async (sql) => {
     const { members, zone } = await greet(sql)
     const as = (requester: string) => principal(requester, members, zone)
     return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone), as, stopped)
-  })
+  }, told)
 }
+
+type Work<T> = (sql: Sql, caller: Caller, as: As, stopped: () => AbortSignal) => Promise<T>
+/** What of an error the caller is told. */
+type Told = 'message' | 'plain'
 
 /** The caller that a task's requester is. */
 type As = (requester: string) => Caller
+
+/**
+ * A door behind an HTTP route. What it refuses it doesn't repeat: Windmill may have put a secret in the place of what was
+ * sent, one that the route's owner can read and the sender can't.
+ */
+export const route = <T>(work: Work<T>): Promise<T | Failure> => door(work, 'plain')
+
+/** A door to how hai itself is set up, which is the operator's matter. */
+export async function operatorDoor<T>(work: Work<T>): Promise<T | Failure> {
+  return door((sql, caller, ...more) => {
+    if (caller.role === 'operator') return work(sql, caller, ...more)
+    throw new HaiError('forbidden', `${caller.name} is not the operator, whom alone this is for`)
+  })
+}
 
 /** A door for workers that live elsewhere: they see every task they lease, so a household member may not be one. */
 export async function workerDoor<T>(work: (sql: Sql, as: As) => Promise<T>): Promise<T | Failure> {
@@ -79,19 +95,23 @@ function stopped(): AbortSignal {
   return stopping.signal
 }
 
-async function answering<T>(work: (sql: Sql) => Promise<T>): Promise<T | Failure> {
+async function answering<T>(work: (sql: Sql) => Promise<T>, told: Told = 'message'): Promise<T | Failure> {
   try {
     return await work(await database())
   } catch (thrown) {
-    if (thrown instanceof HaiError) return failure(thrown)
+    if (thrown instanceof HaiError) return failure(thrown, told)
     const error = outage(thrown)
     if (!error) throw thrown
-    await forget()
-    return failure(error)
+    if (error.code === 'unavailable') await forget()
+    return failure(error, told)
   }
 }
 
-function failure({ code, message, details }: HaiError): Failure {
+function failure(error: HaiError, told: Told): Failure {
+  const { code, details: all, [told]: message } = error
+  // a problem each, with its value
+  const { problems: _, ...unsaid } = all ?? {}
+  const details = told === 'plain' && all ? unsaid : all
   const retryAfter = details?.retry_after_seconds
   return {
     wm_failure: message,

@@ -75,6 +75,7 @@ function parseAt(input: unknown, index: number, count: number): Envelope {
     if (count === 1 || !(error instanceof HaiError)) throw error
     throw new HaiError(error.code, `envelope ${index}: ${error.message}`, {
       details: { index },
+      plain: `envelope ${index}: ${error.plain}`,
       cause: error,
     })
   }
@@ -213,8 +214,10 @@ function duplicate(row: Row, known: Known[]): Accepted {
     known.find((task) => task.idempotency_key !== null && task.idempotency_key === row.idempotency_key)
   if (first?.requester !== row.requester || first.request_digest !== row.request_digest) {
     const name = first?.id === row.id ? `id ${row.id}` : `idempotency key ${row.idempotency_key}`
-    throw new HaiError('conflict', `${name} already belongs to another task; send this one with a new key`, {
+    const cure = 'already belongs to another task; send this one with a new key'
+    throw new HaiError('conflict', `${name} ${cure}`, {
       details: first?.requester === row.requester ? { task_id: first.id } : {},
+      plain: `the ${first?.id === row.id ? 'id' : 'idempotency key'} ${cure}`,
     })
   }
   const { id: task_id, conversation_id, job_id } = first

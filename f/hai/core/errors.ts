@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { nearest } from './nearest.ts'
+import { withoutPasswords } from './text.ts'
 
 /** Every error a caller may meet, with the HTTP status that carries it. */
 export const STATUS = {
@@ -15,30 +16,75 @@ export const STATUS = {
 
 export type Code = keyof typeof STATUS
 
-/** An error that is the caller's to act on. The message names the thing, the value and the next step. */
+/**
+ * An error that is the caller's to act on. The message names the thing, the value and the next step; `plain` is the same
+ * without any value that the caller sent, for those who must not be told what it was.
+ */
 export class HaiError extends Error {
   code: Code
+  plain: string
   details: Record<string, unknown> | undefined
 
   constructor(
     code: Code,
     message: string,
-    options: ErrorOptions & { details?: Record<string, unknown> } = {},
+    options: ErrorOptions & { details?: Record<string, unknown>; plain?: string } = {},
   ) {
-    super(message, options)
+    const { plain, details, ...rest } = options
+    super(sayable(message), rest)
     this.name = 'HaiError'
     this.code = code
-    this.details = options.details
+    this.plain = sayable(plain ?? message)
+    this.details = details
   }
 }
 
+/** Characters; what is longer tells no more, and shows what somebody sent. */
+const LONGEST_MESSAGE = 4000
+
+function sayable(text: string): string {
+  const said = withoutPasswords(text)
+  return said.length > LONGEST_MESSAGE ? `${said.slice(0, LONGEST_MESSAGE)}…` : said
+}
+
+/** More than anybody's data has; code that goes down into a value would run out of stack at some thousands. */
+const MOST_LEVELS = 200
+
 /** Parse once, at core's border: `invalid`, naming each field, its value and what was expected. */
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  const deep = tooDeep(input)
+  if (deep !== undefined)
+    throw new HaiError('invalid', `${deep} goes more than ${MOST_LEVELS} levels deep; send it flatter`)
   const parsed = schema.safeParse(withoutNulls(schema, input))
   if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map((issue) => describe(issue, schema, input))
-  throw new HaiError('invalid', problems.join('; '), { details: { problems } })
+  const issues = parsed.error.issues.slice(0, MOST_PROBLEMS)
+  const more = parsed.error.issues.length - issues.length
+  const told = (said: string[]) => [...said, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
+  const problems = issues.map((issue) => describe(issue, schema, input))
+  const plain = issues.map((issue) => describe(issue, schema))
+  throw new HaiError('invalid', told(problems), { details: { problems }, plain: told(plain) })
 }
+
+/** Of a thousand wrong rows the first tell what is wrong with all. */
+const MOST_PROBLEMS = 1000
+
+/** The field whose value has too many levels. Level by level, as it may be too deep for a function that calls itself. */
+function tooDeep(input: unknown): string | undefined {
+  if (typeof input !== 'object' || input === null) return undefined
+  const fields = Array.isArray(input) ? [['input', input] as const] : Object.entries(input)
+  return fields.find(([, value]) => isTooDeep(value))?.[0].slice(0, LONGEST_SHOWN)
+}
+
+function isTooDeep(value: unknown): boolean {
+  let level = [value].filter(isBranch)
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MOST_LEVELS) return true
+    level = level.flatMap((one) => Object.values(one)).filter(isBranch)
+  }
+  return false
+}
+
+const isBranch = (value: unknown): value is object => typeof value === 'object' && value !== null
 
 /** Windmill's forms send null for a field left empty: it means not given, where null means nothing of its own. */
 function withoutNulls(schema: z.ZodType, input: unknown): unknown {
@@ -76,13 +122,18 @@ function bare(schema: z.core.$ZodType): z.core.$ZodType {
   return bare(schema.out instanceof z.ZodTransform ? schema.in : schema.out)
 }
 
-function describe(issue: z.core.$ZodIssue, schema: z.core.$ZodType, input: unknown): string {
-  const path = issue.path.map(String).join('.')
+/** One problem, with the value at fault where `input` is given. */
+function describe(issue: z.core.$ZodIssue, schema: z.core.$ZodType, ...given: [input?: unknown]): string {
+  const path = issue.path.map((key) => short(String(key))).join('.')
   if (issue.code === 'unrecognized_keys') {
     const known = fieldsAt(schema, issue.path) ?? []
-    const named = (key: string) => (path ? `${path}.${key}` : key)
-    const near = issue.keys.map((key) => ({ key, meant: nearest(key, known) }))
-    const strange = near.filter(({ meant }) => !meant).map(({ key }) => named(key))
+    const named = (key: string) => (path ? `${path}.${short(key)}` : short(key))
+    const keys = issue.keys.slice(0, MOST_KEYS)
+    const near = keys.map((key) => ({ key, meant: nearest(short(key), known) }))
+    const strange = [
+      ...near.filter(({ meant }) => !meant).map(({ key }) => named(key)),
+      ...(issue.keys.length > keys.length ? [`${issue.keys.length - keys.length} more`] : []),
+    ]
     return [
       ...near
         .filter(({ meant }) => meant)
@@ -93,8 +144,9 @@ function describe(issue: z.core.$ZodIssue, schema: z.core.$ZodType, input: unkno
   const field = path || 'input'
   const value = issue.path.reduce<unknown>(
     (at, key) => (at === null || at === undefined ? undefined : (at as Record<PropertyKey, unknown>)[key]),
-    input,
+    given[0],
   )
+  if (given.length === 0) return `${field}: ${expected(issue)}`
   if (value === undefined) return `${field} is missing: ${expected(issue)}`
   return `${field}: ${shown(value)} is not accepted; ${expected(issue)}`
 }
@@ -110,8 +162,16 @@ function expected(issue: z.core.$ZodIssue): string {
 const least = (issue: z.core.$ZodIssueTooSmall) =>
   issue.inclusive ? `at least ${issue.minimum}` : `more than ${issue.minimum}`
 
+/** Characters of a value or a name that a message shows. */
+const LONGEST_SHOWN = 60
+/** Of unknown fields so many are named. */
+const MOST_KEYS = 20
+
 /** A value as an error may show it: short, and never a wall of text. */
-function shown(value: unknown): string {
-  const text = (typeof value === 'number' ? String(value) : JSON.stringify(value)) ?? String(value)
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+export function shown(value: unknown): string {
+  return short((typeof value === 'number' ? String(value) : JSON.stringify(value)) ?? String(value))
 }
+
+/** The beginning of a text that is too long for a message. */
+export const short = (text: string): string =>
+  text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN - 3)}…` : text

@@ -1,3 +1,4 @@
+import type { Caller } from './caller.ts'
 import { CONTRACT, type Health } from './contract.ts'
 import type { Sql } from './db.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
@@ -12,20 +13,24 @@ const UNANSWERED_SECONDS = 20
 
 type Queue = Health['queue'] & { unanswered: number }
 
-/** How the queue stands and what is wrong, each problem as a sentence with what to do. */
-export async function health(sql: Sql): Promise<Health> {
+/**
+ * How the queue stands and what is wrong, each problem as a sentence with what to do. A member learns whether all is well,
+ * and of the queue what is his.
+ */
+export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): Promise<Health> {
+  const sees = caller ? caller.sees(sql) : sql`true`
   const [[queue], lanes, pulses, workers, forsaken, troubles, money, outbox, settings, [schema]] =
     await Promise.all([
       sql<Queue[]>`
       select
-        (select count(*)::int from hai.task_queue where state = 'pending') as pending,
-        (select count(*)::int from hai.task_queue where state = 'pending' and claim_at <= now()) as due,
-        (select count(*)::int from hai.task_queue where state = 'running' and finished_at is null) as running,
-        (select count(*)::int from hai.task_queue where state = 'awaiting_approval' and finished_at is null) as awaiting_approval,
-        (select count(*)::int from hai.task_queue where state = 'dead' and finished_at > now() - interval '1 day') as dead_24h,
+        (select count(*)::int from hai.task_queue where state = 'pending' and ${sees}) as pending,
+        (select count(*)::int from hai.task_queue where state = 'pending' and claim_at <= now() and ${sees}) as due,
+        (select count(*)::int from hai.task_queue where state = 'running' and finished_at is null and ${sees}) as running,
+        (select count(*)::int from hai.task_queue where state = 'awaiting_approval' and finished_at is null and ${sees}) as awaiting_approval,
+        (select count(*)::int from hai.task_queue where state = 'dead' and finished_at > now() - interval '1 day' and ${sees}) as dead_24h,
         (select extract(epoch from now() - min(run_at))::int from hai.task_queue
-          where state = 'pending' and claim_at <= now()) as oldest_due_seconds,
-        (select min(run_at) from hai.task_queue where state = 'pending' and claim_at > now()) as next_due_at,
+          where state = 'pending' and claim_at <= now() and ${sees}) as oldest_due_seconds,
+        (select min(run_at) from hai.task_queue where state = 'pending' and claim_at > now() and ${sees}) as next_due_at,
         (select count(*)::int from hai.wakeup
           where called_at < now() - make_interval(secs => ${UNANSWERED_SECONDS})) as unanswered`,
       sql<Health['lanes']>`
@@ -64,11 +69,18 @@ export async function health(sql: Sql): Promise<Health> {
     ...money,
     ...outbox,
   ]
-  return {
+  const common = {
     ok: problems.length === 0,
     contract: CONTRACT,
     schema: { version: schema!.version, expected: SCHEMA_VERSION },
     queue: rest,
+  }
+  if (caller?.role === 'member') {
+    const wrong = problems.length > 0 ? ['something is wrong; the operator sees what: hai doctor'] : []
+    return { ...common, lanes: [], pulses: [], backends: [], workers: [], problems: wrong }
+  }
+  return {
+    ...common,
     lanes: [...lanes],
     pulses: [...pulses],
     backends: troubles.backends,

@@ -35,7 +35,7 @@ export async function home(sql: Sql, input: z.input<typeof Input>, caller: Calle
       ended(sql, sql`state in ('dead', 'expired')`, since, caller),
       countTasks(sql, since, caller),
       countTodos(sql, zone, tomorrow),
-      listTodos(sql, { next: true, limit: SHOWN, zone }),
+      listTodos(sql, { next: true, limit: SHOWN, zone }, caller.sees),
       backendTroubles(sql),
       settingTroubles(sql),
       spentToday(sql, caller),

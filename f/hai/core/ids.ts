@@ -1,6 +1,7 @@
+import { z } from 'zod'
 import type { Caller } from './caller.ts'
 import type { Sql } from './db.ts'
-import { HaiError } from './errors.ts'
+import { HaiError, parse, short, shown } from './errors.ts'
 
 const SHOWN = 6
 const SHORTEST = 3
@@ -39,23 +40,28 @@ export async function todoId(sql: Sql, given: string): Promise<string> {
   return only('todo', given, rows)
 }
 
+const Named = z.strictObject({ id: z.string() })
+
 function checked(kind: string, given: string): string {
-  const suffix = normalise(given)
+  // many a function takes it from a door as it is
+  const suffix = normalise(parse(Named, { id: given }).id)
   if (/^[0-9A-HJKMNP-TV-Z]+$/.test(suffix) && suffix.length >= SHORTEST && suffix.length <= 26) return suffix
-  throw new HaiError(
-    'invalid',
-    `${kind} id ${JSON.stringify(given)}: expected the last ${SHOWN} characters of an id, or all 26`,
-  )
+  const rule = `expected the last ${SHOWN} characters of an id, or all 26`
+  throw new HaiError('invalid', `${kind} id ${shown(given)}: ${rule}`, { plain: `${kind} id: ${rule}` })
 }
 
 function only(kind: string, given: string, rows: { id: string; label: string }[]): string {
   if (rows.length === 1) return rows[0]!.id
   if (rows.length === 0) {
-    throw new HaiError('not_found', `no ${kind} ${given}; see hai ${kind} ls`)
+    throw new HaiError('not_found', `no ${kind} ${short(given)}; see hai ${kind} ls`, {
+      plain: `there is no ${kind} with this id; see hai ${kind} ls`,
+    })
   }
   const candidates = rows.slice(0, 5).map(({ id, label }) => ({ id, label }))
   const list = candidates.map(({ id, label }) => `${id} ${label}`).join(', ')
-  throw new HaiError('conflict', `${kind} id ${given} is ambiguous; give more characters: ${list}`, {
+  const cure = `is ambiguous; give more characters: ${list}`
+  throw new HaiError('conflict', `${kind} id ${short(given)} ${cure}`, {
     details: { candidates },
+    plain: `the ${kind} id ${cure}`,
   })
 }

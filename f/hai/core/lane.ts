@@ -4,6 +4,7 @@ import { laneOf } from './envelope.ts'
 import { type Held, LANES, leaseLost } from './lease.ts'
 import type { Choice, Models } from './model/config.ts'
 import { type Endpoint, type Known, knownOf } from './model/endpoint.ts'
+import { own } from './own.ts'
 import { ring } from './presence.ts'
 
 /** Of a lane of workers elsewhere, unless the backend says otherwise. */
@@ -201,7 +202,7 @@ export async function keepLanes(sql: Sql, { backends }: Models): Promise<void> {
   for (const { lane, slots, elsewhere, untidy } of lanes) {
     // one that was found needs no setting, and is as any other local one
     const backend =
-      backends[lane] ?? (lane === 'ollama' ? ({ billing: 'local', enabled: true } as const) : null)
+      own(backends, lane) ?? (lane === 'ollama' ? ({ billing: 'local', enabled: true } as const) : null)
     const external = backend !== null && 'external' in backend && backend.external === true
     if (backend?.enabled && (external || backend.billing === 'local')) {
       const tidy = slots === slotsOf(backend) && elsewhere === external && !untidy

@@ -334,4 +334,10 @@ create table hai.model_fact (
 -- when somebody last looked whether it answers, apart from what calls told
 alter table hai.endpoint add column looked_at timestamptz;`,
   },
+  {
+    name: 'todo writers',
+    sql: `
+-- who wrote the body as it is, where that is not who added it
+alter table hai.todo add column written_by text;`,
+  },
 ]

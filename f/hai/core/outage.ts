@@ -46,7 +46,7 @@ export function outage(error: unknown): HaiError | undefined {
     return new HaiError(
       'invalid',
       `text that the database can't hold (${message}); remove control characters`,
-      { cause: error },
+      { cause: error, plain: "text that the database can't hold; remove control characters" },
     )
   }
   return undefined

@@ -8,7 +8,7 @@ import { Held, leaseLost } from './lease.ts'
 import { answersElsewhere, backendAnswers, blamed, toldByFailure } from './model/backend-state.ts'
 import { patienceOf } from './patience.ts'
 import { span } from './span.ts'
-import { storable, storableJson } from './text.ts'
+import { storable, storableJson, withoutPasswords } from './text.ts'
 
 /** The longest wait between two attempts, in seconds. */
 const BACKOFF_CAP_SECONDS = 3600
@@ -77,10 +77,13 @@ const MENDED = new Set([
 
 const thenRetry = (cure: string, id: string) => `${cure}; then hai task retry ${shortId(id)}`
 
+/** What a program said of its server goes into errors and events. */
+const shownText = (text: string) => withoutPasswords(storable(text))
+
 const Fail = Held.extend({
   code: z.string().min(1).max(100),
-  message: z.string().min(1).transform(storable),
-  next_step: z.string().transform(storable).optional(),
+  message: z.string().min(1).transform(shownText),
+  next_step: z.string().transform(shownText).optional(),
   retryable: z.boolean().default(false),
   backend: z.string().max(100).optional(),
   endpoint: Endpoint.optional(),

@@ -8,6 +8,7 @@ import type { Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import { Members } from './members.ts'
 import { Models } from './model/config.ts'
+import { withoutPasswordsIn } from './text.ts'
 import { findResource } from './windmill.ts'
 
 /** Nothing to set yet: any key is refused by name, and none does nothing in silence. */
@@ -85,7 +86,7 @@ export async function showSettings(
 ): Promise<{ settings: Setting[] }> {
   const { name } = parse(Show, input)
   const names = name ? [name] : (Object.keys(SETTINGS) as (keyof typeof SETTINGS)[])
-  return { settings: await Promise.all(names.map((one) => show(sql, one, read))) }
+  return withoutPasswordsIn({ settings: await Promise.all(names.map((one) => show(sql, one, read))) })
 }
 
 async function show(

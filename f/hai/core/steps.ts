@@ -5,7 +5,7 @@ import { HaiError, parse } from './errors.ts'
 import type { Step } from './handle.ts'
 import { Held, isLeaseLost, leaseLost } from './lease.ts'
 import { fail } from './outcome.ts'
-import { storable, storableJson } from './text.ts'
+import { storable, storableJson, withoutPasswords, withoutPasswordsIn } from './text.ts'
 
 const Start = Held.extend({
   call_id: z.string().min(1).max(200),
@@ -170,16 +170,17 @@ export async function note(
   text: string,
   data: Record<string, unknown> = {},
 ): Promise<void> {
-  const [told] = await sql`
+  const told = type === 'delta' ? storable(text) : withoutPasswords(storable(text))
+  const [noted] = await sql`
     with numbered as (
       update hai.task_queue set last_seq = last_seq + 1
       where id = ${id} and state = 'running' and lease_no = ${lease_no}
       returning last_seq
     )
     insert into hai.task_event (task_id, seq, type, text, data)
-    select ${id}, last_seq, ${type}, ${storable(text)}, ${sql.json(storableJson(data) as never)} from numbered
+    select ${id}, last_seq, ${type}, ${told}, ${sql.json(withoutPasswordsIn(storableJson(data)) as never)} from numbered
     returning seq`
-  if (!told) throw await leaseLost(sql, { id, lease_no })
+  if (!noted) throw await leaseLost(sql, { id, lease_no })
 }
 
 const Told = Held.extend({

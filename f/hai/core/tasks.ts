@@ -109,7 +109,10 @@ export async function taskEvents(
       ) e
     ), '[]') as events
     from hai.task_queue where id = ${id} and ${caller.sees(sql)}`
-  if (!task) throw new HaiError('not_found', `no task ${given}; see hai task ls`)
+  if (!task)
+    throw new HaiError('not_found', `no task ${given}; see hai task ls`, {
+      plain: 'there is no task with this id; see hai task ls',
+    })
   const { job_id, requester, data_tier, ...rest } = task
   // JSON that Postgres made has its own form of a time
   const timed = task.events.map((event) => ({ ...event, at: new Date(event.at).toISOString() }))

@@ -16,3 +16,20 @@ export function storableJson(value: unknown): unknown {
   if ('toJSON' in value && typeof value.toJSON === 'function') return storableJson(value.toJSON())
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [storable(key), storableJson(one)]))
 }
+
+/** What stands between a URL's `://` and its host, up to the last @ that does. */
+const USER_INFO = /:\/\/[^\s/?#"'<>]*@/g
+
+/**
+ * Text without the user and the password of any URL in it: for whatever shows an address, or what a program said of one.
+ * The answer of a model is not such a text.
+ */
+export const withoutPasswords = (text: string): string => text.replace(USER_INFO, '://')
+
+/** The same of a value and of all that it holds. */
+export function withoutPasswordsIn<T>(value: T): T {
+  if (typeof value === 'string') return withoutPasswords(value) as T
+  if (Array.isArray(value)) return value.map(withoutPasswordsIn) as T
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withoutPasswordsIn(one)])) as T
+}

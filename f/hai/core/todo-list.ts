@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import type { Caller } from './caller.ts'
 import { TODO_STATUSES, type Todo, type TodoList, type Total } from './contract.ts'
 import { cut, readCursor } from './cursor.ts'
-import type { Sql } from './db.ts'
+import type { Part, Sql } from './db.ts'
 import { parse } from './errors.ts'
 import { Instant } from './instant.ts'
 import { contains, normal, Tag, Text, termsOf } from './normal.ts'
@@ -12,14 +13,25 @@ const openDependencies = (sql: Sql) => sql`
   select needs.id from unnest(todo.depends_on) as needs (id)
   where (select status from hai.todo needed where needed.id = needs.id) = 'open'`
 
-/** The columns of a `Todo`, in every statement that returns one. */
-export const todoColumns = (sql: Sql, zone: string) => sql`
+/** What a caller may see of the tasks that were made of todos. */
+export type Sees = Caller['sees']
+
+/** A todo is the household's; the answer of its task is seen by whoever may see that. */
+const seen = (sql: Sql, sees: Sees, result: Part) => sql`
+  case when result is not null and exists (
+    select from hai.task_queue where task_queue.id = todo.task_id and ${sees(sql)}) then ${result} end`
+
+/** Of somebody who is to see none of them. */
+export const nobody: Sees = (sql) => sql`false` as ReturnType<Sees>
+
+/** The columns of a `Todo`, in every statement that returns one; without answers where `sees` is not given. */
+export const todoColumns = (sql: Sql, zone: string, sees: Sees = nobody) => sql`
   id, body, status, tags, priority,
   coalesce(to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), due_on::text) as due,
   status = 'open' and coalesce(due_at < now(), due_on < (now() at time zone ${zone})::date, false) as overdue,
   depends_on,
   array(${openDependencies(sql)}) as blocked_by,
-  metadata, created_by, task_id, result, created_at, updated_at, closed_at`
+  metadata, created_by, task_id, ${seen(sql, sees, sql`result`)} as result, created_at, updated_at, closed_at`
 
 const STATUSES = [...TODO_STATUSES, 'all'] as const
 
@@ -40,16 +52,23 @@ const List = z.strictObject({
   cursor: z.string().optional(),
   zone: z.string(),
 })
-type Filter = z.output<typeof List>
+type Filter = z.output<typeof List> & { sees: Sees }
 
-/** Open todos by due date, others newest first, and how many there are; `next_cursor` when there are more. */
-export async function listTodos(sql: Sql, input: z.input<typeof List>): Promise<TodoList> {
-  const by = parse(List, input)
+/**
+ * Open todos by due date, others newest first, and how many there are; `next_cursor` when there are more. Answers of tasks
+ * are shown and searched as far as `sees` goes, which is nowhere when not given.
+ */
+export async function listTodos(
+  sql: Sql,
+  input: z.input<typeof List>,
+  sees: Sees = nobody,
+): Promise<TodoList> {
+  const by = { ...parse(List, input), sees }
   if (by.next) return nextTodos(sql, by)
   const open = by.status === 'open'
   const after = by.cursor === undefined ? null : readCursor(by.cursor, { byDay: open })
   const rows = await sql<(Todo & { day?: string })[]>`
-    select ${todoColumns(sql, by.zone)} ${open ? sql`, coalesce(due_on, 'infinity')::text as day` : sql``}
+    select ${todoColumns(sql, by.zone, by.sees)} ${open ? sql`, coalesce(due_on, 'infinity')::text as day` : sql``}
     from hai.todo
     where ${matches(sql, by)}
       ${after && open ? sql`and (coalesce(due_on, 'infinity'), created_at, id) > (${after.day}::date, ${after.created_at}::timestamptz, ${after.id})` : sql``}
@@ -83,7 +102,7 @@ async function nextTodos(sql: Sql, by: Filter): Promise<TodoList> {
     with todo as materialized (
       select * from hai.todo where ${matches(sql, { ...by, status: 'open' })}
     )
-    select ${todoColumns(sql, by.zone)}, (count(*) over ())::int as total from todo
+    select ${todoColumns(sql, by.zone, by.sees)}, (count(*) over ())::int as total from todo
     where not exists (${openDependencies(sql)})
     order by
       coalesce(due_on <= (now() at time zone ${by.zone})::date + 2, false) or priority = 'urgent' desc,
@@ -101,7 +120,7 @@ function matches(sql: Sql, by: Filter) {
   return sql`
     ${by.status === 'all' ? sql`true` : by.status === 'open' ? sql`status = 'open'` : closed}
     ${by.tag ? sql`and tags && ${tags}` : sql``}
-    ${contains(sql, sql`body, '#' || nullif(array_to_string(tags, ' #'), ''), result`, terms)}
+    ${contains(sql, sql`body, '#' || nullif(array_to_string(tags, ' #'), ''), ${seen(sql, by.sees, sql`result`)}`, terms)}
     ${by.due_from ? sql`and coalesce(due_at >= ${by.due_from}, due_on >= (${by.due_from}::timestamptz at time zone ${by.zone})::date)` : sql``}
     ${by.due_before ? sql`and coalesce(due_at < ${by.due_before}, due_on < (${by.due_before}::timestamptz at time zone ${by.zone})::date)` : sql``}`
 }

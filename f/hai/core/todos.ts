@@ -5,7 +5,7 @@ import { type Accepted, PRIORITIES, TODO_STATUSES, type Todo, type TodoView } fr
 import { type Clock, isDay, parseDue } from './dates.ts'
 import { inTransaction, type Sql } from './db.ts'
 import { enqueue, newId } from './enqueue.ts'
-import { HaiError, parse } from './errors.ts'
+import { HaiError, parse, shown } from './errors.ts'
 import { shortId, todoId } from './ids.ts'
 import { Tag } from './normal.ts'
 import { refuseCycle } from './todo-dependencies.ts'
@@ -89,19 +89,20 @@ async function firstWith(sql: Sql, given: z.output<typeof NewTodo>, digest: stri
     throw new HaiError(
       'conflict',
       `idempotency key ${given.idempotency_key} already belongs to another todo; send this one with a new key`,
+      { plain: 'the idempotency key already belongs to another todo; send this one with a new key' },
     )
   }
   const { request_digest: _, ...todo } = first
   return todo
 }
 
-/** One todo by its full or short id. */
-export async function showTodo(sql: Sql, input: { id: string; zone: string }): Promise<TodoView> {
-  const id = await todoId(sql, input.id)
+/** One todo by its full or short id, with what the caller may see of its task. */
+export async function showTodo(sql: Sql, given: string, caller: Seer): Promise<TodoView> {
+  const id = await todoId(sql, given)
   const [row] = await sql<(Todo & { task: TodoView['task'] | null })[]>`
-    select ${todoColumns(sql, input.zone)},
-      (select jsonb_build_object('state', q.state, 'error', q.error)
-        from hai.task_queue q where q.id = todo.task_id) as task
+    select ${todoColumns(sql, caller.zone, caller.sees)},
+      (select jsonb_build_object('state', state, 'error', error)
+        from hai.task_queue where task_queue.id = todo.task_id and ${caller.sees(sql)}) as task
     from hai.todo where id = ${id}`
   const { task, ...todo } = row!
   return task ? { ...todo, task } : todo
@@ -117,12 +118,16 @@ const Change = z.strictObject({
   due: z.string().nullish(),
   depends_on: z.array(z.string()).max(50).optional(),
   metadata: metadata.optional(),
-  zone: z.string(),
 })
 
+/** Who looks at a todo. */
+type Seer = Pick<Caller, 'zone' | 'sees'>
+type Changer = Pick<Caller, 'name' | 'zone' | 'sees'>
+
 /** Changes what is given and nothing else. `invalid` when nothing is given, or when a dependency would form a circle. */
-export async function updateTodo(sql: Sql, input: z.input<typeof Change>): Promise<Todo> {
-  const { id: given, zone, due: said, ...change } = parse(Change, input)
+export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller: Changer): Promise<Todo> {
+  const { zone, name, sees } = caller
+  const { id: given, due: said, ...change } = parse(Change, input)
   if (said === undefined && Object.values(change).every((value) => value === undefined)) {
     throw new HaiError(
       'invalid',
@@ -136,6 +141,7 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>): Promi
     if (depends_on) await refuseCycle(tx, id, depends_on)
     const [todo] = await tx<Todo[]>`
       update hai.todo set
+        written_by = case when ${change.body ?? null} <> body then ${name} else written_by end,
         body = coalesce(${change.body ?? null}, body),
         status = coalesce(${change.status ?? null}, status),
         closed_at = case coalesce(${change.status ?? null}, status) when 'open' then null else coalesce(closed_at, now()) end,
@@ -147,7 +153,7 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>): Promi
         metadata = coalesce(${change.metadata ? tx.json(change.metadata as never) : null}::jsonb, metadata),
         updated_at = now()
       where id = ${id}
-      returning ${todoColumns(tx, zone)}`
+      returning ${todoColumns(tx, zone, sees)}`
     return todo!
   })
 }
@@ -162,14 +168,21 @@ export async function runTodo(sql: Sql, input: z.input<typeof Run>, caller: Call
     // locked in a statement of its own: whoever waited here must see what the other one made of it
     await tx`select from hai.todo where id = ${id} for update`
     const [todo] = await tx<
-      { body: string; status: string; running: string | null; conversation_id: string }[]
+      { body: string; status: string; author: string; running: string | null; conversation_id: string }[]
     >`
-      select body, status, q.id as running, q.conversation_id
+      select body, status, coalesce(written_by, created_by) as author, q.id as running, q.conversation_id
       from hai.todo t left join hai.task_queue q
         on q.id = t.task_id and q.state in ('pending', 'running', 'awaiting_approval')
       where t.id = ${id}`
+    // whose words go out in this one's name
+    const author = todo!.author === caller.name ? {} : { written_by: todo!.author }
     if (todo!.running)
-      return { task_id: todo!.running, status: 'duplicate', conversation_id: todo!.conversation_id }
+      return {
+        task_id: todo!.running,
+        status: 'duplicate',
+        conversation_id: todo!.conversation_id,
+        ...author,
+      }
     if (todo!.status !== 'open') {
       throw new HaiError(
         'conflict',
@@ -179,7 +192,7 @@ export async function runTodo(sql: Sql, input: z.input<typeof Run>, caller: Call
     const envelope = { source: 'todo', content: todo!.body, ...(idempotency_key ? { idempotency_key } : {}) }
     const accepted = await enqueue(tx, envelope, { requester: caller.name, todoId: id })
     await tx`update hai.todo set task_id = ${accepted.task_id}, result = null, updated_at = now() where id = ${id}`
-    return accepted
+    return { ...accepted, ...author }
   })
 }
 
@@ -192,10 +205,8 @@ async function resolve(sql: Sql, ids: string[]): Promise<string[]> {
 function readDue(text: string, clock: Clock): string {
   const read = parseDue(text, clock)
   if (read) return read.due
-  throw new HaiError(
-    'invalid',
-    `due: ${JSON.stringify(text)} is not a date; try "friday", "tomorrow 17:00" or 2026-11-27`,
-  )
+  const cure = 'is not a date; try "friday", "tomorrow 17:00" or 2026-11-27'
+  throw new HaiError('invalid', `due: ${shown(text)} ${cure}`, { plain: `due ${cure}` })
 }
 
 const dueAt = (due: string | null) => (due === null || isDay(due) ? null : due)

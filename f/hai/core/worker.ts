@@ -1,5 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
+import { z } from 'zod'
 import type { Sql } from './db.ts'
+import { parse } from './errors.ts'
 import { execute, type Means } from './execute.ts'
 import { hold } from './hold.ts'
 import { claim, claimableLanes, LANES } from './lease.ts'
@@ -22,6 +24,24 @@ export interface Shift extends Means {
   budgetSeconds: number
   /** Stops between tasks and gives those at hand back. */
   signal: AbortSignal
+}
+
+const Call = z.strictObject({
+  /** Of this bundle's own lanes; all when none is named. */
+  lanes: z.array(z.string().min(1).max(100)).max(100).default([]),
+  budget_seconds: z.number().min(0).max(3600).default(600),
+  concurrency: z.int().min(1).max(64).default(16),
+})
+
+/** `work` as whoever calls a worker asks for it. */
+export async function answerCall(
+  sql: Sql,
+  input: z.input<typeof Call>,
+  job: Omit<Shift, 'lanes' | 'budgetSeconds' | 'concurrency'>,
+): Promise<{ ran: number }> {
+  const { lanes, budget_seconds, concurrency } = parse(Call, input)
+  const limits = { budgetSeconds: budget_seconds, concurrency }
+  return work(sql, { ...job, ...limits, ...(lanes.length > 0 ? { lanes } : {}) })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { door } from '../core/door.ts'
+import { route } from '../core/door.ts'
 import { answerChat } from '../core/http/chat-stream.ts'
 import { inOpenAiShape } from '../core/http/openai-error.ts'
 import { accessFor } from '../core/model/access.ts'
@@ -6,6 +6,6 @@ import { accessFor } from '../core/model/access.ts'
 /** Makes a task of a chat's last message and gives its answer, in OpenAI's shapes. `POST /v1/chat/completions`; waits five minutes at most. */
 export async function main(body: unknown) {
   return inOpenAiShape(
-    door((sql, caller, principal) => answerChat(sql, body, caller, { principal, models: accessFor })),
+    route((sql, caller, principal) => answerChat(sql, body, caller, { principal, models: accessFor })),
   )
 }

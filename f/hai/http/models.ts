@@ -1,8 +1,8 @@
-import { door } from '../core/door.ts'
+import { route } from '../core/door.ts'
 import { chatModels } from '../core/http/chat.ts'
 import { inOpenAiShape } from '../core/http/openai-error.ts'
 
 /** The one model a chat client may choose, in OpenAI's shape. `GET /v1/models`. */
 export async function main() {
-  return inOpenAiShape(door(async () => chatModels()))
+  return inOpenAiShape(route(async () => chatModels()))
 }

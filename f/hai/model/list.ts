@@ -1,7 +1,7 @@
 import { door } from '../core/door.ts'
-import { listModels } from '../core/model/list.ts'
+import { listModels, modelsFor } from '../core/model/list.ts'
 
 /** Which models are there, which may be asked and which answers by default. Asks the backends, so it may wait. */
 export async function main() {
-  return door((sql) => listModels(sql))
+  return door(async (sql, caller) => modelsFor(caller, await listModels(sql)))
 }

@@ -1,9 +1,9 @@
-import { door } from '../core/door.ts'
+import { operatorDoor } from '../core/door.ts'
 import { testModel } from '../core/model/test-call.ts'
 
 /** A real round trip to a model, the default one when none is named: how long loading and answering take. */
 export async function main(backend?: string, model?: string) {
-  return door((sql, { name: requester }, _as, stopped) =>
+  return operatorDoor((sql, { name: requester }, _as, stopped) =>
     testModel(sql, { backend, model }, { requester, signal: stopped() }),
   )
 }

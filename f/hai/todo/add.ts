@@ -12,6 +12,7 @@ export async function main(
   metadata: object = {},
   idempotency_key?: string,
 ) {
-  const todo = { body, parse, tags, priority, due, depends_on, metadata: { ...metadata }, idempotency_key }
+  const given = metadata as Record<string, unknown>
+  const todo = { body, parse, tags, priority, due, depends_on, metadata: given, idempotency_key }
   return door((sql, { name, zone }) => addTodo(sql, { ...todo, created_by: name, zone }))
 }

@@ -12,5 +12,5 @@ export async function main(
   cursor?: string,
 ) {
   const filter = { status, tag, text, due_before, next, limit, cursor }
-  return door((sql, { zone }) => listTodos(sql, { ...filter, zone }))
+  return door((sql, { zone, sees }) => listTodos(sql, { ...filter, zone }, sees))
 }

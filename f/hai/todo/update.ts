@@ -12,14 +12,7 @@ export async function main(
   depends_on?: string[],
   metadata?: object,
 ) {
-  const change = {
-    body,
-    status,
-    tags,
-    priority,
-    due,
-    depends_on,
-    ...(metadata && { metadata: { ...metadata } }),
-  }
-  return door((sql, { zone }) => updateTodo(sql, { id, ...change, zone }))
+  const given = metadata as Record<string, unknown> | undefined
+  const change = { body, status, tags, priority, due, depends_on, metadata: given }
+  return door((sql, caller) => updateTodo(sql, { id, ...change }, caller))
 }

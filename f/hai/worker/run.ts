@@ -1,7 +1,7 @@
 import { service } from '../core/door.ts'
 import { accessFor } from '../core/model/access.ts'
 import { streamAnswer, streamEnd } from '../core/windmill.ts'
-import { work } from '../core/worker.ts'
+import { answerCall } from '../core/worker.ts'
 
 /**
  * Works until nothing is due or the time is used. A wake-up, not an assignment: nothing to do is success. With no `lanes`
@@ -9,6 +9,5 @@ import { work } from '../core/worker.ts'
  */
 export async function main(lanes: string[] = [], budget_seconds: number = 600, concurrency: number = 16) {
   const means = { models: accessFor, stream: streamAnswer, streamEnd }
-  const limits = { ...(lanes.length > 0 ? { lanes } : {}), budgetSeconds: budget_seconds, concurrency }
-  return service((sql, job) => work(sql, { ...job, ...means, ...limits }))
+  return service((sql, job) => answerCall(sql, { lanes, budget_seconds, concurrency }, { ...job, ...means }))
 }

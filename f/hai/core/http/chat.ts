@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Caller } from '../caller.ts'
 import type { Accepted } from '../contract.ts'
 import type { Sql } from '../db.ts'
-import { HaiError, parse } from '../errors.ts'
+import { HaiError, parse, short } from '../errors.ts'
 import { shortId } from '../ids.ts'
 import { receive } from '../inbox.ts'
 import { placed } from './chat-history.ts'
@@ -80,7 +80,9 @@ export async function completeChat(
 ): Promise<Completion> {
   const { model, messages, user } = parse(Chat, body)
   if (model !== MODEL)
-    throw new HaiError('not_found', `model ${model} is not known; the one there is, is ${MODEL}`)
+    throw new HaiError('not_found', `model ${short(model)} is not known; the one there is, is ${MODEL}`, {
+      plain: `this model is not known; the one there is, is ${MODEL}`,
+    })
   const place = await placed(sql, messages, caller)
   const envelope = { source: SOURCE, ...place, ...(user ? { user } : {}) }
   const { task_id } = (await receive(sql, envelope, caller)) as Accepted

@@ -17,13 +17,13 @@ export async function createTodo(sql: Sql, body: unknown, { name, zone }: Caller
 }
 
 /** Changes what the body names and nothing else. */
-export async function changeTodo(sql: Sql, id: string, body: unknown, { zone }: Caller): Promise<Todo> {
-  return updateTodo(sql, { ...objectOf(body, [...WRITTEN, 'status']), id, zone })
+export async function changeTodo(sql: Sql, id: string, body: unknown, caller: Caller): Promise<Todo> {
+  return updateTodo(sql, { ...objectOf(body, [...WRITTEN, 'status']), id }, caller)
 }
 
 /** Deleting one drops it: no row vanishes. */
-export async function dropTodo(sql: Sql, id: string, { zone }: Caller): Promise<Todo> {
-  return updateTodo(sql, { id, status: 'dropped', zone })
+export async function dropTodo(sql: Sql, id: string, caller: Caller): Promise<Todo> {
+  return updateTodo(sql, { id, status: 'dropped' }, caller)
 }
 
 const Query = z.strictObject({
@@ -35,6 +35,6 @@ const Query = z.strictObject({
 })
 
 /** Open todos by due date, or those of a status newest first. */
-export async function todosOf(sql: Sql, query: unknown, { zone }: Caller): Promise<TodoList> {
-  return listTodos(sql, { ...parse(Query, query), zone })
+export async function todosOf(sql: Sql, query: unknown, { zone, sees }: Caller): Promise<TodoList> {
+  return listTodos(sql, { ...parse(Query, query), zone }, sees)
 }

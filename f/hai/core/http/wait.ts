@@ -85,5 +85,7 @@ export function outcomeOf(task: TaskResult): Waited {
   const code = error?.code === 'budget' ? 'budget' : 'gone'
   throw new HaiError(code, `task ${name} is ${state}: ${reason || 'no reason is known'}`, {
     details: { task_id: id, state, ...(error ? { error } : {}) },
+    // what is to be done next may say again what was asked
+    plain: `task ${name} is ${state}: ${error?.message ?? 'no reason is known'}; hai task show ${name} says what to do`,
   })
 }

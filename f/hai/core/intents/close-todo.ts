@@ -78,7 +78,7 @@ export const closeTodoIntent: Intent<{ status: TodoStatus; todo: Reference }> = 
       return { text: todoLines(heading, list, asker), data: found }
     }
     if (todo.status === status) return { text: `${named(todo)} is ${status} already`, data: todo }
-    const changed = await updateTodo(sql, { id: todo.id, status, zone: asker.zone })
+    const changed = await updateTodo(sql, { id: todo.id, status }, asker.caller)
     return { text: `${VERB[status]} todo ${named(changed)}`, undo: undo(todo), data: changed }
   },
 }

@@ -2,7 +2,7 @@ import type { Todo, TodoStatus } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { normal } from '../normal.ts'
-import { listTodos } from '../todo-list.ts'
+import { listTodos, nobody } from '../todo-list.ts'
 import { showTodo } from '../todos.ts'
 
 /** How somebody names a todo: by (the end of) its id, by words of its body, or by one word that may be either. */
@@ -55,7 +55,7 @@ export async function resolveTodo(
 ): Promise<Todo[] | HaiError> {
   if (id) {
     try {
-      return [await showTodo(sql, { id, zone })]
+      return [await showTodo(sql, id, { zone, sees: nobody })]
     } catch (error) {
       if (!(error instanceof HaiError) || error.code === 'unavailable') throw error
       if (!words || error.code !== 'not_found') return error

@@ -1,6 +1,7 @@
 import type { Sql } from '../db.ts'
 import type { Failure } from '../handle.ts'
 import { LANES } from '../lease.ts'
+import { withoutPasswordsIn } from '../text.ts'
 import { type Endpoint, elsewhere, type Known, knownOf } from './endpoint.ts'
 
 /** Rates are counted by the minute: how long a backend is left alone (seconds) that doesn't say when to come again. */
@@ -49,7 +50,7 @@ export function toldByFailure(sql: Sql, failure: Failure, ended?: Fragment): Fra
 }
 
 function backendFails(sql: Sql, failure: Failure, { id, name, url }: Endpoint, ended?: Fragment): Fragment {
-  const { code, message, next_step = null } = failure
+  const { code, message, next_step = null } = withoutPasswordsIn(failure)
   return sql`
     insert into hai.endpoint as e (id, name, url, state, until, message, next_step)
     select ${id}::text, ${name}::text, ${url}::text, ${code}::text,

@@ -1,5 +1,6 @@
 import type { ModelRow } from '../contract.ts'
-import { HaiError } from '../errors.ts'
+import { HaiError, short } from '../errors.ts'
+import { own } from '../own.ts'
 import type { Backend, Choice, Models } from './config.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
 import { reaches } from './reach.ts'
@@ -65,7 +66,7 @@ export async function freeChoice(
 /** One that was asked for by name, with its model or without: `not_found` or `invalid` when it can't be asked. */
 export async function chooseNamed(wanted: string, models: Models, around: Surroundings): Promise<Choice> {
   const [name, model] = halves(wanted)
-  const backend = models.backends[name]
+  const backend = own(models.backends, name)
   const asked = model || defaultOf(name, models) || firstOf(backend?.models ?? {})
   if (backend?.enabled && asked) return choice([name, backend], 'what was asked for', asked)
   if (name === 'ollama' && !backend) {
@@ -76,8 +77,8 @@ export async function chooseNamed(wanted: string, models: Models, around: Surrou
     throw new HaiError('unavailable', trouble, { details: { next_step: 'hai model ls' } })
   }
   if (!backend) {
-    throw new HaiError('not_found', `there is no backend ${name}`, {
-      details: { next_step: `hai model ls; to let a server answer: hai model add URL ${name}` },
+    throw new HaiError('not_found', `there is no backend ${short(name)}`, {
+      details: { next_step: `hai model ls; to let a server answer: hai model add URL ${short(name)}` },
     })
   }
   const trouble = backend.enabled ? 'names no models' : 'is not enabled'
@@ -109,7 +110,7 @@ export function lack(backend: Backend, around: Surroundings): ModelRow['trouble'
 
 async function configuredDefault(wanted: string, models: Models, around: Surroundings): Promise<Choice> {
   const [name, model] = halves(wanted)
-  const backend = models.backends[name]
+  const backend = own(models.backends, name)
   if (backend?.enabled) return choice([name, backend], 'the configured default', model)
   if (name === 'ollama' && !backend) {
     const ollama = await findOllama(around.ollamaUrl)
@@ -174,7 +175,7 @@ function choice([name, backend]: Named, reason: string, wanted?: string): Choice
   const model = wanted ?? firstOf(backend.models) ?? ''
   const url = urlOf(backend)
   const context =
-    backend.models[model]?.context ?? (kind === 'openai-compatible' ? undefined : CLAUDE_CONTEXT)
+    own(backend.models, model)?.context ?? (kind === 'openai-compatible' ? undefined : CLAUDE_CONTEXT)
   return { name, backend: { ...backend, url }, model, context, reason }
 }
 

@@ -1,4 +1,5 @@
 import type { TaskHandle } from '../handle.ts'
+import { own } from '../own.ts'
 import type { Answer } from './call.ts'
 import { type Choice, MAX_OUTPUT } from './config.ts'
 import type { Learnt, ModelAt, ModelFact } from './facts.ts'
@@ -68,7 +69,7 @@ export function fitOf({ context, backend, model }: Choice, fact: ModelFact | und
   const known = windows.length > 0
   const usual = known || backend.billing !== 'local' ? MAX_OUTPUT : SMALL_WINDOW
   const output = Math.min(
-    backend.models[model]?.max_output ?? usual,
+    own(backend.models, model)?.max_output ?? usual,
     fact?.output ?? Number.POSITIVE_INFINITY,
   )
   const counted = fact?.ratio ?? 1

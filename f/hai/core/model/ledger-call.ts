@@ -1,4 +1,5 @@
 import { priceAt } from '../money/prices.ts'
+import { own } from '../own.ts'
 import { type Choice, MAX_OUTPUT, type Message, type ModelCall } from './config.ts'
 import { promptTokens } from './prompt.ts'
 
@@ -24,5 +25,5 @@ export function ledgerCall(
 
 /** Tokens that an answer may have when its prompt is short. */
 export function mostOutput({ model, backend }: Choice): number {
-  return backend.models[model]?.max_output ?? MAX_OUTPUT
+  return own(backend.models, model)?.max_output ?? MAX_OUTPUT
 }

@@ -1,9 +1,11 @@
+import type { Caller } from '../caller.ts'
 import { storedConfig } from '../config.ts'
 import type { ModelList, ModelRow } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { LIST_SOURCE } from '../money/list-prices-data.ts'
 import { isListPrice, priceAt } from '../money/prices.ts'
+import { withoutPasswordsIn } from '../text.ts'
 import { choose, lack } from './choose.ts'
 import { type Backend, Models } from './config.ts'
 import { findOllama, type Ollama } from './ollama.ts'
@@ -44,6 +46,18 @@ export async function listModels(sql: Sql, around: Surroundings = surroundings()
 function refusal(error: unknown): HaiError {
   if (error instanceof HaiError) return error
   throw error
+}
+
+/** A list as this caller may see it: where the servers are, and what is wrong with them, is the operator's matter. */
+export function modelsFor({ role }: Pick<Caller, 'role'>, list: ModelList): ModelList {
+  if (role !== 'member') return withoutPasswordsIn(list)
+  const { default: answers, unusable } = list
+  const models = list.models.map(({ trouble, ...row }) => ({
+    ...row,
+    url: null,
+    ...(trouble ? { trouble: { ...trouble, text: 'it can not answer now' } } : {}),
+  }))
+  return { default: answers, ...(unusable ? { unusable } : {}), models, offers: [] }
 }
 
 type Trouble = NonNullable<ModelRow['trouble']>

@@ -7,6 +7,7 @@ import { shortId } from '../ids.ts'
 import { reserve } from '../money/reserve.ts'
 import { settle } from '../money/settle.ts'
 import type { Tokens } from '../money/tokens.ts'
+import { withoutPasswordsIn } from '../text.ts'
 import { type Access, modelAccess } from './access.ts'
 import { backendAnswers, rememberOllama, toldByFailure } from './backend-state.ts'
 import { callModel } from './call.ts'
@@ -93,7 +94,10 @@ async function recorded(sql: Sql, access: Access, { requester, signal }: Tester)
   await settle(sql, call, { ...spent, error: failure.code })
   await toldByFailure(sql, failure)
   const { code, message, next_step } = failure
-  return { ...tested, ok: false, error: { code, message, ...(next_step ? { next_step } : {}) } }
+  return withoutPasswordsIn({
+    ...{ ...tested, ok: false },
+    error: { code, message, ...(next_step ? { next_step } : {}) },
+  })
 }
 
 interface Tried {

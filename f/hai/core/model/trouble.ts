@@ -1,6 +1,7 @@
 import { storedConfig } from '../config.ts'
 import type { BackendTrouble } from '../contract.ts'
 import type { Sql } from '../db.ts'
+import { own } from '../own.ts'
 import { span } from '../span.ts'
 import { urlOf } from './choose.ts'
 import { Models } from './config.ts'
@@ -104,7 +105,7 @@ async function inForce(sql: Sql, around: Surroundings): Promise<(row: Row) => bo
   const { backends } = await storedConfig(sql, 'models', Models)
   return ({ id, name, url }) => {
     if (isElsewhere(id)) return true
-    const backend = backends[name]
+    const backend = own(backends, name)
     if (!backend) return name === 'ollama' && isFound(url, around)
     if (!backend.enabled || urlOf(backend) !== url) return false
     const [, variable] = /^\$env:(.+)$/.exec(backend.api_key ?? '') ?? []

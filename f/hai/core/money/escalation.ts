@@ -1,6 +1,7 @@
 import { storedConfig } from '../config.ts'
 import type { Sql } from '../db.ts'
 import { Models } from '../model/config.ts'
+import { own } from '../own.ts'
 import type { RouteFailures } from './report-shape.ts'
 
 /** In so many minutes nothing but failures raises an alarm. */
@@ -53,7 +54,7 @@ async function deadRoutes(sql: Sql): Promise<{ backend: string; route: string; t
   const { default: named, backends } = await storedConfig(sql, 'models', Models)
   // nobody is to mend what nobody asks any more: a backend that was disabled, a found Ollama that others answer for
   const isAsked = ({ backend }: RouteFailures) => {
-    const known = backends[backend]
+    const known = own(backends, backend)
     if (known || backend !== 'ollama') return known?.enabled ?? true
     return named ? named.startsWith('ollama/') : !Object.values(backends).some(({ enabled }) => enabled)
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { own } from '../own.ts'
 import { listed, type Seller } from './list-prices.ts'
 import { LIST_SOURCE } from './list-prices-data.ts'
 import type { Tokens } from './tokens.ts'
@@ -64,7 +65,7 @@ export interface Price {
 export function priceAt(list: PriceList, model: string, at: Date): Price | undefined {
   const day = at.toISOString().slice(0, 10)
   const { input, output, cache_read, cache_write, cache_write_1h, reasoning, prices } =
-    list.models[model] ?? {}
+    own(list.models, model) ?? {}
   const flat = { input, output, cache_read, cache_write, cache_write_1h, reasoning }
   return (
     newest(prices ?? [], day) ??
@@ -99,7 +100,7 @@ function priced(from: string, rates: Rates): Price {
 }
 
 function fitting(prices: Record<string, Prices>, model: string): Prices {
-  const exact = prices[model]
+  const exact = own(prices, model)
   if (exact) return exact
   const [longest] = Object.entries(prices)
     .filter(([pattern]) => pattern.endsWith('*') && model.startsWith(pattern.slice(0, -1)))

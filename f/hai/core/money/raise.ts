@@ -4,6 +4,7 @@ import { dayBounds, today } from '../dates.ts'
 import { inTransaction, type Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
 import { Instant } from '../instant.ts'
+import { own } from '../own.ts'
 import { applyBudget, budgetInForce } from './caps.ts'
 import { limitOf } from './counters.ts'
 import type { Raised } from './report-shape.ts'
@@ -25,7 +26,7 @@ export async function raiseCap(sql: Sql, input: z.input<typeof Raise>, caller: C
   const { budget, zone } = await budgetInForce(sql)
   const daily = Object.entries(budget.caps).find(([, { per, period }]) => per === 'all' && period === 'day')
   const name = cap ?? daily?.[0]
-  if (!name || !budget.caps[name]) {
+  if (!name || !own(budget.caps, name)) {
     const known = Object.keys(budget.caps).join(', ') || 'none'
     throw new HaiError('not_found', `cap: there is no ${name ?? 'cap per day'}; the budget has ${known}`)
   }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isZone } from '../budget.ts'
 import { addDays, type Clock, dayBounds, isDay, today } from '../dates.ts'
 import { HaiError } from '../errors.ts'
+import { own } from '../own.ts'
 
 /** A week, today included. */
 const USUAL_DAYS = 7
@@ -64,7 +65,8 @@ export const daysOf = ({ since, days }: Range): string[] =>
   Array.from({ length: days }, (_, n) => addDays(since, n))
 
 function day(field: string, text: string, clock: Clock): string {
-  const named = { today: today(clock), yesterday: addDays(today(clock), -1) }[text] ?? text
+  const days = { today: today(clock), yesterday: addDays(today(clock), -1) }
+  const named = own(days, text) ?? text
   if (isDay(named)) return named
   throw new HaiError(
     'invalid',

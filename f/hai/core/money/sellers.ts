@@ -1,4 +1,5 @@
 import type { Models } from '../model/config.ts'
+import { own } from '../own.ts'
 import type { PriceList } from './prices.ts'
 
 /** Programs whose calls are known from elsewhere, too, when nobody has configured them. */
@@ -11,4 +12,4 @@ const BY_NAME: Record<string, PriceList> = {
 export const sellersOf =
   (backends: Models['backends']) =>
   (name: string): PriceList | undefined =>
-    backends[name] ?? BY_NAME[name]
+    own(backends, name) ?? own(BY_NAME, name)

@@ -1,4 +1,4 @@
-import { door } from '../../core/door.ts'
+import { route } from '../../core/door.ts'
 import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { tasksOfToday } from '../../core/http/tasks.ts'
 
@@ -9,5 +9,5 @@ export async function preprocessor(event: RequestEvent) {
 
 /** Today's tasks, newest first; with `state` those of any day that are in it. `GET /admin/tasks`. */
 export async function main(state?: string, limit?: string, cursor?: string) {
-  return door((sql, caller) => tasksOfToday(sql, { state, limit, cursor }, caller))
+  return route((sql, caller) => tasksOfToday(sql, { state, limit, cursor }, caller))
 }

@@ -1,4 +1,4 @@
-import { door } from '../../core/door.ts'
+import { route } from '../../core/door.ts'
 import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { taskResult } from '../../core/tasks.ts'
 
@@ -9,5 +9,5 @@ export async function preprocessor(event: RequestEvent) {
 
 /** How a task stands, with its answer or its error when it has ended. `GET /admin/tasks/{id}/result`. */
 export async function main(id: string) {
-  return door((sql, caller) => taskResult(sql, id, caller))
+  return route((sql, caller) => taskResult(sql, id, caller))
 }

@@ -1,4 +1,4 @@
-import { door } from '../../core/door.ts'
+import { route } from '../../core/door.ts'
 import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { showTask } from '../../core/tasks.ts'
 
@@ -9,5 +9,5 @@ export async function preprocessor(event: RequestEvent) {
 
 /** Everything about one task. `GET /admin/tasks/{id}`. */
 export async function main(id: string) {
-  return door((sql, caller) => showTask(sql, id, caller))
+  return route((sql, caller) => showTask(sql, id, caller))
 }

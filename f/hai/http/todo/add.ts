@@ -1,7 +1,7 @@
-import { door } from '../../core/door.ts'
+import { route } from '../../core/door.ts'
 import { createTodo } from '../../core/http/todos.ts'
 
 /** Adds a todo of the caller's and answers 201. `POST /admin/todos`. */
 export async function main(body: unknown) {
-  return door((sql, caller) => createTodo(sql, body, caller))
+  return route((sql, caller) => createTodo(sql, body, caller))
 }

@@ -1,4 +1,4 @@
-import { door } from '../../core/door.ts'
+import { route } from '../../core/door.ts'
 import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { dropTodo } from '../../core/http/todos.ts'
 
@@ -9,5 +9,5 @@ export async function preprocessor(event: RequestEvent) {
 
 /** Drops a todo, which can be opened again. `DELETE /admin/todos/{id}`. */
 export async function main(id: string) {
-  return door((sql, caller) => dropTodo(sql, id, caller))
+  return route((sql, caller) => dropTodo(sql, id, caller))
 }

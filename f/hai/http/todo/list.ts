@@ -1,4 +1,4 @@
-import { door } from '../../core/door.ts'
+import { route } from '../../core/door.ts'
 import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { todosOf } from '../../core/http/todos.ts'
 
@@ -9,5 +9,5 @@ export async function preprocessor(event: RequestEvent) {
 
 /** Open todos by due date, or those of a `status` newest first. `GET /admin/todos`. */
 export async function main(status?: string, tag?: string, text?: string, limit?: string, cursor?: string) {
-  return door((sql, caller) => todosOf(sql, { status, tag, text, limit, cursor }, caller))
+  return route((sql, caller) => todosOf(sql, { status, tag, text, limit, cursor }, caller))
 }

@@ -1,4 +1,4 @@
-import { door } from '../../core/door.ts'
+import { route } from '../../core/door.ts'
 import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { showTodo } from '../../core/todos.ts'
 
@@ -9,5 +9,5 @@ export async function preprocessor(event: RequestEvent) {
 
 /** One todo, with the answer of its last task. `GET /admin/todos/{id}`. */
 export async function main(id: string) {
-  return door((sql, { zone }) => showTodo(sql, { id, zone }))
+  return route((sql, caller) => showTodo(sql, id, caller))
 }

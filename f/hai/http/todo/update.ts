@@ -1,4 +1,4 @@
-import { door } from '../../core/door.ts'
+import { route } from '../../core/door.ts'
 import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { changeTodo } from '../../core/http/todos.ts'
 
@@ -9,5 +9,5 @@ export async function preprocessor(event: RequestEvent) {
 
 /** Changes what the body names and nothing else. `PATCH /admin/todos/{id}`. */
 export async function main(id: string, body: unknown) {
-  return door((sql, caller) => changeTodo(sql, id, body, caller))
+  return route((sql, caller) => changeTodo(sql, id, body, caller))
 }

@@ -1,0 +1,265 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { enqueue } from '../../f/hai/core/enqueue.ts'
+import { STATUS } from '../../f/hai/core/errors.ts'
+import { claim } from '../../f/hai/core/lease.ts'
+import { addTodo } from '../../f/hai/core/todos.ts'
+import { signatureOf } from '../../runner/signature.ts'
+import { testDatabase } from '../support/database.ts'
+import { doorsOn, FOLDER } from '../support/doors.ts'
+
+const database = testDatabase()
+
+doorsOn(database)
+
+const DOORS = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts') && !path.startsWith('core/') && !path.includes('__flow'))
+  .map((path) => path.slice(0, -'.ts'.length))
+  .sort()
+
+type Args = Record<string, unknown>
+interface Door {
+  path: string
+  parameters: string[]
+  call(args: Args): Promise<unknown>
+}
+
+async function doorAt(path: string): Promise<Door> {
+  const file = join(FOLDER, `${path}.ts`)
+  const signature = await signatureOf(readFileSync(file, 'utf8'))
+  const parameters = signature!.parameters.map(({ name }) => name)
+  const { main } = (await import(file)) as { main: (...args: unknown[]) => Promise<unknown> }
+  return { path, parameters, call: (args) => main(...parameters.map((name) => args[name])) }
+}
+
+const CALL = { call_id: 'c1', backend: 'b', model: 'm', billing: 'metered' }
+const TOKENS = { input: 1, output: 1 }
+const ENVELOPE = {
+  source: 'test',
+  content: 'help',
+  context: [{ name: 'a', content: 'b', media_type: 'text/plain' }],
+  user: 'sam',
+  zulip_user_id: 7,
+  task_id: 'mine',
+  conversation_id: '#rack',
+  priority: 'low',
+  ttl_seconds: 60,
+  retry_policy: { max_attempts: 2, backoff_seconds: 1 },
+  metadata: { a: { b: [1] } },
+}
+const WORDS = {
+  body: 'a body',
+  tags: ['rack'],
+  priority: 'high',
+  due: 'friday',
+  depends_on: [],
+  metadata: { a: 1 },
+}
+
+/** Arguments that each door takes; what follows are these with one of them wrong. */
+const goodArgs = ({ id, lease_no }: Rows): Record<string, Args> => ({
+  'cost/record': {
+    calls: [
+      { ...CALL, at: '2026-11-27T00:00:00Z', tokens: TOKENS, ms: 1, usd: 1, source: 'test', agent: 'a' },
+    ],
+  },
+  'cost/reserve': { id, lease_no, ...CALL, most: TOKENS, step: 's', agent: 'a', route: 'b/m' },
+  'cost/settle': { ...CALL, tokens: TOKENS, ms: 1, usd: 1, error: 'e', ended: 'stopped', at_least: true },
+  'cost/raise': { usd: 1, cap: 'day' },
+  'cost/task': { id },
+  'gitops/status': {
+    objects: [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', namespace: 'b' } }],
+  },
+  'http/chat': {
+    body: {
+      model: 'hai',
+      messages: [{ role: 'user', content: 'help' }],
+      user: 'sam',
+      stream: false,
+      stream_options: {},
+    },
+  },
+  'http/inbox': { body: ENVELOPE },
+  'http/todo/add': { body: { ...WORDS, parse: true, idempotency_key: 'k' } },
+  'http/todo/update': { id, body: WORDS },
+  inbox: { body: ENVELOPE },
+  'model/test': { backend: 'nobody', model: 'm' },
+  'task/feedback': { id, verdict: 'noise', note: 'n' },
+  'task/wait': { id, seconds: 0 },
+  'todo/add': { ...WORDS, parse: true, idempotency_key: 'k' },
+  'todo/update': { id, ...WORDS, status: 'open' },
+  'worker/claim': { worker: 'w', lanes: ['nowhere'] },
+  'worker/complete': { id, lease_no, output: 'o', result: { a: 1 }, agent: 'a', route: 'b/m' },
+  'worker/event': { id, lease_no, type: 'notice', text: 't', at: 0 },
+  'worker/fail': {
+    id,
+    lease_no,
+    code: 'c',
+    message: 'm',
+    retryable: true,
+    retry_after_seconds: 1,
+    next_step: 'n',
+    backend: 'b',
+  },
+  'worker/heartbeat': { id, lease_no },
+  'worker/release': { id, lease_no, reason: 'r' },
+  'worker/run': { lanes: ['nowhere'], budget_seconds: 0, concurrency: 1 },
+  'worker/step': {
+    ...{
+      id,
+      lease_no,
+      call_id: 'c1',
+      state: 'finished',
+      name: 'n',
+      request: { a: 1 },
+      response: { a: 1 },
+      once: false,
+    },
+    usage: { ...CALL, tokens: TOKENS, ms: 1 },
+  },
+})
+
+interface Rows {
+  /** A task under a lease. */
+  id: string
+  lease_no: number
+  todo: string
+}
+
+async function rows(): Promise<Rows> {
+  const { sql } = database
+  await sql`delete from hai.lease`
+  await sql`update hai.lane_slot set task_id = null`
+  await sql`update hai.task_queue set state = 'cancelled', finished_at = now(), error = '{}' where finished_at is null`
+  await enqueue(sql, { source: 'cli', content: 'what is open?' }, { requester: 'operator' })
+  const task = await claim(sql, { worker: 'w' })
+  const todo = await addTodo(sql, { body: 'a todo', created_by: 'operator', zone: 'Europe/Berlin' })
+  return { id: task!.id, lease_no: task!.lease_no, todo: todo.id }
+}
+
+/** So that a value is told from anything else; it has the form of an id's end, and of a tag. */
+const SECRET = 'S3CRET9'
+const nested = (levels: number) => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`)
+
+/** As JSON brings it: `__proto__` is a field like any other. */
+const HOSTILE: unknown[] = [
+  ...[null, true, 0, -1, 1.5, Number.POSITIVE_INFINITY, 2 ** 53, 5e-324, '', 'NaN', '9'.repeat(400), SECRET],
+  ...[
+    `$var:f/hai/${SECRET}`,
+    `${SECRET}\udc00\0`,
+    `\u202e${SECRET}`,
+    'é'.repeat(90_000),
+    `${'-'.repeat(9000)}abc`,
+  ],
+  ...['__proto__', "' or 1=1; --", '2026-02-30T25:61:00Z', '+999999-01-01T00:00:00Z', '((((((((a'],
+  ...[[], [null], [SECRET], { $ne: 1 }, { a: SECRET }, { constructor: { prototype: { a: 1 } } }],
+  ...[{ a: '\ud800\0' }, { a: nested(6000) }, JSON.parse('{"__proto__":{"role":"operator"}}')],
+]
+/** Of these enough for a place inside of an argument. */
+const WITHIN = [null, 2 ** 53, `${SECRET}\0`, 'constructor', [null], { $ne: 1 }, nested(250)]
+
+/** A value with one of the places within it different, each in turn and each in another way. */
+function* withEach(value: unknown): Generator<unknown> {
+  if (typeof value !== 'object' || value === null) return
+  const put = (key: string, inner: unknown) => {
+    const copy = structuredClone(value) as Args
+    copy[key] = inner
+    return copy
+  }
+  for (const [key, one] of Object.entries(value)) {
+    for (const bad of WITHIN) yield put(key, bad)
+    for (const inner of withEach(one)) yield put(key, inner)
+  }
+}
+
+/** Nobody waits for what has ended. */
+const end = (id: string) =>
+  database.sql`update hai.task_queue set state = 'cancelled', finished_at = now(), error = '{}' where id = ${id}`
+
+function* casesOf({ path, parameters }: Door, rows: Rows): Generator<Args> {
+  const own = /todo\//.test(path) ? { ...rows, id: rows.todo } : rows
+  const good = goodArgs(own)[path] ?? (parameters.includes('id') ? { id: own.id } : {})
+  yield good
+  for (const name of parameters) {
+    yield { ...good, [name]: undefined }
+    for (const bad of HOSTILE) yield { ...good, [name]: bad }
+    for (const value of withEach(good[name])) yield { ...good, [name]: value }
+  }
+}
+
+const ALLOWED: number[] = [
+  STATUS.invalid,
+  STATUS.forbidden,
+  STATUS.not_found,
+  STATUS.conflict,
+  STATUS.gone,
+  STATUS.budget,
+  STATUS.unavailable,
+]
+
+const isRefusal = (answer: unknown): answer is { windmill_status_code: number } =>
+  typeof answer === 'object' && answer !== null && 'wm_failure' in answer
+
+/** What is wrong with how a door answered; undefined when nothing is. */
+async function fault({ path, call }: Door, args: Args): Promise<string | undefined> {
+  let answer: unknown
+  try {
+    answer = await call(args)
+  } catch (error) {
+    return `threw ${(error as Error).stack?.slice(0, 700)}`
+  }
+  const text = JSON.stringify(answer) ?? ''
+  if (!isRefusal(answer)) return undefined
+  const { windmill_status_code: status } = answer
+  if (!ALLOWED.includes(status)) return `status ${status}`
+  if (/\n\s+at |node_modules|TypeError|RangeError|\.ts\b/.test(text) || text.includes(FOLDER))
+    return `shows its code: ${text}`
+  if (text.length > 20_000) return `${text.length} characters`
+  if (path.startsWith('http/') && text.includes(SECRET)) return `repeats what was sent: ${text}`
+  return undefined
+}
+
+/** An input as a failed test shows it. */
+const shown = (args: Args) =>
+  inspect(args, {
+    depth: 6,
+    maxStringLength: 40,
+    maxArrayLength: 4,
+    breakLength: Number.POSITIVE_INFINITY,
+  }).slice(0, 300)
+
+/** What these answer to good arguments, as there is no cluster, no model, no step begun, and the task has not ended so. */
+const REFUSING = [
+  'gitops/status',
+  'model/test',
+  'task/feedback',
+  'task/retry',
+  'task/wait',
+  'cost/reserve',
+  'worker/step',
+]
+
+describe('every door', () => {
+  it('refuses whatever it does not take, in the words of the contract', async () => {
+    const faults: string[] = []
+    const refusing: string[] = []
+    for (const path of DOORS) {
+      const door = await doorAt(path)
+      const given = await rows()
+      if (path === 'task/wait') await end(given.id)
+      const [good, ...cases] = casesOf(door, given)
+      if (isRefusal(await door.call(good!))) refusing.push(path)
+      for (let at = 0; at < cases.length; at += 8) {
+        const found = cases.slice(at, at + 8).map(async (args) => {
+          const wrong = await fault(door, args)
+          return wrong ? [`${path} ${shown(args)}: ${wrong}`] : []
+        })
+        faults.push(...(await Promise.all(found)).flat())
+      }
+    }
+    expect(faults).toEqual([])
+    expect(refusing.sort()).toEqual(REFUSING.sort())
+  }, 600_000)
+})

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, vi } from 'vitest'
+import { parse } from 'yaml'
+import { principal } from '../../f/hai/core/caller.ts'
+import { DEFAULT_MEMBERS } from '../../f/hai/core/members.ts'
+import { accessFor } from '../../f/hai/core/model/access.ts'
+import { work } from '../../f/hai/core/worker.ts'
+import type { TestDatabase } from './database.ts'
+
+export const FOLDER = join(import.meta.dirname, '../../f/hai')
+
+/**
+ * For a whole test file: lets doors be called in its own process. What they ask Windmill for is where the database is,
+ * the bundle's settings with `own` laid over them, and somebody who works. No model and no cluster is found.
+ */
+export function doorsOn(database: TestDatabase, own: Record<string, unknown> = {}): void {
+  const working = () =>
+    work(database.sql, {
+      ...{ worker: 'w', budgetSeconds: 5, signal: new AbortController().signal, models: accessFor },
+      principal: (name) => principal(name, DEFAULT_MEMBERS, 'Europe/Berlin'),
+    })
+  const windmill = createServer((request, response) => {
+    const url = request.url ?? ''
+    const [, bundled] = /\/get_value\/f\/hai\/(\w+)$/.exec(url) ?? []
+    const [, operators = ''] = /\/get_value\/u\/operator\/hai_(\w+)$/.exec(url) ?? []
+    if (bundled) {
+      const file = readFileSync(join(FOLDER, `${bundled}.resource.yaml`), 'utf8')
+      response.end(JSON.stringify((parse(file) as { value: unknown }).value))
+    } else if (operators in own) response.end(JSON.stringify(own[operators]))
+    else if (url.endsWith('/get_value_interpolated/f/hai/db'))
+      response.end(JSON.stringify({ url: database.url }))
+    else {
+      response.writeHead(request.method === 'POST' ? 201 : 404).end('""')
+      if (request.method === 'POST') void working()
+    }
+  })
+  beforeAll(async () => {
+    windmill.listen(0, '127.0.0.1')
+    await vi.waitUntil(() => windmill.listening)
+    vi.stubEnv('BASE_INTERNAL_URL', `http://127.0.0.1:${(windmill.address() as AddressInfo).port}`)
+    vi.stubEnv('WM_WORKSPACE', 'test')
+    vi.stubEnv('WM_TOKEN', 'a-token')
+    vi.stubEnv('WM_USERNAME', 'operator')
+    vi.stubEnv('WM_JOB_ID', '')
+    vi.stubEnv('OLLAMA_HOST', '127.0.0.1:9')
+    vi.stubEnv('KUBECONFIG', '/nowhere')
+  })
+  afterAll(() => {
+    vi.unstubAllEnvs()
+    windmill.close()
+  })
+}
