@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Todo } from '../../f/hai/core/contract.ts'
 import { listTodos } from '../../f/hai/core/todo-list.ts'
-import { updateTodo } from '../../f/hai/core/todos.ts'
+import { runTodo, updateTodo } from '../../f/hai/core/todos.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, aTodo, clear } from '../support/factories.ts'
 
@@ -12,7 +12,7 @@ const seer = { ...aCaller(), zone }
 
 type Filter = Omit<Parameters<typeof listTodos>[1], 'zone'>
 const bodies = async (filter: Filter = {}) =>
-  (await listTodos(db.sql, { ...filter, zone })).todos.map((todo) => todo.body)
+  (await listTodos(db.sql, { ...filter, zone }, seer.sees)).todos.map((todo) => todo.body)
 
 async function day(fromToday: number): Promise<string> {
   const [row] = await db.sql<{ day: string }[]>`
@@ -67,7 +67,8 @@ describe('listTodos', () => {
 
   it('reads a tag and a status as they are stored, and finds parts of words in body, tags and result', async () => {
     await aTodo(db.sql, { body: 'replace the UPS battery', tags: ['#Shop', 'cafe\u0301'] })
-    await aTodo(db.sql, { body: 'pay €20 for 100% of it' })
+    const pay = await aTodo(db.sql, { body: 'pay €20 for 100% of it' })
+    await runTodo(db.sql, { id: pay.id }, seer)
     await db.sql`update hai.todo set result = 'the answer is 42' where body like 'pay%'`
     for (const tag of ['shop', '#shop', 'SHOP', 'café', 'Cafe\u0301']) {
       expect(await bodies({ tag, status: 'All' as never }), tag).toEqual(['replace the UPS battery'])

@@ -31,7 +31,7 @@ export function networkReason(error: unknown): string {
 }
 
 const ADVICE =
-  /\s*(For more information, pass `verbose: true`[^.]*\.?|Is the computer able to access the url\?)/g
+  /(?<!\s)\s*(For more information, pass `verbose: true`[^.]*\.?|Is the computer able to access the url\?)/g
 
 /** Whether a server points elsewhere instead of answering; for what was fetched with `redirect: 'manual'`. */
 export const isRedirect = ({ status }: Response): boolean => status >= 300 && status < 400

@@ -15,7 +15,7 @@ export interface TodoText {
  * What is not understood stays in `body`, verbatim; `body` is '' when nothing is left.
  */
 export function parseTodoText(text: string, clock: Clock): TodoText {
-  const words = text.match(WORD) ?? []
+  const words = wordsOf(text)
   const tags = words.map(tagOf).filter((tag) => tag !== undefined)
   const priorities = new Set(words.map(priorityOf).filter((priority) => priority !== undefined))
   // Two priorities contradict each other: neither is understood.
@@ -29,15 +29,41 @@ export function parseTodoText(text: string, clock: Clock): TodoText {
   const rest = tail ? prose.slice(0, -tail.words) : prose
   const body = rest.join('').trim()
   return {
-    body: unquoted(tail ? body.replace(/[\s,;:–—-]+$/, '') : body),
+    body: unquoted(tail ? body.replace(/(?<![\s,;:–—-])[\s,;:–—-]+$/, '') : body),
     tags: [...new Set(tags)],
     ...(tail && { due: tail.due }),
     ...(priority && { priority }),
   }
 }
 
-/** A word with the space before it; a quoted passage counts as (part of) one word. */
-const WORD = /\s*(?:"[^"]*"|“[^”]*”|`[^`]*`|\S)+/g
+/** What closes a quoted passage, by what opens it. */
+const CLOSING = new Map([
+  ['"', '"'],
+  ['“', '”'],
+  ['`', '`'],
+])
+
+/** Each word with the space before it; a quoted passage counts as (part of) one word. Each character is read once. */
+function wordsOf(text: string): string[] {
+  const words: string[] = []
+  const unclosed = new Set<string>()
+  const passed = (at: number): number => {
+    const close = CLOSING.get(text[at]!)
+    if (!close || unclosed.has(close)) return at + 1
+    const end = text.indexOf(close, at + 1)
+    if (end < 0) unclosed.add(close)
+    return end < 0 ? at + 1 : end + 1
+  }
+  for (let start = 0, at = 0; at < text.length; start = at) {
+    while (at < text.length && isSpace(text[at]!)) at += 1
+    if (at === text.length) break
+    while (at < text.length && !isSpace(text[at]!)) at = passed(at)
+    words.push(text.slice(start, at))
+  }
+  return words
+}
+
+const isSpace = (char: string) => /\s/.test(char)
 
 const TAGGED = new RegExp(`^\\s*#(${TAG})[.,;:!?]*$`, 'u')
 
@@ -67,6 +93,9 @@ function dueTail(words: string[], clock: Clock): { due: string; words: number } 
 /** "due by friday the 27th of november at 17:00" and then some. */
 const LONGEST_TAIL = 10
 
+/** Characters, with the word that says so and what may stand around it. */
+const LONGEST_PHRASE = 120
+
 /** Words that say a date is meant, so that any date may follow. */
 const MARKED = /^\(?(?:due(?: by| on| at)?|by|on|at)(?:: ?| )(.+?)[)\].,;!?]*$/i
 /** What is a date by itself. Abbreviations and other dates are too often something else: "the cat sat". */
@@ -74,6 +103,7 @@ const BARE =
   /^\(?((?:today|tonight|tomorrow|next week|(?:(?:this|next) )?(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:the )?day after tomorrow)(?: .+)?|in (?:an?|half|\d+|one|two|three|four|five|six) .+?)[)\].,;!?]*$/i
 
 function datePhrase(tail: string): { text: string; marked: boolean } | undefined {
+  if (tail.length > LONGEST_PHRASE) return undefined
   const marked = tail.match(MARKED)?.[1]
   if (marked) return { text: marked, marked: true }
   const bare = tail.match(BARE)?.[1]

@@ -88,7 +88,8 @@ function lineEnd(text: string, from: number, last: boolean): { at: number; next:
   return undefined
 }
 
-const LITERAL = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs
+/** A string that nothing ends goes on to the end: it is not looked for again from every quote within. */
+const LITERAL = /"(?:[^"\\]|\\.)*(?:"|\\?$)|-?\b(?:NaN|Infinity)\b/gs
 
 /** The document in `text`; undefined when it is none, and not the nearly one that some servers write either. */
 export function parsed(text: string): unknown {

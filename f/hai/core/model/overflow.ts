@@ -70,7 +70,11 @@ export function overflowOf(error: unknown): Overflow | undefined {
   if (OTHER_TROUBLE.has(status)) return undefined
   const body = APICallError.isInstance(error) ? (error.responseBody ?? '') : ''
   // thousands may be told with commas
-  const said = `${error.message}\n${body}`.slice(0, LONGEST_WORDS).replace(/(?<=\d),(?=\d{3}(?!\d))/g, '')
+  const said = `${error.message}\n${body}`
+    .slice(0, LONGEST_WORDS)
+    .replace(/(?<=\d),(?=\d{3}(?!\d))/g, '')
+    // no count is so long, and many a pattern begins with one
+    .replace(/\d{16,}/g, '')
   const answer = numbersIn(said, ANSWERS)
   if (answer) return answer
   if (status === 429 && !/request too large/i.test(said)) return undefined

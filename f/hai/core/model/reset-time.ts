@@ -26,9 +26,15 @@ export function resetSeconds(told: Told): number | undefined {
  * what is said outright before the state of a bucket. Undefined when nobody says.
  */
 export function resetTime({ headers = {}, text = '' }: Told, at: Reader): Date | undefined {
-  const said = [...outright(headers, at.now), ...keyed(text, at.now), ...inProse(text, at)]
+  const words = text.slice(0, LONGEST_WORDS)
+  const said = [...outright(headers, at.now), ...keyed(words, at.now), ...inProse(words, at)]
   return latest(said) ?? bucketReset(headers, at.now)
 }
+
+/** A refusal is short; what is longer is a page or a dump. */
+const LONGEST_WORDS = 8000
+/** Whoever says more than so many times when to come again says nothing. */
+const MOST_TIMES = 20
 
 const latest = (dates: Date[]): Date | undefined =>
   dates.length > 0 ? new Date(Math.max(...dates.map((date) => date.getTime()))) : undefined
@@ -79,7 +85,7 @@ function bucketReset(headers: Record<string, string>, now: Date): Date | undefin
 
 /** Fields of a JSON body, at any depth, also of JSON that stands in a text of JSON. */
 const KEYED =
-  /\\*"(?<key>retry[_-]?delay|retry[_-]?after(?:[_-]?(?:ms|seconds))?|resets?[_-]?(?:at|in[_-]?seconds)|x-ratelimit-reset(?:-[a-z]+)?|estimated[_-]?time)\\*"\s*:\s*\\*"?(?<value>[^"\\,}\]]+)/gi
+  /(?<!\\)\\*"(?<key>retry[_-]?delay|retry[_-]?after(?:[_-]?(?:ms|seconds))?|resets?[_-]?(?:at|in[_-]?seconds)|x-ratelimit-reset(?:-[a-z]+)?|estimated[_-]?time)\\*"\s*:\s*\\*"?(?<value>[^"\\,}\]]+)/gi
 
 function keyed(text: string, now: Date): Date[] {
   return [...text.matchAll(KEYED)].flatMap(({ groups }) => {
@@ -149,7 +155,9 @@ function inProse(text: string, at: Reader): Date[] {
     return milliseconds === undefined ? [] : after(now, milliseconds)
   })
   const epochs = [...text.matchAll(EPOCH)].map(([, seconds = '']) => epochDate(Number(seconds)))
-  const clocks = [...text.matchAll(AT)].flatMap(({ groups = {} }) => momentOf(groups, at) ?? [])
+  const clocks = [...text.matchAll(AT)]
+    .slice(0, MOST_TIMES)
+    .flatMap(({ groups = {} }) => momentOf(groups, at) ?? [])
   return [...lengths, ...epochs, ...clocks]
 }
 

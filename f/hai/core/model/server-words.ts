@@ -142,9 +142,24 @@ export const isPage = (text: string): boolean =>
 
 /** What a page calls itself, else its first words. */
 export function pageTitle(page: string): string {
-  const title = /<title[^>]*>([^<]*)/i.exec(page)?.[1] ?? /<h1[^>]*>([^<]*)/i.exec(page)?.[1] ?? ''
-  const plain = page.replace(/<(script|style)[\s\S]*?<\/\1>|<[^>]*>/gi, ' ')
+  const title = /<title[^<>]*>([^<]*)/i.exec(page)?.[1] ?? /<h1[^<>]*>([^<]*)/i.exec(page)?.[1] ?? ''
+  const plain = withoutCode(page).replace(/<[^<>]*>/g, ' ')
   return (title.trim() || plain).replace(/\s+/g, ' ').trim().slice(0, 200)
+}
+
+/** Without scripts and styles; one that nothing ends is all that is left. */
+function withoutCode(page: string): string {
+  const kept: string[] = []
+  let from = 0
+  for (const { index, 1: name } of page.matchAll(/<(script|style)\b/gi)) {
+    if (index < from) continue
+    kept.push(page.slice(from, index))
+    const end = name!.toLowerCase() === 'script' ? /<\/script\s*>/gi : /<\/style\s*>/gi
+    end.lastIndex = index
+    if (!end.exec(page)) return kept.join(' ')
+    from = end.lastIndex
+  }
+  return [...kept, page.slice(from)].join(' ')
 }
 
 const short = (text: string) =>

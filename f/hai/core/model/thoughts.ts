@@ -13,6 +13,11 @@ const TAGS = [
 ] as const
 const OPENS = TAGS.map(([open]) => open)
 const CLOSES = TAGS.map(([, close]) => close)
+const LONGEST_TAG = Math.max(...[...OPENS, ...CLOSES].map((tag) => tag.length))
+/** Each as it is found in any case. */
+const ENDS = new Map<string, RegExp>(
+  CLOSES.map((close) => [close, new RegExp(close.replace(/[[\]/]/g, '\\$&'), 'i')]),
+)
 /** No tag and no fence of code is longer, with what may stand before it. */
 const LINE_CHARACTERS = 64
 
@@ -34,6 +39,8 @@ export class Thoughts {
   /** Some of what was given out before it, so that what was shown is not what is said. */
   takenBack = false
   #saying = false
+  /** All that is kept is white space. */
+  #blank = false
   #mute: boolean
   #close = ''
   /** Not given out: the beginning of what may be a tag. */
@@ -51,7 +58,10 @@ export class Thoughts {
   add(piece: string): string {
     if (this.#saying) return this.#say(piece)
     this.#kept += piece
-    return this.thinking ? this.#think() : this.#begin()
+    if (this.thinking) return this.#think()
+    // white space is looked at once, in however many pieces it comes
+    if (this.#blank && piece.trim() === '') return ''
+    return this.#begin()
   }
 
   /** Nothing more comes: gives what was kept. A thought that never ended is no text. */
@@ -66,19 +76,23 @@ export class Thoughts {
   }
 
   #begin(): string {
-    const bare = this.#kept.trimStart()
-    const low = bare.toLowerCase()
-    const tag = TAGS.find(([open]) => low.startsWith(open))
-    const mark = tag?.[0] ?? CLOSES.find((close) => low.startsWith(close))
-    if (mark) {
+    let bare: string
+    let low: string
+    for (;;) {
+      bare = this.#kept.trimStart()
+      low = bare.slice(0, LONGEST_TAG).toLowerCase()
+      const tag = TAGS.find(([open]) => low.startsWith(open))
+      const mark = tag?.[0] ?? CLOSES.find((close) => low.startsWith(close))
+      if (!mark) break
       this.any = true
       this.unopened ||= !tag
       this.#mute &&= tag !== undefined
       this.thinking = tag !== undefined
       this.#close = tag?.[1] ?? ''
       this.#kept = bare.slice(mark.length)
-      return this.thinking ? this.#think() : this.#begin()
+      if (this.thinking && !this.#thought()) return ''
     }
+    this.#blank = bare === ''
     if ([...OPENS, ...CLOSES].some((one) => one.startsWith(low))) return ''
     const text = this.any ? bare : this.#kept
     this.#kept = ''
@@ -87,15 +101,20 @@ export class Thoughts {
   }
 
   #think(): string {
-    const at = this.#kept.toLowerCase().indexOf(this.#close)
+    return this.#thought() ? this.#begin() : ''
+  }
+
+  /** Whether the thought at hand has ended; leaves what comes after it. */
+  #thought(): boolean {
+    const at = this.#kept.search(ENDS.get(this.#close)!)
     if (at < 0) {
       this.#kept = this.#kept.slice(-this.#close.length)
-      return ''
+      return false
     }
     this.thinking = false
     this.#mute = false
     this.#kept = this.#kept.slice(at + this.#close.length)
-    return this.#begin()
+    return true
   }
 
   #say(piece: string): string {
