@@ -68,11 +68,13 @@ const isSpace = (char: string) => /\s/.test(char)
 const TAGGED = new RegExp(`^\\s*#(${TAG})[.,;:!?]*$`, 'u')
 
 function tagOf(word: string): string | undefined {
+  if (!word.includes('#')) return undefined
   const tag = word.normalize('NFC').match(TAGGED)?.[1]
   return tag && normal(tag)
 }
 
 function priorityOf(word: string): Priority | undefined {
+  if (!word.includes('!')) return undefined
   return word.match(/^\s*!(low|normal|high|urgent)[.,;:]*$/i)?.[1]?.toLowerCase() as Priority | undefined
 }
 
