@@ -63,7 +63,7 @@ function wordsOf(text: string): string[] {
   return words
 }
 
-const isSpace = (char: string) => /\s/.test(char)
+const isSpace = (char: string) => char === ' ' || (!/^[!-~]/.test(char) && /\s/.test(char))
 
 const TAGGED = new RegExp(`^\\s*#(${TAG})[.,;:!?]*$`, 'u')
 
