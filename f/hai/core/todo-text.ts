@@ -55,15 +55,18 @@ function wordsOf(text: string): string[] {
     return end < 0 ? at + 1 : end + 1
   }
   for (let start = 0, at = 0; at < text.length; start = at) {
-    while (at < text.length && isSpace(text[at]!)) at += 1
+    while (at < text.length && isSpace(text, at)) at += 1
     if (at === text.length) break
-    while (at < text.length && !isSpace(text[at]!)) at = passed(at)
+    while (at < text.length && !isSpace(text, at)) at = passed(at)
     words.push(text.slice(start, at))
   }
   return words
 }
 
-const isSpace = (char: string) => char === ' ' || (!/^[!-~]/.test(char) && /\s/.test(char))
+function isSpace(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return code === 32 || (code > 8 && code < 14) || (code > 127 && /\s/.test(text[at]!))
+}
 
 const TAGGED = new RegExp(`^\\s*#(${TAG})[.,;:!?]*$`, 'u')
 
