@@ -53,7 +53,7 @@ vitest(
 if (debian.isThere()) {
   await debian.withServer((url) =>
     vitest("tests on Debian's PostgreSQL 15", ['tests/core'], { TEST_DATABASE_URL: url }, [
-      'tests/core/{plans,intents,dates}*',
+      'tests/core/{plans,intents,dates,doors-fuzz,linear,text,normal,todo-text}*',
     ]),
   )
 } else {
