@@ -68,6 +68,8 @@ describe('the house', () => {
         to !== 'f/hai/core/contract.ts' &&
         // how money is written, alike in the terminal, on the page and in a notice
         to !== 'f/hai/core/money/amount-text.ts' &&
+        // and what of a text nobody is to see
+        to !== 'f/hai/core/text.ts' &&
         to !== 'runner/instance.ts',
     )
     expect(strays.map(shown)).toEqual([])

@@ -108,7 +108,13 @@ export class QueueModel {
     }
     const task = this.tasks[token.task]!
     if (this.isOver(task)) this.end(token.task, 'expired')
-    if (task.state !== 'running' && this.leases.get(token.task)?.lease_no === token.lease_no)
+    return this.lost(token)
+  }
+
+  /** Whoever hears it stops, and so the slot of a task that has ended is free. */
+  lost(token: Token): Outcome {
+    const { state } = this.tasks[token.task]!
+    if (state !== 'running' && this.leases.get(token.task)?.lease_no === token.lease_no)
       this.leases.delete(token.task)
     return 'conflict'
   }
@@ -142,7 +148,7 @@ export class QueueModel {
 
   complete(token: Token): Outcome {
     const held = this.holds(token)
-    if (!held) return 'conflict'
+    if (!held) return this.lost(token)
     this.end(token.task, this.isOver(held) ? 'expired' : 'done')
     this.leases.delete(token.task)
     return held.state
@@ -150,7 +156,7 @@ export class QueueModel {
 
   fail(token: Token, retryable: boolean): Outcome {
     const held = this.holds(token)
-    if (!held) return 'conflict'
+    if (!held) return this.lost(token)
     this.leases.delete(token.task)
     if (this.isOver(held)) this.end(token.task, 'expired')
     else if (!retryable || held.attempt >= held.max_attempts) this.end(token.task, 'dead')
@@ -165,7 +171,7 @@ export class QueueModel {
 
   release(token: Token): Outcome {
     const held = this.holds(token)
-    if (!held) return 'conflict'
+    if (!held) return this.lost(token)
     held.state = 'pending'
     held.events.push('released')
     this.leases.delete(token.task)

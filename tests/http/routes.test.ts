@@ -154,7 +154,7 @@ describe('costs and chat clients', () => {
     expect(parts.at(-1)).toMatchObject({ type: 'finish', finishReason: { unified: 'stop' } })
     const asked = client.chatModel('gpt-4').doGenerate({ prompt: [{ role: 'user', content: [] }] })
     await expect(asked).rejects.toMatchObject({
-      ...{ statusCode: 404, message: 'model gpt-4 is not known; the one there is, is hai' },
+      ...{ statusCode: 404, message: 'this model is not known; the one there is, is hai' },
     })
   })
 })

@@ -107,7 +107,7 @@ describe('what goes wrong', () => {
   it.each([
     [['task', 'show', 'zzzzzz'], 3, 'no task zzzzzz'],
     [['task', 'show', 'u!'], 2, 'expected the last 6 characters'],
-    [['todo', 'add', ''], 2, 'body'],
+    [['todo', 'add', ''], 2, 'there is no text'],
     [['todo', 'add', 'x', '--due', 'someday maybe'], 2, '"someday maybe" is not a date'],
     [['todo', 'done', 'zzzzzz'], 3, 'no todo zzzzzz'],
     [['task', 'ls', '--state', 'lost'], 2, 'lost'],

@@ -16,7 +16,7 @@ const CLOSES = TAGS.map(([, close]) => close)
 const LONGEST_TAG = Math.max(...[...OPENS, ...CLOSES].map((tag) => tag.length))
 /** Each as it is found in any case. */
 const ENDS = new Map<string, RegExp>(
-  CLOSES.map((close) => [close, new RegExp(close.replace(/[[\]/]/g, '\\$&'), 'i')]),
+  CLOSES.map((close) => [close, new RegExp(close.replace(/[[\]/|]/g, '\\$&'), 'i')]),
 )
 /** No tag and no fence of code is longer, with what may stand before it. */
 const LINE_CHARACTERS = 64
