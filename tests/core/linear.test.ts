@@ -195,8 +195,9 @@ describe('the time that a text takes', () => {
   it.each(Object.keys(READERS))('is short in %s, whatever the text', async (name) => {
     await prepareWidths(['日'])
     const slow: string[] = []
-    for (const unit of UNITS) {
-      for (const [before, after] of AROUND) {
+    for (const [index, unit] of UNITS.entries()) {
+      // by itself, and in turn within each of the others: all with all takes minutes
+      for (const [before, after] of [AROUND[0]!, AROUND[1 + (index % (AROUND.length - 1))]!]) {
         const text = (before + unit.repeat(LENGTH / unit.length)).slice(0, LENGTH - after.length) + after
         // the first is slower, until its code is compiled
         const tries = [1, 2, 3, 4, 5].values()
