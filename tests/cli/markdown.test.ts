@@ -52,7 +52,8 @@ it.each(['**a ', '`', '``a ', '**', '* ', '# ', ' ', '`a', '**`', '~~~', '#', '>
   (unit) => {
     const text = unit.repeat(64_000 / unit.length)
     for (const line of [text, `# ${text}x`, `\`\`\`${text}`, `**x${text}`]) {
-      expect(cpuOf(() => rendered(line))).toBeLessThan(50)
+      // twice that, as other tests run beside this one
+      expect(cpuOf(() => rendered(line))).toBeLessThan(100)
       const pieces = line.match(/.{1,16}/gs) ?? []
       expect(cpuOf(() => rendered(...pieces))).toBeLessThan(400)
     }

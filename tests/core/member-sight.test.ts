@@ -125,7 +125,8 @@ describe('the password in a URL', () => {
     await vi.waitUntil(async () => (await sql`select from hai.lease where task_id = ${task_id}`).length === 0)
     await sql`update hai.task_queue set state = 'pending', run_at = now(), claim_at = now(), finished_at = null, error = null,
       lane = 'batch', conversation_id = id where id = ${task_id}`
-    const task = await claim(sql, { worker: 'w', lanes: ['batch'] })
+    // what another job still holds is passed over for a moment
+    const task = await vi.waitUntil(() => claim(sql, { worker: 'w', lanes: ['batch'] }), { timeout: 10_000 })
     await note(sql, task!, 'notice', `asked ${SERVER}`, { url: SERVER })
     await fail(sql, {
       ...{ id: task!.id, lease_no: task!.lease_no },
