@@ -77,11 +77,42 @@ function stepPrinter(printer: AnswerPrinter, quiet: boolean): (event: TaskEvent)
     if (BREAKS.includes(event.type)) printer.note(text)
     else printer.step(text)
   }
+  const tries = new Tries(print)
   return (event) => {
     if (quiet && !NOTICES.includes(event.type)) return
     if (ending) print(ending)
     ending = STANDING.includes(event.type as State) ? event : undefined
-    if (!ending) print(event)
+    if (!ending) tries.tell(event)
+  }
+}
+
+/** What each try begins with. */
+const BEGINNINGS = ['claimed', 'route', 'loading', 'step']
+
+/** Tells the tries of a task that is put off: one that comes to the same as the one before it is no news. */
+class Tries {
+  #print: (event: TaskEvent) => void
+  /** Why it was put off last. */
+  #reason: string | undefined
+  /** How the try at hand began. */
+  #begun: TaskEvent[] = []
+
+  constructor(print: (event: TaskEvent) => void) {
+    this.#print = print
+  }
+
+  tell(event: TaskEvent): void {
+    if (this.#reason !== undefined && BEGINNINGS.includes(event.type)) {
+      this.#begun.push(event)
+      return
+    }
+    const [, reason] = /^put off: (.*); next try in /s.exec(event.type === 'retry' ? event.text : '') ?? []
+    const begun = this.#begun.splice(0)
+    if (reason !== undefined && reason === this.#reason) return
+    this.#reason = reason
+    // an answer is there already, and how it began comes too late
+    if (event.type !== 'step_done') for (const one of begun) this.#print(one)
+    this.#print(event)
   }
 }
 

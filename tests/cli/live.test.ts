@@ -61,6 +61,32 @@ describe('an answer while it is written', () => {
     expect(performance.now() - began).toBeLessThan(900)
   })
 
+  it('tells a try that is put off for the same reason once, and another reason again', async () => {
+    const hai = start(['ask', 'x'])
+    await listening()
+    const put = (why: string, seconds: number) => {
+      task.event('step', 'llama/m')
+      task.event('retry', `put off: ${why}; next try in ${seconds} s`)
+      task.claim(1)
+      task.event('route', '→ llama/m: free')
+    }
+    put('nothing listens', 2)
+    put('nothing listens', 3)
+    put('nothing listens', 5)
+    put('loading', 5)
+    task.event('step', 'llama/m')
+    task.event('step_done', 'llama/m (12 ms)', { ms: 12 })
+    task.end('done', 'yes')
+    expect(await hai.ended).toMatchObject({ exit: 0, stdout: 'yes\n' })
+    const { text } = hai.io.stderr
+    expect(text.match(/^put off: .*$/gm)).toEqual([
+      'put off: nothing listens; next try in 2 s',
+      'put off: loading; next try in 5 s',
+    ])
+    expect(text.match(/^attempt 1$/gm)).toHaveLength(2)
+    expect(text).toContain('llama/m: 12 ms')
+  })
+
   it('goes on after a cut where it was, and repeats and loses nothing', async () => {
     const hai = start(['ask', 'x'])
     await listening()
