@@ -10,7 +10,7 @@ const MINE = '(?:(?:all )?(?:of )?(?:my|the|our) |all )?'
 const WHAT_IS = "(?:what is|what's|whats|what are|which are)"
 const STILL = '(?:still |currently )?'
 const STATUS = '(?<status>open|done|finished|completed|dropped)'
-const TAGGED = '(?: (?:(?:tagged|tagged with|with (?:the )?tag) #?|#)(?<tag>' + TAG + '))?'
+const TAGGED = `(?: (?:(?:tagged|tagged with|with (?:the )?tag) #?|#)(?<tag>${TAG}))?`
 const NOW = '(?: (?:right )?now| at the moment| currently)?'
 
 const PATTERNS = [

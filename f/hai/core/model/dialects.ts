@@ -1,5 +1,6 @@
+import { UNCOUNTED } from '../money/tokens.ts'
 import { field } from './frames.ts'
-import { type Reply, type Said, UNCOUNTED } from './reply.ts'
+import type { Reply, Said } from './reply.ts'
 
 /** A protocol: what a server's documents say, and how the SDK wants to hear it. */
 export interface Dialect {

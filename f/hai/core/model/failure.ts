@@ -1,5 +1,5 @@
 import { APICallError } from '@ai-sdk/provider'
-import type { Tokens } from '../money/tokens.ts'
+import { NO_TOKENS, type Tokens, UNCOUNTED } from '../money/tokens.ts'
 import { networkReason } from '../network.ts'
 import { storable } from '../text.ts'
 import type { Choice } from './config.ts'
@@ -115,18 +115,16 @@ function told(error: unknown): string {
 /** Whether nothing was sent at all. */
 const isNever = (error: unknown): boolean => NO_CONNECTION.test(told(error))
 
-export const NOTHING: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
 const REFUSALS = new Set<string>(['login_expired', 'quota_exhausted', 'wrong_url', 'unusable'])
-const UNKNOWN: Tokens = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
 
 /** What a failed call used: nothing when the backend refused it or was never reached, else what is known of it. */
 export function tokensOfFailure(error: unknown): Tokens {
-  if (error instanceof BrokenCall) return error.tokens ?? (REFUSALS.has(error.code) ? NOTHING : UNKNOWN)
-  if (isMissingProgram(error)) return NOTHING
-  if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return NOTHING
+  if (error instanceof BrokenCall) return error.tokens ?? (REFUSALS.has(error.code) ? NO_TOKENS : UNCOUNTED)
+  if (isMissingProgram(error)) return NO_TOKENS
+  if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return NO_TOKENS
   return UNTRUSTED.test(networkReason(error)) || NO_TLS.test(networkReason(error)) || isNever(error)
-    ? NOTHING
-    : UNKNOWN
+    ? NO_TOKENS
+    : UNCOUNTED
 }
 
 /** Whether a program that was to be run is not there. */

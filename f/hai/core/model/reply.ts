@@ -1,15 +1,7 @@
-import { MOST_TOKENS, type Tokens } from '../money/tokens.ts'
+import { MOST_TOKENS, type Tokens, UNCOUNTED } from '../money/tokens.ts'
 
 /** A piece of an answer: what is said, and what the model thinks meanwhile. */
 export type Said = { text: string } | { thought: string }
-
-export const UNCOUNTED: Tokens = {
-  input: null,
-  output: null,
-  cache_read: null,
-  cache_write: null,
-  reasoning: null,
-}
 
 /** All that came with an answer besides its pieces. */
 export class Reply {

@@ -1,13 +1,12 @@
 import { isLeaseLost } from '../lease.ts'
-import type { Tokens } from '../money/tokens.ts'
+import { NO_TOKENS, UNCOUNTED } from '../money/tokens.ts'
 import type { Spent } from './config.ts'
-import { type Got, NOTHING, tokensOfFailure } from './failure.ts'
+import { type Got, tokensOfFailure } from './failure.ts'
 import { overflowOf } from './overflow.ts'
 
 /** What a call used that was ended before it was whole, as far as it was seen: a piece of the answer is at least a token. */
 export function seen({ deltas, tokens }: Got): Pick<Spent, 'tokens' | 'at_least'> {
-  const none: Tokens = { input: null, output: null, cache_read: null, cache_write: null, reasoning: null }
-  const known = tokens ?? none
+  const known = tokens ?? UNCOUNTED
   return { tokens: { ...known, output: Math.max(known.output ?? 0, deltas) }, at_least: true }
 }
 
@@ -15,7 +14,7 @@ export function seen({ deltas, tokens }: Got): Pick<Spent, 'tokens' | 'at_least'
 export function usedBy(error: unknown, got: Got): Pick<Spent, 'tokens' | 'at_least'> {
   // a prompt that is too long is refused unread, in whatever form that is told
   const refused = got.deltas === 0 && overflowOf(error) !== undefined
-  const tokens = refused ? NOTHING : tokensOfFailure(error)
+  const tokens = refused ? NO_TOKENS : tokensOfFailure(error)
   const unknown = tokens.input === null || tokens.output === null
   return unknown && (got.deltas > 0 || got.tokens) ? seen(got) : { tokens }
 }

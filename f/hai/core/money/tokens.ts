@@ -18,6 +18,17 @@ export const Tokens = z.strictObject({
 })
 export type Tokens = z.output<typeof Tokens>
 
+/** Of a call whose backend told no count. */
+export const UNCOUNTED: Tokens = {
+  input: null,
+  output: null,
+  cache_read: null,
+  cache_write: null,
+  reasoning: null,
+}
+/** Of a call that was never made, or refused unread. */
+export const NO_TOKENS: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0, reasoning: 0 }
+
 const heard = count.catch(null)
 
 /** The same as a worker elsewhere tells them: what is no count is unknown, and takes nothing else with it. */
@@ -26,7 +37,7 @@ export const HeardTokens = z
     ...{ input: heard, output: heard, cache_read: heard, cache_write: heard, reasoning: heard },
     cache_write_1h: most.nullish().catch(null),
   })
-  .catch({ input: null, output: null, cache_read: null, cache_write: null, reasoning: null })
+  .catch(UNCOUNTED)
 
 /** Which counts were told and are none. */
 export function oddCounts(told: unknown): string[] {
