@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { cancel } from '../../f/hai/core/control.ts'
-import { Desk } from '../../f/hai/core/desk.ts'
 import { setSlots } from '../../f/hai/core/lane.ts'
 import { claimableLanes } from '../../f/hai/core/lease.ts'
 import { leasedTask } from '../../f/hai/core/leased-task.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
 import { complete } from '../../f/hai/core/outcome.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
+import { TaskAdmission } from '../../f/hai/core/task-admission.ts'
 import { tendBackends } from '../../f/hai/core/tend.ts'
 import { waitingOn } from '../../f/hai/core/waiting.ts'
 import { wake } from '../../f/hai/core/wakeup.ts'
@@ -216,27 +216,27 @@ describe('a local model', () => {
     await expect.poll(() => callsOf(server).length).toBe(1)
     const task = await claimed(db.sql, 'w-2')
     expect(task.id).toBe(id)
-    const desk = new Desk(
+    const admission = new TaskAdmission(
       db.sql,
       task,
       leasedTask(db.sql, task, async () => {}),
     )
-    expect(await desk.lets(anAccess(aChoice(server.url)))).toBe(true)
-    expect(await desk.lets(anAccess(llama()))).toBe(false)
+    expect(await admission.mayAsk(anAccess(aChoice(server.url)))).toBe(true)
+    expect(await admission.mayAsk(anAccess(llama()))).toBe(false)
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'pending', attempt: 1 })
     expect(await laneOf(id)).toBe('llama')
     stop.abort()
     await working
     await cancel(db.sql, { id: busy }, aCaller())
     const again = await claimed(db.sql, 'w-2', ['llama'])
-    const next = new Desk(
+    const next = new TaskAdmission(
       db.sql,
       again,
       leasedTask(db.sql, again, async () => {}),
     )
-    expect(await next.lets(anAccess(aChoice(server.url)))).toBe(true)
+    expect(await next.mayAsk(anAccess(aChoice(server.url)))).toBe(true)
     expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql)]).toEqual([0, 1])
-    expect(await next.lets(anAccess(llama()))).toBe(true)
+    expect(await next.mayAsk(anAccess(llama()))).toBe(true)
     expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql)]).toEqual([1, 0])
     expect(again.attempt).toBe(1)
   })

@@ -1,7 +1,6 @@
 import type { Caller } from './caller.ts'
 import { type ClaimedTask, RESTRICTED } from './contract.ts'
 import { inTransaction, type Sql } from './db.ts'
-import { Desk } from './desk.ts'
 import { HaiError } from './errors.ts'
 import type { Failure, TaskHandle } from './handle.ts'
 import { shortId } from './ids.ts'
@@ -13,6 +12,7 @@ import { answerWithModel } from './model/agent.ts'
 import { knewOllama } from './model/backend-state.ts'
 import { cure as cureOf, withheld } from './model/tier.ts'
 import { complete } from './outcome.ts'
+import { TaskAdmission } from './task-admission.ts'
 import type { Start } from './wakeup.ts'
 
 /** What a worker has to answer with. */
@@ -62,18 +62,18 @@ async function ask(
   means: Means,
   signal: AbortSignal,
 ): Promise<void> {
-  const desk = new Desk(sql, task, handle)
-  if (!(await desk.lets(access))) return
+  const admission = new TaskAdmission(sql, task, handle)
+  if (!(await admission.mayAsk(access))) return
   means.waits?.()
   // the job whose stream it is may be somebody else's
   const stream = task.data_tier === RESTRICTED ? () => {} : told(task.id, means)
   const local = async () => {
     const instead = await localAccess(sql)
     if (!instead) return undefined
-    if (!(await desk.lets(instead))) throw await leaseLost(sql, task)
-    return desk.ready(instead)
+    if (!(await admission.mayAsk(instead))) throw await leaseLost(sql, task)
+    return admission.ready(instead)
   }
-  await answerWithModel(desk.handle, task, { ...(await desk.ready(access)), signal, stream, local })
+  await answerWithModel(admission.handle, task, { ...(await admission.ready(access)), signal, stream, local })
   means.streamEnd?.(task.id)
 }
 

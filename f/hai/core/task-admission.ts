@@ -8,7 +8,7 @@ import { type Endpoint, endpointOf, type Known } from './model/endpoint.ts'
 import { withLoading } from './model/ollama.ts'
 
 /** Between one task and the backends that it asks: when it may, and what others learn of how they answered. */
-export class Desk {
+export class TaskAdmission {
   /** The task's handle; what it tells of a backend is told of where that was asked. */
   readonly handle: TaskHandle
   #sql: Sql
@@ -38,7 +38,7 @@ export class Desk {
   }
 
   /** Whether the task may ask now. If not, it went back: until the model is free, or may be asked again. */
-  async lets(access: Access): Promise<boolean> {
+  async mayAsk(access: Access): Promise<boolean> {
     const endpoint = endpointOf(access)
     const at = { ...this.#task, lane: this.#lane }
     const { lane, known, queued } = await admit(this.#sql, at, access.choice, endpoint)
