@@ -2,6 +2,7 @@ import type { ClaimedTask } from '../contract.ts'
 import type { TaskHandle } from '../handle.ts'
 import { isLeaseLost } from '../lease.ts'
 import { failureOf, isOverBudget, type OverBudget } from '../money/over-budget.ts'
+import { atLeast, endedBy, usedBy } from './broken-usage.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
 import { type Choice, MAX_OUTPUT, type Message, type ModelCall, type Models, type Spent } from './config.ts'
 import { FailedCall } from './failed-call.ts'
@@ -9,7 +10,6 @@ import { classify, type Got } from './failure.ts'
 import { type Caller, fittedCall } from './fitted-call.ts'
 import { limitsOf } from './limits.ts'
 import { load, withLoading } from './ollama.ts'
-import { endedBy, seen, usedBy } from './seen.ts'
 import { Telling } from './telling.ts'
 import { withheld } from './tier.ts'
 
@@ -131,7 +131,7 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
     const ms = Math.round(performance.now() - started)
     if (signal.aborted) {
       // what had come was spent, whoever has the task by now
-      await handle.settleUsage(call, { ...seen(got), ms, ended: endedBy(signal) })
+      await handle.settleUsage(call, { ...atLeast(got), ms, ended: endedBy(signal) })
       throw signal.reason
     }
     const failure = classify(error, choice)

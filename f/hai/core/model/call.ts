@@ -2,6 +2,7 @@ import { APICallError, type LanguageModelV3, type LanguageModelV3StreamPart } fr
 import type { Tokens } from '../money/tokens.ts'
 import { networkReason } from '../network.ts'
 import { storable } from '../text.ts'
+import { atLeast } from './broken-usage.ts'
 import { runClaudeCode } from './claude-code.ts'
 import type { Choice, Message, Spent } from './config.ts'
 import { anthropic, openai } from './dialects.ts'
@@ -9,7 +10,6 @@ import { BrokenCall, type Got, isMissingProgram } from './failure.ts'
 import type { Limits } from './limits.ts'
 import { Repeats } from './repeats.ts'
 import { isSameModel, Reply, type Said } from './reply.ts'
-import { seen } from './seen.ts'
 import { surroundings } from './surroundings.ts'
 import { Thoughts } from './thoughts.ts'
 import { Watchdog } from './watchdog.ts'
@@ -198,7 +198,7 @@ function answered({ choice }: Call, reply: Reply, heard: Heard, ending: Ending):
   const tokens = reply.sane(text !== '' && !left)
   if (text.trim() === '') throw emptyBy(reply, heard, ending, tokens)
   // who is left in the middle has not told what the whole is
-  const spent = left ? { ...seen({ ...heard.got, tokens }), ended: 'stopped' as const } : { tokens }
+  const spent = left ? { ...atLeast({ ...heard.got, tokens }), ended: 'stopped' as const } : { tokens }
   const { name } = choice
   const notices = [reply.oddity(name)]
   if (reply.broken > 0)

@@ -5,7 +5,7 @@ import { type Got, tokensOfFailure } from './failure.ts'
 import { overflowOf } from './overflow.ts'
 
 /** What a call used that was ended before it was whole, as far as it was seen: a piece of the answer is at least a token. */
-export function seen({ deltas, tokens }: Got): Pick<Spent, 'tokens' | 'at_least'> {
+export function atLeast({ deltas, tokens }: Got): Pick<Spent, 'tokens' | 'at_least'> {
   const known = tokens ?? UNCOUNTED
   return { tokens: { ...known, output: Math.max(known.output ?? 0, deltas) }, at_least: true }
 }
@@ -16,7 +16,7 @@ export function usedBy(error: unknown, got: Got): Pick<Spent, 'tokens' | 'at_lea
   const refused = got.deltas === 0 && overflowOf(error) !== undefined
   const tokens = refused ? NO_TOKENS : tokensOfFailure(error)
   const unknown = tokens.input === null || tokens.output === null
-  return unknown && (got.deltas > 0 || got.tokens) ? seen(got) : { tokens }
+  return unknown && (got.deltas > 0 || got.tokens) ? atLeast(got) : { tokens }
 }
 
 /** Why a call was ended from here: its task was cancelled, or its worker must stop. */
