@@ -41,7 +41,7 @@ function question(name: string, bytes: Bytes): { content: string } {
 const ended = (name: string): Promise<TaskView> => evening.settled(tasks.get(name)!, 8)
 const timesAsked = (name: string) => server.of(words.get(name)!).length
 
-/** What is no object, or no JSON, is skipped as any frame is that is none. */
+/** What is no object, or no JSON, is passed over, as any frame of that kind. */
 const NO_COUNTS = ['a list', 'a string in place of the counts', 'not a number, which is no JSON']
 
 const sse = (body: string): Bytes => ({ body })
