@@ -222,7 +222,9 @@ describe('a worker that lives elsewhere', () => {
   })
 
   it('answers each of many tasks once when there are two of it', async () => {
-    const both = await Promise.all([aWorker(), aWorker()])
+    // each answer takes a while: else the first of them to be awake may have done it all
+    const slow = { text: ['It is ', 'well.'], pauseMs: 200 }
+    const both = await Promise.all([aWorker(slow), aWorker(slow)])
     const ids = await Promise.all(Array.from({ length: 20 }, (_, n) => ask(`what is the ${n}th thing?`)))
     await Promise.all(ids.map((id) => ends(id, 'done')))
     const runs = await Promise.all(both.map(({ claude }) => claude.runs()))
