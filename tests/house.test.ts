@@ -146,6 +146,13 @@ describe('the house', () => {
     expect(unsafe).toEqual(['f/hai/core/migrate.ts'])
   })
 
+  it('lets every wait of a test be as patient as all are', () => {
+    const limit = /\btimeout: \d[\d_]{3,}|^ *\}, \d[\d_]{3,}\)$/m
+    const own = files.filter((file) => file.startsWith('tests/') && limit.test(sources.get(file)!))
+    // where the one limit is said
+    expect(own).toEqual(['tests/support/patience.ts'])
+  })
+
   it('has no barrels and no drawers for leftovers', () => {
     expect([...sources].filter(([, text]) => /^export \* from/m.test(text)).map(([file]) => file)).toEqual([])
     expect(files.filter((file) => /(^|\/)(utils?|helpers?|common|misc|types)(\.ts|\/)/.test(file))).toEqual(

@@ -129,7 +129,7 @@ describe('hai ask', () => {
     expect(ran.stdout).toBe('ok\n')
   })
 
-  it('says what a quiet task waits for, once', { timeout: 20_000 }, async () => {
+  it('says what a quiet task waits for, once', async () => {
     const waiting_on = {
       code: 'lane_full' as const,
       since: '2026-11-22T09:00:00Z',

@@ -13,7 +13,7 @@ let server: CannedWorld['server']
 let home: CannedWorld['home']
 let env: CannedWorld['env']
 
-beforeAll(buildProject, 60_000)
+beforeAll(buildProject)
 cannedWorld((world) => {
   ;({ server, home, env } = world)
 })

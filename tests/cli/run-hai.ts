@@ -6,6 +6,7 @@ import { PassThrough, Readable, Writable } from 'node:stream'
 import type { Io, Output } from '../../cli/io.ts'
 import { main } from '../../cli/main.ts'
 import { commandsIn, refusalOf } from '../support/next-steps.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 type Env = Record<string, string>
 
@@ -135,7 +136,11 @@ export function spawnHai(argv: string[], options: { env: Env; stdin?: 'pipe' | '
 }
 
 /** Looks again and again until the condition holds; fails after the deadline. */
-export async function until(condition: () => boolean, what: string, milliseconds = 10_000): Promise<void> {
+export async function until(
+  condition: () => boolean,
+  what: string,
+  milliseconds = PATIENCE.timeout,
+): Promise<void> {
   const deadline = Date.now() + milliseconds
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`${what}: not within ${milliseconds} ms`)

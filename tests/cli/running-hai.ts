@@ -21,7 +21,7 @@ export function startHai(
     io,
     ended,
     shows: (text) =>
-      until(() => io.stdout.text === text, `stdout ${JSON.stringify(text)}`, 5_000).catch((error) => {
+      until(() => io.stdout.text === text, `stdout ${JSON.stringify(text)}`).catch((error) => {
         throw new Error(`${error.message}, but ${JSON.stringify(io.stdout.text)}`)
       }),
   }

@@ -10,7 +10,7 @@ import { aHomeFolder } from './run-hai.ts'
 
 let home: ReturnType<typeof aHomeFolder>
 let env: Record<string, string>
-beforeAll(buildProject, 60_000)
+beforeAll(buildProject)
 beforeEach(() => {
   home = aHomeFolder()
   env = { ...home.env, PATH: '/usr/bin:/bin', OLLAMA_HOST: '127.0.0.1:9' }

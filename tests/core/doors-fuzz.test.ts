@@ -261,5 +261,5 @@ describe('every door', () => {
     }
     expect(faults).toEqual([])
     expect(refusing.sort()).toEqual(REFUSING.sort())
-  }, 600_000)
+  })
 })

@@ -18,6 +18,7 @@ import * as show from '../../f/hai/todo/show.ts'
 import * as update from '../../f/hai/todo/update.ts'
 import { testDatabase } from '../support/database.ts'
 import { doorsOn } from '../support/doors.ts'
+import { aTask } from '../support/factories.ts'
 
 const SERVER = 'http://user:pw-4711@127.0.0.1:9/v1'
 const database = testDatabase()
@@ -119,14 +120,13 @@ describe('the password in a URL', () => {
 
   it('is shown by no door, error, event or health', async () => {
     const { sql } = database
-    await as('operator', () => add.main('say something unheard of'))
-    const { id } = (await as<TodoList>('operator', () => list.main('open', undefined, 'unheard'))).todos[0]!
-    const { task_id } = await as<Accepted>('operator', () => run.main(id))
-    await vi.waitUntil(async () => (await sql`select from hai.lease where task_id = ${task_id}`).length === 0)
-    await sql`update hai.task_queue set state = 'pending', run_at = now(), claim_at = now(), finished_at = null, error = null,
-      lane = 'batch', conversation_id = id where id = ${task_id}`
-    // what another job still holds is passed over for a moment
-    const task = await vi.waitUntil(() => claim(sql, { worker: 'w', lanes: ['batch'] }), { timeout: 10_000 })
+    // made and claimed in one go, and in a lane of its own: no other worker of this file sees it
+    const task = await sql.begin(async (tx) => {
+      await tx`insert into hai.lane_slot (lane, no) values ('apart', 1)`
+      const id = await aTask(tx, { content: 'say something unheard of' })
+      await tx`update hai.task_queue set lane = 'apart' where id = ${id}`
+      return claim(tx, { worker: 'w', lanes: ['apart'] })
+    })
     await note(sql, task!, 'notice', `asked ${SERVER}`, { url: SERVER })
     await fail(sql, {
       ...{ id: task!.id, lease_no: task!.lease_no },

@@ -31,7 +31,7 @@ beforeAll(async () => {
   inOld = old.open({ max: 1 })
   task = (await old.sql<{ id: string }[]>`select id from hai.task_queue where id like '010000003060%'`)[0]!.id
   todo = (await old.sql<{ id: string }[]>`select id from hai.todo where id like '010000001060%'`)[0]!.id
-}, 120_000)
+})
 
 const operator = aCaller()
 const guest = aCaller('guest')

@@ -110,7 +110,7 @@ describe('one queue', () => {
       interruptAfterTimeLimit: 13_000,
       markInterruptAsFailure: false,
     })
-  }, 60_000)
+  })
 })
 
 /** What an event does to the state of its task: from which states it may happen, and to which it leads. */
@@ -179,5 +179,5 @@ describe('eight at once on one queue', () => {
       markInterruptAsFailure: false,
       endOnFailure: true,
     })
-  }, 60_000)
+  })
 })

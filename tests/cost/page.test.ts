@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { chartOf } from '../../f/hai/core/money/chart.ts'
 import { pageOf } from '../../f/hai/core/money/page.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { readPng } from './png.ts'
 import { anAmount, aReport, spent, unpriced } from './sample-report.ts'
 
@@ -124,7 +125,7 @@ function screenshot(page: string, file: string, width: number, flags: string[]) 
       `--screenshot=${file}`,
       `file://${page}`,
     ],
-    { encoding: 'utf8', timeout: 25_000 },
+    { encoding: 'utf8', timeout: PATIENCE.timeout },
   )
   if (ran.status !== 0) throw new Error(`${chromium} ended with ${ran.status}: ${ran.stderr.slice(-500)}`)
   return readPng(readFileSync(file))

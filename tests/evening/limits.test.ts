@@ -72,7 +72,7 @@ describe('a refusal that asks to come again', () => {
     const row = await rowOf(db.sql, id)
     expect(row.state).not.toBe('pending')
     expect(JSON.stringify(row.error)).toMatch(/Loading model|loaded/i)
-  }, 30_000)
+  })
 })
 
 describe('an answer of a second attempt', () => {

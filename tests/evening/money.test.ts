@@ -23,7 +23,7 @@ beforeAll(async () => {
   server = await byteServer()
   evening = await anEvening()
   evening.settings('models.yaml', SETTINGS())
-}, 60_000)
+})
 afterAll(() => server?.stop())
 afterEach(() => {
   evening.settings('models.yaml', SETTINGS())
@@ -50,7 +50,7 @@ describe('what Claude Code did elsewhere', () => {
       ran.set(name, await imported(folder))
     }
     amounts = (await report()).by.model ?? []
-  }, 60_000)
+  })
 
   it.each(names)('with %s is counted once and whole', (name) => {
     const { calls, in: input, out, odd = [] } = FOLDERS[name]!
@@ -80,7 +80,7 @@ describe('what Claude Code did elsewhere', () => {
       )
       expect(await ofModel(model)).toMatchObject({ calls: 1, tokens: { output: right } })
     }
-  }, 20_000)
+  })
 
   it.each(Object.keys(CACHE_WRITES))('and wrote to a cache %s is priced so', async (name) => {
     const [counts, usd] = CACHE_WRITES[name]!
@@ -114,7 +114,7 @@ describe('what Claude Code did elsewhere', () => {
     priced(5)
     await imported(folder)
     expect((await ofModel(model))?.list_usd).toBeCloseTo(3, 6)
-  }, 20_000)
+  })
 })
 
 /** Asks, waits for some text on the wire, cancels, and gives the task's id. */
@@ -126,12 +126,10 @@ async function cancelled(word: string, pieces: number): Promise<string> {
     const { body } = await evening.stack.call<TaskEvents>('f/hai/task/events', { id })
     return body.events.map((event) => event.text).join('')
   }
-  await expect.poll(told, { timeout: 8000 }).toContain(`piece${pieces - 1}`)
+  await expect.poll(told).toContain(`piece${pieces - 1}`)
   expect((await evening.run('task', 'cancel', id!)).code).toBe(0)
-  await expect.poll(() => server.of(word).at(-1)!.leftAt, { timeout: 8000 }).toBeDefined()
-  await expect
-    .poll(async () => (await evening.costs(id!)).calls[0]?.state, { timeout: 8000 })
-    .not.toBe('open')
+  await expect.poll(() => server.of(word).at(-1)!.leftAt).toBeDefined()
+  await expect.poll(async () => (await evening.costs(id!)).calls[0]?.state).not.toBe('open')
   return id!
 }
 
@@ -149,7 +147,7 @@ describe('a call that the operator cancels', () => {
     expect(shown.stdout).toMatch(/not whole/i)
     expect(shown.stdout).toContain('piece29')
     expect(shown.stdout.match(/piece29/g)).toHaveLength(1)
-  }, 30_000)
+  })
 
   it('of a local model cost nothing, and nothing else is said', async () => {
     evening.settings('models.yaml', SETTINGS().replace('default: box/m', 'default: home/m'))
@@ -160,16 +158,14 @@ describe('a call that the operator cancels', () => {
     expect(stdout).not.toMatch(/\b0 tokens/)
     const all = await evening.run('cost')
     expect(all.stdout).not.toMatch(/lost with the worker/)
-  }, 30_000)
+  })
 })
 
 describe('a call that ends otherwise', () => {
-  const words = async (word: string, play: Parameters<ByteServer['at']>[1], seconds = 8) => {
+  const words = async (word: string, play: Parameters<ByteServer['at']>[1]) => {
     server.at(word, play)
     const [id] = await evening.putDown(`please explain ${word}`)
-    await expect
-      .poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open', { timeout: seconds * 1000 })
-      .not.toBe('open')
+    await expect.poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open').not.toBe('open')
     await evening.run('task', 'cancel', id!)
     return (await evening.run('cost', 'task', id!)).stdout
   }
@@ -196,9 +192,7 @@ describe('a call that ends otherwise', () => {
   it('and that broke off after some text counts what had come', async () => {
     server.at('KHALF', { body: Array.from({ length: 40 }, (_, n) => text(` p${n}`)).join(''), end: 'cut' })
     const [id] = await evening.putDown('please explain KHALF')
-    await expect
-      .poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open', { timeout: 8000 })
-      .not.toBe('open')
+    await expect.poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open').not.toBe('open')
     expect((await evening.costs(id!)).calls[0]!.tokens.output).toBeGreaterThanOrEqual(20)
     await evening.run('task', 'cancel', id!)
   })
@@ -217,14 +211,14 @@ describe('a metered model without a price', () => {
   it('is refused by default, before it is asked, with the line that sets one', async () => {
     evening.settings('models.yaml', SETTINGS('', '{}'))
     server.at('KNOPRICE', { body: text('dear') + end() })
-    const ran = await evening.run('ask', '--timeout', '6', 'please explain KNOPRICE')
+    const ran = await evening.run('ask', '--timeout', '60', 'please explain KNOPRICE')
     expect(ran.stdout).toBe('')
     expect([6, 10, 124]).toContain(ran.code)
     expect(server.of('KNOPRICE')).toHaveLength(0)
     expect(ran.stderr).toMatch(/price/)
     expect(ran.stderr).toMatch(/models\.yaml/)
     expect(ran.stderr).toMatch(/input/)
-  }, 20_000)
+  })
 
   it('is allowed by who says so, and hai says that no cap counts it', async () => {
     evening.settings('models.yaml', SETTINGS('', '{}'))
@@ -252,9 +246,9 @@ describe('a metered model without a price', () => {
     server.at('KCAP', { body: text('fine') + end() })
     expect((await evening.run('ask', 'please explain KCAP')).code).toBe(0)
     evening.settings('budget.yaml', 'caps: { task: { usd: 0.000001 } }\n')
-    const ran = await evening.run('ask', '--timeout', '5', 'please explain KCAP again')
+    const ran = await evening.run('ask', '--timeout', '60', 'please explain KCAP again')
     expect(ran.code).not.toBe(0)
     expect(ran.stderr).toMatch(/cap task/)
     expect(server.of('KCAP')).toHaveLength(1)
-  }, 20_000)
+  })
 })

@@ -38,7 +38,7 @@ function question(name: string, bytes: Bytes): { content: string } {
 }
 
 /** The task in which it was asked, once it has ended. */
-const ended = (name: string): Promise<TaskView> => evening.settled(tasks.get(name)!, 8)
+const ended = (name: string): Promise<TaskView> => evening.settled(tasks.get(name)!)
 const timesAsked = (name: string) => server.of(words.get(name)!).length
 
 /** What is no object, or no JSON, is passed over, as any frame of that kind. */
@@ -126,7 +126,7 @@ backends:
   const names = Object.keys(QUESTIONS)
   const ids = await evening.putDown(...names.map((name) => question(name, QUESTIONS[name]!)))
   for (const [at, name] of names.entries()) tasks.set(name, ids[at]!)
-}, 60_000)
+})
 afterAll(() => server?.stop())
 
 describe('an answer whose counts are', () => {
@@ -268,7 +268,7 @@ describe('the server’s own words', () => {
     server.at('KBROKEN', { status: 500, body: `{"error":"${WORDS}"}` })
     const { stdout } = await evening.run('task', 'add', '--json', 'please explain KBROKEN')
     const { task_id } = JSON.parse(stdout)
-    await expect.poll(async () => said(await evening.show(task_id)), { timeout: 8000 }).toContain(WORDS)
+    await expect.poll(async () => said(await evening.show(task_id))).toContain(WORDS)
     await evening.run('task', 'cancel', task_id)
   })
 
@@ -345,7 +345,7 @@ describe('an answer of Anthropic’s', () => {
   }
   beforeAll(async () => {
     // what was asked of the other goes on with the settings of then
-    for (const id of [...tasks.values()]) await evening.settled(id, 60)
+    for (const id of [...tasks.values()]) await evening.settled(id)
     const models = 'claude-x: { input: 1, output: 2 }'
     evening.settings(
       'models.yaml',
@@ -354,7 +354,7 @@ describe('an answer of Anthropic’s', () => {
     const names = Object.keys(plays)
     const ids = await evening.putDown(...names.map((name) => question(name, sse(plays[name]!))))
     for (const [at, name] of names.entries()) tasks.set(name, ids[at]!)
-  }, 80_000)
+  })
 
   it.each(Object.keys(anthropic.FINE))('with %s is read to its end', async (name) => {
     const task = await ended(`fine: ${name}`)

@@ -20,7 +20,7 @@ beforeAll(async () => {
     EMPTY_KEY: '',
   })
   folder = join(evening.stack.env.XDG_CONFIG_HOME!, 'hai')
-}, 60_000)
+})
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop().catch(() => {})
   for (const name of ['models.yaml', 'budget.yaml', 'bugdet.yaml', 'budget.yml', 'Models.yaml', 'model.yaml'])
@@ -162,10 +162,10 @@ describe('which model answers', () => {
       'models.yaml',
       `backends:\n  free: ${openAi(gone.url)}\n  dear: ${openAi(dear.url, 'metered')}\n`,
     )
-    const ran = await evening.run('ask', '--timeout', '10', 'why is it so')
+    const ran = await evening.run('ask', '--timeout', '60', 'why is it so')
     expect(ran.code).toBe(0)
     expect(dear.asked).toHaveLength(1)
-  }, 20_000)
+  })
 })
 
 describe('hai model add', () => {
@@ -301,7 +301,7 @@ describe('the stack', () => {
     const [pid] = pids.workers
     process.kill(pid!, 'SIGKILL')
     await expect
-      .poll(async () => (await evening.run('logs', '-n', '30')).stdout, { timeout: 8000 })
+      .poll(async () => (await evening.run('logs', '-n', '30')).stdout)
       .toMatch(new RegExp(`${pid}.*(SIGKILL|kill|ended|died)|(SIGKILL|killed).*${pid}`, 'i'))
   })
 })

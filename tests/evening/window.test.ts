@@ -10,7 +10,7 @@ import { anEvening, type Evening, notices, said } from './world.ts'
 let evening: Evening
 beforeAll(async () => {
   evening = await anEvening()
-}, 60_000)
+})
 const servers: { stop(): Promise<void> }[] = []
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop()
@@ -218,7 +218,7 @@ describe('a window that servers tell in other words', () => {
       { body: text('fine') + finish() + usage({ prompt_tokens: 1200, completion_tokens: 7 }) + DONE },
     )
     const [id] = await evening.putDown(attached('what broke?', aLog(24_000)))
-    const task = await evening.settled(id!, 8)
+    const task = await evening.settled(id!)
     expect({ state: task.state, output: task.output, attempt: task.attempt }).toEqual({
       state: 'done',
       output: 'fine',
@@ -246,7 +246,7 @@ describe('a conversation in a window of 2,048', () => {
       ...Array.from({ length: 38 }, (_, n) => ({ content: turn(n + 2), conversation_id })),
     )
     const tasks = []
-    for (const id of ids) tasks.push(await evening.settled(id, 30))
+    for (const id of ids) tasks.push(await evening.settled(id))
     expect(tasks.filter(({ state, attempt }) => state !== 'done' || attempt !== 1)).toEqual([])
     const last = await evening.run('reply', turn(40))
     expect(last.code).toBe(0)
@@ -254,7 +254,7 @@ describe('a conversation in a window of 2,048', () => {
     expect(lastSent(server)).toContain('Turn 39')
     // one that does not fit is rare, as the window is known by then
     expect(asked(server).length).toBeLessThanOrEqual(44)
-  }, 60_000)
+  })
 })
 
 describe('one question too long for the window', () => {
@@ -326,7 +326,7 @@ describe('an answer', () => {
     const server = await llama({ n_ctx: 65_536, tokenMs: 1 })
     server.byDefault({ text: ['Well. ', ...Array.from({ length: 20_000 }, () => piece)] })
     const [id] = await evening.putDown('say hi')
-    const task = await evening.settled(id!, 20)
+    const task = await evening.settled(id!)
     expect(task.state).toBe('done')
     expect(notices(task).join('\n')).toMatch(/repeat/i)
     expect(task.output!.length).toBeLessThan(60_000)

@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as elapse } from 'node:timers/promises'
 import postgres from 'postgres'
-import { vi } from 'vitest'
 import type { Accepted, TaskView } from '../../f/hai/core/contract.ts'
 import type { TaskCost } from '../../f/hai/core/money/report-shape.ts'
 import { hai, type Ran } from '../support/hai.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 /** An operator's evening: one stack, his terminal, and what he writes into his settings. */
@@ -19,8 +20,8 @@ export interface Evening {
   settings(name: string, text: string): void
   /** Puts all questions down in one go, and gives their ids in order. */
   putDown(...contents: (string | Record<string, unknown>)[]): Promise<string[]>
-  /** What `task show` says of a task once it has ended, or of where it stands after so many seconds. */
-  settled(id: string, seconds?: number): Promise<TaskView>
+  /** What `task show` says of a task once it has ended. */
+  settled(id: string): Promise<TaskView>
   show(id: string): Promise<TaskView>
   costs(id: string): Promise<TaskCost>
   /** Lets what is known of the backends' troubles be as after a long time: unknown. */
@@ -54,13 +55,14 @@ export async function anEvening(env: Record<string, string> = {}): Promise<Eveni
       if (answer.status !== 200) throw new Error(JSON.stringify(answer))
       return answer.body.map(({ task_id }) => task_id)
     },
-    settled: async (id, seconds = 20) => {
-      const deadline = Date.now() + seconds * 1000
-      await vi.waitUntil(async () => ENDED.includes((await show(id)).state) || Date.now() > deadline, {
-        timeout: seconds * 1000 + 10_000,
-        interval: 100,
-      })
-      return show(id)
+    settled: async (id) => {
+      const deadline = Date.now() + PATIENCE.timeout
+      for (;;) {
+        const task = await show(id)
+        // one that has not ended by then is shown too: what it says tells why
+        if (ENDED.includes(task.state) || Date.now() > deadline) return task
+        await elapse(50)
+      }
     },
     show,
     costs: async (id) => {

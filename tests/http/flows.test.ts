@@ -6,7 +6,7 @@ import { startStack, type TestStack } from '../support/stack.ts'
 let stack: TestStack
 beforeAll(async () => {
   stack = await startStack()
-}, 60_000)
+})
 
 async function run<Body>(flow: string, args: object): Promise<{ status: number; body: Body }> {
   const response = await stack.request(`/api/w/${stack.workspace}/jobs/run_wait_result/f/f/hai/${flow}`, {

@@ -7,7 +7,7 @@ let stack: TestStack
 beforeAll(async () => {
   // one process for work: who waits for an answer there must not keep it from being given
   stack = await startStack({ env: { HAI_WORK_PROCESSES: '1' } })
-}, 60_000)
+})
 
 interface Answered<Body> {
   status: number

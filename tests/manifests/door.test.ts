@@ -25,7 +25,7 @@ beforeAll(async () => {
   stack = await startStack({ databaseUrl: db.url })
   folder = join(stack.env.HOME!, '.kube')
   await mkdir(folder)
-}, 60_000)
+})
 afterAll(() => api.stop())
 
 it('looks at the cluster of the kubeconfig, as a job of the local stack', async () => {

@@ -6,8 +6,6 @@ import { hai } from '../support/hai.ts'
 import { type FakeOllama, fakeOllama } from '../support/models/ollama.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
-const SLOW = { timeout: 20_000, interval: 50 }
-
 let ollama: FakeOllama
 let stack: TestStack
 let file: string
@@ -17,7 +15,7 @@ beforeAll(async () => {
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   await mkdir(folder, { recursive: true })
   file = join(folder, 'models.yaml')
-}, 60_000)
+})
 afterEach(() => rm(file, { force: true }))
 afterAll(() => ollama?.stop())
 
@@ -66,7 +64,7 @@ describe('a conversation whose answer is still being written', () => {
     const before = chats().length
     ollama.next({ text: 'It goes on ', ending: 'hang' })
     const first = ask('why?')
-    await expect.poll(() => chats().length, SLOW).toBe(before + 1)
+    await expect.poll(() => chats().length).toBe(before + 1)
     return { first, call: chats().at(-1)! }
   }
 
@@ -85,7 +83,7 @@ describe('a conversation whose answer is still being written', () => {
     expect(interrupted.code).toBe(7)
     expect(interrupted.stderr).toContain('was cancelled: interrupted by a newer message')
     // its worker hears of it at the next heartbeat, and then hangs up
-    await expect.poll(() => call.leftAt, SLOW).not.toBeNull()
+    await expect.poll(() => call.leftAt).not.toBeNull()
     expect(call.leftAt! - chats().at(-1)!.at).toBeLessThan(5_000)
   })
 })

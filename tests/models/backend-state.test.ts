@@ -197,10 +197,10 @@ describe('an Ollama', () => {
     const id = await aQuestion()
     const working = ask(choice())
     await expect
-      .poll(() => waitingOn(db.sql, id), { timeout: 5000 })
+      .poll(() => waitingOn(db.sql, id))
       .toMatchObject({ code: 'loading', text: expect.stringMatching(/^loading llama3\.2:3b for \d s$/) })
     // the call is made and says nothing yet: no reason to wait is known any more
-    await expect.poll(() => callsOf(server).length, { timeout: 5000 }).toBe(1)
+    await expect.poll(() => callsOf(server).length).toBe(1)
     expect(await waitingOn(db.sql, id)).toBeNull()
     await working
     await aQuestion()

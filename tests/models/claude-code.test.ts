@@ -184,7 +184,7 @@ describe('Claude Code', () => {
     const claude = await install({ mode })
     expect(await failureOf({ livenessSeconds: 1.5 })).toMatchObject({ code: 'stalled', retryable: true })
     const [run] = await claude.runs()
-    await expect.poll(() => isAlive(run!.pid), { timeout: 5000 }).toBe(false)
+    await expect.poll(() => isAlive(run!.pid)).toBe(false)
   })
 
   it('that is no longer wanted is gone within five seconds, be it ever so stubborn', async () => {
@@ -194,7 +194,7 @@ describe('Claude Code', () => {
     const asked = ask({ signal: leaving.signal, onText: () => leaving.abort(reason) })
     await expect(asked).rejects.toBe(reason)
     const [run] = await claude.runs()
-    await expect.poll(() => isAlive(run!.pid), { timeout: 5000 }).toBe(false)
+    await expect.poll(() => isAlive(run!.pid)).toBe(false)
   })
 
   it.each([

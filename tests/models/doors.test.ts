@@ -7,8 +7,6 @@ import { aPulledModel, type FakeOllama, fakeOllama } from '../support/models/oll
 import { fakeOpenAi, OPENAI_REFUSES } from '../support/models/openai.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
-const SLOW = { timeout: 20_000, interval: 50 }
-
 const db = testDatabase()
 let ollama: FakeOllama
 let stack: TestStack
@@ -22,7 +20,7 @@ beforeAll(async () => {
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   await mkdir(folder, { recursive: true })
   file = join(folder, 'models.yaml')
-}, 60_000)
+})
 afterEach(async () => {
   ollama.loaded.clear()
   await rm(file, { force: true })
@@ -43,7 +41,7 @@ async function answered(given: Record<string, unknown>): Promise<TaskView> {
   const body = { source: 'cli', content: 'why?', ...given }
   const { task_id: id } = await call<Accepted>('inbox', { body })
   const show = () => call<TaskView>('task/show', { id })
-  await expect.poll(async () => ['done', 'dead'].includes((await show()).state), SLOW).toBe(true)
+  await expect.poll(async () => ['done', 'dead'].includes((await show()).state)).toBe(true)
   return show()
 }
 

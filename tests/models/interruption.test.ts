@@ -33,12 +33,11 @@ async function underWay(given: Parameters<typeof aShift>[1] = {}) {
     pieces += 1
   }
   const working = work(db.open({ max: 2 }), aShift(access(), { stream, ...given }))
-  await expect.poll(() => pieces, { timeout: 5000 }).toBe(1)
+  await expect.poll(() => pieces).toBe(1)
   return { id, working, call: callsOf(server)[0]! }
 }
 
-const leaves = (call: { leftAt: number | null }) =>
-  expect.poll(() => call.leftAt, { timeout: 5000 }).not.toBeNull()
+const leaves = (call: { leftAt: number | null }) => expect.poll(() => call.leftAt).not.toBeNull()
 
 describe('a task that is cancelled while its answer is written', () => {
   it('stops the call within five seconds and writes nothing more', async () => {

@@ -164,7 +164,7 @@ it('streams of all known frames, cut anywhere: the answer is stored, or the reas
     }),
     { numRuns: 20 },
   )
-}, 60_000)
+})
 
 describe('the history names the model that answered', () => {
   it('where a server answers as another one than it was asked for', async () => {

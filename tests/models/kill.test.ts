@@ -9,8 +9,6 @@ import { startStack, type TestStack } from '../support/stack.ts'
 import { callsOf, usageOf } from './records.ts'
 
 const ANSWER = 'It is well.'
-const TIMEOUT_MS = 60_000
-const SLOW = { timeout: 20_000, interval: 50 }
 
 let ollama: FakeOllama
 let stack: TestStack
@@ -22,7 +20,7 @@ beforeAll(async () => {
   await sql`
     create function hai.halt() returns trigger language plpgsql as
       $$ begin perform pg_advisory_xact_lock_shared(7); return new; end $$`
-}, TIMEOUT_MS)
+})
 afterAll(async () => {
   await sql?.end()
   await ollama?.stop()
@@ -84,12 +82,12 @@ describe('a work process that is killed', () => {
     async (_, moment) => {
       const goOn = await moment.halt()
       const id = await ask('why would a ZFS scrub slow down at night?')
-      await expect.poll(() => moment.reached(), SLOW).toBe(true)
+      await expect.poll(() => moment.reached()).toBe(true)
       await killWorkers()
       await goOn()
       await rescue(id)
 
-      await expect.poll(async () => (await show(id)).state, SLOW).toBe('done')
+      await expect.poll(async () => (await show(id)).state).toBe('done')
       const { output, attempt, events } = await show(id)
       expect({ output, attempt }).toEqual({ output: ANSWER, attempt: 2 })
       expect(events.filter(({ type }) => type === 'done')).toHaveLength(1)
@@ -98,7 +96,6 @@ describe('a work process that is killed', () => {
       expect(usage).toHaveLength(moment.calls)
       expect(usage.at(-1)).toMatchObject({ input: 100, output: 20, usd: 0 })
     },
-    TIMEOUT_MS,
   )
 })
 

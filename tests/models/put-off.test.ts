@@ -60,7 +60,7 @@ describe('a task', () => {
     expect(Math.max(...waits)).toBeLessThan(20)
     await ask()
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', attempt: 1 })
-  }, 30_000)
+  })
 
   it('does not wait for ever: then it ends with the trouble as its reason, and what to do', async () => {
     const id = await aTask(db.sql, { content: 'why?' })
@@ -177,7 +177,7 @@ describe('a task', () => {
       ),
       { numRuns: 12 },
     )
-  }, 60_000)
+  })
 })
 
 describe('trouble', () => {

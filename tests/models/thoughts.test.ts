@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Repeats } from '../../f/hai/core/model/repeats.ts'
 import { Thoughts } from '../../f/hai/core/model/thoughts.ts'
+import { growth } from '../support/growth.ts'
 
 /** What is said, and what of it was shown, when the text comes in these pieces. */
 function heard(pieces: string[], mute = false) {
@@ -107,9 +108,12 @@ describe('what a model thinks in its text', () => {
   })
 
   it('takes time in proportion to its length', () => {
-    const long = Array.from({ length: 200_000 }, (_, n) => (n % 9 === 0 ? '</thi\n' : 'hm <'))
-    expect(heard(['<think>', ...long, '</think>', ...long]).text).toBe(long.join(''))
-  }, 5000)
+    const take = (length: number) => {
+      const long = Array.from({ length }, (_, n) => (n % 9 === 0 ? '</thi\n' : 'hm <'))
+      expect(heard(['<think>', ...long, '</think>', ...long]).text).toBe(long.join(''))
+    }
+    expect(growth(take, 20_000)).toBeLessThan(8)
+  })
 })
 
 describe('a text that repeats itself', () => {
@@ -156,6 +160,7 @@ describe('a text that repeats itself', () => {
   })
 
   it('is looked for in time in proportion to its length', () => {
-    expect(repeats(`${'ab'.repeat(3999)}c`.repeat(50), 3)).toBe(false)
-  }, 5000)
+    const look = (times: number) => expect(repeats(`${'ab'.repeat(3999)}c`.repeat(times), 3)).toBe(false)
+    expect(growth(look, 10)).toBeLessThan(8)
+  })
 })

@@ -53,7 +53,7 @@ describe('workers that race at a cap', () => {
     expect(await counters(db.sql)).toMatchObject([{ held: 0, spent: await committed() }])
     // each stopped when its next call did not fit, the largest of which is 0.11
     expect(await committed()).toBeGreaterThan(CAP - 0.11)
-  }, 60_000)
+  })
 
   it('find what one of them held that was killed between reserving and settling', async () => {
     await setBudget(db.sql, { caps: { day: { per: 'all', period: 'day', usd: 0.05 } } })
@@ -64,5 +64,5 @@ describe('workers that race at a cap', () => {
     expect(await counters(db.sql)).toMatchObject([{ held: 0.02, presumed: 0 }])
     expect(await text(racer('next', 5).stdout!)).toBe('1\n')
     await expect(reserve(db.sql, aCall(0.05))).rejects.toMatchObject({ code: 'budget' })
-  }, 60_000)
+  })
 })

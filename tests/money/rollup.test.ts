@@ -160,12 +160,12 @@ describe('a report', () => {
         } finally {
           for (const writer of open) await finish(writer, 'commit')
         }
-        await expect.poll(tailAfterFolding, { timeout: 10_000 }).toBe(0)
+        await expect.poll(tailAfterFolding).toBe(0)
         for (const each of ZONES) expect(await reportTotals(each)).toEqual(await ledgerTotals(each))
       }),
       { numRuns: 15 },
     )
-  }, 60_000)
+  })
 
   it('shows calls under way and those whose worker died apart, and counts them once they are settled', async () => {
     const at = new Date(FROM)

@@ -39,7 +39,7 @@ async function get(path: string): Promise<unknown> {
 async function completed(id: string): Promise<Record<string, unknown>> {
   const path = `jobs_u/completed/get/${id}`
   const status = async () => (await stack.request(`/api/w/hai/${path}`)).status
-  await expect.poll(status, { timeout: 5_000 }).toBe(200)
+  await expect.poll(status).toBe(200)
   return (await get(path)) as Record<string, unknown>
 }
 

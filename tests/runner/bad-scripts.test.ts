@@ -42,7 +42,7 @@ it('fails the calls of a script that does not compile with the compiler’s word
 
 it('picks up a script as soon as it is mended', async () => {
   write('f/hai/broken.ts', 'export async function main() { return "mended" }')
-  await expect.poll(async () => (await stack.call('f/hai/broken')).body, { timeout: 5_000 }).toBe('mended')
+  await expect.poll(async () => (await stack.call('f/hai/broken')).body).toBe('mended')
 })
 
 it('ends a script that takes more memory than is allowed, and says how to allow more', async () => {
@@ -58,9 +58,7 @@ it('names a reference in an argument that leads nowhere', async () => {
 
 it('runs no schedule of five fields, and says why; one with a dangling reference says so each time', async () => {
   expect(log()).toMatch(/schedule f\/hai\/five does not run: .*"\* \* \* \* \*" has not six fields/)
-  await expect
-    .poll(log, { timeout: 10_000 })
-    .toContain('schedule f/hai/dangling: Not found: variable f/hai/none')
+  await expect.poll(log).toContain('schedule f/hai/dangling: Not found: variable f/hai/none')
   const listed = await stack.request('/api/w/hai/jobs/list?schedule_path=f/hai/five')
   expect(await listed.json()).toEqual([])
 })

@@ -95,7 +95,7 @@ describe('a flow', () => {
   it('is a job with a job for each step, and shows how far it is', async () => {
     const [status, id] = await post('jobs/run/f/f/hai/two', { n: 1 })
     expect(status).toBe(201)
-    await expect.poll(async () => (await job(id)).type, { timeout: 10_000 }).toBe('CompletedJob')
+    await expect.poll(async () => (await job(id)).type).toBe('CompletedJob')
     const flow = await job(id)
     expect(flow).toMatchObject({
       job_kind: 'flow',
@@ -195,7 +195,7 @@ describe('a flow', () => {
     const step = async () => (await job(id)).flow_status
     await expect.poll(async () => (await step()).modules[0]!.job).toBeTruthy()
     await post(`jobs_u/queue/cancel/${id}`, { reason: 'changed my mind' })
-    await expect.poll(async () => (await job(id)).type, { timeout: 10_000 }).toBe('CompletedJob')
+    await expect.poll(async () => (await job(id)).type).toBe('CompletedJob')
     expect(await job(id)).toMatchObject({
       canceled: true,
       success: false,

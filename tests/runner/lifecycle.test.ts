@@ -196,7 +196,7 @@ describe('stopping', () => {
       () => 'started',
       () => 'refused',
     )
-    await expect.poll(() => readInstance(env.HAI_DATA_DIR!), { timeout: 5_000 }).toBeDefined()
+    await expect.poll(() => readInstance(env.HAI_DATA_DIR!)).toBeDefined()
     await stopInstance({ env })
     // The caller that waited may have started another one, which is its right.
     await starting
@@ -207,7 +207,7 @@ describe('stopping', () => {
   it('happens by itself after idle minutes', async () => {
     const env = await environment()
     const instance = await ensureRunning({ env, progress: () => {}, idleMinutes: 0.02 })
-    await expect.poll(() => commandOf(instance.pid), { timeout: 15_000 }).toBeUndefined()
+    await expect.poll(() => commandOf(instance.pid)).toBeUndefined()
     expect(ownProcesses(env)).toEqual([])
   })
 
@@ -215,7 +215,7 @@ describe('stopping', () => {
     const asked = join(busy, 'asked')
     const env = await environment({ HAI_BUNDLE_DIR: busy })
     const instance = await ensureRunning({ env, progress: () => {}, idleMinutes: 0.02 })
-    await expect.poll(() => existsSync(asked) && readFileSync(asked, 'utf8'), { timeout: 20_000 }).toBe('xx')
+    await expect.poll(() => existsSync(asked) && readFileSync(asked, 'utf8')).toBe('xx')
     expect(readInstance(env.HAI_DATA_DIR!)).toMatchObject({ pid: instance.pid, ready: true })
   })
 })
@@ -226,7 +226,7 @@ describe('after kill -9', () => {
     const first = await start(env)
     await post(first, 'f/hai/loop', 'run')
     process.kill(first.pid, 'SIGKILL')
-    await expect.poll(() => ownProcesses(env), { timeout: 5_000 }).toEqual([])
+    await expect.poll(() => ownProcesses(env)).toEqual([])
     expect(readInstance(env.HAI_DATA_DIR!)).toBeUndefined()
     const second = await start(env)
     expect(second.pid).not.toBe(first.pid)
@@ -251,9 +251,9 @@ describe('after kill -9', () => {
     const instance = await start(env)
     process.kill(instance.pids.postgres!, 'SIGKILL')
     const pid = () => readInstance(env.HAI_DATA_DIR!)?.pids.postgres
-    await expect.poll(pid, { timeout: 20_000 }).not.toBe(instance.pids.postgres)
+    await expect.poll(pid).not.toBe(instance.pids.postgres)
     await expect
-      .poll(() => readFileSync(join(env.HAI_DATA_DIR!, 'logs', 'runner.log'), 'utf8'), { timeout: 20_000 })
+      .poll(() => readFileSync(join(env.HAI_DATA_DIR!, 'logs', 'runner.log'), 'utf8'))
       .toContain('took the instance lock again')
     expect(await post(instance, 'f/hai/ping')).toBe('"pong"')
     expect(readInstance(env.HAI_DATA_DIR!)?.pid).toBe(instance.pid)

@@ -8,9 +8,6 @@ import { type PostgresServer, startPostgres } from '../../runner/postgres/server
 import { commandOf, processes } from '../../runner/process-table.ts'
 import { drive, installProject, openFolder, removeFolder } from './postgres-project.ts'
 
-/** For `vi.waitFor`: generous, as the machine may be busy. */
-export const DEADLINE = { timeout: 20_000, interval: 20 }
-
 /** A server that the test's own process supervises, and what its listeners heard. */
 export interface Started extends PostgresServer {
   log: string[]
@@ -67,7 +64,7 @@ export function preparedCluster() {
     const { pid } = await driver.outcome
     await driver.kill()
     process.kill(pid!, 'SIGKILL')
-    await vi.waitFor(() => expect(commandOf(pid!)).toBeUndefined(), DEADLINE)
+    await vi.waitFor(() => expect(commandOf(pid!)).toBeUndefined())
     return { dataDir, lock: join(dataDir, 'pg18', 'postmaster.pid') }
   }
 

@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it, vi } from 'vitest'
-import { DEADLINE, expectNothingLeft, note, preparedCluster, processesOf, query } from './postgres-cluster.ts'
+import { expectNothingLeft, note, preparedCluster, processesOf, query } from './postgres-cluster.ts'
 import { drive } from './postgres-project.ts'
 
 const cluster = preparedCluster()
@@ -12,12 +12,12 @@ it('starts a killed postmaster again on the same port, also while one of its bac
   busy.catch(() => {})
   await vi.waitFor(() => {
     expect(processesOf(server.clusterDir).some((command) => / SELECT$/.test(command))).toBe(true)
-  }, DEADLINE)
+  })
   const before = server.pid()!
   process.kill(before, 'SIGKILL')
-  await vi.waitFor(async () => expect(await note(server.url)).toBe('kept'), DEADLINE)
+  await vi.waitFor(async () => expect(await note(server.url)).toBe('kept'))
   await expect(busy).rejects.toThrow()
-  await vi.waitFor(() => expect(server.pid()).toBeTypeOf('number'), DEADLINE)
+  await vi.waitFor(() => expect(server.pid()).toBeTypeOf('number'))
   expect(server.pid()).not.toBe(before)
   await server.stop()
   expectNothingLeft(server.clusterDir)
@@ -31,7 +31,7 @@ it('starts an adopted postmaster again when it dies', async () => {
   const server = await cluster.start(dataDir)
   const before = server.pid()!
   process.kill(before, 'SIGKILL')
-  await vi.waitFor(() => expect(server.log.join()).toContain('PostgreSQL is back'), DEADLINE)
+  await vi.waitFor(() => expect(server.log.join()).toContain('PostgreSQL is back'))
   expect(server.pid()).not.toBe(before)
   expect(await note(server.url)).toBe('kept')
 })
@@ -40,10 +40,7 @@ it('gives up with the reason when the postmaster cannot come back', async () => 
   const server = await cluster.start(await cluster.aDataDir())
   renameSync(join(server.clusterDir, 'global', 'pg_control'), join(server.clusterDir, 'global', 'gone'))
   process.kill(server.pid()!, 'SIGKILL')
-  await vi.waitFor(
-    () => expect(server.given.up?.message).toContain('could not find the database system'),
-    DEADLINE,
-  )
+  await vi.waitFor(() => expect(server.given.up?.message).toContain('could not find the database system'))
   expect(server.pid()).toBeUndefined()
   await server.stop()
   expectNothingLeft(server.clusterDir)
@@ -52,7 +49,7 @@ it('gives up with the reason when the postmaster cannot come back', async () => 
 it('can be stopped while it starts a killed postmaster again', async () => {
   const server = await cluster.start(await cluster.aDataDir())
   process.kill(server.pid()!, 'SIGKILL')
-  await vi.waitFor(() => expect(server.pid()).toBeUndefined(), { ...DEADLINE, interval: 1 })
+  await vi.waitFor(() => expect(server.pid()).toBeUndefined(), { interval: 1 })
   await server.stop()
   expectNothingLeft(server.clusterDir)
   expect(server.given.up).toBeUndefined()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { stopPostgres } from '../../runner/postgres/server.ts'
 import { commandOf } from '../../runner/process-table.ts'
-import { DEADLINE, expectNothingLeft, note, preparedCluster, processesOf, query } from './postgres-cluster.ts'
+import { expectNothingLeft, note, preparedCluster, processesOf, query } from './postgres-cluster.ts'
 import { drive, openFolder, removeFolder } from './postgres-project.ts'
 
 const cluster = preparedCluster()
@@ -81,7 +81,7 @@ it('starts although the killed postmaster is a zombie that nobody reaps', async 
   const { pid } = await driver.outcome
   driver.child.kill('SIGSTOP')
   process.kill(pid!, 'SIGKILL')
-  await vi.waitFor(() => expect(commandOf(pid!)).toBeUndefined(), DEADLINE)
+  await vi.waitFor(() => expect(commandOf(pid!)).toBeUndefined())
   expect(process.kill(pid!, 0)).toBe(true)
   const server = await cluster.start(dataDir)
   expect(await note(server.url)).toBe('kept')
@@ -150,7 +150,7 @@ it('waits for a frozen postmaster, and says so', async () => {
       event: 'progress',
       text: expect.stringContaining('does not answer yet'),
     })
-  }, DEADLINE)
+  })
   process.kill(pid!, 'SIGCONT')
   expect(await waiting.outcome).toMatchObject({ event: 'ready', adopted: true, pid })
   await waiting.stop()
@@ -172,7 +172,7 @@ it('makes a cluster although the starter before was killed while it made one', a
   const killed = drive(cluster.project, dataDir)
   await vi.waitFor(() => {
     expect(readdirSync(dataDir).some((name) => name.startsWith('.initdb-'))).toBe(true)
-  }, DEADLINE)
+  })
   await killed.kill()
   const server = await cluster.start(dataDir)
   expect(readdirSync(dataDir).sort()).toEqual(['logs', 'pg18'])

@@ -97,21 +97,21 @@ function cancel(id: string, reason = 'no longer wanted') {
 }
 
 async function ended(id: string): Promise<View> {
-  await expect.poll(async () => (await view(id)).type, { timeout: 10_000 }).toBe('CompletedJob')
+  await expect.poll(async () => (await view(id)).type).toBe('CompletedJob')
   return view(id)
 }
 
 async function printed(id: string, text: string): Promise<void> {
-  await expect.poll(() => logs(id), { timeout: 10_000 }).toContain(text)
+  await expect.poll(() => logs(id)).toContain(text)
 }
 
 async function pidOf(id: string): Promise<number> {
-  await expect.poll(async () => (await view(id)).running, { timeout: 10_000 }).toBe(true)
+  await expect.poll(async () => (await view(id)).running).toBe(true)
   return Number((await view(id)).worker?.split('-')[1])
 }
 
 async function dead(pid: number): Promise<void> {
-  await expect.poll(() => commandOf(pid), { timeout: 10_000 }).toBeUndefined()
+  await expect.poll(() => commandOf(pid)).toBeUndefined()
 }
 
 describe('a crashed script', () => {
@@ -250,9 +250,7 @@ describe('many callers', () => {
   it('are answered while every work process is blocked', async () => {
     const ids = await Promise.all(Array.from({ length: 10 }, () => submit('work')))
     await expect
-      .poll(async () => (await Promise.all(ids.map(view))).filter(({ running }) => running).length, {
-        timeout: 10_000,
-      })
+      .poll(async () => (await Promise.all(ids.map(view))).filter(({ running }) => running).length)
       .toBe(8)
     const began = performance.now()
     for (let i = 0; i < 20; i++) expect((await stack.call('f/hai/pid')).status).toBe(200)
@@ -292,7 +290,7 @@ describe('a warm process', () => {
   it('is replaced when a file of the bundle changed', async () => {
     expect((await stack.call('f/hai/version')).body).toBe(1)
     write('f/hai/library.ts', 'export const version = 2')
-    await expect.poll(async () => (await stack.call('f/hai/version')).body, { timeout: 5_000 }).toBe(2)
+    await expect.poll(async () => (await stack.call('f/hai/version')).body).toBe(2)
     write('f/hai/new.ts', 'export function main() { return "new" }')
     expect((await stack.call('f/hai/new')).body).toBe('new')
   })

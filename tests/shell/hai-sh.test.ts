@@ -94,7 +94,7 @@ describe.each(shells)('hai.sh in $name', (shell) => {
     server.doors['task/result'] = () => ({ result: { id: ID, state: 'running' } })
     server.calls.length = 0
     const asking = run(shell, server.env, ['ask', 'x'])
-    await vi.waitFor(() => expect(server.callsOf('task/result')).not.toHaveLength(0), { timeout: 10_000 })
+    await vi.waitFor(() => expect(server.callsOf('task/result')).not.toHaveLength(0))
     asking.interrupt()
     const next = `task ${ID} goes on\n  to pick it up: hai.sh task show ${ID}\n`
     expect(await asking.ended).toEqual({ code: 130, stdout: '', stderr: `hai: interrupted; ${next}` })

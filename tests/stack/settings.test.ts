@@ -12,7 +12,6 @@ import { aPulledModel, type FakeOllama, fakeOllama } from '../support/models/oll
 import { fakeOpenAi } from '../support/models/openai.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
-const SLOW = { timeout: 20_000, interval: 50 }
 const KEYS = { LLAMA_KEY: 'sk-llama-5f1e', GROQ_API_KEY: 'sk-groq-77aa' }
 
 const db = testDatabase()
@@ -27,7 +26,7 @@ beforeAll(async () => {
   stack = await startStack({ databaseUrl: db.url, env: KEYS })
   folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   await mkdir(folder, { recursive: true })
-}, 60_000)
+})
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
@@ -161,7 +160,7 @@ describe('a broken setting', () => {
       await rm(join(folder, `${name}.yaml`))
     })
     await fc.assert(cases, { numRuns: 40 })
-  }, 60_000)
+  })
 
   it.each([
     ['caps:\n\tday: 1\n', 'line 2, column 1: a tab; YAML is indented with spaces'],
@@ -235,7 +234,7 @@ describe('a broken setting', () => {
     await rm(join(folder, 'models.yml'))
     const mended = await hai(stack.env, ['doctor'])
     expect(mended).toMatchObject({ code: 0, stdout: expect.stringContaining(`✓ settings: those of`) })
-  }, 30_000)
+  })
 
   it('says where values come from by the folder that is read', async () => {
     await write('budget.yaml', cap(50))
@@ -258,7 +257,7 @@ describe('a guard that is off', () => {
     const doctor = await hai(stack.env, ['doctor'])
     expect(doctor.stdout).toContain(`– settings: ${words}`)
     expect(doctor.code).toBe(0)
-  }, 30_000)
+  })
 })
 
 describe('the environment of the stack', () => {
@@ -318,7 +317,7 @@ describe('the environment of the stack', () => {
     expect(environment?.variables).toHaveProperty('OLLAMA_HOST')
     const record = readFileSync(join(stack.instance.data_dir, 'runner.json'), 'utf8')
     for (const value of [...Object.values(KEYS), stack.env.OLLAMA_HOST!]) expect(record).not.toContain(value)
-  }, 30_000)
+  })
 
   it('is compared by programs too: a claude on this PATH alone', async () => {
     const bin = join(stack.env.HOME!, '.local', 'bin')
@@ -355,7 +354,7 @@ describe('a worker process that somebody ends', () => {
   it('leaves a line in the log: signal, process, and what it ran', async () => {
     const idle = workers()[0]!
     process.kill(idle, 'SIGKILL')
-    await expect.poll(log, SLOW).toMatch(new RegExp(`process ${idle} was ended by SIGKILL while it was idle`))
+    await expect.poll(log).toMatch(new RegExp(`process ${idle} was ended by SIGKILL while it was idle`))
     await write(
       'models.yaml',
       `backends:\n  llama:\n    kind: openai-compatible\n    url: ${server.url}/v1\n    billing: local\n    models: {gpt-fake: {}}\n`,
@@ -363,21 +362,21 @@ describe('a worker process that somebody ends', () => {
     server.next({ text: ['one ', 'two '], ending: 'hang' })
     const before = server.calls.length
     const { task_id } = await call<Accepted>('inbox', { body: { source: 'test', content: 'please explain' } })
-    await expect.poll(() => server.calls.length, SLOW).toBeGreaterThan(before)
+    await expect.poll(() => server.calls.length).toBeGreaterThan(before)
     const [task] = await db.sql`select job_id from hai.task_queue where id = ${task_id}`
     const job = await stack.request(`/api/w/hai/jobs_u/get/${task?.job_id}`)
     const { worker } = (await job.json()) as { worker: string }
     const pid = Number(worker.replace(/\D/g, ''))
     process.kill(pid, 'SIGKILL')
     await expect
-      .poll(log, SLOW)
+      .poll(log)
       .toMatch(
         new RegExp(
           `the work process ${pid} was ended by SIGKILL while it ran f/hai/worker/run, job [0-9a-f-]{36}`,
         ),
       )
     await call('task/cancel', { id: task_id })
-  }, 40_000)
+  })
 })
 
 describe('a server’s hai', () => {

@@ -141,7 +141,7 @@ export async function buildProject(): Promise<void> {
   if (isFresh(root)) return
   const lock = join(root, 'build', '.lock')
   mkdirSync(dirname(lock), { recursive: true })
-  await vi.waitFor(() => takeLock(lock), { timeout: 60_000, interval: 50 })
+  await vi.waitFor(() => takeLock(lock), { interval: 50 })
   try {
     if (!isFresh(root)) execFileSync(process.execPath, ['build.mjs'], { cwd: root, stdio: 'inherit' })
   } finally {

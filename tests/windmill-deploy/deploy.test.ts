@@ -30,7 +30,7 @@ let lines: string[]
 beforeAll(async () => {
   root = bundleFolder(FILES).root
   await generateMetadata(root, () => {})
-}, 60_000)
+})
 
 beforeEach(async () => {
   windmill = await new StandIn().start()
@@ -80,7 +80,7 @@ it('migrates, pushes what is new, puts a task through, and finds nothing left to
   expect(steps().filter((step) => !step.startsWith('run '))).toEqual([])
   const argv = ['--workspace', 'homelab', '--base-url', windmill.endpoint, '--root', root]
   expect(await drift(argv, { WMILL_TOKEN: windmill.token }, () => {})).toBe(0)
-}, 30_000)
+})
 
 it('updates what changed, and removes what is gone only when a task has come back', async () => {
   await run()
@@ -100,7 +100,7 @@ it('updates what changed, and removes what is gone only when a task has come bac
   expect(windmill.changes.indexOf('remove script f/hai/old')).toBeGreaterThan(
     windmill.changes.indexOf('run f/hai/task/result'),
   )
-}, 30_000)
+})
 
 it('lets doors run on behalf of the service user when somebody else deploys, and says where that is not possible', async () => {
   const doors = ['--service-user', 'doors@example.com']
@@ -115,7 +115,7 @@ it('lets doors run on behalf of the service user when somebody else deploys, and
   windmill.scripts.clear()
   expect(await run(...doors)).toBe(0)
   expect(lines.join('\n')).toMatch(/note: the server lets no door run on behalf .* single operator only/s)
-}, 30_000)
+})
 
 it("leaves what is the operator's as it is", async () => {
   windmill.folders.set('hai', { owners: ['u/operator'], extra_perms: { 'g/all': false } })
@@ -127,13 +127,13 @@ it("leaves what is the operator's as it is", async () => {
   expect(windmill.folders.get('hai')?.owners).toEqual(['u/operator'])
   expect(windmill.resources.get('u/operator/hai_models')?.value).toEqual({ a: 1 })
   expect(windmill.changes.filter((change) => /other|operator|db/.test(change))).toEqual([])
-}, 30_000)
+})
 
 it('shows the plan of a dry run and changes nothing', async () => {
   expect(await run('--dry-run')).toBe(0)
   expect(lines.filter((line) => line.includes('f/hai/inbox'))).toEqual(['  added    f/hai/inbox'])
   expect(windmill.changes).toEqual([])
-}, 30_000)
+})
 
 it('stops before anything is pushed when no live worker serves a tag, unless there is one pool', async () => {
   windmill.tags = new Set(['bun', 'gpu'])
@@ -147,7 +147,7 @@ it('stops before anything is pushed when no live worker serves a tag, unless the
   expect(await run('--one-pool', '--dry-run')).toBe(1)
   windmill.tagsPerWorkspace = true
   expect(await run('--one-pool', '--dry-run')).toBe(0)
-}, 30_000)
+})
 
 it.each<[string, (windmill: StandIn) => void, RegExp]>([
   [
@@ -192,7 +192,7 @@ it('says of a skew between server and CLI that it is one, and goes on', async ()
   windmill.version = 'CE v1.790.1'
   expect(await run('--dry-run')).toBe(0)
   expect(lines.join('\n')).toMatch(/note: the server is CE v1\.790\.1, the pinned wmill 1\.819\.0/)
-}, 30_000)
+})
 
 it('refuses a bundle whose metadata is stale before it asks the server anything', async () => {
   const { root: stale } = bundleFolder(FILES)
@@ -210,7 +210,7 @@ it('stops when the migration fails, with nothing pushed', async () => {
     /f\/hai\/admin\/migrate failed: permission denied for schema hai; look at http/,
   )
   expect(windmill.scripts.size).toBe(0)
-}, 30_000)
+})
 
 it('says what became of a task that does not come back', async () => {
   windmill.doors['f/hai/task/result'] = () => ({
@@ -221,7 +221,7 @@ it('says what became of a task that does not come back', async () => {
   expect(lines.at(-1)).toMatch(
     /^stopped: task 01JD0000000000000000000000 is dead: no route; add one; .* safe to run this again$/,
   )
-}, 30_000)
+})
 
 it.each([
   [['--base-url', 'https://x'], /--workspace is missing/],

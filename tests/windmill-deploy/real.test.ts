@@ -63,7 +63,7 @@ it('migrates a bare database from a preview that carries all it imports, and has
   expect(await migrateDatabase(server, projectRoot())).toHaveLength(SCHEMA_VERSION)
   expect(await migrateDatabase(server, projectRoot())).toEqual([])
   windmill.stop()
-}, 60_000)
+})
 
 it('puts a task through real doors, which leaves one finished row and no todo', async () => {
   const stack = await startStack()
@@ -72,4 +72,4 @@ it('puts a task through real doors, which leaves one finished row and no todo', 
   const { body } = await stack.call<TaskList>('f/hai/task/list', {})
   expect(body.tasks.map(({ source, state }) => [source, state])).toEqual([['test', 'done']])
   expect(await healthProblems(server)).toEqual(expect.any(Array))
-}, 60_000)
+})

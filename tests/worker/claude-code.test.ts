@@ -19,8 +19,6 @@ default: claude-code/default
 backends:
   claude-code: { kind: claude-code, billing: subscription, external: true, slots: 4, models: { default: {} } }
 `
-const SLOW = { timeout: 20_000, interval: 50 }
-const TIMEOUT_MS = 60_000
 
 let stack: TestStack
 let sql: Pool
@@ -32,7 +30,7 @@ beforeAll(async () => {
   await mkdir(settings, { recursive: true })
   await writeFile(join(settings, 'models.yaml'), MODELS)
   sql = connect({ url: stack.instance.database_url })
-}, TIMEOUT_MS)
+})
 afterAll(() => sql?.end())
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hai-worker-'))
@@ -68,11 +66,10 @@ async function ask(content = 'why would a ZFS scrub slow down at night?'): Promi
   return (await call<Accepted>('inbox', { body: { source: 'cli', content } })).task_id
 }
 
-const ends = (id: string, state: string) =>
-  expect.poll(async () => (await rowOf(sql, id)).state, SLOW).toBe(state)
+const ends = (id: string, state: string) => expect.poll(async () => (await rowOf(sql, id)).state).toBe(state)
 
 const asked = (claude: FakeClaude, times: number) =>
-  expect.poll(async () => (await claude.runs()).length, SLOW).toBe(times)
+  expect.poll(async () => (await claude.runs()).length).toBe(times)
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -98,7 +95,7 @@ describe('a worker that lives elsewhere', () => {
     expect(await usageOf(sql, id)).toMatchObject([
       { backend: 'claude-code', billing: 'subscription', input: 15_803, output: 20, usd: null },
     ])
-    await expect.poll(() => worker.said(), SLOW).toMatch(/ done, claude-code\/default /)
+    await expect.poll(() => worker.said()).toMatch(/ done, claude-code\/default /)
     expect(worker.said()).not.toContain(stack.token)
   })
 
@@ -150,9 +147,9 @@ describe('a worker that lives elsewhere', () => {
     const { pid } = (await claude.runs())[0]!
     await call('task/cancel', { id })
     const cancelled = Date.now()
-    await expect.poll(() => isAlive(pid), SLOW).toBe(false)
+    await expect.poll(() => isAlive(pid)).toBe(false)
     expect(Date.now() - cancelled).toBeLessThan(5000)
-    await expect.poll(said, SLOW).toContain("no longer this worker's (cancelled)")
+    await expect.poll(said).toContain("no longer this worker's (cancelled)")
     expect((await rowOf(sql, id)).state).toBe('cancelled')
   })
 
@@ -178,7 +175,7 @@ describe('a worker that lives elsewhere', () => {
     await asked(worker.claude, 1)
     for (const signal of signals) {
       worker.kill(signal)
-      await expect.poll(() => worker.said(), SLOW).toContain('stopping: 1 at hand')
+      await expect.poll(() => worker.said()).toContain('stopping: 1 at hand')
     }
     expect(await worker.ended).toMatchObject({ exit: 0 })
     expect(await rowOf(sql, id)).toMatchObject({ state: 'pending' })
@@ -204,7 +201,7 @@ describe('a worker that lives elsewhere', () => {
 
   it('does not repeat a call that a killed worker had journaled', async () => {
     const id = await ask()
-    await expect.poll(async () => (await call<TaskView>('task/show', { id })).lane, SLOW).toBe('claude-code')
+    await expect.poll(async () => (await call<TaskView>('task/show', { id })).lane).toBe('claude-code')
     const claimed = await call<{ task: ClaimedTask }>('worker/claim', {
       worker: 'w-1',
       lanes: ['claude-code'],
@@ -238,7 +235,7 @@ describe('a worker that lives elsewhere', () => {
     const listening = { HAI_DATABASE_URL: stack.instance.database_url }
     const worker = await aWorker({}, ['--name', 'listener'], listening)
     await expect
-      .poll(() => sql`select asleep from hai.worker where name = 'listener'`, SLOW)
+      .poll(() => sql`select asleep from hai.worker where name = 'listener'`)
       .toMatchObject([{ asleep: true }])
     const started = Date.now()
     await ends(await ask(), 'done')
@@ -253,9 +250,9 @@ describe('a worker that lives elsewhere', () => {
     const id = await ask()
     await asked(worker.claude, 1)
     await stopInstance({ env: stack.env })
-    await expect.poll(() => worker.said(), SLOW).toContain('trying again until it answers')
+    await expect.poll(() => worker.said()).toContain('trying again until it answers')
     const { pid } = (await worker.claude.runs())[0]!
-    await expect.poll(() => isAlive(pid), SLOW).toBe(false)
+    await expect.poll(() => isAlive(pid)).toBe(false)
     const { database_url } = await ensureRunning({ env: stack.env, progress: () => {} })
     await sql.end({ timeout: 0 })
     sql = connect({ url: database_url })
@@ -273,5 +270,5 @@ describe('a worker that lives elsewhere', () => {
 async function rescue(id: string): Promise<void> {
   await age(sql, id, 100)
   await call('worker/sweep', {})
-  await expect.poll(async () => (await rowOf(sql, id)).state, SLOW).toBe('pending')
+  await expect.poll(async () => (await rowOf(sql, id)).state).toBe('pending')
 }

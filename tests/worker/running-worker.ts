@@ -19,7 +19,7 @@ export async function startWorker(env: Record<string, string>, words: string[]):
     ended,
   }
   try {
-    await until(() => ran.stderr.includes(' serves ') || child.exitCode !== null, 'the worker serves', 20_000)
+    await until(() => ran.stderr.includes(' serves ') || child.exitCode !== null, 'the worker serves')
   } catch (error) {
     child.kill('SIGKILL')
     throw error
