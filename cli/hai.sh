@@ -21,7 +21,9 @@ fail() { # STATUS MESSAGE [NEXT STEP]
   exit "$1"
 }
 
+# Windmill takes a text that begins like $var: for a reference; with one more $, which the door takes off, none is.
 quoted() { # TEXT, as the inside of a JSON string
+  case $1 in '$'*) printf '$' ;; esac
   printf '%s' "$1" | sed 's/[\\"]/\\&/g' | awk 'NR > 1 { printf "%s", "\\n" }
     { for (i = 1; i < 32; i++) { c = sprintf("%c", i); if (index($0, c)) gsub(c, sprintf("\\u%04x", i)) }
       printf "%s", $0 }'

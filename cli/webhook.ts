@@ -47,7 +47,7 @@ export class Webhook {
    * (every other call is a read, carries an idempotency key, or says the same thing twice).
    */
   async call<T>(path: string, args: object, options: { once?: boolean } = {}): Promise<T> {
-    const send = () => this.#send('POST', `jobs/run_wait_result/p/f/hai/${path}`, JSON.stringify(args))
+    const send = () => this.#send('POST', `jobs/run_wait_result/p/f/hai/${path}`, argumentsOf(args))
     for (let busy = 1; ; busy++) {
       try {
         return decode(await this.#connected(send, options.once ?? false), path, this.target) as T
@@ -80,7 +80,7 @@ export class Webhook {
    */
   async run<T>(path: string, args: object, signal = new AbortController().signal): Promise<T> {
     const submit = `jobs/run/p/f/hai/${path}`
-    const submitted = await this.#connected(() => this.#send('POST', submit, JSON.stringify(args)), true)
+    const submitted = await this.#connected(() => this.#send('POST', submit, argumentsOf(args)), true)
     const jobId = submitted.body.trim()
     if (submitted.status !== 201 || !JOB_ID.test(jobId)) {
       decode(submitted, path, this.target)
@@ -195,6 +195,16 @@ function pauseOf(error: Failure): number | undefined {
   if (error.code !== 'unavailable') return undefined
   const wait = Number(error.details.retry_after_seconds ?? 0.5)
   return wait >= 0 && wait <= BUSY_MAX_SECONDS ? wait : undefined
+}
+
+/**
+ * A door's arguments as they are sent. Windmill takes a text that begins like `$var:…` for a reference to a secret and
+ * puts that in its place; one more `$` keeps any text as it is, and the door takes it off again.
+ */
+function argumentsOf(args: object): string {
+  return JSON.stringify(args, (_, value) =>
+    typeof value === 'string' && value.startsWith('$') ? `$${value}` : value,
+  )
 }
 
 function isJson(body: string): boolean {

@@ -130,6 +130,12 @@ describe('the house', () => {
     expect(files.filter((file) => isDoor(file) && plain.test(sources.get(file)!))).toEqual([])
   })
 
+  it('lets a door work with what it handed on, which came back as its sender means it', () => {
+    const doors = files.filter((file) => isDoor(file) && !/^f\/hai\/http\/|__flow\//.test(file))
+    const strays = doors.flatMap((file) => asSentIn(sources.get(file)!).map((name) => `${file}: ${name}`))
+    expect(strays).toEqual([])
+  })
+
   it('reads the environment in core only where a job meets it', () => {
     const readers = files.filter((file) => isCore(file) && sources.get(file)!.includes('process.env'))
     expect(readers).toEqual([
@@ -165,4 +171,32 @@ function byImporter(): Map<string, Import[]> {
   const groups = new Map<string, Import[]>()
   for (const one of imports) groups.set(one.from, [...(groups.get(one.from) ?? []), one])
   return groups
+}
+
+/** Parameters of `main` that reach the work of its door as they were sent: see core/arguments.ts. */
+function asSentIn(source: string): string[] {
+  const text = source.slice(source.indexOf('main('))
+  const names = piecesOf(text, text.indexOf('(')).map((parameter) => /^\s*(\w+)/.exec(parameter)?.[1] ?? '')
+  const [call = ''] = /\b(door|operatorDoor|workerDoor|service|bareDoor)\(/.exec(text) ?? []
+  const pieces = piecesOf(text, text.indexOf(call) + call.length - 1)
+  const work = call === 'bareDoor(' ? pieces.join() : pieces.slice(1).join()
+  const [, own = ''] = /^\s*(?:async )?\(([^)]*)\) =>/.exec(work) ?? []
+  const taken = new Set(own.match(/\w+/g))
+  return names.filter(
+    (name) => name !== '' && !taken.has(name) && new RegExp(`(?<!\\.)\\b${name}\\b`).test(work),
+  )
+}
+
+/** What stands between the bracket at `open` and its partner, cut at the commas that are in no other bracket. */
+function piecesOf(text: string, open: number): string[] {
+  const pieces = ['']
+  let depth = 0
+  for (const char of text.slice(open)) {
+    if ('([{'.includes(char)) depth += 1
+    if (')]}'.includes(char)) depth -= 1
+    if (depth === 0) break
+    if (char === ',' && depth === 1) pieces.push('')
+    else if (depth > 1 || !'('.includes(char)) pieces[pieces.length - 1] += char
+  }
+  return pieces
 }

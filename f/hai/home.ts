@@ -3,5 +3,5 @@ import { home } from './core/home.ts'
 
 /** What waits for the caller, runs, ended and is due: all that `hai` alone shows. */
 export async function main(since?: string) {
-  return door((sql, caller) => home(sql, { since }, caller))
+  return door({ since }, home)
 }

@@ -3,5 +3,5 @@ import { health } from '../core/health.ts'
 
 /** How the queue stands and what is wrong, each problem with what to do. */
 export async function main() {
-  return door((sql, caller) => health(sql, caller))
+  return door({}, (sql, _given, caller) => health(sql, caller))
 }

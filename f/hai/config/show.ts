@@ -5,5 +5,5 @@ import { showSettings } from '../core/settings.ts'
 export async function main(
   name?: 'agents' | 'budget' | 'channels' | 'members' | 'models' | 'policy' | 'tools',
 ) {
-  return operatorDoor((sql) => showSettings(sql, { name }))
+  return operatorDoor({ name }, (sql, given) => showSettings(sql, given))
 }

@@ -6,7 +6,7 @@
 import type { ListSource } from './money/report-shape.ts'
 
 /** Raised when a caller of the previous number would be misunderstood. */
-export const CONTRACT = 1
+export const CONTRACT = 2
 
 /** The `data_tier` of what may not leave the house: only `billing: local` answers it, whatever a file or a worker says. */
 export const RESTRICTED = 'restricted'

@@ -1,3 +1,4 @@
+import { asMeant } from './arguments.ts'
 import { type Caller, identify, principal } from './caller.ts'
 import { connect, type Pool, type Sql, type Target } from './db.ts'
 import { HaiError, STATUS } from './errors.ts'
@@ -20,15 +21,17 @@ interface Failure {
  * The one place that learns who is calling, gets a connection, and turns a `HaiError` into status and body.
  * An error that is not ours stays an exception: it is a bug, and Windmill shows its stack.
  */
-export async function door<T>(work: Work<T>, told: Told = 'message'): Promise<T | Failure> {
-  return answering(async (sql) => {
-    const { members, zone } = await greet(sql)
-    const as = (requester: string) => principal(requester, members, zone)
-    return work(sql, identify(process.env.WM_USERNAME ?? '', members, zone), as, stopped)
-  }, told)
+export async function door<Args extends object, T>(
+  args: Args,
+  work: Work<[given: Args, caller: Caller], T>,
+): Promise<T | Failure> {
+  return called((sql, { secrets }, caller, ...more) => work(sql, asMeant(args, secrets), caller, ...more))
 }
 
-type Work<T> = (sql: Sql, caller: Caller, as: As, stopped: () => AbortSignal) => Promise<T>
+type Work<Given extends unknown[], T> = (
+  sql: Sql,
+  ...given: [...Given, as: As, stopped: () => AbortSignal]
+) => Promise<T>
 /** What of an error the caller is told. */
 type Told = 'message' | 'plain'
 
@@ -39,20 +42,39 @@ type As = (requester: string) => Caller
  * A door behind an HTTP route. What it refuses it doesn't repeat: Windmill may have put a secret in the place of what was
  * sent, one that the route's owner can read and the sender can't.
  */
-export const route = <T>(work: Work<T>): Promise<T | Failure> => door(work, 'plain')
+export const route = <T>(work: Work<[caller: Caller], T>): Promise<T | Failure> =>
+  called((sql, _house, caller, ...more) => work(sql, caller, ...more), 'plain')
+
+async function called<T>(
+  work: Work<[house: Household, caller: Caller], T>,
+  told: Told = 'message',
+): Promise<T | Failure> {
+  return answering(async (sql) => {
+    const house = await greet(sql)
+    const { members, zone } = house
+    const as = (requester: string) => principal(requester, members, zone)
+    return work(sql, house, identify(process.env.WM_USERNAME ?? '', members, zone), as, stopped)
+  }, told)
+}
 
 /** A door to how hai itself is set up, which is the operator's matter. */
-export async function operatorDoor<T>(work: Work<T>): Promise<T | Failure> {
-  return door((sql, caller, ...more) => {
-    if (caller.role === 'operator') return work(sql, caller, ...more)
+export async function operatorDoor<Args extends object, T>(
+  args: Args,
+  work: Work<[given: Args, caller: Caller], T>,
+): Promise<T | Failure> {
+  return door(args, (sql, given, caller, ...more) => {
+    if (caller.role === 'operator') return work(sql, given, caller, ...more)
     throw new HaiError('forbidden', `${caller.name} is not the operator, whom alone this is for`)
   })
 }
 
 /** A door for workers that live elsewhere: they see every task they lease, so a household member may not be one. */
-export async function workerDoor<T>(work: (sql: Sql, as: As) => Promise<T>): Promise<T | Failure> {
-  return door((sql, { name, role }, as) => {
-    if (role !== 'member') return work(sql, as)
+export async function workerDoor<Args extends object, T>(
+  args: Args,
+  work: (sql: Sql, given: Args, as: As) => Promise<T>,
+): Promise<T | Failure> {
+  return door(args, (sql, given, { name, role }, as) => {
+    if (role !== 'member') return work(sql, given, as)
     throw new HaiError(
       'forbidden',
       `${name} is a member and not a worker; use a token of the operator or of a machine`,
@@ -70,12 +92,16 @@ export interface Job {
 }
 
 /** For jobs that act for nobody: who woke a worker has no part in what it then does. */
-export async function service<T>(work: (sql: Sql, job: Job) => Promise<T>): Promise<T | Failure> {
+export async function service<Args extends object, T>(
+  args: Args,
+  work: (sql: Sql, given: Args, job: Job) => Promise<T>,
+): Promise<T | Failure> {
   return answering(async (sql) => {
-    const { members, zone } = await greet(sql)
+    const { members, zone, secrets } = await greet(sql)
     const jobId = process.env.WM_JOB_ID ?? ''
     const as = (requester: string) => principal(requester, members, zone)
-    return work(sql, { worker: `job ${jobId}`, jobId, signal: stopped(), principal: as })
+    const job = { worker: `job ${jobId}`, jobId, signal: stopped(), principal: as }
+    return work(sql, asMeant(args, secrets), job)
   })
 }
 
@@ -136,19 +162,34 @@ async function forget(): Promise<void> {
   await old?.end({ timeout: 0 })
 }
 
+/** By the names of their variables: the job's own token, and where the database is. */
+const OWN_SECRETS = ['WM_TOKEN', 'HAI_DATABASE_URL']
+
+interface Greeting {
+  version: number
+  members: Members | null
+  zone: string | null
+  /** Names of the environment to which the settings refer. */
+  referred: string[] | null
+}
+
 interface Household {
   members: Members
   /** IANA zone in which a day begins. */
   zone: string
+  /** What of this process's environment no caller may read, which the settings refer to or hai itself needs. */
+  secrets: ReadonlySet<string>
 }
 
 /** One round trip before the work: names the connection after the job, reads who is who, checks the schema. */
 async function greet(sql: Sql): Promise<Household> {
-  const [row] = await sql<{ version: number; members: Members | null; zone: string | null }[]>`
+  const [row] = await sql<Greeting[]>`
     select set_config('application_name', ${process.env.WM_JOB_ID ?? 'hai'}, false),
       (select max(version) from hai.migration) as version,
       (select value from hai.config where name = 'members') as members,
-      (select value ->> 'time_zone' from hai.config where name = 'budget') as zone`
+      (select value ->> 'time_zone' from hai.config where name = 'budget') as zone,
+      (select array_agg(referred[1])
+        from hai.config, regexp_matches(value::text, '"\\$env:([A-Z][A-Z0-9_]*)"', 'g') as referred) as referred`
   if ((row?.version ?? 0) < SCHEMA_VERSION) {
     throw new HaiError(
       'unavailable',
@@ -156,5 +197,6 @@ async function greet(sql: Sql): Promise<Household> {
     )
   }
   const zone = row?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
-  return { members: row?.members ?? DEFAULT_MEMBERS, zone }
+  const secrets = [...OWN_SECRETS, ...(row?.referred ?? [])].flatMap((name) => process.env[name] || [])
+  return { members: row?.members ?? DEFAULT_MEMBERS, zone, secrets: new Set(secrets) }
 }

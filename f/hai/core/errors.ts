@@ -48,7 +48,7 @@ function sayable(text: string): string {
 }
 
 /** More than anybody's data has; code that goes down into a value would run out of stack at some thousands. */
-const MOST_LEVELS = 200
+export const MOST_LEVELS = 200
 
 /** Parse once, at core's border: `invalid`, naming each field, its value and what was expected. */
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {

@@ -4,5 +4,5 @@ import { thenWake } from '../core/wakeup.ts'
 
 /** Raises a cap by so many USD until the end of today or `until`; the daily one of everything when none is named. */
 export async function main(usd: number, cap?: string, until?: string) {
-  return door((sql, caller) => thenWake(sql, raiseCap(sql, { usd, cap, until }, caller)))
+  return door({ usd, cap, until }, (sql, given, caller) => thenWake(sql, raiseCap(sql, given, caller)))
 }

@@ -3,5 +3,5 @@ import { record } from '../core/money/record.ts'
 
 /** Writes down up to 1,000 model calls that were made elsewhere and are over; one that is known already stays as it is. */
 export async function main(calls: object[]) {
-  return door((sql, caller) => record(sql, { calls: calls as never }, caller))
+  return door({ calls: calls as never }, record)
 }

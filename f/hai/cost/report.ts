@@ -13,5 +13,5 @@ export async function main(
   tz?: string,
   top?: number,
 ) {
-  return door((sql, caller) => costReport(sql, { since, until, days, by: by as never, tz, top }, caller))
+  return door({ since, until, days, by: by as never, tz, top }, costReport)
 }

@@ -18,5 +18,5 @@ export async function main(
   route?: string,
 ) {
   const call = { call_id, backend, model, billing, most, step, agent, route }
-  return workerDoor((sql) => reserve(sql, { id, lease_no, ...call }))
+  return workerDoor({ id, lease_no, ...call }, reserve)
 }

@@ -3,5 +3,5 @@ import { rollup } from '../core/money/rollup.ts'
 
 /** Folds settled calls into days; with `verify`, also compares the caps' counters with the ledger. */
 export async function main(every_seconds: number = 60, verify: boolean = false) {
-  return service((sql) => rollup(sql, { every_seconds, verify }))
+  return service({ every_seconds, verify }, rollup)
 }

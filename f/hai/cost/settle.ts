@@ -17,7 +17,5 @@ export async function main(
   ended?: 'cancelled' | 'stopped',
   at_least?: boolean,
 ) {
-  return workerDoor((sql) =>
-    settle(sql, { call_id, backend, model, billing, tokens, ms, usd, error, ended, at_least }),
-  )
+  return workerDoor({ call_id, backend, model, billing, tokens, ms, usd, error, ended, at_least }, settle)
 }

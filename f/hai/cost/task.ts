@@ -3,5 +3,5 @@ import { taskCost } from '../core/money/task-cost.ts'
 
 /** What a task's model calls came to, each by itself. */
 export async function main(id: string) {
-  return door((sql, caller) => taskCost(sql, { id }, caller))
+  return door({ id }, taskCost)
 }

@@ -6,5 +6,5 @@ import { tellCosts } from '../core/money/digest.ts'
  * is given.
  */
 export async function main(period?: 'week' | 'month') {
-  return service((sql, { principal }) => tellCosts(sql, { period }, principal('').zone))
+  return service({ period }, (sql, given, { principal }) => tellCosts(sql, given, principal('').zone))
 }

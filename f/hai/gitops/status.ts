@@ -4,5 +4,5 @@ import { clusterStatus } from '../core/gitops/status.ts'
 
 /** How generated manifests live in the cluster: each object's state, the fields that differ, what is left over. */
 export async function main(objects: object[]) {
-  return door((_sql, caller) => clusterStatus(connectCluster(), { objects }, caller))
+  return door({ objects }, (_sql, given, caller) => clusterStatus(connectCluster(), given, caller))
 }

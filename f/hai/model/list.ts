@@ -3,5 +3,5 @@ import { listModels, modelsFor } from '../core/model/list.ts'
 
 /** Which models are there, which may be asked and which answers by default. Asks the backends, so it may wait. */
 export async function main() {
-  return door(async (sql, caller) => modelsFor(caller, await listModels(sql)))
+  return door({}, async (sql, _given, caller) => modelsFor(caller, await listModels(sql)))
 }

@@ -3,7 +3,7 @@ import { testModel } from '../core/model/test-call.ts'
 
 /** A real round trip to a model, the default one when none is named: how long loading and answering take. */
 export async function main(backend?: string, model?: string) {
-  return operatorDoor((sql, { name: requester }, _as, stopped) =>
-    testModel(sql, { backend, model }, { requester, signal: stopped() }),
+  return operatorDoor({ backend, model }, (sql, given, { name: requester }, _as, stopped) =>
+    testModel(sql, given, { requester, signal: stopped() }),
   )
 }

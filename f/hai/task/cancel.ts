@@ -3,5 +3,5 @@ import { door } from '../core/door.ts'
 
 /** Ends a task that has not ended; its worker stops within seconds and what it still writes is refused. */
 export async function main(id: string, reason?: string) {
-  return door((sql, caller) => cancel(sql, { id, reason }, caller))
+  return door({ id, reason }, cancel)
 }

@@ -3,5 +3,5 @@ import { door } from '../core/door.ts'
 
 /** What a person thinks of an answer: useful, noise, or acted upon. */
 export async function main(id: string, verdict: 'useful' | 'noise' | 'acted', note?: string) {
-  return door((sql, caller) => feedback(sql, { id, verdict, note }, caller))
+  return door({ id, verdict, note }, feedback)
 }

@@ -15,5 +15,5 @@ export async function main(
   cursor?: string,
 ) {
   const filter = { state, source, agent, requester, conversation_id, since, until, text, limit, cursor }
-  return door((sql, caller) => listTasks(sql, filter, caller))
+  return door(filter, listTasks)
 }

@@ -3,5 +3,5 @@ import { taskResult } from '../core/tasks.ts'
 
 /** How a task stands, with its answer or its error when it has ended. */
 export async function main(id: string) {
-  return door((sql, caller) => taskResult(sql, id, caller))
+  return door({ id }, (sql, { id }, caller) => taskResult(sql, id, caller))
 }

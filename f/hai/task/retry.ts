@@ -4,5 +4,5 @@ import { thenWake } from '../core/wakeup.ts'
 
 /** Puts a dead, cancelled, expired or rejected task back; its history stays. */
 export async function main(id: string) {
-  return door((sql, caller) => thenWake(sql, retry(sql, { id }, caller)))
+  return door({ id }, (sql, given, caller) => thenWake(sql, retry(sql, given, caller)))
 }

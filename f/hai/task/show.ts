@@ -3,5 +3,5 @@ import { showTask } from '../core/tasks.ts'
 
 /** Everything about one task: its content, why it waits, its events and its answer. */
 export async function main(id: string) {
-  return door((sql, caller) => showTask(sql, id, caller))
+  return door({ id }, (sql, { id }, caller) => showTask(sql, id, caller))
 }

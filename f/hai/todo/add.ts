@@ -14,5 +14,5 @@ export async function main(
 ) {
   const given = metadata as Record<string, unknown>
   const todo = { body, parse, tags, priority, due, depends_on, metadata: given, idempotency_key }
-  return door((sql, { name, zone }) => addTodo(sql, { ...todo, created_by: name, zone }))
+  return door(todo, (sql, given, { name, zone }) => addTodo(sql, { ...given, created_by: name, zone }))
 }

@@ -12,5 +12,5 @@ export async function main(
   cursor?: string,
 ) {
   const filter = { status, tag, text, due_before, next, limit, cursor }
-  return door((sql, { zone, sees }) => listTodos(sql, { ...filter, zone }, sees))
+  return door(filter, (sql, given, { zone, sees }) => listTodos(sql, { ...given, zone }, sees))
 }

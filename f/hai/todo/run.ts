@@ -4,5 +4,5 @@ import { thenWake } from '../core/wakeup.ts'
 
 /** Hands a todo to a worker as a task; the answer comes back onto the todo. */
 export async function main(id: string, idempotency_key?: string) {
-  return door((sql, caller) => thenWake(sql, runTodo(sql, { id, idempotency_key }, caller)))
+  return door({ id, idempotency_key }, (sql, given, caller) => thenWake(sql, runTodo(sql, given, caller)))
 }

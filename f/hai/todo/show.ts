@@ -3,5 +3,5 @@ import { showTodo } from '../core/todos.ts'
 
 /** One todo, with the answer of its last task. */
 export async function main(id: string) {
-  return door((sql, caller) => showTodo(sql, id, caller))
+  return door({ id }, (sql, { id }, caller) => showTodo(sql, id, caller))
 }

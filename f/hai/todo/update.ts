@@ -14,5 +14,5 @@ export async function main(
 ) {
   const given = metadata as Record<string, unknown> | undefined
   const change = { body, status, tags, priority, due, depends_on, metadata: given }
-  return door((sql, caller) => updateTodo(sql, { id, ...change }, caller))
+  return door({ id, ...change }, updateTodo)
 }

@@ -8,5 +8,5 @@ export async function main(
   listens: boolean = false,
   leaving: boolean = false,
 ) {
-  return workerDoor((sql, as) => claimElsewhere(sql, { worker, lanes, listens, leaving }, as))
+  return workerDoor({ worker, lanes, listens, leaving }, claimElsewhere)
 }

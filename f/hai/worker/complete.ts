@@ -11,5 +11,7 @@ export async function main(
   agent?: string,
   route?: string,
 ) {
-  return workerDoor((sql) => thenWake(sql, complete(sql, { id, lease_no, output, result, agent, route })))
+  return workerDoor({ id, lease_no, output, result, agent, route }, (sql, given) =>
+    thenWake(sql, complete(sql, given)),
+  )
 }

@@ -9,5 +9,5 @@ export async function main(
   text: string,
   at?: number,
 ) {
-  return workerDoor((sql) => tellEvent(sql, { id, lease_no, type, text, at }))
+  return workerDoor({ id, lease_no, type, text, at }, tellEvent)
 }

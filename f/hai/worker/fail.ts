@@ -14,5 +14,5 @@ export async function main(
   backend?: string,
 ) {
   const failure = { code, message, retryable, retry_after_seconds, next_step, uses_attempt, backend }
-  return workerDoor((sql) => failAndWake(sql, { id, lease_no, ...failure }))
+  return workerDoor({ id, lease_no, ...failure }, (sql, given) => failAndWake(sql, given))
 }

@@ -3,5 +3,5 @@ import { heartbeat } from '../core/lease.ts'
 
 /** Extends a lease; a conflict means that it is lost and the work must stop. */
 export async function main(id: string, lease_no: number) {
-  return workerDoor((sql) => heartbeat(sql, { id, lease_no }))
+  return workerDoor({ id, lease_no }, heartbeat)
 }

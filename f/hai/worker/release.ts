@@ -4,5 +4,7 @@ import { thenWake } from '../core/wakeup.ts'
 
 /** Gives a leased task back untouched: no attempt is used. */
 export async function main(id: string, lease_no: number, reason: string = 'its worker was told to stop') {
-  return workerDoor((sql) => thenWake(sql, giveBack(sql, { id, lease_no }, reason)))
+  return workerDoor({ id, lease_no, reason }, (sql, { reason, ...held }) =>
+    thenWake(sql, giveBack(sql, held, reason)),
+  )
 }

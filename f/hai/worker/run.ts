@@ -9,5 +9,7 @@ import { answerCall } from '../core/worker.ts'
  */
 export async function main(lanes: string[] = [], budget_seconds: number = 600, concurrency: number = 16) {
   const means = { models: accessFor, stream: streamAnswer, streamEnd }
-  return service((sql, job) => answerCall(sql, { lanes, budget_seconds, concurrency }, { ...job, ...means }))
+  return service({ lanes, budget_seconds, concurrency }, (sql, given, job) =>
+    answerCall(sql, given, { ...job, ...means }),
+  )
 }

@@ -20,7 +20,5 @@ export async function main(
     ms: number
   },
 ) {
-  return workerDoor((sql) =>
-    journalStep(sql, { id, lease_no, call_id, state, name, request, response, once, usage }),
-  )
+  return workerDoor({ id, lease_no, call_id, state, name, request, response, once, usage }, journalStep)
 }

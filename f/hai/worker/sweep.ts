@@ -6,8 +6,8 @@ import { thenWake } from '../core/wakeup.ts'
 
 /** Ends what ran out of time, takes back what lost its worker, calls workers for what is due, reads the settings, tends what waits for a model. */
 export async function main(every_seconds: number = 60) {
-  return service(async (sql) => {
-    const swept = await thenWake(sql, sweep(sql, every_seconds))
+  return service({ every_seconds }, async (sql, given) => {
+    const swept = await thenWake(sql, sweep(sql, given.every_seconds))
     await refreshSettings(sql)
     await thenWake(sql, tendBackends(sql))
     return swept

@@ -1,0 +1,53 @@
+import { describe, expect, it, vi } from 'vitest'
+import { main as inbox } from '../../f/hai/inbox.ts'
+import { main as addTodo } from '../../f/hai/todo/add.ts'
+import { main as run } from '../../f/hai/worker/run.ts'
+import { testDatabase } from '../support/database.ts'
+import { doorsOn } from '../support/doors.ts'
+
+const database = testDatabase()
+doorsOn(database)
+
+const kept = async () => {
+  const [row] = await database.sql<{ content: string; metadata: unknown }[]>`
+    select content, metadata from hai.task_queue order by id desc limit 1`
+  return row
+}
+
+describe('a webhook door', () => {
+  it('takes one $ off where a text begins with two, at any depth, and no other', async () => {
+    const metadata = { a: ['$$res:x', { b: '$$$$' }], $$key: '$5', c: 'say $$x', d: '$', e: '$$' }
+    await inbox({ source: 'test', content: '$$var:HOME', metadata })
+    expect(await kept()).toEqual({
+      content: '$var:HOME',
+      metadata: { a: ['$res:x', { b: '$$$' }], $$key: '$5', c: 'say $$x', d: '$', e: '$' },
+    })
+    await inbox([{ source: 'test', content: '$HOME' }])
+    expect(await kept()).toMatchObject({ content: '$HOME' })
+  })
+
+  it('refuses the secrets of its worker’s environment, which Windmill puts where $NAME was, and repeats none', async () => {
+    vi.stubEnv('HAI_DATABASE_URL', 'postgresql://hai:s3cret@db.example.com/hai')
+    vi.stubEnv('GEMINI', 's3cret-key')
+    const models = { backends: { gemini: { api_key: '$env:GEMINI' } } }
+    await database.sql`
+      insert into hai.config (name, value, hash) values ('models', ${database.sql.json(models)}, 'x')
+      on conflict (name) do update set value = excluded.value`
+    for (const secret of ['postgresql://hai:s3cret@db.example.com/hai', 's3cret-key', 'a-token']) {
+      const before = await kept()
+      const refused = [
+        await inbox({ source: 'test', content: secret }),
+        await inbox({ source: secret, content: 'x' }),
+        await inbox({ source: 'test', content: 'x', metadata: { a: [[secret]] } }),
+        await addTodo(secret),
+        await run([secret]),
+      ]
+      for (const answer of refused) {
+        expect(answer).toMatchObject({ windmill_status_code: 400, result: { error: { code: 'invalid' } } })
+        expect(JSON.stringify(answer)).not.toContain(secret)
+      }
+      expect(await kept()).toEqual(before)
+    }
+    expect(await database.sql`select from hai.todo`).toHaveLength(0)
+  })
+})
