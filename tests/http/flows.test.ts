@@ -34,7 +34,9 @@ describe('the form to ask', () => {
 
   it('says where the answer will be when the wait is over', async () => {
     const id = '01M8138RWMPG427JNZGXQ0AAAA'
-    const { markdown } = await presentTask({ id, state: 'running', next_step: 'hai task tail Q0AAAA' })
+    const { markdown } = await presentTask(
+      JSON.stringify({ id, state: 'running', next_step: 'hai task tail Q0AAAA' }),
+    )
     expect(markdown).toMatch(/^Task `01M8138RWMPG427JNZGXQ0AAAA` is running.*`hai task tail Q0AAAA`/)
   })
 
