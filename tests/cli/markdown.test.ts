@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import pc from 'picocolors'
 import { describe, expect, it } from 'vitest'
 import { Markdown } from '../../cli/markdown.ts'
+import { cpuOf, slowness } from '../support/growth.ts'
 
 /** Colours that can be read in a test. */
 const paint = {
@@ -37,15 +38,7 @@ it.each([
   expect(rendered(text)).toBe(expected)
 })
 
-/** User CPU, in milliseconds; the best of some, as the machine may have other work. */
-function cpuOf(work: () => unknown): number {
-  const runs = Array.from({ length: 7 }, () => {
-    const began = process.cpuUsage()
-    work()
-    return process.cpuUsage(began).user / 1000
-  })
-  return Math.min(...runs)
-}
+const slow = slowness()
 
 it.each(['**a ', '`', '``a ', '**', '* ', '# ', ' ', '`a', '**`', '~~~', '#', '> **`a` '])(
   'takes 64,000 characters of %j in 50 ms, and not much longer piece by piece',
@@ -53,9 +46,9 @@ it.each(['**a ', '`', '``a ', '**', '* ', '# ', ' ', '`a', '**`', '~~~', '#', '>
     const text = unit.repeat(64_000 / unit.length)
     for (const line of [text, `# ${text}x`, `\`\`\`${text}`, `**x${text}`]) {
       // twice that, as other tests run beside this one
-      expect(cpuOf(() => rendered(line))).toBeLessThan(100)
+      expect(cpuOf(() => rendered(line), 7)).toBeLessThan(100 * slow)
       const pieces = line.match(/.{1,16}/gs) ?? []
-      expect(cpuOf(() => rendered(...pieces))).toBeLessThan(400)
+      expect(cpuOf(() => rendered(...pieces), 7)).toBeLessThan(400 * slow)
     }
   },
 )

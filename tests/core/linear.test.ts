@@ -21,10 +21,11 @@ import { networkReason } from '../../f/hai/core/network.ts'
 import { conversationKey, Tag, termsOf } from '../../f/hai/core/normal.ts'
 import { storable, withoutPasswords } from '../../f/hai/core/text.ts'
 import { parseTodoText } from '../../f/hai/core/todo-text.ts'
+import { slowness } from '../support/growth.ts'
 
 const LENGTH = 64_000
 /** Of processor time, and twice what it may take by itself: other tests run beside this one. */
-const MOST_MS = 100
+const MOST_MS = 100 * slowness()
 
 const clock = { zone: 'Europe/Berlin', now: new Date('2026-11-22T03:00:00Z') }
 const encoder = new TextEncoder()

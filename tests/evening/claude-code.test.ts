@@ -160,7 +160,7 @@ describe('Claude Code that is not there', () => {
     claude.remove()
     const started = Date.now()
     const ran = await evening.run('ask', '--timeout', '60', 'please explain KMISSING')
-    expect(Date.now() - started).toBeLessThan(8000)
+    expect(Date.now() - started).toBeLessThan(40_000)
     expect(ran).toMatchObject({ code: 6, stdout: '' })
     expect(ran.stderr).toMatch(NOT_THERE)
     expect(await evening.json<TaskView>('task', 'show', '@')).toMatchObject({
@@ -230,5 +230,5 @@ const NOT_THERE = /no claude|not (installed|found|there)|PATH/i
 const timed = (ran: Promise<Ran>): Promise<Ran> =>
   Promise.race([
     ran,
-    new Promise<Ran>((_, reject) => setTimeout(() => reject(new Error('still waiting')), 10_000).unref()),
+    new Promise<Ran>((_, reject) => setTimeout(() => reject(new Error('still waiting')), 60_000).unref()),
   ])

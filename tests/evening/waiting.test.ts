@@ -265,7 +265,8 @@ describe('hai model test', () => {
     const left = Date.now()
     expect((await ended).exit).toBe(130)
     await expect.poll(() => asked(server)[0]!.leftAt).not.toBeNull()
-    expect(asked(server)[0]!.leftAt! - left).toBeLessThan(5000)
+    // its answer would take ten minutes
+    expect(asked(server)[0]!.leftAt! - left).toBeLessThan(40_000)
   })
 
   it('tells no rate of one token, and the rate of many without the first', async () => {
@@ -274,10 +275,12 @@ describe('hai model test', () => {
     const one = await evening.run('model', 'test', 'llama/model.gguf')
     expect(one.code).toBe(0)
     expect(one.stdout).not.toMatch(/tokens\/s/)
-    // four tokens in 0.8 s
+    // four tokens, in what the server took from its first to its last
     const { stdout } = await evening.run('model', 'test', 'llama/model.gguf')
     const [, rate] = /([\d.]+) tokens\/s/.exec(stdout) ?? []
-    expect(Number(rate)).toBeGreaterThan(3)
-    expect(Number(rate)).toBeLessThan(5.5)
+    const { firstPieceAt, endedAt } = asked(server)[1]!
+    const right = 4000 / (endedAt! - firstPieceAt!)
+    expect(Number(rate) / right).toBeGreaterThan(0.6)
+    expect(Number(rate) / right).toBeLessThan(1.1)
   })
 })

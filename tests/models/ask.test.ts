@@ -84,7 +84,7 @@ describe('a conversation whose answer is still being written', () => {
     expect(interrupted.stderr).toContain('was cancelled: interrupted by a newer message')
     // its worker hears of it at the next heartbeat, and then hangs up
     await expect.poll(() => call.leftAt).not.toBeNull()
-    expect(call.leftAt! - chats().at(-1)!.at).toBeLessThan(5_000)
+    expect(call.leftAt! - chats().at(-1)!.at).toBeLessThan(30_000)
   })
 })
 

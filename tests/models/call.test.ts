@@ -134,11 +134,11 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
 
   it('that is long but lively is never cut', async () => {
     const choice = await start(provider)
-    const text = Array.from({ length: 12 }, (_, n) => `${n} `)
-    server.next({ text, reasoning: ['hm', 'hm'], pause: { between: 100 } })
-    const { answer } = ask(choice, { livenessSeconds: 0.5 })
+    const text = Array.from({ length: 50 }, (_, n) => `${n} `)
+    server.next({ text, reasoning: ['hm', 'hm'], pause: { between: 50 } })
+    const { answer } = ask(choice, { livenessSeconds: 2 })
     expect((await answer).text).toBe(text.join(''))
-    expect((await answer).ms).toBeGreaterThan(1000)
+    expect((await answer).ms).toBeGreaterThan(2000)
   })
 
   it.each(['before its first byte', 'in the middle'])('that is aborted %s leaves at once', async (when) => {
@@ -209,14 +209,14 @@ it('takes Anthropic’s pings for the sign of life that they are', async () => {
   const pinging = await pingingAnthropic()
   const asked = ask(
     { ...choice, backend: { ...choice.backend, url: `${pinging.url}/v1` } },
-    { livenessSeconds: 0.4 },
+    { livenessSeconds: 1.5 },
   )
   const answer = await asked.answer.finally(pinging.stop)
   expect(answer).toMatchObject({ text: 'Because.', tokens: { input: 9, output: 3 } })
-  expect(answer.ms).toBeGreaterThan(900)
+  expect(answer.ms).toBeGreaterThan(1700)
 })
 
-/** An Anthropic that only pings for a second before it says something. */
+/** An Anthropic that only pings for two seconds before it says something. */
 async function pingingAnthropic(): Promise<{ url: string; stop: () => Promise<unknown> }> {
   const event = (type: string, fields: object = {}) =>
     `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
@@ -226,7 +226,7 @@ async function pingingAnthropic(): Promise<{ url: string; stop: () => Promise<un
     response.write(
       event('message_start', { message: { ...message, usage: { input_tokens: 9, output_tokens: 1 } } }),
     )
-    for (let ping = 0; ping < 10; ping += 1) {
+    for (let ping = 0; ping < 20; ping += 1) {
       await elapse(100)
       response.write(event('ping'))
     }

@@ -167,7 +167,7 @@ describe('Claude Code’s lines', () => {
     await says([INIT, piece('fine'), message('fine'), result()], `echo $$ > '${folder}/pid'; ${then}`)
     const begun = performance.now()
     expect(await ask()).toMatchObject(FINE)
-    expect(performance.now() - begun).toBeLessThan(8000)
+    expect(performance.now() - begun).toBeLessThan(15_000)
     const pid = Number(await readFile(join(folder, 'pid'), 'utf8'))
     await expect.poll(() => isGroupAlive(pid)).toBe(false)
   })
@@ -261,7 +261,7 @@ describe('a Claude Code that is of no use', () => {
       ...{ code, retryable: false, next_step: expect.stringMatching(/claude/i) },
       message: expect.stringContaining(words),
     })
-    expect(performance.now() - begun).toBeLessThan(5000)
+    expect(performance.now() - begun).toBeLessThan(15_000)
   })
 
   it('fails at once in Bun too, where the output of what was never started does not end', async () => {

@@ -154,9 +154,13 @@ describe('what is no part of an answer is passed over', () => {
 
 describe('the end is what a server says is the end', () => {
   it('and not that of its connection', async () => {
-    const begun = performance.now()
-    expect(await answerOf({ chunks: [stream(content('fine'))], ending: 'hang' })).toMatchObject(FINE)
-    expect(performance.now() - begun).toBeLessThan(1000)
+    const took = async () => {
+      const begun = performance.now()
+      expect(await answerOf({ chunks: [stream(content('fine'))], ending: 'hang' })).toMatchObject(FINE)
+      return performance.now() - begun
+    }
+    // the grace of an end that is not said is longer, however often one tries
+    await expect.poll(took).toBeLessThan(1000)
   })
 
   it('without a last word, after a short grace', async () => {

@@ -123,7 +123,7 @@ it('never ends the job when the client hangs up', async () => {
 })
 
 it('can be opened before the job has a process, and on one that is completed', async () => {
-  const id = await submit('f/hai/yields', { chunks: ['late'] }, '?scheduled_in_secs=0.3')
+  const id = await submit('f/hai/yields', { chunks: ['late'] }, '?scheduled_in_secs=2')
   const events = follow(stack, id)
   expect((await events.next()).value).toMatchObject({ running: false, completed: false, stream_offset: 0 })
   expect((await gather(events)).stream).toBe('late')

@@ -15,3 +15,19 @@ export function cpuOf(work: () => unknown, times = 5): number {
   })
   return Math.min(...runs)
 }
+
+/** What `work` takes on a machine on which limits in milliseconds were set. */
+const STANDARD_MS = 20
+
+/** How many times slower than that machine this one is, at least 1: for limits of processor time. */
+export function slowness(): number {
+  const text = 'the quick brown fox, '.repeat(3000)
+  const work = () => {
+    for (let round = 0; round < 20; round += 1)
+      text
+        .replace(/(\w+) (\w+)/g, '$2 $1')
+        .split(' ')
+        .join('-')
+  }
+  return Math.max(1, cpuOf(work) / STANDARD_MS)
+}

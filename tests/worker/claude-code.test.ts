@@ -140,7 +140,7 @@ describe('a worker that lives elsewhere', () => {
     expect(await claude.runs()).toEqual([])
   })
 
-  it('stops a call within 5 s of its task being cancelled', async () => {
+  it('stops a call soon after its task was cancelled', async () => {
     const { claude, said } = await aWorker({ mode: 'hang', text: ['It is '] })
     const id = await ask()
     await asked(claude, 1)
@@ -148,7 +148,8 @@ describe('a worker that lives elsewhere', () => {
     await call('task/cancel', { id })
     const cancelled = Date.now()
     await expect.poll(() => isAlive(pid)).toBe(false)
-    expect(Date.now() - cancelled).toBeLessThan(5000)
+    // by a heartbeat, long before anything else would end it
+    expect(Date.now() - cancelled).toBeLessThan(30_000)
     await expect.poll(said).toContain("no longer this worker's (cancelled)")
     expect((await rowOf(sql, id)).state).toBe('cancelled')
   })
