@@ -29,9 +29,25 @@ interface Door {
 async function doorAt(path: string): Promise<Door> {
   const file = join(FOLDER, `${path}.ts`)
   const signature = await signatureOf(readFileSync(file, 'utf8'))
-  const parameters = signature!.parameters.map(({ name }) => name)
+  const names = signature!.parameters.map(({ name }) => name)
   const { main } = (await import(file)) as { main: (...args: unknown[]) => Promise<unknown> }
-  return { path, parameters, call: (args) => main(...parameters.map((name) => args[name])) }
+  return {
+    path,
+    // what a route reads of a body is the text that came
+    parameters: names.map((name) => (name === 'raw_string' ? 'body' : name)),
+    call: (args) => main(...names.map((name) => (name === 'raw_string' ? sent(args.body) : args[name]))),
+  }
+}
+
+/** A body as a request brings it: a text as it is, all else as JSON. */
+function sent(body: unknown): unknown {
+  if (typeof body === 'string') return body
+  try {
+    return JSON.stringify(body)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return `{"a":${'['.repeat(6000)}${']'.repeat(6000)}}`
+  }
 }
 
 const CALL = { call_id: 'c1', backend: 'b', model: 'm', billing: 'metered' }

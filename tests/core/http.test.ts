@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import type { HaiError } from '../../f/hai/core/errors.ts'
+import { jsonOf } from '../../f/hai/core/http/body.ts'
 import { costsToday } from '../../f/hai/core/http/costs.ts'
 import { receiveOne } from '../../f/hai/core/http/inbox.ts'
 import { inOpenAiShape } from '../../f/hai/core/http/openai-error.ts'
-import { fieldsOf } from '../../f/hai/core/http/request.ts'
-import { tasksOfToday } from '../../f/hai/core/http/tasks.ts'
-import { changeTodo, createTodo, dropTodo, todosOf } from '../../f/hai/core/http/todos.ts'
+import { ById, fieldsOf } from '../../f/hai/core/http/request.ts'
+import { TaskQuery, tasksOfToday } from '../../f/hai/core/http/tasks.ts'
+import { changeTodo, createTodo, dropTodo, TodoQuery, todosOf } from '../../f/hai/core/http/todos.ts'
 import { windmillWith } from '../http/windmill.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, anEndedTask, aTask, aTodo, clear } from '../support/factories.ts'
@@ -12,6 +14,16 @@ import { aCaller, anEndedTask, aTask, aTodo, clear } from '../support/factories.
 const db = testDatabase()
 windmillWith({})
 const operator = aCaller()
+
+function catching(work: () => unknown): HaiError {
+  try {
+    work()
+  } catch (error) {
+    return error as HaiError
+  }
+  throw new Error('nothing was refused')
+}
+
 beforeEach(async () => {
   await clear(db.sql)
   await db.sql`truncate hai.usage`
@@ -24,8 +36,50 @@ describe('a request', () => {
       query: { id: 'other', state: 'dead', token: 'secret' },
       headers: { authorization: 'Bearer secret', state: 'x' },
     }
-    expect(fieldsOf(event, ['id', 'state', 'limit'])).toEqual({ id: 'abc', state: 'dead' })
-    expect(fieldsOf({}, ['id'])).toEqual({})
+    expect(fieldsOf(event, ById)).toEqual({ id: 'abc' })
+    expect(fieldsOf(event, TaskQuery)).toEqual({ state: 'dead' })
+    expect(fieldsOf({}, ById)).toEqual({})
+  })
+
+  it('leaves nothing there that has not the form of its field', () => {
+    const cursor = '1764288000000.01M8138RWMPG427JNZGXQ0AAAA'
+    const good = { status: 'done', tag: '#Rack', limit: '5', cursor }
+    expect(fieldsOf({ query: good }, TodoQuery)).toEqual(good)
+    for (const secret of [
+      'S3CRET VALUE==',
+      'eyJhbGciOi.eyJpc19hZG1p.c2ln',
+      { host: 'db', password: 'hush' },
+    ]) {
+      const query = { status: secret, tag: secret, limit: secret, cursor: secret, text: secret }
+      const params = { id: `${JSON.stringify(secret)}` }
+      expect(fieldsOf({ query, params }, TodoQuery)).toEqual({
+        ...{ status: '', tag: '', limit: '', cursor: '', text: '' },
+      })
+      expect(fieldsOf({ params }, ById)).toEqual({ id: '' })
+    }
+  })
+
+  it('has a body that is read from its text, and never said again', () => {
+    expect(jsonOf(' {"a":"$var:f/hai/x","b":["$WM_TOKEN"]}')).toEqual({
+      a: '$var:f/hai/x',
+      b: ['$WM_TOKEN'],
+    })
+    const refusals: [unknown, string][] = [
+      [undefined, 'there is none'],
+      [' ', 'there is none'],
+      [{ a: 1 }, 'there is none'],
+      ['S3CRET', 'not JSON'],
+      ['{"a":S3CRET}', 'not JSON'],
+      [`${'['.repeat(201)}${']'.repeat(201)}`, 'more than 200 levels'],
+      [`"${'x'.repeat(12 * 1024 * 1024)}"`, 'longer than'],
+    ]
+    for (const [raw, why] of refusals) {
+      const refused = catching(() => jsonOf(raw))
+      expect(refused).toMatchObject({ code: 'invalid', message: expect.stringContaining(`body: `) })
+      expect(refused.message).toContain(why)
+      expect(refused.message).not.toContain('S3CRET')
+    }
+    expect(jsonOf(JSON.stringify('['.repeat(300)))).toHaveLength(300)
   })
 
   it('fails in OpenAI’s shape, and is not to be sent again once its task is there', async () => {
@@ -99,6 +153,11 @@ describe('the task list', () => {
       'limit: "many" is not accepted; expected a whole number',
     )
     await expect(tasksOfToday(db.sql, { state: 'odd' }, operator)).rejects.toThrow('state: "odd"')
+    for (const list of [tasksOfToday, todosOf]) {
+      await expect(list(db.sql, { text: 'kettle' }, operator)).rejects.toMatchObject({
+        ...{ code: 'invalid', plain: expect.stringMatching(/^text: no text is taken in an address; POST /) },
+      })
+    }
   })
 
   it('shows a member his own', async () => {

@@ -21,14 +21,18 @@ export function cursorOf({ id, created_at, day }: Placed): string {
   return `${day === undefined ? '' : `${day}.`}${Date.parse(created_at)}.${id}`
 }
 
+/** What `cursorOf` makes: day, time, id. */
+export const CURSOR = /^(?:(\d{4}-\d\d-\d\d|infinity)\.)?(\d{1,14})\.([0-9A-Z]{26})$/
+export const CURSOR_RULE = 'expected the next_cursor of the page before'
+
 /** Where the next page begins. `invalid` for anything that `cut` did not make for such a list. */
 export function readCursor(cursor: string, list: { byDay?: boolean } = {}): Required<Placed> {
-  const [, day = '', ms, id] =
-    /^(?:(\d{4}-\d\d-\d\d|infinity)\.)?(\d{1,14})\.([0-9A-Z]{26})$/.exec(cursor) ?? []
+  const [, day = '', ms, id] = CURSOR.exec(cursor) ?? []
   const isDay = day === 'infinity' || isRealDay(day)
   if (!ms || !id || isDay !== (list.byDay ?? false)) {
-    const rule = 'expected the next_cursor of the page before'
-    throw new HaiError('invalid', `cursor ${shown(cursor)}: ${rule}`, { plain: `cursor: ${rule}` })
+    throw new HaiError('invalid', `cursor ${shown(cursor)}: ${CURSOR_RULE}`, {
+      plain: `cursor: ${CURSOR_RULE}`,
+    })
   }
   return { id, created_at: new Date(Number(ms)).toISOString(), day }
 }

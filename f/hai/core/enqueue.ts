@@ -122,11 +122,11 @@ async function refuseFlood(sql: Sql, rows: Row[]): Promise<void> {
       where state = 'pending' and source = ${source}
       offset ${PENDING_PER_SOURCE - 1} limit 1`
     if (full) {
-      throw new HaiError(
-        'unavailable',
-        `source ${source} has ${PENDING_PER_SOURCE} tasks pending; nothing was taken, send it again later`,
-        { details: { retry_after_seconds: 60 } },
-      )
+      const has = `has ${PENDING_PER_SOURCE} tasks pending; nothing was taken, send it again later`
+      throw new HaiError('unavailable', `source ${source} ${has}`, {
+        details: { retry_after_seconds: 60 },
+        plain: `the source ${has}`,
+      })
     }
   }
 }

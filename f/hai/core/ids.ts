@@ -17,6 +17,14 @@ function normalise(id: string): string {
   return id.trim().toUpperCase().replaceAll('-', '').replaceAll('O', '0').replace(/[IL]/g, '1')
 }
 
+export const ID_RULE = `expected the last ${SHOWN} characters of an id, or all 26`
+
+/** Whether it can be an id, or the end of one. */
+export function isId(given: string): boolean {
+  const suffix = normalise(given)
+  return /^[0-9A-HJKMNP-TV-Z]+$/.test(suffix) && suffix.length >= SHORTEST && suffix.length <= 26
+}
+
 /** A task's full id from a full or a short one, among those the caller may see. `not_found`, or `conflict` with the candidates. */
 export async function taskId(sql: Sql, given: string, caller: Pick<Caller, 'sees'>): Promise<string> {
   const suffix = checked('task', given)
@@ -44,10 +52,9 @@ const Named = z.strictObject({ id: z.string() })
 
 function checked(kind: string, given: string): string {
   // many a function takes it from a door as it is
-  const suffix = normalise(parse(Named, { id: given }).id)
-  if (/^[0-9A-HJKMNP-TV-Z]+$/.test(suffix) && suffix.length >= SHORTEST && suffix.length <= 26) return suffix
-  const rule = `expected the last ${SHOWN} characters of an id, or all 26`
-  throw new HaiError('invalid', `${kind} id ${shown(given)}: ${rule}`, { plain: `${kind} id: ${rule}` })
+  const { id } = parse(Named, { id: given })
+  if (isId(id)) return normalise(id)
+  throw new HaiError('invalid', `${kind} id ${shown(given)}: ${ID_RULE}`, { plain: `${kind} id: ${ID_RULE}` })
 }
 
 function only(kind: string, given: string, rows: { id: string; label: string }[]): string {

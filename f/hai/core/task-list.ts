@@ -32,15 +32,16 @@ const states = (text: string): State[] => [
   ),
 ]
 
+/** States by name, as one types them. */
+export const States = z
+  .string()
+  .refine(
+    (text) => states(text).every((state) => STATES.includes(state)),
+    `expected open or any of ${STATES.join(', ')}`,
+  )
+
 const List = z.strictObject({
-  state: z
-    .string()
-    .refine(
-      (text) => states(text).every((state) => STATES.includes(state)),
-      `expected open or any of ${STATES.join(', ')}`,
-    )
-    .transform(states)
-    .optional(),
+  state: States.transform(states).optional(),
   source: Slug.optional(),
   agent: Slug.optional(),
   requester: Slug.optional(),

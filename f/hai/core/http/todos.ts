@@ -3,9 +3,10 @@ import type { Caller } from '../caller.ts'
 import { TODO_STATUSES, type Todo, type TodoList } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { parse } from '../errors.ts'
+import { Tag } from '../normal.ts'
 import { listTodos } from '../todo-list.ts'
 import { addTodo, updateTodo } from '../todos.ts'
-import { count, objectOf } from './request.ts'
+import { Cursor, count, noText, objectOf } from './request.ts'
 import { created, type Shaped } from './response.ts'
 
 const WRITTEN = ['body', 'tags', 'priority', 'due', 'depends_on', 'metadata']
@@ -26,15 +27,16 @@ export async function dropTodo(sql: Sql, id: string, caller: Caller): Promise<To
   return updateTodo(sql, { id, status: 'dropped' }, caller)
 }
 
-const Query = z.strictObject({
+export const TodoQuery = z.strictObject({
   status: z.enum([...TODO_STATUSES, 'all']).optional(),
-  tag: z.string().optional(),
-  text: z.string().optional(),
+  tag: Tag.optional(),
   limit: count,
-  cursor: z.string().optional(),
+  cursor: Cursor.optional(),
+  text: noText('f/hai/todo/list'),
 })
 
 /** Open todos by due date, or those of a status newest first. */
 export async function todosOf(sql: Sql, query: unknown, { zone, sees }: Caller): Promise<TodoList> {
-  return listTodos(sql, { ...parse(Query, query), zone }, sees)
+  const { text: _, ...by } = parse(TodoQuery, query)
+  return listTodos(sql, { ...by, zone }, sees)
 }

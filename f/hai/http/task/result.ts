@@ -1,10 +1,10 @@
 import { route } from '../../core/door.ts'
-import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
+import { ById, fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { taskResult } from '../../core/tasks.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {
-  return fieldsOf(event, ['id'])
+  return fieldsOf(event, ById)
 }
 
 /** How a task stands, with its answer or its error when it has ended. `GET /admin/tasks/{id}/result`. */

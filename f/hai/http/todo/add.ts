@@ -1,7 +1,8 @@
 import { route } from '../../core/door.ts'
+import { jsonOf } from '../../core/http/body.ts'
 import { createTodo } from '../../core/http/todos.ts'
 
 /** Adds a todo of the caller's and answers 201. `POST /admin/todos`. */
-export async function main(body: unknown) {
-  return route((sql, caller) => createTodo(sql, body, caller))
+export async function main(raw_string: string) {
+  return route((sql, caller) => createTodo(sql, jsonOf(raw_string), caller))
 }

@@ -1,10 +1,10 @@
 import { route } from '../../core/door.ts'
 import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
-import { todosOf } from '../../core/http/todos.ts'
+import { TodoQuery, todosOf } from '../../core/http/todos.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {
-  return fieldsOf(event, ['status', 'tag', 'text', 'limit', 'cursor'])
+  return fieldsOf(event, TodoQuery)
 }
 
 /** Open todos by due date, or those of a `status` newest first. `GET /admin/todos`. */

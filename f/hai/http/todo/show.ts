@@ -1,10 +1,10 @@
 import { route } from '../../core/door.ts'
-import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
+import { ById, fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { showTodo } from '../../core/todos.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {
-  return fieldsOf(event, ['id'])
+  return fieldsOf(event, ById)
 }
 
 /** One todo, with the answer of its last task. `GET /admin/todos/{id}`. */

@@ -1,13 +1,14 @@
 import { route } from '../../core/door.ts'
-import { fieldsOf, type RequestEvent } from '../../core/http/request.ts'
+import { jsonOf } from '../../core/http/body.ts'
+import { ById, fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { changeTodo } from '../../core/http/todos.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {
-  return { ...fieldsOf(event, ['id']), body: event.body }
+  return { ...fieldsOf(event, ById), raw_string: event.raw_string }
 }
 
 /** Changes what the body names and nothing else. `PATCH /admin/todos/{id}`. */
-export async function main(id: string, body: unknown) {
-  return route((sql, caller) => changeTodo(sql, id, body, caller))
+export async function main(id: string, raw_string: string) {
+  return route((sql, caller) => changeTodo(sql, id, jsonOf(raw_string), caller))
 }
