@@ -3,7 +3,7 @@ import { ApiError } from './api-error.ts'
 import { isOwn, type Script } from './bundle.ts'
 import type { Catalog } from './catalog.ts'
 import { jobEnvironment } from './environment.ts'
-import type { Tokens } from './identity.ts'
+import { type Identity, mayRead, type Tokens } from './identity.ts'
 import type { Items } from './items.ts'
 import type { Job, JobRequest, Jobs } from './jobs.ts'
 import { residentMegabytes } from './memory.ts'
@@ -42,6 +42,8 @@ export type RunRequest = Omit<JobRequest, 'tag' | 'event'> & {
   tag?: string
   event?: () => Record<string, unknown>
 }
+
+type Args = Record<string, unknown>
 
 interface Running {
   assignment: Assignment
@@ -131,12 +133,15 @@ export class Executor {
   }
 
   #hand(job: Job, script: Script): void {
-    const args = this.#options.items.resolveArguments(job.args, job.identity.admin)
+    const { items } = this.#options
+    const reads = (path: string) => mayRead(job.owner ?? job.identity, path)
+    const args = items.resolveArguments(job.args, reads)
+    const event = job.event && items.resolveArguments(job.event, reads)
     const assignment: Assignment = {
       warm: !this.#options.cold && script.code === undefined && isOwn(script.path),
       output: job.output,
       label: () => labelOf(job),
-      begin: (process) => this.#begin(job, { script, args }, process),
+      begin: (process) => this.#begin(job, { script, args, event }, process),
       preprocessed: (made) => this.#options.jobs.preprocessed(job, made),
       end: (ending) => this.#finish(job, ending),
     }
@@ -150,7 +155,7 @@ export class Executor {
 
   #begin(
     job: Job,
-    { script, args }: { script: Script; args: Record<string, unknown> },
+    { script, args, event }: { script: Script; args: Args; event: Args | undefined },
     process: WorkerProcess,
   ): Order {
     const { jobs, tokens, named, workspace, endpoint } = this.#options
@@ -160,7 +165,7 @@ export class Executor {
     clearTimeout(running.timer)
     if (job.canceled) process.terminate()
     jobs.start(job, `${workerGroup}-${process.pid}`)
-    const { token, revoke } = tokens.mint({ ...job.identity, admin: job.privileged, scopes: undefined })
+    const { token, revoke } = tokens.mint(rightsOf(job))
     void job.done.then(revoke)
     if (script.timeout !== undefined) {
       const seconds = script.timeout
@@ -176,7 +181,7 @@ export class Executor {
       args,
       path: script.path,
       parameters: script.signature?.parameters,
-      event: job.event,
+      event,
       env: { ...named(), ...jobEnvironment(job, { endpoint: endpoint(), workspace, token, workerGroup }) },
       mark: `\0end of job ${randomUUID()}\n`,
     }
@@ -220,6 +225,12 @@ export class Executor {
   #fail(job: Job, error: Record<string, unknown>): void {
     this.#options.jobs.complete(job, { success: false, shaped: false, result: JSON.stringify({ error }) })
   }
+}
+
+/** Of the job's token: who called stays its name, its rights are its own. */
+function rightsOf({ owner, identity, runsAs }: Job): Identity {
+  const { username } = identity
+  return owner ? { ...owner, username } : { ...identity, admin: runsAs.admin, scopes: undefined }
 }
 
 function executionError(error: unknown): Record<string, unknown> {

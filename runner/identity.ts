@@ -18,6 +18,8 @@ export interface Identity {
   scopes?: string[]
   /** The token changes nothing and runs nothing. */
   readOnly?: boolean
+  /** A folder whose variables and resources he reads, who reads no others. */
+  reads?: string
 }
 
 export const OPERATOR: Identity = {
@@ -27,6 +29,23 @@ export const OPERATOR: Identity = {
   admin: true,
   job: false,
 }
+
+/** As whom the bundle's HTTP routes run, whoever calls them. Nobody has his name, and he has no token. */
+export const ROUTE_USER = 'hai'
+
+/** He may run what hai is, as one of Windmill's role *operator* may, and writes nothing. */
+export const ROUTE_OWNER: Identity = {
+  username: ROUTE_USER,
+  user: ROUTE_USER,
+  email: 'hai@example.com',
+  admin: false,
+  job: false,
+  reads: 'f/hai/',
+}
+
+/** Whether somebody may read the variable or resource at that path. */
+export const mayRead = ({ admin, reads }: Identity, path: string): boolean =>
+  admin || (reads !== undefined && path.startsWith(reads))
 
 /** Windmill takes a label that begins like this for the name itself. */
 const VERBATIM = /^(webhook|http|email|ws)-/

@@ -15,6 +15,9 @@ export interface Resource {
   description: string
 }
 
+/** Whether the variable or resource at a path may be read. */
+type MayRead = (path: string) => boolean
+
 interface State {
   variables: Record<string, Variable>
   resources: Record<string, Resource>
@@ -125,29 +128,26 @@ export class Items {
     this.#save({ ...this.#state, schedules: { ...this.#state.schedules, [path]: enabled } })
   }
 
-  /** A value with every string `$var:path` and `$res:path` in it replaced by what it names. */
-  interpolate(value: unknown, depth = 0): unknown {
+  /** A value with every string `$var:path` and `$res:path` in it replaced by what it names, as far as that may be read. */
+  interpolate(value: unknown, mayRead: MayRead, depth = 0): unknown {
     if (depth > DEEPEST)
       throw new ApiError(400, `references nest deeper than ${DEEPEST}; they may form a circle`)
-    if (typeof value === 'string') return this.#dereference(value, depth)
-    if (Array.isArray(value)) return value.map((item) => this.interpolate(item, depth + 1))
+    if (typeof value === 'string') return this.#dereference(value, mayRead, depth)
+    const inner = (item: unknown) => this.interpolate(item, mayRead, depth + 1)
+    if (Array.isArray(value)) return value.map(inner)
     if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, this.interpolate(item, depth + 1)]),
-    )
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inner(item)]))
   }
 
-  /** A job's arguments with their references resolved, as Windmill does it with the rights of who called. */
-  resolveArguments(args: Record<string, unknown>, mayRead: boolean): Record<string, unknown> {
-    if (!refersSomewhere(args)) return args
-    if (!mayRead)
-      throw new ApiError(403, 'an argument refers to a variable or resource, which you may not read')
-    return this.interpolate(args) as Record<string, unknown>
+  /** A job's arguments with their references resolved, as Windmill does it with the rights of whom the job runs as. */
+  resolveArguments(args: Record<string, unknown>, mayRead: MayRead): Record<string, unknown> {
+    return refersSomewhere(args) ? (this.interpolate(args, mayRead) as Record<string, unknown>) : args
   }
 
-  #dereference(text: string, depth: number): unknown {
+  #dereference(text: string, mayRead: MayRead, depth: number): unknown {
     const [, kind, path = ''] = /^\$(var|res):(.+)$/.exec(text) ?? []
     if (kind === undefined) return text
+    if (!mayRead(path)) throw new ApiError(403, `an argument refers to ${path}, which you may not read`)
     if (kind === 'var') {
       const variable = this.variable(path)
       if (!variable) throw new ApiError(404, `variable ${path} not found`)
@@ -155,7 +155,7 @@ export class Items {
     }
     const resource = this.resource(path)
     if (!resource) throw new ApiError(404, `resource ${path} not found`)
-    return this.interpolate(resource.value, depth + 1)
+    return this.interpolate(resource.value, mayRead, depth + 1)
   }
 
   #save(state: State): void {

@@ -36,6 +36,8 @@ export interface JobRequest {
   identity: Identity
   /** It has the operator's rights, whoever calls. */
   onBehalf?: boolean
+  /** It has this one's rights, whoever calls, and not the operator's. */
+  owner?: Identity
   flowStep?: FlowStep
   tag: string
   /** When it may begin; now when not given. */
@@ -55,8 +57,10 @@ export interface Job {
   identity: Identity
   /** Has the operator's rights, whoever calls. */
   onBehalf: boolean
-  /** Has all rights: its own or the operator's. */
-  privileged: boolean
+  /** Given where its rights are those of one who doesn't call. */
+  owner?: Identity
+  /** Whose rights it has. */
+  runsAs: Identity
   /** Of whose rights it has. */
   email: string
   permissionedAs: string
@@ -115,7 +119,7 @@ export class Jobs {
       settle = resolve
     })
     const onBehalf = request.onBehalf === true
-    const runsAs = onBehalf ? OPERATOR : request.identity
+    const runsAs = request.owner ?? (onBehalf ? OPERATOR : request.identity)
     const job: Job = {
       id,
       kind: request.kind ?? 'script',
@@ -124,7 +128,8 @@ export class Jobs {
       event: request.event,
       identity: request.identity,
       onBehalf,
-      privileged: runsAs.admin,
+      owner: request.owner,
+      runsAs,
       email: runsAs.email,
       permissionedAs: `u/${runsAs.user}`,
       flowStep: request.flowStep,

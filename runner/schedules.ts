@@ -156,7 +156,7 @@ export class Scheduler {
     const last = this.#last.get(path)
     if (last && !last.completedAt) return
     try {
-      const args = this.#options.items.interpolate(schedule.args) as Record<string, unknown>
+      const args = this.#options.items.interpolate(schedule.args, () => true) as Record<string, unknown>
       const { executor, flows } = this.#options
       const job = await (schedule.is_flow ? flows : executor).submit({
         path: schedule.script_path,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError } from '../api-error.ts'
 import type { Catalog } from '../catalog.ts'
 import type { Executor, RunRequest } from '../executor.ts'
+import { mayRead } from '../identity.ts'
 import type { Items } from '../items.ts'
 import type { Job, Jobs } from '../jobs.ts'
 import { ExpressionError, evaluate, type Scope } from './expressions.ts'
@@ -146,13 +147,14 @@ export class FlowRun {
 
   async #start({ id, value, timeout }: FlowModule): Promise<Job> {
     const { executor, catalog, submitFlow } = this.#means
-    const { identity, onBehalf, rootJob, schedulePath, flowStep, path } = this.#job
+    const { identity, onBehalf, owner, rootJob, schedulePath, flowStep, path } = this.#job
     const args = await this.#arguments(value.input_transforms ?? {})
     const request: RunRequest = {
       path: value.path ?? `${path}/${id}`,
       args,
       identity,
       onBehalf,
+      owner,
       parentJob: this.#job.id,
       rootJob,
       schedulePath,
@@ -201,7 +203,7 @@ export class FlowRun {
 
   #scope(more: Record<string, unknown>): Scope {
     const { items } = this.#means
-    const { args, privileged } = this.#job
+    const { args, runsAs } = this.#job
     const values = {
       flow_input: args,
       results: this.#results,
@@ -209,7 +211,8 @@ export class FlowRun {
       flow_env: this.#flow.flow_env ?? {},
     }
     const read = (kind: 'var' | 'res') => (path: string) => {
-      return items.resolveArguments({ value: `$${kind}:${path}` }, privileged).value
+      const reads = (named: string) => mayRead(runsAs, named)
+      return items.resolveArguments({ value: `$${kind}:${path}` }, reads).value
     }
     return { values: { ...values, ...more }, variable: read('var'), resource: read('res') }
   }

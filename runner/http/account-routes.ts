@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { TokenGrant } from '../accounts.ts'
 import { ApiError } from '../api-error.ts'
-import { OPERATOR } from '../identity.ts'
+import { OPERATOR, ROUTE_OWNER } from '../identity.ts'
 import { objectOf } from './arguments.ts'
 import { flagField, optionalText, textField } from './body-fields.ts'
 import type { Api, Call, Stack } from './context.ts'
@@ -58,10 +58,11 @@ export function userRoutes({ accounts }: Stack): Hono<Api> {
     const body = await objectOf(call)
     const email = textField(body, 'email')
     const username = optionalText(body, 'username') ?? email.split('@')[0]!
-    if (!/^[\w.-]+$/.test(username) || username === OPERATOR.username || email === OPERATOR.email) {
+    const taken = [OPERATOR, ROUTE_OWNER].some((user) => user.username === username || user.email === email)
+    if (!/^[\w.-]+$/.test(username) || taken) {
       throw new ApiError(
         400,
-        `username "${username}" is not accepted; expected letters, digits, . _ or -, not operator`,
+        `username "${username}" is not accepted; expected letters, digits, . _ or -, not operator or hai`,
       )
     }
     accounts.addUser({ username, email, admin: flagField(body, 'is_admin') })

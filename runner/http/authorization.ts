@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 import { ApiError } from '../api-error.ts'
-import type { Identity } from '../identity.ts'
+import { type Identity, mayRead } from '../identity.ts'
 import type { Api } from './context.ts'
 import { covers, needOf } from './scopes.ts'
 
@@ -12,6 +12,9 @@ const FOR_EVERYBODY = [
   /^jobs\/(completed\/|queue\/)?list$/,
   /^jobs_u\//,
 ]
+
+/** One variable, or one resource, by its path. */
+const ONE_ITEM = /^(?:variables\/get_value|resources\/get_value(?:_interpolated)?)\/(.+)$/
 
 /** Refuses with 403 what the caller has no right to, or his token no scope for. */
 export function authorization() {
@@ -32,6 +35,8 @@ function refuse(identity: Identity, method: string, path: string): void {
     const wanted = [need.domain, need.action, need.kind, need.path].filter(Boolean).join(':')
     throw new ApiError(403, `Permission denied: the token's scopes lack ${wanted}`)
   }
+  const [, item] = ONE_ITEM.exec(path) ?? []
+  if (item && method === 'GET' && mayRead(identity, item)) return
   if (!admin && !FOR_EVERYBODY.some((pattern) => pattern.test(path))) {
     throw new ApiError(403, `Permission denied: ${user} has no right to ${method} ${path}`)
   }

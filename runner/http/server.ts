@@ -73,7 +73,7 @@ function failure(stack: Stack, error: Error, call: Call): Response {
   if (error instanceof ApiError) {
     const { status, message, retryAfter } = error
     if (retryAfter !== undefined) call.header('Retry-After', String(retryAfter))
-    return status === 415 ? call.body(null, 415) : call.text(message, status)
+    return call.text(message, status)
   }
   stack.log(`${call.req.method} ${call.req.path}: ${error.stack ?? error}`)
   return call.text(`Internal: ${error.message}`, 500)

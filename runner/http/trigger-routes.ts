@@ -2,10 +2,11 @@ import { timingSafeEqual } from 'node:crypto'
 import { Hono } from 'hono'
 import { sha256 } from '../accounts.ts'
 import { ApiError } from '../api-error.ts'
+import { isOwn } from '../bundle.ts'
 import type { RunRequest } from '../executor.ts'
-import { type Identity, OPERATOR } from '../identity.ts'
+import { type Identity, OPERATOR, ROUTE_OWNER } from '../identity.ts'
 import { type HttpTrigger, HttpTriggers, type Match } from '../triggers.ts'
-import { type Input, inputOf } from './arguments.ts'
+import { allHeaders, type Input, routeInputOf } from './arguments.ts'
 import { holderOf } from './authentication.ts'
 import { type Api, type Call, pathAfter, type Stack } from './context.ts'
 import { covers } from './scopes.ts'
@@ -27,7 +28,7 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
     call.set('identity', identity)
     stack.called()
     await stack.settle()
-    const request = requestOf(call, match, { identity, input: await inputOf(call) })
+    const request = requestOf(call, match, { identity, input: await routeInputOf(call) })
     const job = await (trigger.is_flow ? stack.flows : stack.executor).submit(request)
     if (trigger.request_type === 'async') return call.text(job.id, 201)
     if (trigger.request_type === 'sync_sse') return streamUpdates(stack, call, job, RESULT_ONLY)
@@ -36,14 +37,14 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
   return routes
 }
 
-/** A route runs with the rights of the trigger's owner, here the operator; who calls may lend his name only. */
+/** A route runs with the rights of the trigger's owner: a user for just this, or the operator where he made it. Who calls lends his name only. */
 function requestOf(
   call: Call,
   { trigger, params }: Match,
   { identity, input }: { identity: Identity; input: Input },
 ): RunRequest {
   const { script_path: path, wrap_body: wrap, raw_string: raw } = trigger
-  const args = { ...(wrap ? { body: input.body } : input.body), ...(raw ? { raw_string: input.text } : {}) }
+  const args = { ...(wrap ? { body: input.body } : input.args), ...(raw ? { raw_string: input.text } : {}) }
   const event = () => ({
     kind: 'http',
     body: input.body,
@@ -53,36 +54,34 @@ function requestOf(
     method: call.req.method.toLowerCase(),
     params,
     query: call.req.query(),
-    headers: call.req.header(),
+    headers: allHeaders(call),
     trigger_path: trigger.path,
   })
-  return { path, args, bytes: input.text.length, event, identity, onBehalf: true }
+  const owner = isOwn(trigger.path) ? ROUTE_OWNER : OPERATOR
+  return { path, args, bytes: input.text.length, event, identity, owner }
 }
 
 function identify(stack: Stack, call: Call, trigger: HttpTrigger): Identity {
-  const { authentication_method: method, route_path: route } = trigger
+  const { authentication_method: method, path } = trigger
   if (method === 'windmill') {
     const holder = holderOf(stack, call)
-    if (!holder.scopes || covers(holder.scopes, { domain: 'http_triggers', action: 'read', path: route })) {
-      return { ...holder, email: OPERATOR.email, job: false }
+    if (!holder.scopes || covers(holder.scopes, { domain: 'http_triggers', action: 'read', path })) {
+      return { ...holder, job: false }
     }
-    throw new ApiError(403, `Permission denied: the token's scopes lack http_triggers:read:${route}`)
+    throw new ApiError(403, `Permission denied: Access denied. Required scope: http_triggers:read:${path}`)
   }
   if (method === 'api_key' || method === 'basic_http') checkSecret(stack, call, trigger)
   else if (method !== 'none') {
-    throw new ApiError(
-      501,
-      `not implemented by the local runner: ${method} authentication of ${trigger.path}`,
-    )
+    throw new ApiError(501, `not implemented by the local runner: ${method} authentication of ${path}`)
   }
-  return { ...OPERATOR, username: `HTTP-${trigger.path}`, admin: false }
+  return { ...OPERATOR, username: `HTTP-${path}`, admin: false }
 }
 
 function checkSecret({ items }: Stack, call: Call, trigger: HttpTrigger): void {
   const { authentication_resource_path: path = '', authentication_method: method } = trigger
   const resource = items.resource(path)
   if (!resource) throw new ApiError(500, `trigger ${trigger.path}: the resource "${path}" is not there`)
-  const value = items.interpolate(resource.value) as Record<string, string>
+  const value = items.interpolate(resource.value, () => true) as Record<string, string>
   const [header, expected] =
     method === 'api_key'
       ? [value.api_key_header ?? '', value.api_key_secret ?? '']
