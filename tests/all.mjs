@@ -1,11 +1,11 @@
 // Format, lint, types and tests in one go. The last line counts every check and every test.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import * as debian from './support/debian-postgres.mjs'
+import { endLeft, gateFolder, runFolder } from './support/left-processes.mjs'
 
-const folder = mkdtempSync(join(tmpdir(), 'hai-test-'))
+const folder = await gateFolder()
 let passed = 0
 let failed = 0
 
@@ -20,11 +20,13 @@ function count(ok) {
   else failed += 1
 }
 
-function vitest(name, paths, env, without = []) {
+async function vitest(name, paths, env, without = []) {
+  const temporary = runFolder(folder)
   const report = join(folder, `${name.replaceAll(/\W+/g, '-')}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const left = without.map((pattern) => `--exclude=${pattern}`)
-  const ok = check(name, 'npx', ['--no-install', 'vitest', 'run', ...reporters, ...left, ...paths], env)
+  const words = ['--no-install', 'vitest', 'run', ...reporters, ...left, ...paths]
+  const ok = check(name, 'npx', words, { ...env, TMPDIR: temporary })
   let tests = { numPassedTests: 0, numFailedTests: 0 }
   try {
     tests = JSON.parse(readFileSync(report, 'utf8'))
@@ -34,16 +36,19 @@ function vitest(name, paths, env, without = []) {
   passed += tests.numPassedTests
   // a run that broke outside any test is a failure too
   failed += tests.numFailedTests || (ok ? 0 : 1)
+  const living = await endLeft(temporary)
+  for (const command of living) console.error(`${name}: left behind and ended: ${command}`)
+  failed += living.length
 }
 
 count(check('format and lint', 'npx', ['--no-install', 'biome', 'ci', '--error-on-warnings', '.']))
 count(check('unused code', 'npx', ['--no-install', 'knip']))
 count(check('types', 'npx', ['--no-install', 'tsc', '-p', '.']))
-vitest('tests', [], {})
+await vitest('tests', [], {})
 const warmOrCold = ['api', 'results', 'processes', 'windmill-client', 'stream'].map(
   (name) => `tests/runner/${name}.test.ts`,
 )
-vitest(
+await vitest(
   'tests without warm processes',
   [...warmOrCold, 'tests/stack/commands.test.ts', 'tests/stack/doors.test.ts'],
   {
