@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { MARK } from './process-mark.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -37,6 +38,7 @@ const OF_THE_CALLER = new Set([
   'HAI_DEBUG',
   'HAI_DATA_DIR',
   'HAI_DATABASE_URL',
+  MARK,
 ])
 /** Enough to tell two values apart, too little to find one by trying. */
 const HASH_LENGTH = 8

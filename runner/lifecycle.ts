@@ -13,6 +13,7 @@ import {
 } from './instance-file.ts'
 import { LOG_LIMIT } from './log-rotation.ts'
 import { refuseSharedFolder } from './private-folder.ts'
+import { endMarked, MARK, ownerOf } from './process-mark.ts'
 import { commandOf, processes, signal } from './process-table.ts'
 import { projectRoot } from './root.ts'
 
@@ -69,7 +70,8 @@ function spawnRunner(dataDir: string, options: { env: Env; idleMinutes?: number 
   const child = spawn(process.execPath, [program, 'serve', `--data-dir=${dataDir}`, ...idle], {
     cwd: dataDir,
     detached: true,
-    env: options.env,
+    // it outlives the job that may have started it
+    env: { ...options.env, [MARK]: undefined },
     stdio: ['ignore', log, log],
   })
   closeSync(log)
@@ -111,7 +113,7 @@ function lastLine(file: string): string | undefined {
   return readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) || undefined
 }
 
-/** Stops runner, workers and Postgres of the data directory, alive or orphaned. True when anything was stopped. */
+/** Stops runner, workers, what these started, and Postgres of the data directory, alive or orphaned. True when anything was stopped. */
 export async function stopEverything(dataDir: string): Promise<boolean> {
   const record = readRecord(dataDir)
   const runners = processes().filter(({ pid }) => isOwnRunner(pid, dataDir, record))
@@ -121,7 +123,7 @@ export async function stopEverything(dataDir: string): Promise<boolean> {
     STOP_MS,
   )
   if (!graceful) await killAll(runners.map(({ pid }) => pid))
-  const workers = await killWorkers(dataDir)
+  const workers = await endWorkers(dataDir)
   const { clusterDirOf, stopPostgres } = await import('./postgres/server.ts')
   const cluster = record?.cluster_dir || clusterDirOf(dataDir)
   const postgres = await stopPostgres(cluster)
@@ -134,13 +136,13 @@ function isOwnRunner(pid: number, dataDir: string, record: Instance | undefined)
   return pid === record?.pid || `${commandOf(pid)} `.includes(`--data-dir=${dataDir} `)
 }
 
-/** Ends the worker processes that a killed runner of this data directory left; returns how many there were. */
-export async function killWorkers(dataDir: string): Promise<number> {
+/** Ends the worker processes of the data directory and all that they started; returns how many there were. */
+async function endWorkers(dataDir: string): Promise<number> {
   const workers = processes().filter(
     ({ command }) => command.includes('harness.ts') && `${command} `.includes(`--data-dir=${dataDir} `),
   )
   await killAll(workers.map(({ pid }) => pid))
-  return workers.length
+  return workers.length + (await endMarked(ownerOf(dataDir))).length
 }
 
 async function killAll(pids: number[]): Promise<void> {

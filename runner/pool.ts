@@ -85,6 +85,11 @@ export class Pool {
     return [...this.#members].flatMap(({ process }) => process.pid ?? [])
   }
 
+  /** Whether a process of that name is there. */
+  has(name: string): boolean {
+    return [...this.#members].some(({ process }) => process.name === name)
+  }
+
   get busy(): boolean {
     return this.#queue.length > 0 || this.#members.size > this.#idle.length
   }

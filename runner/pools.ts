@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bunBinary } from './bun-binary.ts'
@@ -42,7 +43,7 @@ export function createPools(options: {
     return new Pool({
       name,
       ...size,
-      spawn: () => new WorkerProcess({ ...start, preload }),
+      spawn: () => new WorkerProcess({ ...start, preload, name: randomUUID() }),
       stamp: () => bundle.stamp(),
       changed,
       log,

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 export interface Process {
@@ -16,10 +16,30 @@ export function commandOf(pid: number): string | undefined {
 /** All live processes with a command line. Other users' processes may be missing. */
 export function processes(): Process[] {
   if (process.platform !== 'linux') return listWithPs(['-ax'])
-  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger)
-  return pids.flatMap((pid) => {
+  return linuxPids().flatMap((pid) => {
     const command = linuxCommand(pid)
     return command === undefined ? [] : [{ pid, command }]
+  })
+}
+
+/**
+ * Live processes that were started with a variable whose value begins so, as far as we may see it: those of this user, or
+ * all for root. Those of containers, which may have our paths and pids in worlds of their own, are none of them.
+ */
+export function withVariable(name: string, prefix: string): { pid: number; value: string }[] {
+  if (process.platform !== 'linux') {
+    // there it is shown behind the command line
+    return listWithPs(['-axE']).flatMap(({ pid, command }) => {
+      const found = command.split(' ').find((word) => word.startsWith(`${name}=${prefix}`))
+      return found ? [{ pid, value: found.slice(name.length + 1) }] : []
+    })
+  }
+  const world = readlinkSync('/proc/self/ns/pid')
+  return linuxPids().flatMap((pid) => {
+    const environment = ofLinux(() => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0'))
+    const found = environment?.find((variable) => variable.startsWith(`${name}=${prefix}`))
+    if (!found || ofLinux(() => readlinkSync(`/proc/${pid}/ns/pid`)) !== world) return []
+    return [{ pid, value: found.slice(name.length + 1) }]
   })
 }
 
@@ -34,9 +54,18 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 }
 
 function linuxCommand(pid: number): string | undefined {
+  const command = ofLinux(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim())
+  return command || undefined
+}
+
+function linuxPids(): number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger)
+}
+
+/** What /proc says of a process; undefined when it is gone, or closed to us. */
+function ofLinux<T>(look: () => T): T | undefined {
   try {
-    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
-    return command === '' ? undefined : command
+    return look()
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM') return undefined

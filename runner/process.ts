@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { JobOutput, OutputPipe } from './job-output.ts'
+import { MARK, ownerOf } from './process-mark.ts'
 import { signal } from './process-table.ts'
 import type { Answer, Ending, Order } from './protocol.ts'
 
@@ -11,6 +12,8 @@ export interface ProcessOptions {
   dataDir: string
   cwd: string
   env: Record<string, string>
+  /** Of all worker processes of the data directory it alone has this name. */
+  name: string
   /** Scripts that are loaded before the first job asks for them. */
   preload: string[]
 }
@@ -35,6 +38,7 @@ const MARK_WAIT_MS = 250
 /** One Bun process that runs jobs one after another. It belongs to a group of its own, ended as a whole. */
 export class WorkerProcess {
   readonly pid: number | undefined
+  readonly name: string
   /** Settles when the process is gone. */
   readonly gone: Promise<void>
   /** No job was run in it. */
@@ -56,11 +60,12 @@ export class WorkerProcess {
     const words = [...flags, options.harness, `--data-dir=${options.dataDir}`, ...options.preload]
     this.#child = spawn(options.bun, words, {
       cwd: options.cwd,
-      env: options.env,
+      env: { ...options.env, [MARK]: `${ownerOf(options.dataDir)}/${options.name}` },
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     })
     this.pid = this.#child.pid
+    this.name = options.name
     const answers = this.#child.stdio[3] as Readable
     this.#child.stdout?.on('data', (chunk: Buffer) => this.#output('stdout', chunk))
     this.#child.stderr?.on('data', (chunk: Buffer) => this.#output('stderr', chunk))

@@ -5,9 +5,9 @@ import { markOf } from './environment-mark.ts'
 import { IdleWatch } from './idle.ts'
 import { type Instance, readInstance } from './instance-file.ts'
 import { holdInstanceLock, type InstanceLock } from './instance-lock.ts'
-import { killWorkers } from './lifecycle.ts'
 import { createPools, type Pools } from './pools.ts'
 import { refuseSharedFolder } from './private-folder.ts'
+import { endMarked, ownerOf } from './process-mark.ts'
 import { InstanceRecord } from './record.ts'
 import { loadParser } from './signature.ts'
 import { closeServer, type ListeningStack, listenWith, migrate, WORKSPACE } from './stack.ts'
@@ -24,6 +24,7 @@ export interface ServeOptions {
 
 const DOOR_GRACE_MS = 2_000
 const LOOK_AFTER_MS = 5_000
+const ORPHANS_MS = 500
 
 /** Runs the local stack until it is told to stop. The exit code: 0, also when another runner has the data directory. */
 export async function serve(options: ServeOptions): Promise<number> {
@@ -51,6 +52,8 @@ class Runner {
   #lock: InstanceLock | undefined
   #stack: ListeningStack | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Runs when a worker process is gone, and what it started may not be. */
+  #orphans: NodeJS.Timeout | undefined
 
   constructor(options: ServeOptions, record: InstanceRecord) {
     this.#options = options
@@ -81,8 +84,6 @@ class Runner {
   async #start(): Promise<void> {
     const { dataDir, env, log } = this.#options
     const { signal } = this.#stopping
-    const left = await killWorkers(dataDir)
-    if (left > 0) log(`an earlier runner was killed: ended the ${left} worker processes that it left`)
     const bundle = new Bundle(this.#options.bundleRoot)
     const cold = env.HAI_COLD === '1'
     const pools = createPools({ env, dataDir, bundle, cold, changed: () => this.#noteWorkers(), log })
@@ -98,6 +99,7 @@ class Runner {
     const database = await this.#database
     this.#publish({ cluster_dir: database.clusterDir, database_url: database.url })
     if (!(await this.#takeLock(database))) return
+    await this.#endOrphans()
     signal.throwIfAborted()
     const stack = await listenWith({
       dataDir,
@@ -162,6 +164,7 @@ class Runner {
     setImmediate(() => {
       const workers = [...(this.#pools?.doors.pids ?? []), ...(this.#pools?.work.pids ?? [])]
       const { pids } = this.#record.instance
+      if (pids.workers.some((pid) => !workers.includes(pid))) this.#endOrphansSoon()
       if (this.#stopping.signal.aborted || workers.join() === pids.workers.join()) return
       this.#publish({ pids: { ...pids, workers } })
     })
@@ -181,9 +184,29 @@ class Runner {
     if (await this.#idle.mayStop(stack.executor, busy)) this.stop('it was idle')
   }
 
+  /** Ends what worker processes have left that are gone; their job has ended, and a model's program would go on spending. */
+  async #endOrphans(): Promise<void> {
+    const { dataDir, log } = this.#options
+    const ended = await endMarked(ownerOf(dataDir), (name) => this.#isWorker(name))
+    if (ended.length > 0) log(`ended what worker processes that are gone had left: ${ended.join(', ')}`)
+  }
+
+  /** Worker processes end in bursts; one look will do for each. */
+  #endOrphansSoon(): void {
+    this.#orphans ??= setTimeout(() => {
+      this.#orphans = undefined
+      this.#endOrphans().catch((error: unknown) => this.#options.log(`${error}`))
+    }, ORPHANS_MS)
+  }
+
+  #isWorker(name: string): boolean {
+    return Boolean(this.#pools?.doors.has(name) || this.#pools?.work.has(name))
+  }
+
   async #close(): Promise<number> {
     const { log } = this.#options
     clearInterval(this.#timer)
+    clearTimeout(this.#orphans)
     this.#publish({ ready: false, phase: 'stopping' })
     this.#stack?.scheduler.stop()
     this.#stack?.executor.stop()
@@ -196,6 +219,7 @@ class Runner {
     await jobsEnded
     await this.#lock?.release()
     if (this.#outrun) return this.#giveWay()
+    await this.#endOrphans().catch((error: unknown) => log(`${error}`))
     await this.#database?.then(
       (database) => database.stop(),
       // It never started; that is the failure reported below, or was no longer wanted.

@@ -6,6 +6,7 @@ import { slotsOf } from '../../f/hai/core/lane.ts'
 import { LANES } from '../../f/hai/core/lease.ts'
 import { answerWithModel } from '../../f/hai/core/model/agent.ts'
 import { withLoading } from '../../f/hai/core/model/ollama.ts'
+import { endOwnAndAbandoned, MARK, ownMark } from '../../runner/instance.ts'
 import { exitOfCode } from '../exit.ts'
 import { Failure } from '../failure.ts'
 import type { Io } from '../io.ts'
@@ -41,6 +42,8 @@ export async function runWorker(flags: WorkerFlags, io: Io, profile: string | un
 
 async function serve(session: Session, flags: WorkerFlags, backend: Backend): Promise<void> {
   const { io } = session
+  io.env[MARK] = ownMark()
+  await endChildren(session)
   const profile = await session.profile()
   const rest = new Rest()
   const say = (line: string) => session.note(line)
@@ -71,7 +74,14 @@ async function serve(session: Session, flags: WorkerFlags, backend: Backend): Pr
     stopping.end()
     webhook.close()
     await unlisten?.()
+    await endChildren(session)
   }
+}
+
+/** A model's program that outlives its worker would go on spending. */
+async function endChildren(session: Session): Promise<void> {
+  const ended = await endOwnAndAbandoned()
+  if (ended.length > 0) session.note(`ended what a worker had left running: ${ended.join(', ')}`)
 }
 
 interface Means {

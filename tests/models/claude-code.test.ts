@@ -6,6 +6,7 @@ import { callModel } from '../../f/hai/core/model/call.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
 import { classify, tokensOfFailure } from '../../f/hai/core/model/failure.ts'
 import { work } from '../../f/hai/core/worker.ts'
+import { MARK } from '../../runner/process-mark.ts'
 import { setBudget } from '../money/ledger.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTask, clear, rowOf } from '../support/factories.ts'
@@ -104,16 +105,20 @@ describe('Claude Code', () => {
     expect(run!.argv.join(' ')).not.toMatch(/fruit|Quince|another/)
   })
 
-  it('has neither the job’s token nor a key that would be billed, unless it is to be billed', async () => {
+  it('has its mark, but neither the job’s token nor a key that would be billed, unless it is to be billed', async () => {
     const claude = await install()
     vi.stubEnv('ANTHROPIC_API_KEY', 'sk-fake')
     vi.stubEnv('WM_TOKEN', 'secret')
+    vi.stubEnv('HAI_SECRET', 'secret')
+    vi.stubEnv(MARK, 'stack-1/w')
     await ask()
     await ask({ choice: aClaude({ billing: 'metered' }) })
     const [subscribed, metered] = await claude.runs()
     expect(subscribed!.env).not.toHaveProperty('ANTHROPIC_API_KEY')
     expect(metered!.env).toHaveProperty('ANTHROPIC_API_KEY', 'sk-fake')
     expect(metered!.env).not.toHaveProperty('WM_TOKEN')
+    expect(metered!.env).not.toHaveProperty('HAI_SECRET')
+    expect(metered!.env).toHaveProperty(MARK, 'stack-1/w')
   })
 
   it('says so when the answer stops at the model’s limit', async () => {

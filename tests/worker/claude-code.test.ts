@@ -185,14 +185,18 @@ describe('a worker that lives elsewhere', () => {
     expect((await rowOf(sql, id)).attempt).toBe(1)
   })
 
-  it('leaves a task whose worker was killed to the next one, which ends it once', async () => {
-    const killed = await aWorker({ mode: 'hang' })
+  it('leaves a task whose worker was killed to the next one, which ends it once, and the program that it ran', async () => {
+    const killed = await aWorker({ mode: 'hang', text: ['It is '] })
     const id = await ask()
-    await asked(killed.claude, 1)
+    await expect.poll(() => deltas(sql, id)).toHaveLength(1)
+    const { pid } = (await killed.claude.runs())[0]!
     killed.kill('SIGKILL')
     await killed.ended
     await rescue(id)
-    const { claude } = await aWorker()
+    expect(isAlive(pid)).toBe(true)
+    const { claude, said } = await aWorker()
+    await expect.poll(() => isAlive(pid)).toBe(false)
+    expect(said()).toContain(`ended what a worker had left running: ${pid}`)
     await ends(id, 'done')
     expect(await rowOf(sql, id)).toMatchObject({ output: ANSWER, attempt: 2 })
     expect((await eventTypes(sql, id)).filter((type) => type === 'done')).toHaveLength(1)

@@ -316,8 +316,12 @@ function unfinished(how: End, { any }: Spoken, complaint: string): Error {
 const SETTINGS =
   /^CLAUDE_CODE_(OAUTH_TOKEN|USE_BEDROCK|USE_VERTEX|USE_FOUNDRY|SKIP_\w+_AUTH|MAX_OUTPUT_TOKENS|API_KEY_HELPER_TTL_MS|CLIENT_(CERT|KEY|KEY_PASSPHRASE))$/
 
+/** By it hai's runner and worker find what was started by a process of theirs that is gone. */
+const MARK = 'HAI_STARTED_BY'
+
 /** The job's token and settings are none of its business. */
 function isItsOwn(name: string, metered: boolean): boolean {
+  if (name === MARK) return true
   if (/^(WM_|HAI_|BASE_(INTERNAL_)?URL$)/.test(name)) return false
   if (
     /^(CLAUDECODE$|CLAUDE_CODE_|CLAUDE_AGENT_|CLAUDE_(EFFORT|ENV_FILE|PROJECT_DIR|PLUGIN_ROOT|SESSION_ID)$)/.test(
