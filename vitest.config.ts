@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './tests/support/longest-first.ts'
 
 export default defineConfig({
   test: {
@@ -6,6 +7,7 @@ export default defineConfig({
     globalSetup: ['tests/support/global-setup.ts'],
     setupFiles: ['tests/support/patience.ts'],
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     // most of them wait for processes and not for a core
     maxWorkers: 3,
     // for a machine that is several times slower than one that is quiet

@@ -1,4 +1,5 @@
-// Format, lint, types and tests in one go. The last line counts every check and every test.
+// Format, lint, types and tests in one go, or with --fast only what needs no stack. What failed is named again at the
+// end, after the files that took longest; the last line counts every check and every test.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,64 +8,77 @@ import { endLeft, gateFolder, runFolder } from './support/left-processes.mjs'
 
 const folder = await gateFolder()
 let passed = 0
-let failed = 0
+const failed = []
+const files = []
 
-function check(name, command, args, env = {}) {
+function run(name, command, args, env = {}) {
   console.log(`\n── ${name}`)
   const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
   return status === 0
 }
 
-function count(ok) {
-  if (ok) passed += 1
-  else failed += 1
+function check(name, ...command) {
+  if (run(name, 'npx', ['--no-install', ...command])) passed += 1
+  else failed.push(name)
 }
 
-async function vitest(name, paths, env, without = []) {
+async function vitest(name, paths, { env, without = [] } = {}) {
   const temporary = runFolder(folder)
   const report = join(folder, `${name.replaceAll(/\W+/g, '-')}.json`)
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const reporters = ['--reporter=default', '--reporter=./tests/support/report.mjs']
   const left = without.map((pattern) => `--exclude=${pattern}`)
-  const words = ['--no-install', 'vitest', 'run', ...reporters, ...left, ...paths]
-  const ok = check(name, 'npx', words, { ...env, TMPDIR: temporary })
-  let tests = { numPassedTests: 0, numFailedTests: 0 }
+  const args = ['--no-install', 'vitest', 'run', ...reporters, ...left, ...paths]
+  const ok = run(name, 'npx', args, { ...env, TMPDIR: temporary, HAI_TEST_REPORT: report })
   try {
-    tests = JSON.parse(readFileSync(report, 'utf8'))
+    const { passed: more, failed: faults, files: ran } = JSON.parse(readFileSync(report, 'utf8'))
+    passed += more
+    failed.push(...faults.map((fault) => `${name}: ${fault}`))
+    files.push(...ran.map(({ file, ms }) => ({ file: name === 'tests' ? file : `${file} (${name})`, ms })))
+    if (!ok && faults.length === 0) failed.push(`${name}: vitest ended with an error`)
   } catch (error) {
-    console.error(`${name}: vitest left no report (${error.message})`)
+    failed.push(`${name}: vitest left no report (${error.message})`)
   }
-  passed += tests.numPassedTests
-  // a run that broke outside any test is a failure too
-  failed += tests.numFailedTests || (ok ? 0 : 1)
   const living = await endLeft(temporary)
-  for (const command of living) console.error(`${name}: left behind and ended: ${command}`)
-  failed += living.length
+  failed.push(...living.map((command) => `${name}: left behind and ended: ${command}`))
 }
 
-count(check('format and lint', 'npx', ['--no-install', 'biome', 'ci', '--error-on-warnings', '.']))
-count(check('unused code', 'npx', ['--no-install', 'knip']))
-count(check('types', 'npx', ['--no-install', 'tsc', '-p', '.']))
-await vitest('tests', [], {})
-const warmOrCold = ['api', 'results', 'processes', 'windmill-client', 'stream'].map(
-  (name) => `tests/runner/${name}.test.ts`,
-)
-await vitest(
-  'tests without warm processes',
-  [...warmOrCold, 'tests/stack/commands.test.ts', 'tests/stack/doors.test.ts'],
-  {
-    HAI_COLD: '1',
-  },
-)
-if (debian.isThere()) {
-  await debian.withServer((url) =>
-    vitest("tests on Debian's PostgreSQL 15", ['tests/core'], { TEST_DATABASE_URL: url }, [
-      'tests/core/{plans,intents,dates,doors-fuzz,linear,text,normal,todo-text}*',
-    ]),
-  )
+check('format and lint', 'biome', 'ci', '--error-on-warnings', '.')
+check('unused code', 'knip')
+check('types', 'tsc', '-p', '.')
+if (process.argv.includes('--fast')) {
+  await vitest('tests without a stack', [], {
+    without: [
+      'tests/{evening,stack,worker,shell,http,windmill,windmill-deploy}/**',
+      'tests/runner/!(job-output|log-rotation|update-stream).test.ts',
+      'tests/core/{plans,linear,state-machine,doors-fuzz}*',
+      'tests/models/{kill,doors,ask}*',
+      'tests/{manifests/door,cost/stack,cost/page}*',
+    ],
+  })
 } else {
-  console.log("\n── Debian's PostgreSQL 15 is not on this machine; its run is left out")
+  await vitest('tests', [])
+  const warmOrCold = ['api', 'results', 'processes', 'stream'].map((name) => `tests/runner/${name}.test.ts`)
+  await vitest('tests without warm processes', warmOrCold, { env: { HAI_COLD: '1' } })
+  if (debian.isThere()) {
+    await debian.withServer((url) =>
+      vitest("tests on Debian's PostgreSQL 15", ['tests/core'], {
+        env: { TEST_DATABASE_URL: url },
+        // what asks no database, or nothing that the others don't
+        without: [
+          'tests/core/{plans,intents,dates,doors-fuzz,linear,text,normal,todo-text,state-machine,member-sight}*',
+          'tests/core/{arguments,caller,cursor,envelope,errors,ids,network,outage,long-history}*',
+        ],
+      }),
+    )
+  } else {
+    console.log("\n── Debian's PostgreSQL 15 is not on this machine; its run is left out")
+  }
 }
-
 rmSync(folder, { recursive: true, force: true })
-console.log(`\n${passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+
+console.log('\n── what took longest')
+for (const { file, ms } of files.sort((a, b) => b.ms - a.ms).slice(0, 10))
+  console.log(`${(ms / 1000).toFixed(1).padStart(6)} s  ${file}`)
+if (failed.length > 0) console.log(`\n── what failed\n${failed.join('\n')}`)
+console.log(`\n${passed} passed, ${failed.length} failed`)
+process.exitCode = failed.length === 0 ? 0 : 1

@@ -1,0 +1,26 @@
+// A reporter of vitest's that leaves what tests/all.mjs sums up, in the file that HAI_TEST_REPORT names.
+import { writeFileSync } from 'node:fs'
+
+export default class Report {
+  onTestRunEnd(modules, errors) {
+    const failed = errors.map((error) => `outside any test: ${error.message}`)
+    let passed = 0
+    for (const module of modules) {
+      const file = module.relativeModuleId
+      for (const test of module.children.allTests()) {
+        const { state } = test.result()
+        if (state === 'passed') passed += 1
+        if (state === 'failed') failed.push(`${file} > ${test.fullName}`)
+      }
+      // what cannot be loaded, or whose hook fails, may have no failed test
+      for (const suite of [module, ...module.children.allSuites()])
+        for (const { message } of suite.errors())
+          failed.push([file, suite.fullName, 'outside its tests', message].filter(Boolean).join(' > '))
+    }
+    const files = modules.map((module) => {
+      const { collectDuration, duration } = module.diagnostic()
+      return { file: module.relativeModuleId, ms: collectDuration + duration }
+    })
+    writeFileSync(process.env.HAI_TEST_REPORT, JSON.stringify({ passed, failed, files }))
+  }
+}
