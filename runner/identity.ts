@@ -50,6 +50,14 @@ export const mayRead = ({ admin, reads }: Identity, path: string): boolean =>
 /** Windmill takes a label that begins like this for the name itself. */
 const VERBATIM = /^(webhook|http|email|ws)-/
 
+/** Names of jobs that no user started with a token without a label. */
+export const isStandIn = (name: string): boolean =>
+  /^(label|webhook|http|email|ws|schedule|ephemeral)[- ]|^(session|lsp)$/i.test(name)
+
+/** Labels that Windmill's server alone gives: it takes what follows for the name of somebody else. */
+export const isReservedLabel = (label: string): boolean =>
+  /^(ephemeral-(webhook|script)|mcp-oauth-)|^session$/.test(label)
+
 /** The tokens that open the API. Only their SHA-256 is kept. */
 export class Tokens {
   #operator: Buffer

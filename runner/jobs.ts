@@ -131,7 +131,7 @@ export class Jobs {
       owner: request.owner,
       runsAs,
       email: runsAs.email,
-      permissionedAs: `u/${runsAs.user}`,
+      permissionedAs: `u/${(request.owner ?? request.identity).user}`,
       flowStep: request.flowStep,
       skipped: false,
       userStates: new Map(),

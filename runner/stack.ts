@@ -105,7 +105,8 @@ export async function migrate({ bundle, executor, log }: Stack): Promise<void> {
     log(`there is no ${MIGRATE} in ${bundle.root}; nothing to migrate`)
     return
   }
-  const job = await executor.submit({ path: MIGRATE, args: {}, identity: OPERATOR })
+  // as what it does by itself, like a schedule's: whatever the members are called, and before there are any
+  const job = await executor.submit({ path: MIGRATE, args: {}, identity: OPERATOR, schedulePath: MIGRATE })
   await job.done
   if (job.success) return
   throw new Error(

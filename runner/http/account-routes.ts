@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { TokenGrant } from '../accounts.ts'
 import { ApiError } from '../api-error.ts'
-import { OPERATOR, ROUTE_OWNER } from '../identity.ts'
+import { isReservedLabel, isStandIn, OPERATOR, ROUTE_OWNER } from '../identity.ts'
 import { objectOf } from './arguments.ts'
 import { flagField, optionalText, textField } from './body-fields.ts'
 import type { Api, Call, Stack } from './context.ts'
@@ -59,10 +59,10 @@ export function userRoutes({ accounts }: Stack): Hono<Api> {
     const email = textField(body, 'email')
     const username = optionalText(body, 'username') ?? email.split('@')[0]!
     const taken = [OPERATOR, ROUTE_OWNER].some((user) => user.username === username || user.email === email)
-    if (!/^[\w.-]+$/.test(username) || taken) {
+    if (!/^[\w.-]+$/.test(username) || taken || isStandIn(username)) {
       throw new ApiError(
         400,
-        `username "${username}" is not accepted; expected letters, digits, . _ or -, not operator or hai`,
+        `username "${username}" is not accepted; expected letters, digits, . _ or -, not operator or hai, and no beginning such as label-`,
       )
     }
     accounts.addUser({ username, email, admin: flagField(body, 'is_admin') })
@@ -87,13 +87,17 @@ function grantOf(call: Call, body: Record<string, unknown>, username: string): T
       `expiration is "${expiration}"; expected a time to come such as 2030-01-01T00:00:00Z`,
     )
   }
+  const label = optionalText(body, 'label') || undefined
+  if (label && isReservedLabel(label)) {
+    throw new ApiError(400, `label "${label}" is not accepted: such a one is given by the server alone`)
+  }
   const { scopes, read_only } = body
   if (scopes !== undefined && scopes !== null && !isTexts(scopes)) {
     throw new ApiError(400, 'scopes is not a list of text such as ["jobs:run:scripts:f/hai/*"]')
   }
   return {
     username,
-    label: optionalText(body, 'label') || undefined,
+    label,
     scopes: isTexts(scopes) ? scopes : undefined,
     read_only: read_only === true,
     expiration,

@@ -1,7 +1,15 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import * as health from '../../f/hai/admin/health.ts'
 import * as settings from '../../f/hai/config/show.ts'
-import type { Accepted, Health, ModelList, TaskView, TodoList, TodoView } from '../../f/hai/core/contract.ts'
+import {
+  type Accepted,
+  CONTRACT,
+  type Health,
+  type ModelList,
+  type TaskView,
+  type TodoList,
+  type TodoView,
+} from '../../f/hai/core/contract.ts'
 import { HaiError } from '../../f/hai/core/errors.ts'
 import { claim } from '../../f/hai/core/lease.ts'
 import { fail } from '../../f/hai/core/outcome.ts'
@@ -17,7 +25,7 @@ import * as run from '../../f/hai/todo/run.ts'
 import * as show from '../../f/hai/todo/show.ts'
 import * as update from '../../f/hai/todo/update.ts'
 import { testDatabase } from '../support/database.ts'
-import { doorsOn } from '../support/doors.ts'
+import { callAs, doorsOn } from '../support/doors.ts'
 import { aTask } from '../support/factories.ts'
 
 const SERVER = 'http://user:pw-4711@127.0.0.1:9/v1'
@@ -32,7 +40,7 @@ doorsOn(database, {
 
 /** A door's answer to somebody. */
 async function as<T>(who: string, call: () => Promise<unknown>): Promise<T> {
-  vi.stubEnv('WM_USERNAME', who)
+  callAs(who)
   return (await call()) as T
 }
 const refused = (who: string, call: () => Promise<unknown>) => as<{ windmill_status_code: number }>(who, call)
@@ -91,7 +99,7 @@ describe('a member', () => {
     await sql`insert into hai.worker (name, lanes, asleep, seen_at) values ('laptop', '{batch}', false, now())`
     const his = await as<Health>('kim', () => health.main())
     expect(his).toMatchObject({ lanes: [], pulses: [], backends: [], workers: [], queue: { dead_24h: 0 } })
-    expect(his.contract).toBe(1)
+    expect(his.contract).toBe(CONTRACT)
     expect(JSON.stringify(his)).not.toMatch(/near|laptop|127\.0\.0\.1/)
     const all = await as<Health>('operator', () => health.main())
     expect(all.lanes.length).toBeGreaterThan(0)

@@ -146,7 +146,7 @@ describe('refreshing them', () => {
 
   it('reads the others when one is bad whose defaults are bad too', async () => {
     const complaint = vi.spyOn(console, 'error').mockImplementation(() => {})
-    const robot = { role: 'machine', usernames: ['label-robot'] }
+    const robot = { role: 'machine', usernames: ['robot'] }
     await refreshSettings(
       db.sql,
       resources({ members: { robot } }, (name) => (name === 'agents' ? { nobody: 1 } : shipped(name))),

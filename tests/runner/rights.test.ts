@@ -155,7 +155,7 @@ describe('a member without rights', () => {
     const token = await guests()
     expect(await who(token)).toMatchObject({
       user: 'guest',
-      as: 'u/operator',
+      as: 'u/guest',
       email: 'operator@example.com',
       end: 'guest@example.com',
       reads: 200,
@@ -256,6 +256,35 @@ describe('a member without rights', () => {
     expect((await ask('/api/users/tokens/impersonate', body, await guests()))[0]).toBe(403)
     const [, own] = await ask('/api/users/tokens/create', { label: 'mine' }, await guests())
     expect(await who(own, 'u/guest/who')).toMatchObject({ user: 'label-mine', as: 'u/guest', reads: 403 })
+  })
+
+  it.each([
+    'session',
+    'ephemeral-script',
+    'ephemeral-script-end-user-operator',
+    'ephemeral-webhook-x',
+    'mcp-oauth-x',
+  ])('gets no token with the label %s, which stands for another on some servers', async (label) => {
+    expect(await ask('/api/users/tokens/create', { label }, await guests())).toEqual([
+      400,
+      expect.stringContaining('is not accepted'),
+    ])
+  })
+
+  it('bears no name that routes, labels or schedules go by', async () => {
+    for (const username of [
+      'hai',
+      'operator',
+      'label-alerts',
+      'schedule-x',
+      'HTTP-x',
+      'webhook-x',
+      'session',
+    ])
+      expect(await ask('/api/w/hai/workspaces/add_user', { email: 'x@example.com', username })).toEqual([
+        400,
+        expect.stringContaining(`username "${username}" is not accepted`),
+      ])
   })
 
   it('sees her own jobs and nobody else’s', async () => {

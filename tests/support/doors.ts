@@ -12,6 +12,12 @@ import type { TestDatabase } from './database.ts'
 
 export const FOLDER = join(import.meta.dirname, '../../f/hai')
 
+/** From now on doors are called by this user's webhook, with an unlabelled token; `more` is what Windmill says otherwise. */
+export function callAs(user: string, more: Record<string, string> = {}): void {
+  const said = { WM_PERMISSIONED_AS: `u/${user}`, WM_USERNAME: user, WM_SCHEDULE_PATH: '', ...more }
+  for (const [name, value] of Object.entries(said)) vi.stubEnv(name, value)
+}
+
 /**
  * For a whole test file: lets doors be called in its own process. What they ask Windmill for is where the database is,
  * the bundle's settings with `own` laid over them, and somebody who works. No model and no cluster is found.
@@ -43,7 +49,7 @@ export function doorsOn(database: TestDatabase, own: Record<string, unknown> = {
     vi.stubEnv('BASE_INTERNAL_URL', `http://127.0.0.1:${(windmill.address() as AddressInfo).port}`)
     vi.stubEnv('WM_WORKSPACE', 'test')
     vi.stubEnv('WM_TOKEN', 'a-token')
-    vi.stubEnv('WM_USERNAME', 'operator')
+    callAs('operator')
     vi.stubEnv('WM_JOB_ID', '')
     vi.stubEnv('OLLAMA_HOST', '127.0.0.1:9')
     vi.stubEnv('KUBECONFIG', '/nowhere')

@@ -1,7 +1,15 @@
 import type { Sql } from './db.ts'
 import { HaiError } from './errors.ts'
-import type { Member, Members } from './members.ts'
+import { type Member, type Members, ROUTE_USER, standsForSomebody } from './members.ts'
 import { own } from './own.ts'
+
+/** What Windmill says of who is behind a job. */
+export interface Issued {
+  /** `u/` and the user whose rights the job has: Windmill's own word, which no caller can choose. */
+  permissionedAs: string
+  /** That user again, or whom a route runs for, or what stands for a token's label, a schedule or a route. */
+  username: string
+}
 
 export interface Caller {
   name: string
@@ -12,7 +20,42 @@ export interface Caller {
   sees(sql: Sql): ReturnType<Sql>
 }
 
-/** Who is calling, from Windmill's word for him and never from a body. No match is `forbidden`. */
+/** Whose call of a webhook a job is. A label of his token's names it in reports and says nothing of him. */
+export function webhookUser({ permissionedAs, username }: Issued): string {
+  const user = userIn(permissionedAs)
+  if (username === user || standsForSomebody(username)) return user
+  throw new HaiError(
+    'forbidden',
+    `the job has the rights of ${user}, who is not who called; deploy hai's scripts without on_behalf_of`,
+  )
+}
+
+/**
+ * Whose call of an HTTP route a job is. A route has the rights of one user, whoever calls, and tells of a labelled token
+ * its label alone. Run as a script, it is its caller's own.
+ */
+export function routeUser({ permissionedAs, username }: Issued): string {
+  const user = userIn(permissionedAs)
+  if (standsForSomebody(username)) {
+    throw new HaiError(
+      'forbidden',
+      "a token with a label says at an HTTP route nothing of whose it is; make one without (hai auth token add), of a user of the machine's own",
+    )
+  }
+  if (user === ROUTE_USER || user === username) return username
+  throw new HaiError(
+    'forbidden',
+    `the route has the rights of ${user} and should have those of ${ROUTE_USER}; deploy hai's routes again`,
+  )
+}
+
+function userIn(permissionedAs: string): string {
+  const [, user] = /^u\/([^/\s]+)$/.exec(permissionedAs) ?? []
+  if (user) return user
+  throw new HaiError('forbidden', 'the job has the rights of no user, of a group perhaps; call as a user')
+}
+
+/** Who is calling, by the name of his user and never from a body. No match is `forbidden`. */
 export function identify(username: string, members: Members, zone: string): Caller {
   const found = Object.entries(members).find(([, member]) => member.usernames.includes(username))
   if (!found) {

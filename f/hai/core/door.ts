@@ -1,5 +1,5 @@
 import { asMeant } from './arguments.ts'
-import { type Caller, identify, principal } from './caller.ts'
+import { type Caller, type Issued, identify, principal, routeUser, webhookUser } from './caller.ts'
 import { connect, type Pool, type Sql, type Target } from './db.ts'
 import { HaiError, STATUS } from './errors.ts'
 import { DEFAULT_MEMBERS, type Members } from './members.ts'
@@ -43,18 +43,29 @@ type As = (requester: string) => Caller
  * sent, one that the route's owner can read and the sender can't.
  */
 export const route = <T>(work: Work<[caller: Caller], T>): Promise<T | Failure> =>
-  called((sql, _house, caller, ...more) => work(sql, caller, ...more), 'plain')
+  called((sql, _house, caller, ...more) => work(sql, caller, ...more), { told: 'plain', user: routeUser })
 
 async function called<T>(
   work: Work<[house: Household, caller: Caller], T>,
-  told: Told = 'message',
+  { told, user }: Manner = { told: 'message', user: webhookUser },
 ): Promise<T | Failure> {
   return answering(async (sql) => {
     const house = await greet(sql)
     const { members, zone } = house
     const as = (requester: string) => principal(requester, members, zone)
-    return work(sql, house, identify(process.env.WM_USERNAME ?? '', members, zone), as, stopped)
+    return work(sql, house, identify(user(issued()), members, zone), as, stopped)
   }, told)
+}
+
+/** What a door says when it refuses, and how it learns whose call it is. */
+interface Manner {
+  told: Told
+  user: (issued: Issued) => string
+}
+
+function issued(): Issued {
+  const { WM_PERMISSIONED_AS: permissionedAs = '', WM_USERNAME: username = '' } = process.env
+  return { permissionedAs, username }
 }
 
 /** A door to how hai itself is set up, which is the operator's matter. */
@@ -86,28 +97,71 @@ export async function workerDoor<Args extends object, T>(
 export interface Job {
   worker: string
   jobId: string
+  /** The operator or a schedule of the bundle's started it. */
+  trusted: boolean
   /** Aborts when Windmill stops the job. */
   signal: AbortSignal
   principal: As
 }
 
-/** For jobs that act for nobody: who woke a worker has no part in what it then does. */
+type Service<Args extends object, T> = (sql: Sql, given: Args, job: Job) => Promise<T>
+
+/** For jobs that act for nobody: who woke a worker has no part in what it then does, so that anybody may. */
 export async function service<Args extends object, T>(
   args: Args,
-  work: (sql: Sql, given: Args, job: Job) => Promise<T>,
+  work: Service<Args, T>,
 ): Promise<T | Failure> {
   return answering(async (sql) => {
-    const { members, zone, secrets } = await greet(sql)
-    const jobId = process.env.WM_JOB_ID ?? ''
-    const as = (requester: string) => principal(requester, members, zone)
-    const job = { worker: `job ${jobId}`, jobId, signal: stopped(), principal: as }
-    return work(sql, asMeant(args, secrets), job)
+    const house = await greet(sql)
+    return work(sql, asMeant(args, house.secrets), jobIn(house, isTrusted(house)))
   })
 }
 
-/** A door that must also work on a database without a schema: only migrate. */
+/** For jobs that act for nobody and take the word of whoever starts them: the operator, or a schedule of the bundle's. */
+export async function housekeeping<Args extends object, T>(
+  args: Args,
+  work: Service<Args, T>,
+): Promise<T | Failure> {
+  return answering(async (sql) => {
+    const house = await greet(sql)
+    refuseOthers(house)
+    return work(sql, asMeant(args, house.secrets), jobIn(house, true))
+  })
+}
+
+/** Housekeeping that must also work on a database without a schema, where nothing is anybody's yet: only migrate. */
 export async function bareDoor<T>(work: (sql: Sql) => Promise<T>): Promise<T | Failure> {
-  return answering(work)
+  return answering(async (sql) => {
+    const [made] = await sql<{ before: boolean }[]>`select to_regclass('hai.config') is not null as before`
+    if (made?.before) refuseOthers(await householdOf(sql))
+    return work(sql)
+  })
+}
+
+function jobIn({ members, zone }: Household, trusted: boolean): Job {
+  const jobId = process.env.WM_JOB_ID ?? ''
+  const as = (requester: string) => principal(requester, members, zone)
+  return { worker: `job ${jobId}`, jobId, trusted, signal: stopped(), principal: as }
+}
+
+/** Windmill's word: only who may write folder hai, and so these scripts, makes a schedule in it. */
+const isScheduled = (): boolean => (process.env.WM_SCHEDULE_PATH ?? '').startsWith('f/hai/')
+
+function isTrusted(house: Household): boolean {
+  try {
+    refuseOthers(house)
+    return true
+  } catch (error) {
+    if (error instanceof HaiError && error.code === 'forbidden') return false
+    throw error
+  }
+}
+
+function refuseOthers({ members, zone }: Household): void {
+  if (isScheduled()) return
+  const { name, role } = identify(webhookUser(issued()), members, zone)
+  if (role === 'operator') return
+  throw new HaiError('forbidden', `${name} is not the operator; this is for him and for hai's own schedules`)
 }
 
 let stopping: AbortController | undefined
@@ -183,6 +237,15 @@ interface Household {
 
 /** One round trip before the work: names the connection after the job, reads who is who, checks the schema. */
 async function greet(sql: Sql): Promise<Household> {
+  const { version, ...house } = await householdOf(sql)
+  if (version >= SCHEMA_VERSION) return house
+  throw new HaiError(
+    'unavailable',
+    `the database schema is at ${version}, this release needs ${SCHEMA_VERSION}; run f/hai/admin/migrate (locally: hai down, hai up)`,
+  )
+}
+
+async function householdOf(sql: Sql): Promise<Household & { version: number }> {
   const [row] = await sql<Greeting[]>`
     select set_config('application_name', ${process.env.WM_JOB_ID ?? 'hai'}, false),
       (select max(version) from hai.migration) as version,
@@ -190,13 +253,12 @@ async function greet(sql: Sql): Promise<Household> {
       (select value ->> 'time_zone' from hai.config where name = 'budget') as zone,
       (select array_agg(referred[1])
         from hai.config, regexp_matches(value::text, '"\\$env:([A-Z][A-Z0-9_]*)"', 'g') as referred) as referred`
-  if ((row?.version ?? 0) < SCHEMA_VERSION) {
-    throw new HaiError(
-      'unavailable',
-      `the database schema is at ${row?.version ?? 0}, this release needs ${SCHEMA_VERSION}; run f/hai/admin/migrate (locally: hai down, hai up)`,
-    )
-  }
   const zone = row?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
   const secrets = [...OWN_SECRETS, ...(row?.referred ?? [])].flatMap((name) => process.env[name] || [])
-  return { members: row?.members ?? DEFAULT_MEMBERS, zone, secrets: new Set(secrets) }
+  return {
+    version: row?.version ?? 0,
+    members: row?.members ?? DEFAULT_MEMBERS,
+    zone,
+    secrets: new Set(secrets),
+  }
 }

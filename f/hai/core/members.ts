@@ -1,20 +1,30 @@
 import { z } from 'zod'
 
+/** As whom Windmill runs hai's HTTP routes, whoever calls them. He is nobody himself. */
+export const ROUTE_USER = 'hai'
+
+/** What Windmill calls a job by that a labelled token, a schedule or a route started. Whoever makes a token writes its label. */
+const STAND_IN = /^(label|webhook|http|email|ws|schedule|ephemeral)[- ]|^(session|lsp)$/i
+
+/** Whether it is no user's name, but what a label, a schedule or a route goes by. */
+export const standsForSomebody = (username: string): boolean => STAND_IN.test(username)
+
+const UserName = z
+  .string()
+  .min(1)
+  .refine((name) => !standsForSomebody(name), {
+    error:
+      'expected the name of a user: whoever makes a token chooses its label, so give each person and each machine a user (hai member add) and name that',
+  })
+  .refine((name) => name !== ROUTE_USER, {
+    error: 'expected another user: as this one the HTTP routes run, whoever calls them; take it out',
+  })
+
 const Member = z.strictObject({
   /** An operator sees and decides everything, a member sees his own, a machine works for others. */
   role: z.enum(['operator', 'member', 'machine']),
-  /** Windmill's names for him, matched exactly: a user, `label-…` of a token, `schedule-…`. */
-  usernames: z
-    .array(
-      z
-        .string()
-        .min(1)
-        .refine((name) => !name.startsWith('HTTP-'), {
-          error:
-            'expected the name of a user, a token or a schedule; HTTP-… names a route that anybody may call',
-        }),
-    )
-    .min(1),
+  /** His users on Windmill, matched exactly. */
+  usernames: z.array(UserName).min(1),
 })
 export type Member = z.output<typeof Member>
 

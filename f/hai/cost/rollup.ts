@@ -1,7 +1,7 @@
-import { service } from '../core/door.ts'
+import { housekeeping } from '../core/door.ts'
 import { rollup } from '../core/money/rollup.ts'
 
 /** Folds settled calls into days; with `verify`, also compares the caps' counters with the ledger. */
 export async function main(every_seconds: number = 60, verify: boolean = false) {
-  return service({ every_seconds, verify }, rollup)
+  return housekeeping({ every_seconds, verify }, rollup)
 }

@@ -1,4 +1,4 @@
-import { service } from '../core/door.ts'
+import { housekeeping } from '../core/door.ts'
 import { tellCosts } from '../core/money/digest.ts'
 
 /**
@@ -6,5 +6,5 @@ import { tellCosts } from '../core/money/digest.ts'
  * is given.
  */
 export async function main(period?: 'week' | 'month') {
-  return service({ period }, (sql, given, { principal }) => tellCosts(sql, given, principal('').zone))
+  return housekeeping({ period }, (sql, given, { principal }) => tellCosts(sql, given, principal('').zone))
 }

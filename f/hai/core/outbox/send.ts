@@ -1,5 +1,5 @@
 import { type Channel, Channels } from '../channels.ts'
-import { loadConfig } from '../config.ts'
+import { storedConfig } from '../config.ts'
 import type { Sql } from '../db.ts'
 import { parse } from '../errors.ts'
 import { Schedule } from '../instant.ts'
@@ -16,7 +16,7 @@ import {
   putBack,
   takeNotice,
 } from './notice.ts'
-import type { Secrets } from './reference.ts'
+import { isVariable, type Secrets } from './reference.ts'
 
 /** The schedule's path, by which its pulse is known. */
 const SEND = 'f/hai/outbox/send'
@@ -36,19 +36,32 @@ export interface Sent {
   dropped: number
 }
 
-/** Sends what is due to the configured channels and writes the schedule's pulse. Safe to run twice at once. */
-export async function sendOutbox(sql: Sql, everySeconds: number, signal: AbortSignal): Promise<Sent> {
-  const { every_seconds } = parse(Schedule, { every_seconds: everySeconds })
-  const channels = await loadConfig(sql, 'channels', Channels)
+/**
+ * Sends what is due to the configured channels. Safe to run twice at once, and whoever rings: only one who is `trusted`
+ * writes the schedule's pulse, and reads Windmill's variables, which are nobody else's to read.
+ */
+export async function sendOutbox(
+  sql: Sql,
+  { every_seconds: every, trusted, signal }: { every_seconds: number; trusted: boolean; signal: AbortSignal },
+): Promise<Sent> {
+  const { every_seconds } = parse(Schedule, { every_seconds: every })
+  const channels = await storedConfig(sql, 'channels', Channels)
+  if (!trusted && Object.values(channels).some(needsVariable)) return { ...NOTHING }
   const sent = await sendNotices(sql, channels, {
     secrets: { environment: surroundings().environment, variable: getVariable },
     signal,
   })
+  if (!trusted) return sent
   await sql`
     insert into hai.pulse (name, every_seconds, last_at) values (${SEND}, ${every_seconds}, now())
     on conflict (name) do update set every_seconds = excluded.every_seconds, last_at = now()`
   return sent
 }
+
+const NOTHING: Sent = { sent: 0, later: 0, failed: 0, dropped: 0 }
+
+const needsVariable = ({ enabled, url, token }: Channel): boolean =>
+  enabled && [url, token].some((text) => text !== undefined && isVariable(text))
 
 /** Sends what is due until nothing is, or no channel answers. */
 export async function sendNotices(
@@ -63,7 +76,7 @@ export async function sendNotices(
     channels: enabled.map(([name, channel]) => ({ name, channel })),
     down: new Map(),
   }
-  const told: Sent = { sent: 0, later: 0, failed: 0, dropped: await dropStale(sql) }
+  const told: Sent = { ...NOTHING, dropped: await dropStale(sql) }
   const deadline = Date.now() + RUN_MS
   while (run.channels.length > run.down.size && !signal.aborted && Date.now() < deadline) {
     const notice = await takeNotice(sql)
