@@ -30,7 +30,7 @@ export class BenchStack {
       'export async function main(seconds: number) {\n  await new Promise((resolve) => setTimeout(resolve, seconds * 1000))\n}\n',
     )
     writeFileSync(join(scripts, 'block.script.yaml'), 'tag: hai-work\n')
-    const foreign = ([name]: [string, unknown]) => !/^(HAI|XDG)_|^DATABASE_URL$/.test(name)
+    const foreign = ([name]: [string, unknown]) => !/^(HAI|XDG)_/.test(name)
     const inherited = Object.fromEntries(Object.entries(process.env).filter(foreign)) as Record<
       string,
       string

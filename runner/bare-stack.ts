@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { Accounts } from './accounts.ts'
-import { ApiError } from './api-error.ts'
 import { Bundle } from './bundle.ts'
 import { Catalog } from './catalog.ts'
 import { Executor, type Queue } from './executor.ts'
@@ -36,11 +35,8 @@ export async function serveBundle(options: {
   const tokens = new Tokens(token, accounts)
   const uploads = new Uploads(join(dataDir, 'uploads.json'))
   const catalog = new Catalog(bundle, uploads)
-  const database = () => {
-    throw new ApiError(503, 'there is no database: this stack only reads the bundle')
-  }
   const stateFile = join(dataDir, 'state.json')
-  const items = new Items({ bundle, stateFile, database, settings: () => undefined })
+  const items = new Items({ bundle, stateFile, settings: () => undefined })
   const pools = { doors: NOBODY, work: NOBODY }
   const listening = { endpoint: '' }
   const context = { workspace: WORKSPACE, endpoint: () => listening.endpoint }
@@ -52,6 +48,7 @@ export async function serveBundle(options: {
     pools,
     cold: true,
     named: () => ({}),
+    databaseUrl: '',
     log,
     ...context,
   })

@@ -1,3 +1,4 @@
+import { isOwn, type Script } from './bundle.ts'
 import type { Job } from './jobs.ts'
 
 /** All that a script may see of the environment the stack was started in; names ending in `*` are prefixes. */
@@ -24,19 +25,32 @@ const INHERITED = [
 ]
 /** These say where the CLI connects, perhaps to another installation, and are no business of a script. */
 const CLIENT_ONLY = ['HAI_TOKEN', 'HAI_ENDPOINT', 'HAI_WORKSPACE', 'HAI_PROFILE']
+/** The database with its password: only a job of hai's own gets it, and not the process before it has that job. */
+const DATABASE_URL = 'HAI_DATABASE_URL'
 
 /** What every worker process is started with. */
 export function inheritedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
-  const kept = Object.entries(env).filter(([name]) => !CLIENT_ONLY.includes(name) && isInherited(name))
+  const kept = Object.entries(env).filter(([name]) => isInherited(name))
   return Object.fromEntries(kept.map(([name, value]) => [name, value ?? '']))
 }
 
 /** What a job gets beside that: the variables that the settings name, whatever they are called, where they are set. */
 export function namedEnvironment(env: NodeJS.ProcessEnv, names: string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+  const given = names.filter((name) => name !== DATABASE_URL)
+  return Object.fromEntries(given.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+}
+
+/**
+ * What a script of the bundle below f/hai gets beside that, as on a worker group of hai's own: nobody else's may read the
+ * database past its doors. A deploy migrates by a preview, so that one of the operator's gets it too.
+ */
+export function databaseEnvironment(job: Job, script: Script, url: string): Record<string, string> {
+  const isAllowed = isOwn(script.path) && (script.code === undefined || job.identity.admin)
+  return isAllowed ? { [DATABASE_URL]: url } : {}
 }
 
 function isInherited(name: string): boolean {
+  if (name === DATABASE_URL || CLIENT_ONLY.includes(name)) return false
   return INHERITED.some((known) =>
     known.endsWith('*') ? name.startsWith(known.slice(0, -1)) : name === known,
   )

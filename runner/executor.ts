@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { ApiError } from './api-error.ts'
 import { isOwn, type Script } from './bundle.ts'
 import type { Catalog } from './catalog.ts'
-import { jobEnvironment } from './environment.ts'
+import { databaseEnvironment, jobEnvironment } from './environment.ts'
 import { type Identity, mayRead, type Tokens } from './identity.ts'
 import type { Items } from './items.ts'
 import type { Job, JobRequest, Jobs } from './jobs.ts'
@@ -32,6 +32,8 @@ export interface ExecutorOptions {
   memoryMegabytes?: number
   /** What each job gets of the stack's own environment, beside what its process has. */
   named: () => Record<string, string>
+  /** Where hai's own scripts find the database. */
+  databaseUrl: string
   workspace: string
   endpoint: () => string
   log: (line: string) => void
@@ -158,7 +160,7 @@ export class Executor {
     { script, args, event }: { script: Script; args: Args; event: Args | undefined },
     process: WorkerProcess,
   ): Order {
-    const { jobs, tokens, named, workspace, endpoint } = this.#options
+    const { jobs, tokens, named, databaseUrl, workspace, endpoint } = this.#options
     const workerGroup = job.tag === WORK_TAG ? 'work' : 'doors'
     const running = this.#running.get(job.id)!
     running.process = process
@@ -182,7 +184,11 @@ export class Executor {
       path: script.path,
       parameters: script.signature?.parameters,
       event,
-      env: { ...named(), ...jobEnvironment(job, { endpoint: endpoint(), workspace, token, workerGroup }) },
+      env: {
+        ...named(),
+        ...databaseEnvironment(job, script, databaseUrl),
+        ...jobEnvironment(job, { endpoint: endpoint(), workspace, token, workerGroup }),
+      },
       mark: `\0end of job ${randomUUID()}\n`,
     }
   }

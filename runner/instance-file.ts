@@ -18,7 +18,7 @@ export interface Instance {
   workspace: string
   token_file: string
   data_dir: string
-  /** Empty when DATABASE_URL names a server that isn't ours. */
+  /** Empty when HAI_DATABASE_URL names a server that isn't ours. */
   cluster_dir: string
   database_url: string
   /** Where the operator's settings are read. */

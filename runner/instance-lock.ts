@@ -31,6 +31,8 @@ export async function holdInstanceLock(options: {
     connect_timeout: 5,
     backoff: () => RETRY_MS / 1000,
     connection: { application_name: 'hai runner' },
+    // as hai's own scripts do, and libpq
+    ...(new URL(options.url).searchParams.has('sslmode') ? {} : { ssl: 'prefer' as const }),
     onnotice: () => undefined,
     onclose: () => {
       if (held && !released) void retake()

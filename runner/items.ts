@@ -25,8 +25,6 @@ interface State {
   schedules: Record<string, boolean>
 }
 
-/** The resource that names the running database, whatever a file says. */
-export const DATABASE_PATH = 'f/hai/db'
 const PATH = /^[fu](\/[\w-]+)+$/
 /** The operator's own configuration: on this machine a file of his, on Windmill a resource. */
 const SETTINGS = /^u\/operator\/hai_([a-z]+)$/
@@ -37,18 +35,15 @@ export class Items {
   #bundle: Bundle
   #file: string
   #state: State
-  #database: () => Record<string, unknown>
   #settings: (name: string) => unknown
 
   constructor(options: {
     bundle: Bundle
     stateFile: string
-    database: () => Record<string, unknown>
     settings: (name: string) => unknown
   }) {
     this.#bundle = options.bundle
     this.#file = options.stateFile
-    this.#database = options.database
     this.#settings = options.settings
     this.#state = readState(options.stateFile)
   }
@@ -66,9 +61,6 @@ export class Items {
   }
 
   resource(path: string): Resource | undefined {
-    if (path === DATABASE_PATH) {
-      return { value: this.#database(), resource_type: 'postgresql', description: 'the running database' }
-    }
     const set = own(this.#state.resources, path)
     if (set) return set
     const [, name] = SETTINGS.exec(path) ?? []
@@ -93,8 +85,7 @@ export class Items {
   paths(kind: 'variable' | 'resource'): string[] {
     const set = kind === 'variable' ? this.#state.variables : this.#state.resources
     const files = this.#bundle.items(kind).map(([path]) => path)
-    const served = kind === 'resource' ? [DATABASE_PATH] : []
-    return [...new Set([...files, ...Object.keys(set), ...served])].sort()
+    return [...new Set([...files, ...Object.keys(set)])].sort()
   }
 
   setVariable(path: string, variable: Variable): void {
@@ -104,7 +95,6 @@ export class Items {
 
   setResource(path: string, resource: Resource): void {
     checkPath(path)
-    if (path === DATABASE_PATH) throw new ApiError(400, `${path} is set by the local stack; use DATABASE_URL`)
     this.#save({ ...this.#state, resources: { ...this.#state.resources, [path]: resource } })
   }
 

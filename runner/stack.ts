@@ -51,7 +51,6 @@ export async function listenWith(options: {
   const items = new Items({
     bundle,
     stateFile: join(dataDir, 'state.json'),
-    database: database.resource,
     settings: (name) => readSettings(name, process.env),
   })
   const listening = { endpoint: '' }
@@ -64,6 +63,7 @@ export async function listenWith(options: {
     cold,
     memoryMegabytes: memoryLimit(process.env),
     named: () => namedEnvironment(process.env, watch.referred),
+    databaseUrl: database.url,
     workspace: WORKSPACE,
     endpoint: () => listening.endpoint,
     log,

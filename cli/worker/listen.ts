@@ -1,4 +1,4 @@
-import { connect } from '../../f/hai/core/db.ts'
+import { connect, type Pool } from '../../f/hai/core/db.ts'
 import { CHANNEL } from '../../f/hai/core/presence.ts'
 import { Failure } from '../failure.ts'
 
@@ -7,8 +7,7 @@ import { Failure } from '../failure.ts'
  * returned function ends it. A database that cannot be reached is a Failure that does not show its URL.
  */
 export async function listen(url: string, ring: () => void): Promise<() => Promise<void>> {
-  if (!URL.canParse(url)) throw new Failure('usage', 'HAI_DATABASE_URL is no URL; expected postgresql://…')
-  const pool = connect({ url }, { applicationName: 'hai worker', max: 1 })
+  const pool = open(url)
   try {
     await pool.listen(CHANNEL, ring, ring)
   } catch (error) {
@@ -19,4 +18,12 @@ export async function listen(url: string, ring: () => void): Promise<() => Promi
     })
   }
   return () => pool.end({ timeout: 1 })
+}
+
+function open(url: string): Pool {
+  try {
+    return connect({ url }, { applicationName: 'hai worker', max: 1 })
+  } catch (error) {
+    throw new Failure('usage', (error as Error).message, { cause: error })
+  }
 }

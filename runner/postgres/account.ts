@@ -20,7 +20,7 @@ export function unprivilegedAccount(): Account | undefined {
   if (account) return account
   throw new Error(
     `PostgreSQL does not run as root, and none of the users ${CANDIDATES.join(', ')} exists here; ` +
-      'start hai as a normal user, or set DATABASE_URL',
+      'start hai as a normal user, or set HAI_DATABASE_URL',
   )
 }
 

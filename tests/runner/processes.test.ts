@@ -283,7 +283,6 @@ describe('a warm process', () => {
     expect(two.keys).toContain('HAI_MINE')
     expect(two.keys).toContain('ANTHROPIC_API_KEY')
     expect(two.keys).not.toContain('HAI_TOKEN')
-    expect(two.keys).not.toContain('DATABASE_URL')
     expect(two.keys).not.toContain('WM_EXTRA')
   })
 

@@ -11,7 +11,16 @@ const WHO = `export async function main(value: any) {
   })
   return { user: WM_USERNAME, email: WM_EMAIL, end: WM_END_USER_EMAIL, as: WM_PERMISSIONED_AS, reads: secret.status, value }
 }`
+/** Whether a script finds the database's address: at main, and in what the system tells of its process. */
+const ADDRESS = `import { readFileSync } from 'node:fs'
+export async function main() {
+  return [process.env.HAI_DATABASE_URL !== undefined, readFileSync('/proc/self/environ', 'utf8').includes('HAI_DATABASE_URL')]
+}`
 const { root } = bundleFolder({
+  'f/hai/address.ts': ADDRESS,
+  'f/other/address.ts': ADDRESS,
+  'u/guest/address.ts': ADDRESS,
+  'u/operator/address.ts': ADDRESS,
   'f/hai/who.ts': WHO,
   'f/other/who.ts': WHO,
   'u/operator/who.ts': WHO,
@@ -20,7 +29,6 @@ const { root } = bundleFolder({
   'u/operator/own__flow/flow.yaml':
     'summary: own\nvalue:\n  modules:\n    - id: a\n      value: { type: script, path: u/operator/who, input_transforms: {} }\n',
   'f/hai/secret.variable.yaml': 'value: hush\nis_secret: true\n',
-  'f/hai/db.resource.yaml': 'resource_type: postgresql\nvalue: {}\n',
 })
 
 let stack: TestStack
@@ -136,7 +144,7 @@ describe('a token', () => {
       ask(`${WAIT}/f/hai/who`, {}, token),
       ask('/api/w/hai/jobs/list', undefined, token),
       ask('/api/w/hai/variables/get_value/f/hai/secret', undefined, token),
-      ask('/api/w/hai/resources/exists/f/hai/db', undefined, token),
+      ask('/api/w/hai/resources/exists/f/hai/models', undefined, token),
     ]
     expect((await Promise.all(calls)).map(([status]) => status)).toEqual(expected)
     expect((await ask('/api/users/tokens/create', {}, token))[0]).toBe(403)
@@ -161,6 +169,29 @@ describe('a member without rights', () => {
       reads: 200,
     })
     expect(await who(token, 'u/guest/who')).toMatchObject({ user: 'guest', as: 'u/guest', reads: 403 })
+  })
+
+  it('runs nothing that finds the database’s address but the scripts of the bundle', async () => {
+    const token = await guests()
+    const seen = async (what: string, body: object = {}, by = token) =>
+      JSON.parse((await ask(`/api/w/hai/jobs/run_wait_result/${what}`, body, by))[1]) as unknown
+    expect(await seen('p/f/hai/address')).toEqual([true, false])
+    expect(await seen('p/u/guest/address')).toEqual([false, false])
+    for (const path of ['f/other/address', 'u/operator/address'])
+      expect(await seen(`p/${path}`, {}, stack.token)).toEqual([false, false])
+    const preview = { content: ADDRESS, language: 'bun', args: {} }
+    expect(await seen('preview', preview, stack.token)).toEqual([false, false])
+    // by such a one a deploy migrates
+    expect(await seen('preview', { ...preview, path: 'f/hai/admin/any' }, stack.token)).toEqual([true, false])
+    const uploaded = {
+      path: 'f/hai/uploaded',
+      content: ADDRESS,
+      language: 'bun',
+      summary: '',
+      description: '',
+    }
+    expect((await ask('/api/w/hai/scripts/create', uploaded))[0]).toBe(201)
+    expect(await seen('p/f/hai/uploaded')).toEqual([false, false])
   })
 
   it('runs nothing of the operator’s own, by any route', async () => {
@@ -230,8 +261,8 @@ describe('a member without rights', () => {
   })
 
   it.each([
-    ['GET', 'resources/get_value/f/hai/db'],
-    ['GET', 'resources/get_value_interpolated/f/hai/db'],
+    ['GET', 'resources/get_value/f/hai/models'],
+    ['GET', 'resources/get_value_interpolated/f/hai/models'],
     ['GET', 'resources/list'],
     ['GET', 'variables/get_value/f/hai/secret'],
     ['GET', 'variables/list'],

@@ -23,7 +23,6 @@ export async function main(n: number) {
   'f/hai/wait.ts': 'export async function main() { await new Promise(() => {}) }',
   'f/hai/greeting.variable.yaml': 'value: hello\nis_secret: false\ndescription: a greeting\n',
   'f/hai/secret.variable.yaml': 'value: hush\nis_secret: true\n',
-  'f/hai/db.resource.yaml': 'resource_type: postgresql\nvalue: { host: elsewhere }\n',
   'f/hai/chat.resource.yaml':
     'resource_type: c_chat\nvalue:\n  token: $var:f/hai/secret\n  nested: { rooms: [a, $var:f/hai/greeting] }\n',
   'u/operator/loop.resource.yaml': 'resource_type: any\nvalue: { again: $res:u/operator/loop }\n',
@@ -34,7 +33,6 @@ export async function main(n: number) {
 })
 
 type Client = typeof import('windmill-client')
-type Default = Client & { databaseUrlFromResource: (path: string) => Promise<string> }
 
 let stack: TestStack
 let client: Client
@@ -92,14 +90,6 @@ describe('the real windmill-client', () => {
     await expect(client.getResource('u/operator/loop')).rejects.toThrow('may form a circle')
     await expect(client.getResource('u/operator/dangling')).rejects.toThrow('variable f/hai/none not found')
     await expect(client.setResource({}, 'f/hai/../etc', 'any')).rejects.toMatchObject({ status: 400 })
-  })
-
-  it('finds the running database at f/hai/db, whatever the file says, and cannot change it', async () => {
-    const url = await (client as unknown as { default: Default }).default.databaseUrlFromResource('f/hai/db')
-    const given = new URL(inject('databaseUrl'))
-    expect(new URL(url).host).toBe(given.host)
-    expect(new URL(url).searchParams.get('sslmode')).toBe('disable')
-    await expect(client.setResource({}, 'f/hai/db')).rejects.toMatchObject({ status: 400 })
   })
 
   it('lists schedules', async () => {

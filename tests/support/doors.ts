@@ -19,8 +19,8 @@ export function callAs(user: string, more: Record<string, string> = {}): void {
 }
 
 /**
- * For a whole test file: lets doors be called in its own process. What they ask Windmill for is where the database is,
- * the bundle's settings with `own` laid over them, and somebody who works. No model and no cluster is found.
+ * For a whole test file: lets doors be called in its own process. What they ask Windmill for is the bundle's
+ * settings with `own` laid over them, and somebody who works. No model and no cluster is found.
  */
 export function doorsOn(database: TestDatabase, own: Record<string, unknown> = {}): void {
   const working = () =>
@@ -36,8 +36,6 @@ export function doorsOn(database: TestDatabase, own: Record<string, unknown> = {
       const file = readFileSync(join(FOLDER, `${bundled}.resource.yaml`), 'utf8')
       response.end(JSON.stringify((parse(file) as { value: unknown }).value))
     } else if (operators in own) response.end(JSON.stringify(own[operators]))
-    else if (url.endsWith('/get_value_interpolated/f/hai/db'))
-      response.end(JSON.stringify({ url: database.url }))
     else {
       response.writeHead(request.method === 'POST' ? 201 : 404).end('""')
       if (request.method === 'POST') void working()
@@ -47,6 +45,7 @@ export function doorsOn(database: TestDatabase, own: Record<string, unknown> = {
     windmill.listen(0, '127.0.0.1')
     await vi.waitUntil(() => windmill.listening)
     vi.stubEnv('BASE_INTERNAL_URL', `http://127.0.0.1:${(windmill.address() as AddressInfo).port}`)
+    vi.stubEnv('HAI_DATABASE_URL', database.url)
     vi.stubEnv('WM_WORKSPACE', 'test')
     vi.stubEnv('WM_TOKEN', 'a-token')
     callAs('operator')

@@ -76,7 +76,7 @@ export async function testEnvironment(options: StackOptions = {}): Promise<Recor
     OLLAMA_HOST: '127.0.0.1:9',
     ...(HAI_COLD ? { HAI_COLD } : {}),
     ...(options.bundle ? { HAI_BUNDLE_DIR: options.bundle } : {}),
-    ...(options.databaseUrl ? { DATABASE_URL: options.databaseUrl } : {}),
+    ...(options.databaseUrl ? { HAI_DATABASE_URL: options.databaseUrl } : {}),
     ...options.env,
   }
 }

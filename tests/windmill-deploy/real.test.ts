@@ -26,13 +26,18 @@ afterAll(async () => {
 })
 
 /** Runs a script as a worker does: a file of its own in Bun, with nothing installed beside it. */
-async function asJob(content: string, windmill: StandIn): Promise<unknown> {
+async function asJob(content: string, windmill: StandIn, databaseUrl: string): Promise<unknown> {
   writeFileSync(join(folder, 'main.ts'), content)
   writeFileSync(
     join(folder, 'wrapper.ts'),
     "import { main } from './main.ts'\nconsole.log(JSON.stringify(await main()))\nprocess.exit(0)\n",
   )
-  const env = { BASE_INTERNAL_URL: windmill.endpoint, WM_TOKEN: windmill.token, WM_WORKSPACE: 'homelab' }
+  const env = {
+    HAI_DATABASE_URL: databaseUrl,
+    BASE_INTERNAL_URL: windmill.endpoint,
+    WM_TOKEN: windmill.token,
+    WM_WORKSPACE: 'homelab',
+  }
   const { stdout } = await promisify(execFile)(bunBinary(), [join(folder, 'wrapper.ts')], {
     cwd: folder,
     env,
@@ -42,19 +47,10 @@ async function asJob(content: string, windmill: StandIn): Promise<unknown> {
 
 it('migrates a bare database from a preview that carries all it imports, and has nothing to do the next time', async () => {
   await admin`create database ${admin(database)}`
-  const { hostname, port, username, password } = new URL(inject('databaseUrl'))
+  const url = new URL(inject('databaseUrl'))
+  url.pathname = `/${database}`
   const windmill = await new StandIn().start()
-  windmill.resources.set('f/hai/db', {
-    value: {
-      host: hostname,
-      port: Number(port),
-      user: username,
-      password: decodeURIComponent(password),
-      dbname: database,
-      sslmode: 'disable',
-    },
-  })
-  windmill.doors['f/hai/admin/migrate'] = ({ content }) => asJob(String(content), windmill)
+  windmill.doors['f/hai/admin/migrate'] = ({ content }) => asJob(String(content), windmill, url.href)
   const server = new WindmillServer({
     endpoint: windmill.endpoint,
     workspace: 'homelab',

@@ -27,7 +27,7 @@ it('holds for the local runner in every case, and leaves nothing behind', async 
   expect(await count('/api/w/hai/schedules/list')).toBe(0)
   expect(await count('/api/w/hai/http_triggers/list')).toBe(0)
   expect(await count('/api/w/hai/variables/list')).toBe(0)
-  expect(await count('/api/w/hai/resources/list')).toBe(1)
+  expect(await count('/api/w/hai/resources/list')).toBe(0)
   expect(await count('/api/users/tokens/list')).toBe(0)
 })
 

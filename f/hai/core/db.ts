@@ -1,4 +1,5 @@
 import postgres from 'postgres'
+import { HaiError } from './errors.ts'
 
 /** Times cross every border as RFC 3339 text and days as `YYYY-MM-DD`, so rows are already what a door returns. */
 const types = {
@@ -18,19 +19,19 @@ export type Part = postgres.PendingQuery<postgres.Row[]>
 /** A pool that can be ended; only its opener needs more than `Sql`. */
 export type Pool = postgres.Sql<Record<never, never>>
 
-export interface Target {
-  url?: string
-  host?: string
-  port?: number
-  user?: string
-  password?: string
-  dbname?: string
-  sslmode?: string
-}
-
-/** Opens a lazy pool on `target` (a URL, or the fields of Windmill's `postgresql` resource). */
-export function connect(target: Target, options: { applicationName?: string; max?: number } = {}): Pool {
-  const settings = {
+/**
+ * Opens a lazy pool on `url`, which is what HAI_DATABASE_URL says. Throws `unavailable`, without a word of it, when it is
+ * no address of a database.
+ */
+export function connect(
+  { url }: { url: string },
+  options: { applicationName?: string; max?: number } = {},
+): Pool {
+  const { password, ...place } = placeOf(url)
+  const pool = postgres({
+    ...place,
+    // as a function: the driver takes an empty one for none, and looks for another program's in PGPASSWORD
+    password: () => password,
     max: options.max ?? 2,
     connect_timeout: 10,
     // The default waits up to 20 s between tries; a door must learn of a returned database at once.
@@ -39,27 +40,58 @@ export function connect(target: Target, options: { applicationName?: string; max
     // no statement here runs long enough to be worth compiling, and where they are guessed to, the guess costs a second
     connection: { application_name: options.applicationName ?? 'hai', TimeZone: 'UTC', jit: 'off' },
     types,
-  }
-  const pool = target.url
-    ? postgres(target.url, settings)
-    : postgres({
-        ...settings,
-        host: target.host ?? '127.0.0.1',
-        port: target.port ?? 5432,
-        username: target.user ?? 'hai',
-        password: target.password ?? '',
-        database: target.dbname ?? 'hai',
-        ssl: encryption(target.sslmode),
-      })
+  })
   return pool as unknown as Pool
 }
 
-/** libpq's sslmode in the driver's words; `verify-*` checks the certificate, `require` only encrypts. */
-function encryption(sslmode = 'prefer'): false | 'prefer' | 'require' | 'verify-full' {
-  if (sslmode === 'disable') return false
-  if (sslmode === 'require') return 'require'
-  return sslmode.startsWith('verify') ? 'verify-full' : 'prefer'
+/** libpq's `sslmode` in the driver's words: `verify-*` checks the certificate, `require` only encrypts. */
+const ENCRYPTION = new Map<string, false | 'prefer' | 'require' | 'verify-full'>([
+  ['disable', false],
+  ['prefer', 'prefer'],
+  ['require', 'require'],
+  ['verify-ca', 'verify-full'],
+  ['verify-full', 'verify-full'],
+])
+
+/** The parts of an address, so that the driver reads none of them for itself: its errors would show the whole. */
+function placeOf(url: string) {
+  if (!URL.canParse(url))
+    throw unusable('is no URL; write what is special in user and password as %40 for @, %2F for /')
+  const { protocol, hostname, port, username, password, pathname, searchParams } = new URL(url)
+  const database = plain(pathname.slice(1))
+  if (!['postgres:', 'postgresql:'].includes(protocol) || hostname === '' || database === '')
+    throw unusable('names no host and database')
+  const [strange] = [...searchParams.keys()].filter((name) => name !== 'sslmode')
+  if (strange !== undefined)
+    throw unusable('has another parameter than sslmode after its ?, and hai knows only that one')
+  const ssl = ENCRYPTION.get(searchParams.get('sslmode') ?? 'prefer')
+  if (ssl === undefined)
+    throw unusable(`has an unknown sslmode; expected one of ${[...ENCRYPTION.keys()].join(', ')}`)
+  return {
+    // lists, whatever the driver's types say: it cuts a text at its colons. The brackets of an IPv6 address are the URL's
+    host: [plain(hostname.replace(/^\[|\]$/g, ''))] as unknown as string,
+    port: [Number(port || 5432)] as unknown as number,
+    username: plain(username),
+    password: plain(password),
+    database,
+    ssl,
+  }
 }
+
+function plain(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw unusable('has a % that begins no character; write %25 for it')
+  }
+}
+
+const unusable = (what: string) =>
+  new HaiError(
+    'unavailable',
+    `HAI_DATABASE_URL ${what}; expected postgresql://user:password@host:port/database`,
+    { plain: "the database's address, HAI_DATABASE_URL of this worker, can't be read" },
+  )
 
 /** Runs `work` in a transaction: a new one on a pool, a savepoint inside one that is already open. */
 export async function inTransaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): Promise<T> {

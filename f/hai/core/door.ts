@@ -1,13 +1,10 @@
 import { asMeant } from './arguments.ts'
 import { type Caller, type Issued, identify, principal, routeUser, webhookUser } from './caller.ts'
-import { connect, type Pool, type Sql, type Target } from './db.ts'
+import { connect, type Pool, type Sql } from './db.ts'
 import { HaiError, STATUS } from './errors.ts'
 import { DEFAULT_MEMBERS, type Members } from './members.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
 import { outage } from './outage.ts'
-import { getResource } from './windmill.ts'
-
-const DATABASE = 'f/hai/db'
 
 /** A failed call as Windmill understands it: the job fails, and a sync caller gets the status and `result`. */
 interface Failure {
@@ -177,7 +174,7 @@ function stopped(): AbortSignal {
 
 async function answering<T>(work: (sql: Sql) => Promise<T>, told: Told = 'message'): Promise<T | Failure> {
   try {
-    return await work(await database())
+    return await work(database())
   } catch (thrown) {
     if (thrown instanceof HaiError) return failure(thrown, told)
     const error = outage(thrown)
@@ -204,9 +201,22 @@ function failure(error: HaiError, told: Told): Failure {
 let pool: Pool | undefined
 
 /** One cached pool per process; a warm process keeps it from job to job. */
-async function database(): Promise<Pool> {
-  pool ??= connect((await getResource(DATABASE)) as Target)
+function database(): Pool {
+  pool ??= connect({ url: databaseUrl() })
   return pool
+}
+
+/** From the worker's environment, where no text of a caller reaches: every resource and variable can be named in one. */
+function databaseUrl(): string {
+  const { HAI_DATABASE_URL: url, WM_WORKER_GROUP: group } = process.env
+  if (url) return url
+  throw new HaiError(
+    'unavailable',
+    `HAI_DATABASE_URL is not set here: set it for the worker group ${group || 'that runs this'} and name it in its WHITELIST_ENVS, as "The database" in docs/windmill.md says; the local stack gives it to hai's own scripts only`,
+    {
+      plain: 'HAI_DATABASE_URL is not set for the worker that runs this, or not named in its WHITELIST_ENVS',
+    },
+  )
 }
 
 /** The next job connects anew: the database may have moved or changed its password. */

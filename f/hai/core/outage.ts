@@ -9,11 +9,17 @@ const GONE = new Set([
   'ECONNRESET',
   'EPIPE',
   'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
   'ETIMEDOUT',
 ])
 
 /** SQLSTATE classes in which the server asks to come back: connection, resources, operator's intervention. */
 const PASSING = /^(08|53|57P)/
+
+/** What the address itself is refused for: user, password, database, or the server's certificate. */
+const REFUSED = /^(28...|3D000)$|CERT|UNABLE_TO_VERIFY/
 
 /** The `unavailable` or `invalid` that a database error means to a caller, or undefined when it is a bug of ours. */
 export function outage(error: unknown): HaiError | undefined {
@@ -31,7 +37,21 @@ export function outage(error: unknown): HaiError | undefined {
     return new HaiError(
       'unavailable',
       `the database can't be reached (${message}); nothing is lost that was accepted, try again`,
-      { cause: error, details },
+      {
+        cause: error,
+        details,
+        plain: "the database can't be reached; nothing is lost that was accepted, try again",
+      },
+    )
+  }
+  if (REFUSED.test(code)) {
+    return new HaiError(
+      'unavailable',
+      `the database doesn't take what HAI_DATABASE_URL of this worker says (${message}); correct it there, nothing was written`,
+      {
+        cause: error,
+        plain: "the database doesn't take what HAI_DATABASE_URL of this worker says; nothing was written",
+      },
     )
   }
   if (code === '42P01' || code === '3F000') {

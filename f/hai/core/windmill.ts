@@ -50,11 +50,6 @@ function stream(piece: object): void {
   console.log(`WM_STREAM: ${line}\\n`)
 }
 
-/** A resource with its variables filled in. */
-export async function getResource(path: string): Promise<Record<string, unknown>> {
-  return JSON.parse(await call(`resources/get_value_interpolated/${path}`, {})) as Record<string, unknown>
-}
-
 interface Answer {
   status: number
   text: string

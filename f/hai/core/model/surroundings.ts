@@ -9,6 +9,7 @@ export interface Surroundings {
   readonly ollamaUrl: string
   /** Backends that are there and wait to be enabled. */
   offers: { backend: string; how: string }[]
+  /** Less what nobody may name in his settings and no program of a model may see: the database's address. */
   environment: NodeJS.ProcessEnv
   /** Whether a program of that name is on the PATH. */
   has(program: string): boolean
@@ -17,12 +18,13 @@ export interface Surroundings {
 const OLLAMA_PORT = 11434
 
 export function surroundings(): Surroundings {
+  const { HAI_DATABASE_URL: _, ...environment } = process.env
   return {
     get ollamaUrl() {
       return ollamaUrl(process.env.OLLAMA_HOST)
     },
     offers: offersIn(process.env),
-    environment: { ...process.env },
+    environment,
     has: (program) => isOnPath(program, process.env),
   }
 }
