@@ -1,7 +1,7 @@
 import type { ClaimedTask, State } from '../../f/hai/core/contract.ts'
 import { HaiError } from '../../f/hai/core/errors.ts'
 import type { Failure, Step, TaskHandle, Turn } from '../../f/hai/core/handle.ts'
-import { isLeaseLost } from '../../f/hai/core/lease.ts'
+import { type Held, heldOf, isLeaseLost } from '../../f/hai/core/lease.ts'
 import type { ModelCall, Spent } from '../../f/hai/core/model/config.ts'
 import { type Learnt, type ModelAt, type ModelFact, RememberedFacts } from '../../f/hai/core/model/facts.ts'
 import { type Doors, isPassing } from './doors.ts'
@@ -22,14 +22,14 @@ export class RemoteTask implements TaskHandle {
   /** What became of it, for the worker's own log. */
   outcome = 'not ended'
   #doors: Doors
-  #held: { id: string; lease_no: number }
+  #held: Held
   #turns: Turn[]
   #stopping: Stopping
   #lost = new AbortController()
 
   constructor(doors: Doors, task: ClaimedTask, turns: Turn[], stopping: Stopping) {
     this.#doors = doors
-    this.#held = { id: task.id, lease_no: task.lease_no }
+    this.#held = heldOf(task)
     this.#turns = turns
     this.#stopping = stopping
   }
@@ -73,12 +73,9 @@ export class RemoteTask implements TaskHandle {
   }
 
   settleUsage(call: ModelCall, spent: Spent): Promise<unknown> {
-    // without the lease: what was spent was spent
-    return this.#doors.insist(
-      'cost/settle',
-      { ...ledgerRow(call), ...spentOf(spent) },
-      this.#stopping.release,
-    )
+    // also when the lease is lost: what was spent was spent
+    const settled = { ...this.#held, ...ledgerRow(call), ...spentOf(spent) }
+    return this.#doors.insist('cost/settle', settled, this.#stopping.release)
   }
 
   finishStep(

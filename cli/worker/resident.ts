@@ -87,7 +87,11 @@ async function claimNext(residence: Residence): Promise<ClaimedElsewhere | undef
   const { doors, worker, lanes, listens } = residence
   try {
     // not repeated: a claim that arrived has leased a task
-    return await doors.call<ClaimedElsewhere>('worker/claim', { worker, lanes, listens }, { once: true })
+    return await doors.call<ClaimedElsewhere>(
+      'worker/claim',
+      { worker, lanes, listens, sends_token: true },
+      { once: true },
+    )
   } catch (error) {
     if (isPassing(error)) return undefined
     throw error

@@ -32,11 +32,11 @@ describe('cancel', () => {
   })
 
   it('ends a running task at once; its slot stays taken until the worker hears of it', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     await cancel(db.sql, { id: id.slice(-6).toLowerCase() }, operator)
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'cancelled' })
     expect(await busySlots(db.sql)).toBe(1)
-    await expect(complete(db.sql, { id, lease_no, output: 'late' })).rejects.toMatchObject({
+    await expect(complete(db.sql, { id, lease_no, lease_token, output: 'late' })).rejects.toMatchObject({
       code: 'conflict',
     })
   })
@@ -83,9 +83,9 @@ describe('cancel', () => {
   it('and an answer at the same moment leave one outcome, told once', async () => {
     const pools = [db.open({ max: 1 }), db.open({ max: 1 })] as const
     for (let round = 0; round < 15; round += 1) {
-      const { id, lease_no } = await aRunningTask(db.sql)
+      const { id, lease_no, lease_token } = await aRunningTask(db.sql)
       const [answered, stopped] = await Promise.allSettled([
-        complete(pools[0], { id, lease_no, output: 'an answer' }),
+        complete(pools[0], { id, lease_no, lease_token, output: 'an answer' }),
         cancel(pools[1], { id }, operator),
       ])
       const { state, output } = await rowOf(db.sql, id)

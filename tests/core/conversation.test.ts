@@ -70,7 +70,12 @@ describe('a busy conversation', () => {
       })
       expect((await eventTypes(db.sql, id)).at(-1)).toBe('cancelled')
     }
-    const late = complete(db.sql, { id: running, lease_no: held.lease_no, output: 'late' })
+    const late = complete(db.sql, {
+      id: running,
+      lease_no: held.lease_no,
+      lease_token: held.lease_token,
+      output: 'late',
+    })
     await expect(late).rejects.toMatchObject({ code: 'conflict' })
     expect(await claimed(db.sql, 'w-2')).toMatchObject({ id: task_id })
   })

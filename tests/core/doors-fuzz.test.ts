@@ -75,14 +75,25 @@ const WORDS = {
 }
 
 /** Arguments that each door takes; what follows are these with one of them wrong. */
-const goodArgs = ({ id, lease_no }: Rows): Record<string, Args> => ({
+const goodArgs = ({ id, lease_no, lease_token }: Rows): Record<string, Args> => ({
   'cost/record': {
     calls: [
       { ...CALL, at: '2026-11-27T00:00:00Z', tokens: TOKENS, ms: 1, usd: 1, source: 'test', agent: 'a' },
     ],
   },
-  'cost/reserve': { id, lease_no, ...CALL, most: TOKENS, step: 's', agent: 'a', route: 'b/m' },
-  'cost/settle': { ...CALL, tokens: TOKENS, ms: 1, usd: 1, error: 'e', ended: 'stopped', at_least: true },
+  'cost/reserve': { id, lease_no, lease_token, ...CALL, most: TOKENS, step: 's', agent: 'a', route: 'b/m' },
+  'cost/settle': {
+    id,
+    lease_no,
+    lease_token,
+    ...CALL,
+    tokens: TOKENS,
+    ms: 1,
+    usd: 1,
+    error: 'e',
+    ended: 'stopped',
+    at_least: true,
+  },
   'cost/raise': { usd: 1, cap: 'day' },
   'cost/task': { id },
   'gitops/status': {
@@ -106,12 +117,13 @@ const goodArgs = ({ id, lease_no }: Rows): Record<string, Args> => ({
   'task/wait': { id, seconds: 0 },
   'todo/add': { ...WORDS, parse: true, idempotency_key: 'k' },
   'todo/update': { id, ...WORDS, status: 'open' },
-  'worker/claim': { worker: 'w', lanes: ['nowhere'] },
-  'worker/complete': { id, lease_no, output: 'o', result: { a: 1 }, agent: 'a', route: 'b/m' },
-  'worker/event': { id, lease_no, type: 'notice', text: 't', at: 0 },
+  'worker/claim': { worker: 'w', lanes: ['nowhere'], sends_token: true },
+  'worker/complete': { id, lease_no, lease_token, output: 'o', result: { a: 1 }, agent: 'a', route: 'b/m' },
+  'worker/event': { id, lease_no, lease_token, type: 'notice', text: 't', at: 0 },
   'worker/fail': {
     id,
     lease_no,
+    lease_token,
     code: 'c',
     message: 'm',
     retryable: true,
@@ -119,13 +131,14 @@ const goodArgs = ({ id, lease_no }: Rows): Record<string, Args> => ({
     next_step: 'n',
     backend: 'b',
   },
-  'worker/heartbeat': { id, lease_no },
-  'worker/release': { id, lease_no, reason: 'r' },
+  'worker/heartbeat': { id, lease_no, lease_token },
+  'worker/release': { id, lease_no, lease_token, reason: 'r' },
   'worker/run': { lanes: ['nowhere'], budget_seconds: 0, concurrency: 1 },
   'worker/step': {
     ...{
       id,
       lease_no,
+      lease_token,
       call_id: 'c1',
       state: 'finished',
       name: 'n',
@@ -141,6 +154,7 @@ interface Rows {
   /** A task under a lease. */
   id: string
   lease_no: number
+  lease_token: string
   todo: string
 }
 
@@ -152,7 +166,7 @@ async function rows(): Promise<Rows> {
   await enqueue(sql, { source: 'cli', content: 'what is open?' }, { requester: 'operator' })
   const task = await claim(sql, { worker: 'w' })
   const todo = await addTodo(sql, { body: 'a todo', created_by: 'operator', zone: 'Europe/Berlin' })
-  return { id: task!.id, lease_no: task!.lease_no, todo: todo.id }
+  return { id: task!.id, lease_no: task!.lease_no, lease_token: task!.lease_token, todo: todo.id }
 }
 
 /** So that a value is told from anything else; it has the form of an id's end, and of a tag. */
@@ -246,7 +260,7 @@ const shown = (args: Args) =>
     breakLength: Number.POSITIVE_INFINITY,
   }).slice(0, 300)
 
-/** What these answer to good arguments, as there is no cluster, no model, no step begun, and the task has not ended so. */
+/** What these answer to good arguments, as there is no cluster, no model, no step begun, no call reserved, and the task has not ended so. */
 const REFUSING = [
   'gitops/status',
   'model/test',
@@ -254,6 +268,7 @@ const REFUSING = [
   'task/retry',
   'task/wait',
   'cost/reserve',
+  'cost/settle',
   'worker/step',
 ]
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { retry } from '../../f/hai/core/control.ts'
 import { claimElsewhere } from '../../f/hai/core/elsewhere.ts'
 import { handOver } from '../../f/hai/core/lane.ts'
-import { giveBack } from '../../f/hai/core/lease.ts'
+import { giveBack, heldOf } from '../../f/hai/core/lease.ts'
 import { journalStep, reserve, settle } from '../../f/hai/core/ledger.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 const as = (requester: string) => aCaller(requester === 'guest' ? 'guest' : 'operator')
 const claim = (given: Partial<Parameters<typeof claimElsewhere>[1]> = {}) =>
-  claimElsewhere(db.sql, { worker: 'nas', ...given }, as)
+  claimElsewhere(db.sql, { worker: 'nas', sends_token: true, ...given }, as)
 const workers = () =>
   db.sql<{ name: string; asleep: boolean }[]>`select name, asleep from hai.worker order by name`
 
@@ -57,7 +57,12 @@ describe('a claim from elsewhere', () => {
     for (const who of ['operator', 'guest']) {
       await aTask(db.sql, { content: `I am ${who}`, conversation_id: `#talk-${who}` }, who)
       const { task } = await claim()
-      await complete(db.sql, { id: task!.id, lease_no: task!.lease_no, output: `hello ${who}` })
+      await complete(db.sql, {
+        id: task!.id,
+        lease_no: task!.lease_no,
+        lease_token: task!.lease_token,
+        output: `hello ${who}`,
+      })
     }
     await db.sql`update hai.task_queue set conversation_id = '#talk'`
     await aTask(db.sql, { content: 'who am I?', conversation_id: '#talk' })
@@ -86,7 +91,7 @@ describe('a claim from elsewhere', () => {
   it('can be given back without using an attempt', async () => {
     const id = await aTask(db.sql, { content: 'why?' })
     const { task } = await claim()
-    await giveBack(db.sql, { id, lease_no: task!.lease_no }, 'the machine goes down')
+    await giveBack(db.sql, heldOf(task!), 'the machine goes down')
     expect((await claim()).task).toMatchObject({ id, attempt: 1, lease_no: 2 })
     await expect(giveBack(db.sql, { id, lease_no: 1 }, 'late')).rejects.toThrow(/no longer leased/)
   })
@@ -99,7 +104,12 @@ describe('a sleeping worker', () => {
     await aTask(db.sql, { content: 'why?' })
     await wake(db.sql, async () => {})
     const { task } = await claim({ listens: true })
-    await complete(db.sql, { id: task!.id, lease_no: task!.lease_no, output: 'so' })
+    await complete(db.sql, {
+      id: task!.id,
+      lease_no: task!.lease_no,
+      lease_token: task!.lease_token,
+      output: 'so',
+    })
     await claim({ listens: true })
     expect(rings).not.toHaveBeenCalled()
     await aTask(db.sql, { content: 'why not?' })
@@ -135,7 +145,13 @@ describe('the lane of a backend that only its own workers reach', () => {
     const held = await aRunningTask(db.sql, { content: 'why?' })
     await handOver(db.sql, held, CLAUDE)
     const { task } = await claim({ lanes: ['claude-code'] })
-    await fail(db.sql, { id: held.id, lease_no: task!.lease_no, code: 'broken', message: 'it broke' })
+    await fail(db.sql, {
+      id: held.id,
+      lease_no: task!.lease_no,
+      lease_token: task!.lease_token,
+      code: 'broken',
+      message: 'it broke',
+    })
     await retry(db.sql, { id: held.id }, aCaller())
     expect(await rowOf(db.sql, held.id)).toMatchObject({ state: 'pending', lane: 'interactive' })
   })
@@ -158,7 +174,7 @@ describe('the ledger of calls made elsewhere', () => {
     }
     await db.sql`insert into hai.config (name, value, hash) values ('models', ${db.sql.json(models)}, 'x')`
     const held = await aRunningTask(db.sql, { content: 'why?' })
-    const lease = { id: held.id, lease_no: held.lease_no }
+    const lease = { id: held.id, lease_no: held.lease_no, lease_token: held.lease_token }
     await startStep(db.sql, { ...lease, call_id: 's-1', name: 'openai/gpt-fake', request: 1 })
     await reserve(db.sql, { ...lease, ...call })
     const usage = { ...call, tokens, ms: 12 }
@@ -180,19 +196,19 @@ describe('the ledger of calls made elsewhere', () => {
   it('settles what was reserved, and nothing else', async () => {
     await expect(settle(db.sql, { ...call, tokens: {}, ms: 1 })).rejects.toThrow(/never reserved/)
     const held = await aRunningTask(db.sql, { content: 'why?' })
-    const lease = { id: held.id, lease_no: held.lease_no }
+    const lease = { id: held.id, lease_no: held.lease_no, lease_token: held.lease_token }
     await expect(reserve(db.sql, { ...lease, ...call })).rejects.toThrow(/openai\/gpt-fake has no price/)
     await setBudget(db.sql, { unknown_price: 'allow' })
     await reserve(db.sql, { ...lease, ...call })
-    expect(await settle(db.sql, { ...call, tokens, ms: 1 })).toEqual({ call_id: 'c-1', usd: null })
-    await expect(settle(db.sql, { ...call, tokens: { output: -1 }, ms: 1 })).rejects.toThrow(
+    expect(await settle(db.sql, { ...lease, ...call, tokens, ms: 1 })).toEqual({ call_id: 'c-1', usd: null })
+    await expect(settle(db.sql, { ...lease, ...call, tokens: { output: -1 }, ms: 1 })).rejects.toThrow(
       /is settled with 1000 input tokens/,
     )
   })
 
   it('lets a worker tell of its work only', async () => {
     const held = await aRunningTask(db.sql, { content: 'why?' })
-    const lease = { id: held.id, lease_no: held.lease_no }
+    const lease = { id: held.id, lease_no: held.lease_no, lease_token: held.lease_token }
     await tellEvent(db.sql, { ...lease, type: 'delta', text: 'be', at: 0 })
     await expect(tellEvent(db.sql, { ...lease, type: 'done' as never, text: 'x' })).rejects.toThrow(
       /type: "done"/,

@@ -99,13 +99,13 @@ describe('home', () => {
 
   it('tells those who can mend it of backends in trouble, and no member', async () => {
     expect((await home(db.sql, {}, operator)).problems).toBeUndefined()
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const failure = {
       code: 'unreachable',
       message: 'ollama at http://x: connection refused',
       backend: 'ollama',
     }
-    await fail(db.sql, { id, lease_no, ...failure })
+    await fail(db.sql, { id, lease_no, lease_token, ...failure })
     expect((await home(db.sql, {}, operator)).problems).toEqual([
       expect.stringMatching(/^ollama has been unreachable for \d s \(connection refused\)$/),
     ])

@@ -258,10 +258,21 @@ describe('tasks', () => {
   it('says what ran, failed, waits and runs, without the task that asks', async () => {
     await put('good one')
     const good = await take()
-    await complete(database.sql, { id: good.id, lease_no: good.lease_no, output: 'fine' })
+    await complete(database.sql, {
+      id: good.id,
+      lease_no: good.lease_no,
+      lease_token: good.lease_token,
+      output: 'fine',
+    })
     await put('bad one')
     const bad = await take()
-    await fail(database.sql, { id: bad.id, lease_no: bad.lease_no, code: 'x', message: 'connection refused' })
+    await fail(database.sql, {
+      id: bad.id,
+      lease_no: bad.lease_no,
+      lease_token: bad.lease_token,
+      code: 'x',
+      message: 'connection refused',
+    })
     await put('what is running?')
     const asking = await take()
     const waiting = await put('waiting one')
@@ -287,7 +298,12 @@ describe('tasks', () => {
   it('goes by when a task ended, not when it came', async () => {
     await put('old one')
     const old = await take()
-    await complete(database.sql, { id: old.id, lease_no: old.lease_no, output: 'fine' })
+    await complete(database.sql, {
+      id: old.id,
+      lease_no: old.lease_no,
+      lease_token: old.lease_token,
+      output: 'fine',
+    })
     await database.sql`update hai.task_queue set created_at = now() - interval '40 days'`
     const later = { ...rightNow(), now: new Date(Date.now() + 1000) }
     expect((await ask('what ran?', later)).text).toContain('old one')

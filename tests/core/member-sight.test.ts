@@ -137,7 +137,7 @@ describe('the password in a URL', () => {
     })
     await note(sql, task!, 'notice', `asked ${SERVER}`, { url: SERVER })
     await fail(sql, {
-      ...{ id: task!.id, lease_no: task!.lease_no },
+      ...{ id: task!.id, lease_no: task!.lease_no, lease_token: task!.lease_token },
       code: 'c',
       message: `${SERVER} is away`,
       next_step: `look at ${SERVER}`,

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { cancel } from '../../f/hai/core/control.ts'
+import { heldOf } from '../../f/hai/core/lease.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
 import { runTodo } from '../../f/hai/core/todos.ts'
@@ -24,10 +25,11 @@ const everything = () =>
 
 describe('complete', () => {
   it('stores the answer, ends the task and frees its slot', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const ended = await complete(db.sql, {
       id,
       lease_no,
+      lease_token,
       output: 'nothing is open',
       result: { todos: [] },
       agent: 'built-in',
@@ -51,17 +53,19 @@ describe('complete', () => {
   it.each([[null], [false], [0], ['text'], [['a', { b: 1 }]]])(
     'keeps the result %j as it is',
     async (result) => {
-      const { id, lease_no } = await aRunningTask(db.sql)
-      await complete(db.sql, { id, lease_no, output: 'x', result })
+      const { id, lease_no, lease_token } = await aRunningTask(db.sql)
+      await complete(db.sql, { id, lease_no, lease_token, output: 'x', result })
       const [row] = await db.sql`select result from hai.task_queue`
       expect(row!.result).toEqual(result)
     },
   )
 
   it('keeps the answer of a task whose time ran out meanwhile, and says expired', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql, { ttl_seconds: 60 })
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql, { ttl_seconds: 60 })
     await db.sql`update hai.task_queue set expires_at = now() - interval '1 s'`
-    expect(await complete(db.sql, { id, lease_no, output: 'too late' })).toEqual({ state: 'expired' })
+    expect(await complete(db.sql, { id, lease_no, lease_token, output: 'too late' })).toEqual({
+      state: 'expired',
+    })
     expect(await rowOf(db.sql, id)).toMatchObject({
       state: 'expired',
       output: 'too late',
@@ -72,16 +76,16 @@ describe('complete', () => {
 
   it('forgets the error of an earlier attempt', async () => {
     const first = await aRunningTask(db.sql, { retry_policy: { backoff_seconds: 0 } })
-    await fail(db.sql, { ...holding(first), code: 'x', message: 'refused', retryable: true })
+    await fail(db.sql, { ...heldOf(first), code: 'x', message: 'refused', retryable: true })
     const second = await claimed(db.sql)
-    await complete(db.sql, { ...holding(second), output: 'fine' })
+    await complete(db.sql, { ...heldOf(second), output: 'fine' })
     expect(await rowOf(db.sql, first.id)).toMatchObject({ state: 'done', error: null, attempt: 2 })
   })
 
   it('puts the answer onto the todo that the task came from', async () => {
     const todo = await aTodo(db.sql)
     const { task_id } = await runTodo(db.sql, { id: todo.id }, aCaller())
-    await complete(db.sql, { ...holding(await claimed(db.sql)), output: 'ordered' })
+    await complete(db.sql, { ...heldOf(await claimed(db.sql)), output: 'ordered' })
     const [row] = await db.sql`select task_id, result, status from hai.todo`
     expect(row).toEqual({ task_id, result: 'ordered', status: 'open' })
   })
@@ -91,7 +95,7 @@ describe('complete', () => {
     await runTodo(db.sql, { id: todo.id }, aCaller())
     const first = await claimed(db.sql)
     await db.sql`update hai.todo set task_id = null`
-    await complete(db.sql, { ...holding(first), output: 'stale' })
+    await complete(db.sql, { ...heldOf(first), output: 'stale' })
     const [row] = await db.sql`select result from hai.todo`
     expect(row!.result).toBeNull()
   })
@@ -99,10 +103,11 @@ describe('complete', () => {
 
 describe('fail', () => {
   it('ends the task dead when it may not be retried, with what to do next', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const given = {
       id,
       lease_no,
+      lease_token,
       code: 'no_route',
       message: 'nobody answers this',
       next_step: 'hai model ls',
@@ -125,8 +130,8 @@ describe('fail', () => {
   ])(
     'says after %s that the same task may go on, if what it needs is around it: %s',
     async (code, next_step, again) => {
-      const { id, lease_no } = await aRunningTask(db.sql)
-      await fail(db.sql, { id, lease_no, code, message: 'no', next_step })
+      const { id, lease_no, lease_token } = await aRunningTask(db.sql)
+      await fail(db.sql, { id, lease_no, lease_token, code, message: 'no', next_step })
       const [row] = await db.sql`select error from hai.task_queue where id = ${id}`
       const whole = again ? `${next_step}; then hai task retry ${id.slice(-6)}` : next_step
       expect(row?.error.next_step).toBe(whole)
@@ -156,7 +161,15 @@ describe('fail', () => {
 
   async function waitAfterFailing(id: string, attempt: number): Promise<number> {
     await db.sql`update hai.task_queue set state = 'running', attempt = ${attempt}, lease_no = 1`
-    const failed = await fail(db.sql, { id, lease_no: 1, code: 'x', message: 'refused', retryable: true })
+    await db.sql`insert into hai.lease (task_id, lease_no, worker, until) values (${id}, 1, 'w', now())
+      on conflict (task_id) do update set token_digest = null`
+    const failed = await fail(db.sql, {
+      id,
+      lease_no: 1,
+      code: 'x',
+      message: 'refused',
+      retryable: true,
+    })
     const [row] = await db.sql<{ wait: number; same: boolean }[]>`
       select extract(epoch from run_at - updated_at)::float8 as wait, run_at = claim_at as same from hai.task_queue`
     expect(failed.state).toBe('pending')
@@ -165,10 +178,11 @@ describe('fail', () => {
   }
 
   it('honours the server’s Retry-After to the second', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const failed = await fail(db.sql, {
       id,
       lease_no,
+      lease_token,
       code: 'rate_limit',
       message: 'slow down',
       retryable: true,
@@ -182,23 +196,35 @@ describe('fail', () => {
   })
 
   it('ends the task dead when its attempts are used up, and not before', async () => {
-    const id = (await aRunningTask(db.sql, { retry_policy: { max_attempts: 3, backoff_seconds: 0 } })).id
+    let held = await aRunningTask(db.sql, { retry_policy: { max_attempts: 3, backoff_seconds: 0 } })
     for (const [lease_no, state] of [
       [1, 'pending'],
       [2, 'pending'],
       [3, 'dead'],
     ] as const) {
-      if (lease_no > 1) await claimed(db.sql)
-      const failed = await fail(db.sql, { id, lease_no, code: 'x', message: 'refused', retryable: true })
+      if (lease_no > 1) held = await claimed(db.sql)
+      const failed = await fail(db.sql, {
+        ...heldOf(held),
+        code: 'x',
+        message: 'refused',
+        retryable: true,
+      })
       expect(failed.state).toBe(state)
     }
-    expect(await rowOf(db.sql, id)).toMatchObject({ attempt: 3, lease_no: 3 })
+    expect(await rowOf(db.sql, held.id)).toMatchObject({ attempt: 3, lease_no: 3 })
   })
 
   it('says expired when the task’s time ran out meanwhile', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql, { ttl_seconds: 60 })
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql, { ttl_seconds: 60 })
     await db.sql`update hai.task_queue set expires_at = now() - interval '1 s'`
-    const failed = await fail(db.sql, { id, lease_no, code: 'x', message: 'refused', retryable: true })
+    const failed = await fail(db.sql, {
+      id,
+      lease_no,
+      lease_token,
+      code: 'x',
+      message: 'refused',
+      retryable: true,
+    })
     expect(failed).toEqual({ state: 'expired', run_at: null })
   })
 
@@ -210,9 +236,9 @@ describe('fail', () => {
     ['lease_no', { lease_no: 0 }],
     ['reason', { reason: 'x' }],
   ])('names %s when it is wrong, and writes nothing', async (field, wrong) => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const before = await everything()
-    const given = { id, lease_no, code: 'x', message: 'x', ...wrong }
+    const given = { id, lease_no, lease_token, code: 'x', message: 'x', ...wrong }
     await expect(fail(db.sql, given as never)).rejects.toMatchObject({
       code: 'invalid',
       message: expect.stringContaining(field),
@@ -244,7 +270,7 @@ describe('a late write', () => {
   ]
 
   it.each(ways)('to a task that was %s meanwhile is refused, and nothing is written', async (_, happen) => {
-    const held = holding(await aRunningTask(db.sql))
+    const held = heldOf(await aRunningTask(db.sql))
     await happen(held)
     const before = await everything()
     const refused = { code: 'conflict', details: { lease_lost: true } }
@@ -265,11 +291,11 @@ describe('a late write', () => {
 
 describe('two answers at once', () => {
   it('are one answer: the other is refused', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const pools = Array.from({ length: 10 }, () => db.open({ max: 1 }))
     await Promise.all(pools.map((pool) => pool`select 1`))
     const told = await Promise.allSettled(
-      pools.map((pool, n) => complete(pool, { id, lease_no, output: `answer ${n}` })),
+      pools.map((pool, n) => complete(pool, { id, lease_no, lease_token, output: `answer ${n}` })),
     )
     const kept = told.findIndex((one) => one.status === 'fulfilled')
     expect(told.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
@@ -277,7 +303,3 @@ describe('two answers at once', () => {
     expect(await eventTypes(db.sql, id)).toEqual(['accepted', 'claimed', 'done'])
   })
 })
-
-function holding({ id, lease_no }: { id: string; lease_no: number }) {
-  return { id, lease_no }
-}

@@ -14,6 +14,8 @@ export type Outcome = string
 export interface Token {
   task: number
   lease_no: number
+  /** The database's; the model's are numbers only. */
+  lease_token?: string
 }
 
 export interface ModelTask {
@@ -109,6 +111,12 @@ export class QueueModel {
     const task = this.tasks[token.task]!
     if (this.isOver(task)) this.end(token.task, 'expired')
     return this.lost(token)
+  }
+
+  /** Without the secret a number opens nothing. That time ran out is the clock's doing, whoever looks. */
+  forge(token: Token, looks: boolean): Outcome {
+    if (looks && this.isOver(this.tasks[token.task]!)) this.end(token.task, 'expired')
+    return 'conflict'
   }
 
   /** Whoever hears it stops, and so the slot of a task that has ended is free. */

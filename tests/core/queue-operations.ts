@@ -25,6 +25,8 @@ export type Operation =
   | { do: 'sweep' }
   | On<'cancel' | 'retry'>
   | Write
+  // a write by somebody who guesses, for one who holds or held the task
+  | { do: 'forge'; at: number; write: Write; token: string | undefined }
   | { do: 'pass'; seconds: number; asleep: boolean }
 
 const at = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.nat(5) })
@@ -91,6 +93,22 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
+      do: fc.constant('forge' as const),
+      at,
+      write: fc.constantFrom<Write>(
+        { do: 'heartbeat', at: 0 },
+        { do: 'complete', at: 0 },
+        { do: 'release', at: 0 },
+        { do: 'fail', at: 0, retryable: false },
+        { do: 'startStep', at: 0, call: 0, once: false },
+        { do: 'finishStep', at: 0, call: 0 },
+      ),
+      token: fc.constantFrom(undefined, '', 'guessed'),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
       do: fc.constant('pass' as const),
       seconds: fc.constantFrom(20, 20, 3600),
       asleep: fc.boolean(),
@@ -127,6 +145,10 @@ export function expected(model: QueueModel, operation: Operation): Outcome | und
     case 'retry': {
       const index = chosen(model.tasks.length, operation.at)
       return index === undefined ? undefined : model[operation.do](index)
+    }
+    case 'forge': {
+      const token = model.tokens[chosen(model.tokens.length, operation.at) ?? -1]
+      return token && model.forge(token, operation.write.do === 'heartbeat')
     }
     default: {
       const token = model.tokens[chosen(model.tokens.length, operation.at) ?? -1]
@@ -186,7 +208,10 @@ async function dispatch(sql: Pool, known: Known, operation: Operation): Promise<
     }
     default: {
       const token = known.tokens[chosen(known.tokens.length, operation.at) ?? -1]
-      return token && write(sql, { id: known.ids[token.task]!, lease_no: token.lease_no }, operation)
+      if (!token) return undefined
+      const held = { id: known.ids[token.task]!, lease_no: token.lease_no, lease_token: token.lease_token }
+      if (operation.do !== 'forge') return write(sql, held, operation)
+      return write(sql, { ...held, lease_token: operation.token }, operation.write)
     }
   }
 }
@@ -233,7 +258,7 @@ async function take(sql: Pool, known: Known): Promise<Outcome> {
   const task = await claim(sql, { worker: 'w', lanes: ['interactive'] })
   if (!task) return 'nothing'
   const index = numberOf(known, task.id)
-  known.tokens.push({ task: index, lease_no: task.lease_no })
+  known.tokens.push({ task: index, lease_no: task.lease_no, lease_token: task.lease_token })
   return `${index} number ${task.lease_no} attempt ${task.attempt}`
 }
 

@@ -12,7 +12,7 @@ const db = testDatabase()
 beforeEach(() => clear(db.sql))
 
 const call = { call_id: 'call-1', name: 'fetch the weather', request: { city: 'Bern' } }
-const holding = ({ id, lease_no }: ClaimedTask) => ({ id, lease_no })
+const holding = ({ id, lease_no, lease_token }: ClaimedTask) => ({ id, lease_no, lease_token })
 const steps = () => db.sql`select call_id, state, lease_no, once from hai.task_step order by call_id`
 
 /** The worker vanishes; another one has the task now. */

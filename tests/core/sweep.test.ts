@@ -131,10 +131,10 @@ describe('sweep', () => {
 
 describe('a machine that slept', () => {
   it('lets its workers renew first: nothing is rescued for one lease', async () => {
-    const { id, lease_no } = await aRunningTask(sql)
+    const { id, lease_no, lease_token } = await aRunningTask(sql)
     await sleep(8 * 3600)
     expect(await sweep(sql, EVERY)).toMatchObject({ rescued: 0 })
-    await heartbeat(sql, { id, lease_no })
+    await heartbeat(sql, { id, lease_no, lease_token })
     await awake()
     expect(await sweep(sql, EVERY)).toMatchObject({ rescued: 0 })
     expect(await rowOf(sql, id)).toMatchObject({ state: 'running', lease_no: 1 })

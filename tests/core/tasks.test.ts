@@ -245,14 +245,21 @@ describe('listTasks', () => {
 
 describe('showTask', () => {
   it('shows everything: content, context, answer, steps and events', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql, {
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql, {
       content: 'what broke?\nlook at the log',
       context: [{ name: 'k3s.log', content: 'ü!' }],
       metadata: { room: 'attic' },
     })
-    await startStep(db.sql, { id, lease_no, call_id: 'call-1', name: 'read the log' })
-    await finishStep(db.sql, { id, lease_no, call_id: 'call-1' })
-    await complete(db.sql, { id, lease_no, output: 'the disk', result: { disk: 1 }, agent: 'built-in' })
+    await startStep(db.sql, { id, lease_no, lease_token, call_id: 'call-1', name: 'read the log' })
+    await finishStep(db.sql, { id, lease_no, lease_token, call_id: 'call-1' })
+    await complete(db.sql, {
+      id,
+      lease_no,
+      lease_token,
+      output: 'the disk',
+      result: { disk: 1 },
+      agent: 'built-in',
+    })
     expect(await showTask(db.sql, id, operator)).toMatchObject({
       id,
       state: 'done',
@@ -303,16 +310,17 @@ describe('what had come of an answer', () => {
   it.each(['dead', 'cancelled', 'expired', 'rejected'] as const)(
     'can be seen of a task that is %s',
     async (state) => {
-      const { id, lease_no } = await aRunningTask(db.sql)
-      const say = (at: number, text: string) => tellEvent(db.sql, { id, lease_no, type: 'delta', at, text })
+      const { id, lease_no, lease_token } = await aRunningTask(db.sql)
+      const say = (at: number, text: string) =>
+        tellEvent(db.sql, { id, lease_no, lease_token, type: 'delta', at, text })
       await say(0, 'an attempt that ')
       await say(0, 'A scrub ')
       await say(8, 'reads')
       await say(8, 'reads')
-      await tellEvent(db.sql, { id, lease_no, type: 'notice', text: 'by the way' })
+      await tellEvent(db.sql, { id, lease_no, lease_token, type: 'notice', text: 'by the way' })
       await say(13, ' all')
       expect(await come(id)).toBeUndefined()
-      await fail(db.sql, { id, lease_no, code: 'broken', message: 'it broke' })
+      await fail(db.sql, { id, lease_no, lease_token, code: 'broken', message: 'it broke' })
       await db.sql`update hai.task_queue set state = ${state} where id = ${id}`
       expect(await come(id)).toBe('A scrub reads all')
     },
@@ -320,24 +328,24 @@ describe('what had come of an answer', () => {
 
   it('is nothing of a task that has its answer, or of which nothing had come', async () => {
     expect(await come(await anEndedTask(db.sql, 'dead'))).toBeUndefined()
-    const { id, lease_no } = await aRunningTask(db.sql)
-    await tellEvent(db.sql, { id, lease_no, type: 'delta', at: 0, text: 'all' })
-    await complete(db.sql, { id, lease_no, output: 'all of it' })
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
+    await tellEvent(db.sql, { id, lease_no, lease_token, type: 'delta', at: 0, text: 'all' })
+    await complete(db.sql, { id, lease_no, lease_token, output: 'all of it' })
     expect(await come(id)).toBeUndefined()
   })
 })
 
 describe('taskResult', () => {
   it('gives the answer of a done task and nothing that it does not have', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     expect(await taskResult(db.sql, id, operator)).toEqual({ id, state: 'running' })
-    await complete(db.sql, { id, lease_no, output: '', result: false })
+    await complete(db.sql, { id, lease_no, lease_token, output: '', result: false })
     expect(await taskResult(db.sql, id, operator)).toEqual({ id, state: 'done', output: '', result: false })
   })
 
   it('gives the error of a dead task', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
-    await fail(db.sql, { id, lease_no, code: 'no_route', message: 'nobody' })
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
+    await fail(db.sql, { id, lease_no, lease_token, code: 'no_route', message: 'nobody' })
     expect(await taskResult(db.sql, id, operator)).toEqual({
       id,
       state: 'dead',

@@ -241,8 +241,8 @@ describe('runTodo', () => {
   it('makes a new task when the last one has ended, and forgets its result', async () => {
     const todo = await aTodo(db.sql)
     const first = await runTodo(db.sql, { id: todo.id }, operator)
-    const { id, lease_no } = await claimed(db.sql)
-    await fail(db.sql, { id, lease_no, code: 'x', message: 'x' })
+    const { id, lease_no, lease_token } = await claimed(db.sql)
+    await fail(db.sql, { id, lease_no, lease_token, code: 'x', message: 'x' })
     await db.sql`update hai.todo set result = 'old'`
     const second = await runTodo(db.sql, { id: todo.id }, operator)
     expect(second).toMatchObject({ status: 'accepted' })
@@ -257,8 +257,8 @@ describe('runTodo', () => {
   it('gives the first task for the same key also after it has ended', async () => {
     const todo = await aTodo(db.sql)
     const first = await runTodo(db.sql, { id: todo.id, idempotency_key: 'k' }, operator)
-    const { id, lease_no } = await claimed(db.sql)
-    await fail(db.sql, { id, lease_no, code: 'x', message: 'x' })
+    const { id, lease_no, lease_token } = await claimed(db.sql)
+    await fail(db.sql, { id, lease_no, lease_token, code: 'x', message: 'x' })
     expect(await runTodo(db.sql, { id: todo.id, idempotency_key: 'k' }, operator)).toMatchObject({
       task_id: first.task_id,
       status: 'duplicate',

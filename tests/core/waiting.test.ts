@@ -47,10 +47,11 @@ describe('waitingOn', () => {
   })
 
   it('says when the next attempt comes, and after which error', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     await fail(db.sql, {
       id,
       lease_no,
+      lease_token,
       code: 'x',
       message: 'connection refused',
       retryable: true,

@@ -183,29 +183,45 @@ describe('thenWake', () => {
 
 describe('failAndWake', () => {
   it('calls a worker for the time of the next attempt', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const { calls, start } = recorder()
-    const given = { id, lease_no, code: 'x', message: 'x', retryable: true, retry_after_seconds: 90 }
+    const given = {
+      id,
+      lease_no,
+      lease_token,
+      code: 'x',
+      message: 'x',
+      retryable: true,
+      retry_after_seconds: 90,
+    }
     expect(await failAndWake(db.sql, given, start)).toMatchObject({ state: 'pending' })
     expect(calls).toMatchObject([{ path: WORKER, delaySeconds: expect.closeTo(90, -1) }])
   })
 
   it('keeps the attempt when that call fails', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const told = vi.spyOn(console, 'error').mockImplementation(() => {})
     const refused = async () => {
       throw new Error('connection refused')
     }
-    const given = { id, lease_no, code: 'x', message: 'x', retryable: true, retry_after_seconds: 0 }
+    const given = {
+      id,
+      lease_no,
+      lease_token,
+      code: 'x',
+      message: 'x',
+      retryable: true,
+      retry_after_seconds: 0,
+    }
     expect(await failAndWake(db.sql, given, refused)).toMatchObject({ state: 'pending' })
     told.mockRestore()
     expect(await claim(db.sql, { worker: 'w-2' })).toMatchObject({ id, attempt: 2 })
   })
 
   it('calls nobody for a task that is dead', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const { calls, start } = recorder()
-    await failAndWake(db.sql, { id, lease_no, code: 'x', message: 'x' }, start)
+    await failAndWake(db.sql, { id, lease_no, lease_token, code: 'x', message: 'x' }, start)
     expect(calls).toEqual([])
   })
 })

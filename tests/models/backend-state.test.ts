@@ -29,7 +29,9 @@ const aQuestion = () =>
 const ask = (choice: Choice = aChoice(server.url), given: Parameters<typeof aShift>[1] = {}) =>
   work(db.sql, aShift(anAccess(choice), given))
 const elsewhere = () =>
-  claimElsewhere(db.sql, { worker: 'nas', lanes: ['claude-code'] }, () => aCaller('operator'))
+  claimElsewhere(db.sql, { worker: 'nas', lanes: ['claude-code'], sends_token: true }, () =>
+    aCaller('operator'),
+  )
 const known = async (name = 'openai') => {
   const [row] = await db.sql`select state, since, until, message from hai.endpoint where name = ${name}`
   return row
@@ -164,7 +166,7 @@ describe('a backend whose quota is used up', () => {
     const choice = { ...aChoice(server.url, { external: true }), name: 'claude-code' }
     await ask(choice)
     const { task } = await elsewhere()
-    const held = { id: task!.id, lease_no: task!.lease_no }
+    const held = { id: task!.id, lease_no: task!.lease_no, lease_token: task!.lease_token }
     const refused = { code: 'quota_exhausted', message: 'claude-code: its limit is reached', retryable: true }
     await fail(db.sql, { ...held, ...refused, retry_after_seconds: 7200, backend: 'claude-code' })
     expect(await elsewhere()).toMatchObject({ task: null, more: false })
@@ -180,7 +182,7 @@ describe('a backend whose quota is used up', () => {
     expect(probe.id).toBe(left)
     expect(await known('claude-code')).toMatchObject({ until: expect.any(String) })
     await complete(db.sql, {
-      ...{ id: probe.id, lease_no: probe.lease_no },
+      ...{ id: probe.id, lease_no: probe.lease_no, lease_token: probe.lease_token },
       ...{ output: 'so', route: 'claude-code/default' },
     })
     expect(await known('claude-code')).toMatchObject({ state: 'ready' })

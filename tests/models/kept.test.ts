@@ -179,7 +179,13 @@ describe('the history names the model that answered', () => {
   it('where a worker died, and the next one asks another model', async () => {
     const first = await aRunningTask(db.sql, QUESTION)
     const step = { call_id: `${first.id}:${first.round}:1`, request: { content: first.content } }
-    await startStep(db.sql, { id: first.id, lease_no: first.lease_no, name: 'ollama/qwen3:8b', ...step })
+    await startStep(db.sql, {
+      id: first.id,
+      lease_no: first.lease_no,
+      lease_token: first.lease_token,
+      name: 'ollama/qwen3:8b',
+      ...step,
+    })
     await age(db.sql, first.id, 100)
     await sweep(db.sql, 5)
     server.next({ chunks: [stream(content('fine'))] })
@@ -194,7 +200,12 @@ describe('the history names the model that answered', () => {
 
   it('where the answer of an attempt before is used, and another model is chosen by now', async () => {
     const first = await aRunningTask(db.sql, QUESTION)
-    const held = { id: first.id, lease_no: first.lease_no, call_id: `${first.id}:${first.round}:1` }
+    const held = {
+      id: first.id,
+      lease_no: first.lease_no,
+      lease_token: first.lease_token,
+      call_id: `${first.id}:${first.round}:1`,
+    }
     await startStep(db.sql, { ...held, name: 'ollama/qwen3:8b', request: { content: first.content } })
     const answer = { text: 'paid for', tokens: {}, ending: 'whole', notices: [], ms: 5 }
     await finishStep(db.sql, { ...held, response: { answer, route: 'ollama/qwen3:8b' } })
@@ -214,35 +225,52 @@ describe('what a worker elsewhere tells', () => {
   const CALL = { backend: 'openai', model: 'gpt-fake', billing: 'local' as const }
 
   it('is kept, whatever its characters are', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql, QUESTION)
-    await startStep(db.sql, { id, lease_no, call_id: 'c', name: 'x' })
-    await tellEvent(db.sql, { id, lease_no, type: 'delta', text: ODD, at: 0 })
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql, QUESTION)
+    await startStep(db.sql, { id, lease_no, lease_token, call_id: 'c', name: 'x' })
+    await tellEvent(db.sql, { id, lease_no, lease_token, type: 'delta', text: ODD, at: 0 })
     await journalStep(db.sql, {
       id,
       lease_no,
+      lease_token,
       call_id: 'c',
       state: 'finished',
       response: { answer: { text: ODD }, [ODD]: 1 },
     })
-    await complete(db.sql, { id, lease_no, output: ODD, result: [ODD], agent: 'a', route: 'x/y' })
+    await complete(db.sql, {
+      id,
+      lease_no,
+      lease_token,
+      output: ODD,
+      result: [ODD],
+      agent: 'a',
+      route: 'x/y',
+    })
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', output: KEPT })
     expect(await texts(id, 'delta')).toEqual([KEPT])
   })
 
   it('is kept where it failed', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql, QUESTION)
-    await fail(db.sql, { id, lease_no, code: 'cut', message: ODD, next_step: ODD })
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql, QUESTION)
+    await fail(db.sql, { id, lease_no, lease_token, code: 'cut', message: ODD, next_step: ODD })
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'dead', error: { message: KEPT } })
   })
 
   it('is kept, whatever its numbers are: those are unknown, and that is said', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql, QUESTION)
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql, QUESTION)
     const usage = { ...CALL, call_id: 'call', step: 'c' }
-    await reserve(db.sql, { id, lease_no, ...usage })
-    await startStep(db.sql, { id, lease_no, call_id: 'c', name: 'x' })
+    await reserve(db.sql, { id, lease_no, lease_token, ...usage })
+    await startStep(db.sql, { id, lease_no, lease_token, call_id: 'c', name: 'x' })
     const tokens = { input: 9e15, output: 7, cache_read: -1, cache_write: 'x', reasoning: 0.5 } as never
     await journalStep(db.sql, {
-      ...{ id, lease_no, call_id: 'c', state: 'finished', name: 'x/y', response: { text: 'fine' } },
+      ...{
+        id,
+        lease_no,
+        lease_token,
+        call_id: 'c',
+        state: 'finished',
+        name: 'x/y',
+        response: { text: 'fine' },
+      },
       usage: { ...usage, tokens, ms: 12.4, usd: -3 },
     })
     expect(await usageOf(db.sql, id)).toMatchObject([{ input: null, output: 7, cache_read: null, ms: 12 }])
@@ -253,9 +281,10 @@ describe('what a worker elsewhere tells', () => {
   })
 
   it('is settled, whatever its numbers are', async () => {
-    const { id, lease_no } = await aRunningTask(db.sql, QUESTION)
-    await reserve(db.sql, { id, lease_no, ...CALL, call_id: 'call' })
-    await settle(db.sql, { ...CALL, call_id: 'call', tokens: 'many' as never, ms: Number.NaN, usd: 1e300 })
+    const { id, lease_no, lease_token } = await aRunningTask(db.sql, QUESTION)
+    await reserve(db.sql, { id, lease_no, lease_token, ...CALL, call_id: 'call' })
+    const spent = { tokens: 'many' as never, ms: Number.NaN, usd: 1e300 }
+    await settle(db.sql, { id, lease_no, lease_token, ...CALL, call_id: 'call', ...spent })
     expect(await usageOf(db.sql, id)).toMatchObject([{ input: null, output: null }])
   })
 })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { cancel } from '../../f/hai/core/control.ts'
 import { setSlots } from '../../f/hai/core/lane.ts'
-import { claimableLanes } from '../../f/hai/core/lease.ts'
+import { claimableLanes, heldOf } from '../../f/hai/core/lease.ts'
 import { leasedTask } from '../../f/hai/core/leased-task.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
 import { complete } from '../../f/hai/core/outcome.ts'
@@ -82,9 +82,9 @@ describe('a local model', () => {
     const held = [await claimed(db.sql, 'w-1', lanes), await claimed(db.sql, 'w-2', lanes)]
     await setSlots(db.sql, 'llama', { billing: 'local' })
     expect(await claimableLanes(db.sql)).toEqual([])
-    await complete(db.sql, { id: held[1]!.id, lease_no: 1, output: 'so' })
+    await complete(db.sql, { ...heldOf(held[1]!), output: 'so' })
     expect(await claimableLanes(db.sql)).toEqual([])
-    await complete(db.sql, { id: held[0]!.id, lease_no: 1, output: 'so' })
+    await complete(db.sql, { ...heldOf(held[0]!), output: 'so' })
     expect(await claimableLanes(db.sql)).toEqual(lanes)
     await claimed(db.sql, 'w-1', lanes)
     expect(await claimableLanes(db.sql)).toEqual([])

@@ -159,7 +159,11 @@ describe('a restricted task', () => {
       },
       ...{ price: { input: 1, output: 1 } as never, most: { input: 1, output: 1 } },
     }
-    const refused = reserve(db.sql, call, { id: task.id, lease_no: task.lease_no })
+    const refused = reserve(db.sql, call, {
+      id: task.id,
+      lease_no: task.lease_no,
+      lease_token: task.lease_token,
+    })
     await expect(refused).rejects.toMatchObject({
       code: 'forbidden',
       message: expect.stringContaining('restricted'),
@@ -171,7 +175,9 @@ describe('a restricted task', () => {
 
   it('goes to workers elsewhere in the lane of a local backend only', async () => {
     const elsewhere = (lanes?: string[]) =>
-      claimElsewhere(db.sql, { worker: 'attic/1', ...(lanes ? { lanes } : {}) }, () => aCaller())
+      claimElsewhere(db.sql, { worker: 'attic/1', sends_token: true, ...(lanes ? { lanes } : {}) }, () =>
+        aCaller(),
+      )
     const id = await restricted()
     const open = await aTask(db.sql, { content: 'why is the sky blue?' })
     expect((await elsewhere()).task?.id).toBe(open)
@@ -208,7 +214,7 @@ describe('a restricted task', () => {
     expect(said?.text).toBe('1 earlier turn is restricted and left out, as this question is not')
     // nor to a worker elsewhere, which may be an older one
     await aTask(db.sql, { content: 'go on', conversation_id: '#knee' })
-    const { turns } = await claimElsewhere(db.sql, { worker: 'attic/1' }, () => aCaller())
+    const { turns } = await claimElsewhere(db.sql, { worker: 'attic/1', sends_token: true }, () => aCaller())
     expect(turns.map(({ content }) => content)).toEqual(['name a joint', '', 'and then?'])
     expect(JSON.stringify(turns)).not.toContain(SECRET)
     expect(first).not.toBe(told)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { cancel } from '../../f/hai/core/control.ts'
 import { inTransaction } from '../../f/hai/core/db.ts'
+import { heldOf } from '../../f/hai/core/lease.ts'
 import { settle as settleElsewhere } from '../../f/hai/core/ledger.ts'
 import type { ModelCall, Spent } from '../../f/hai/core/model/config.ts'
 import { spentText, tokensText } from '../../f/hai/core/money/amount-text.ts'
@@ -88,9 +89,11 @@ describe('how a call ended', () => {
 
   it('is told by a worker elsewhere as well', async () => {
     const call = aCall(2)
-    await reserve(db.sql, call)
+    const held = heldOf(await aRunningTask(db.sql))
+    await reserve(db.sql, call, held)
     const { call_id, backend, model, billing } = call
-    await settleElsewhere(db.sql, { call_id, backend, model, billing, ...PIECES, ended: 'stopped' })
+    const made = { ...held, call_id, backend, model, billing }
+    await settleElsewhere(db.sql, { ...made, ...PIECES, ended: 'stopped' })
     expect(await callOf(db.sql, call)).toMatchObject({ state: 'presumed', ending: 'stopped', output: 2 })
   })
 

@@ -24,7 +24,13 @@ async function answered(usd: number | null, given: Record<string, unknown> = {},
   const call = aCall(usd ?? 0, usd === null ? { billing: 'local', backend: 'ollama' } : {})
   await reserve(db.sql, call, task)
   await settle(db.sql, call, spent(usd ?? 0))
-  await complete(db.sql, { id: task.id, lease_no: task.lease_no, output: 'ok', agent: 'general' })
+  await complete(db.sql, {
+    id: task.id,
+    lease_no: task.lease_no,
+    lease_token: task.lease_token,
+    output: 'ok',
+    agent: 'general',
+  })
   return task.id
 }
 

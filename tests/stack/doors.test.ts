@@ -90,7 +90,7 @@ describe('a worker that lives elsewhere', () => {
     for (;;) {
       const [, claim] = await Promise.all([
         call('task/retry', { id: body.task_id }),
-        call<{ task: ClaimedTask | null }>('worker/claim', { worker: 'box-1' }),
+        call<{ task: ClaimedTask | null }>('worker/claim', { worker: 'box-1', sends_token: true }),
       ])
       if (claim.body.task) return claim.body.task
       await expect
@@ -100,20 +100,45 @@ describe('a worker that lives elsewhere', () => {
   }
 
   it('claims, renews, journals and completes over HTTP', async () => {
-    const { id, lease_no } = await claimed()
-    expect((await call('worker/heartbeat', { id, lease_no })).status).toBe(200)
-    const step = { id, lease_no, call_id: `${id}:1`, request: { prompt: 'x' } }
+    const { id, lease_no, lease_token } = await claimed()
+    expect((await call('worker/heartbeat', { id, lease_no, lease_token })).status).toBe(200)
+    const step = { id, lease_no, lease_token, call_id: `${id}:1`, request: { prompt: 'x' } }
     expect((await call('worker/step', { ...step, state: 'started', name: 'model' })).body).toEqual({
       state: 'started',
     })
     await call('worker/step', { ...step, state: 'finished', response: { text: 'y' } })
-    expect((await call('worker/complete', { id, lease_no, output: 'y' })).body).toEqual({ state: 'done' })
+    expect((await call('worker/complete', { id, lease_no, lease_token, output: 'y' })).body).toEqual({
+      state: 'done',
+    })
     const { body } = await call<TaskView>('task/show', { id })
     expect(body).toMatchObject({ output: 'y', steps: [{ name: 'model', state: 'finished' }] })
   })
 
+  it.each([{}, { lease_token: 'guessed' }])(
+    'is refused with 409 when its secret is not sent or wrong, whatever its number: %o',
+    async (wrong) => {
+      const { id, lease_no } = await claimed()
+      const call = { call_id: `${id}:x`, backend: 'b', model: 'm', billing: 'local' }
+      for (const [path, more] of [
+        ['worker/heartbeat', {}],
+        ['worker/release', {}],
+        ['worker/event', { type: 'notice', text: 'forged' }],
+        ['worker/step', { call_id: `${id}:x`, state: 'started' }],
+        ['worker/complete', { output: 'forged' }],
+        ['worker/fail', { code: 'x', message: 'forged' }],
+        ['cost/reserve', call],
+      ] as const) {
+        const refused = await refusal(path, { id, lease_no, ...more, ...wrong })
+        expect(refused, path).toMatchObject({ status: 409, code: 'conflict', details: { lease_lost: true } })
+      }
+      const { body } = await stack.call<TaskView>('f/hai/task/show', { id })
+      expect(body).toMatchObject({ state: 'running', output: null, steps: [] })
+      await stack.call('f/hai/task/cancel', { id })
+    },
+  )
+
   it('is refused with 409 once its lease is lost, and nothing is written', async () => {
-    const { id, lease_no } = await claimed()
+    const { id, lease_no, lease_token } = await claimed()
     await call('task/cancel', { id, reason: 'changed my mind' })
     for (const [path, more] of [
       ['worker/heartbeat', {}],
@@ -121,7 +146,10 @@ describe('a worker that lives elsewhere', () => {
       ['worker/complete', { output: 'too late' }],
       ['worker/fail', { code: 'x', message: 'too late' }],
     ] as const) {
-      expect(await refusal(path, { id, lease_no, ...more })).toMatchObject({ status: 409, code: 'conflict' })
+      expect(await refusal(path, { id, lease_no, lease_token, ...more })).toMatchObject({
+        status: 409,
+        code: 'conflict',
+      })
     }
     const { body } = await call<TaskView>('task/show', { id })
     expect(body).toMatchObject({ state: 'cancelled', output: null, steps: [] })

@@ -62,10 +62,10 @@ export async function anEndedTask(
   state: 'done' | 'dead' | 'cancelled' | 'expired' | 'rejected',
   given: Record<string, unknown> = {},
 ): Promise<string> {
-  const { id, lease_no } = await aRunningTask(sql, given)
-  if (state === 'done') await complete(sql, { id, lease_no, output: 'an answer' })
+  const { id, lease_no, lease_token } = await aRunningTask(sql, given)
+  if (state === 'done') await complete(sql, { id, lease_no, lease_token, output: 'an answer' })
   else if (state === 'cancelled') await cancel(sql, { id }, aCaller())
-  else await fail(sql, { id, lease_no, code: 'broken', message: 'it broke' })
+  else await fail(sql, { id, lease_no, lease_token, code: 'broken', message: 'it broke' })
   if (state === 'expired' || state === 'rejected')
     await sql`update hai.task_queue set state = ${state} where id = ${id}`
   return id

@@ -210,9 +210,10 @@ describe('a worker that lives elsewhere', () => {
     const claimed = await call<{ task: ClaimedTask }>('worker/claim', {
       worker: 'w-1',
       lanes: ['claude-code'],
+      sends_token: true,
     })
-    const { lease_no, content, round } = claimed.task
-    const step = { id, lease_no, call_id: `${id}:${round}:1` }
+    const { lease_no, lease_token, content, round } = claimed.task
+    const step = { id, lease_no, lease_token, call_id: `${id}:${round}:1` }
     await startStep(sql, { ...step, name: 'claude-code/default', request: { content } })
     const answer = { text: 'paid for', tokens: {}, cut: false, ms: 5 }
     await finishStep(sql, { ...step, response: { answer, route: 'claude-code/default' } })

@@ -233,10 +233,14 @@ export interface Home {
   problems?: string[]
 }
 
-/** A leased task, as `worker/claim` hands it out. `lease_no` is the fencing token of every later call. */
+/**
+ * A leased task, as `worker/claim` hands it out. Every later call names `lease_no`, the fencing token, and proves by
+ * `lease_token`, which nobody else is told, that it comes from who claimed.
+ */
 export interface ClaimedTask {
   id: string
   lease_no: number
+  lease_token: string
   attempt: number
   max_attempts: number
   lane: string

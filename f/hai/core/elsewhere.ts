@@ -4,11 +4,11 @@ import { storedConfig } from './config.ts'
 import { type ClaimedTask, RESTRICTED } from './contract.ts'
 import { earlierTurns } from './conversation.ts'
 import type { Sql } from './db.ts'
-import { parse } from './errors.ts'
+import { HaiError, parse } from './errors.ts'
 import { answerBuiltIn } from './execute.ts'
 import type { Failure, Turn } from './handle.ts'
 import { hold } from './hold.ts'
-import { claim, hasClaimable, LANES } from './lease.ts'
+import { claim, hasClaimable, heldOf, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
 import { pauseElsewhere, unpausedLanes } from './model/backend-state.ts'
 import { urlOf } from './model/choose.ts'
@@ -30,6 +30,8 @@ const Input = z.strictObject({
   listens: z.boolean().default(false),
   /** The worker stops: nothing is claimed. */
   leaving: z.boolean().default(false),
+  /** The worker sends `lease_token` with all that it does under a lease. */
+  sends_token: z.boolean().default(false),
 })
 
 export interface ClaimedElsewhere {
@@ -46,12 +48,13 @@ export async function claimElsewhere(
   input: z.input<typeof Input>,
   principal: (requester: string) => Caller,
 ): Promise<ClaimedElsewhere> {
-  const { worker, lanes, listens, leaving } = parse(Input, input)
+  const { worker, lanes, listens, leaving, sends_token } = parse(Input, input)
   const nothing = { task: null, turns: [], more: false }
   if (leaving) {
     await absent(sql, worker)
     return nothing
   }
+  if (!sends_token) throw older()
   const open = await unpausedLanes(sql, lanes)
   for (let answered = 0; answered < MOST_BUILT_IN; answered += 1) {
     const task = open.length > 0 ? await claim(sql, { worker, lanes: open, elsewhere: true }) : null
@@ -63,7 +66,7 @@ export async function claimElsewhere(
     if (await builtIn(sql, task, principal(task.requester))) continue
     // it began after the lanes were looked at
     const refused = (await notOfHouse(sql, task)) ?? (await pauseElsewhere(sql, task.lane))
-    if (refused) await fail(sql, { id: task.id, lease_no: task.lease_no, ...refused })
+    if (refused) await fail(sql, { ...heldOf(task), ...refused })
     else {
       await present(sql, { worker, lanes, asleep: false })
       return { task, turns: await earlierTurns(sql, task), more: false }
@@ -71,6 +74,13 @@ export async function claimElsewhere(
   }
   return { ...nothing, more: true }
 }
+
+/** A worker of an older release: each of its calls would be refused, and its tasks would die of it. */
+const older = () =>
+  new HaiError(
+    'invalid',
+    'this worker does not say sends_token, which means that it sends lease_token with all that it does for a task; update hai where it runs',
+  )
 
 /** Why what is restricted must not go to the workers of a lane; its backend may have been another one when it came there. */
 async function notOfHouse(sql: Sql, task: ClaimedTask): Promise<Failure | undefined> {

@@ -6,7 +6,7 @@ import type { Failure, TaskHandle } from './handle.ts'
 import { shortId } from './ids.ts'
 import { answer, recognise } from './intents/table.ts'
 import { handOver } from './lane.ts'
-import { leaseLost } from './lease.ts'
+import { heldOf, leaseLost } from './lease.ts'
 import { type Access, localAccess, type NoAccess } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
 import { knewOllama } from './model/backend-state.ts'
@@ -92,8 +92,7 @@ function notThere(error: unknown): Failure & { code: string } {
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
 export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
   if (task.target_agent || task.context.length > 0) return false
-  const { id, lease_no } = task
-  const asker = { zone: caller.zone, now: new Date(task.run_at), task_id: id, caller }
+  const asker = { zone: caller.zone, now: new Date(task.run_at), task_id: task.id, caller }
   const known = recognise(task.content, asker)
   if (!known) return false
   // what the answer did and that it is given are one fact: a crash between them can't do it twice
@@ -101,7 +100,7 @@ export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller)
     const reply = await answer(tx, known, asker)
     const output = reply.undo ? `${reply.text}\nundo: ${reply.undo}` : reply.text
     const result = reply.data === undefined ? {} : { result: reply.data }
-    await complete(tx, { id, lease_no, output, ...result, agent: 'built-in', route: 'built-in' })
+    await complete(tx, { ...heldOf(task), output, ...result, agent: 'built-in', route: 'built-in' })
   })
   return true
 }

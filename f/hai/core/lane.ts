@@ -1,7 +1,7 @@
 import type { ClaimedTask } from './contract.ts'
 import type { Sql } from './db.ts'
 import { laneOf } from './envelope.ts'
-import { type Held, LANES, leaseLost } from './lease.ts'
+import { type Held, inHandsOf, LANES, leaseLost } from './lease.ts'
 import type { Choice, Models } from './model/config.ts'
 import { type Endpoint, type Known, knownOf } from './model/endpoint.ts'
 import { own } from './own.ts'
@@ -61,7 +61,7 @@ export interface Admission {
  */
 export async function admit(
   sql: Sql,
-  task: Pick<ClaimedTask, 'id' | 'lease_no' | 'lane' | 'source'>,
+  task: Pick<ClaimedTask, 'id' | 'lease_no' | 'lease_token' | 'lane' | 'source'>,
   choice: Choice,
   endpoint: Endpoint,
 ): Promise<Admission> {
@@ -99,11 +99,11 @@ type Moved = (Known | { [key in keyof Known]: null }) & {
 
 async function moveTo(
   sql: Sql,
-  { id, lease_no, lane: from }: Held & { lane: string },
+  held: Held & { lane: string },
   { lane, choice: { name, model }, endpoint, slots }: Move,
 ): Promise<Moved> {
   // its place among those who wait there; taken back when it leaves, so that moving to and fro gains nothing
-  const head = LANES[0] === from ? HEAD_START_SECONDS : LANES[0] === lane ? -HEAD_START_SECONDS : 0
+  const head = LANES[0] === held.lane ? HEAD_START_SECONDS : LANES[0] === lane ? -HEAD_START_SECONDS : 0
   const [moved] = await sql<Moved[]>`
     with known as (
       select state, until, until > now() as paused, message, next_step, ollama
@@ -113,7 +113,7 @@ async function moveTo(
       from hai.lane_slot where lane = ${lane} and not closing
     ), held as (
       select id, conversation_id, least(run_at, claim_at - make_interval(secs => ${head})) as place
-      from hai.task_queue where id = ${id} and state = 'running' and lease_no = ${lease_no}
+      from hai.task_queue where ${inHandsOf(sql, held)}
     ), me as (
       select held.* from held, lane where fits and not exists (select from known where paused)
     ), slot as (
@@ -167,17 +167,13 @@ export const atATime = (name: string, slots: number): string =>
  * Gives a task to the workers of a backend that only they can reach: it waits for one in the lane of the backend's
  * name, and no attempt is used. `conflict` when the lease is lost.
  */
-export async function handOver(
-  sql: Sql,
-  { id, lease_no }: Held,
-  { name, model, backend }: Choice,
-): Promise<void> {
+export async function handOver(sql: Sql, held: Held, { name, model, backend }: Choice): Promise<void> {
   await setSlots(sql, name, backend)
   const [task] = await sql`
     with moved as (
       update hai.task_queue
       set state = 'pending', lane = ${name}, next_attempt = false, last_seq = last_seq + 1, updated_at = now()
-      where id = ${id} and state = 'running' and lease_no = ${lease_no}
+      where ${inHandsOf(sql, held)}
       returning id, last_seq
     ), freed as (
       delete from hai.lease where task_id = (select id from moved)
@@ -186,7 +182,7 @@ export async function handOver(
       select id, last_seq, 'route', ${`→ ${name}/${model}: left to a worker of ${name}`} from moved
     )
     select id from moved`
-  if (!task) throw await leaseLost(sql, { id, lease_no })
+  if (!task) throw await leaseLost(sql, held)
   await ring(sql)
 }
 

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { ClaimedTask } from './contract.ts'
 import type { Sql } from './db.ts'
@@ -22,9 +23,34 @@ const Claim = z.strictObject({
   elsewhere: z.boolean().default(false),
 })
 
-/** The holder's proof: a task and the fencing token that its claim gave. */
-export const Held = z.strictObject({ id: z.string().min(1), lease_no: z.int().positive().max(MOST_INT) })
+/**
+ * The holder's proof: a task, the fencing token that its claim gave, and the secret beside it, since numbers can be
+ * guessed. Without the secret the lease is as one that was lost.
+ */
+export const Held = z.strictObject({
+  id: z.string().min(1),
+  lease_no: z.int().positive().max(MOST_INT),
+  lease_token: z.string().max(200).optional(),
+})
 export type Held = z.output<typeof Held>
+
+/** What of a leased task is that proof. */
+export const heldOf = ({ id, lease_no, lease_token }: Held): Held => ({ id, lease_no, lease_token })
+
+/** What is stored of a lease's secret. Digests are compared, so that the time it takes tells nothing of the secret. */
+export const tokenDigest = ({ lease_token }: Pick<Held, 'lease_token'>): Buffer | null =>
+  lease_token === undefined ? null : createHash('sha256').update(lease_token).digest()
+
+/** Whether `l`, a row of `hai.lease`, is the holder's. The release before leased without a secret. */
+const isHeldBy = (sql: Sql, held: Held) => sql`
+  l.task_id = ${held.id} and l.lease_no = ${held.lease_no}
+  and (l.token_digest is null or l.token_digest = ${tokenDigest(held)}::bytea)`
+
+/** Whether a row of `hai.task_queue` is in the holder's hands. */
+export const inHandsOf = (sql: Sql, held: Held) => sql`
+  id = ${held.id} and state = 'running' and lease_no = ${held.lease_no}
+  -- of this number there is one lease and one secret for ever, so that a row locked meanwhile need not ask again
+  and exists (select from hai.lease l where ${isHeldBy(sql, held)})`
 
 /**
  * Leases the next due task of the first lane that has one and a free slot, or gives null.
@@ -32,9 +58,12 @@ export type Held = z.output<typeof Held>
  */
 export async function claim(sql: Sql, input: z.input<typeof Claim>): Promise<ClaimedTask | null> {
   const { worker, lanes, job_id, elsewhere } = parse(Claim, input)
+  // made here: the database sees its digest only, and so do its logs
+  const lease_token = randomBytes(24).toString('base64url')
+  const holder = { worker, job_id: job_id ?? null, digest: tokenDigest({ lease_token }) }
   for (const lane of lanes) {
-    const task = await claimIn(sql, lane, worker, job_id ?? null, elsewhere).catch(passedOver)
-    if (task) return task
+    const task = await claimIn(sql, lane, holder, elsewhere).catch(passedOver)
+    if (task) return { ...task, lease_token }
   }
   return null
 }
@@ -58,11 +87,10 @@ const shown = (sql: Sql) => sql`and (t.data_tier <> 'restricted' or t.lane <> al
 async function claimIn(
   sql: Sql,
   lane: string,
-  worker: string,
-  jobId: string | null,
+  { worker, job_id, digest }: { worker: string; job_id: string | null; digest: Buffer | null },
   elsewhere: boolean,
-): Promise<ClaimedTask | null> {
-  const [task] = await sql<ClaimedTask[]>`
+): Promise<Omit<ClaimedTask, 'lease_token'> | null> {
+  const [task] = await sql<Omit<ClaimedTask, 'lease_token'>[]>`
     with due as (
       select id from hai.task_queue t
       where lane = ${lane} and ${claimable(sql)} ${elsewhere ? shown(sql) : sql``}
@@ -79,14 +107,14 @@ async function claimIn(
     ), claimed as (
       update hai.task_queue t
       set state = 'running', lease_no = lease_no + 1, last_seq = last_seq + 1,
-          attempt = attempt + next_attempt::int, next_attempt = false, job_id = ${jobId},
+          attempt = attempt + next_attempt::int, next_attempt = false, job_id = ${job_id},
           started_at = coalesce(started_at, now()), updated_at = now()
       from due, slot
       where t.id = due.id
       returning t.*
     ), leased as (
-      insert into hai.lease (task_id, lease_no, worker, until)
-      select id, lease_no, ${worker}, now() + make_interval(secs => ${LEASE_SECONDS}) from claimed
+      insert into hai.lease (task_id, lease_no, token_digest, worker, until)
+      select id, lease_no, ${digest}::bytea, ${worker}, now() + make_interval(secs => ${LEASE_SECONDS}) from claimed
       returning task_id, until
     ), taken as (
       update hai.lane_slot s set task_id = claimed.id
@@ -145,7 +173,7 @@ export async function heartbeat(sql: Sql, input: Held): Promise<{ until: string 
   const [lease] = await sql<{ until: string }[]>`
     update hai.lease l
     set until = now() + make_interval(secs => ${LEASE_SECONDS})
-    where task_id = ${held.id} and lease_no = ${held.lease_no}
+    where ${isHeldBy(sql, held)}
       and exists (
         select from hai.task_queue t
         where t.id = l.task_id and t.state = 'running' and t.lease_no = l.lease_no
@@ -158,12 +186,12 @@ export async function heartbeat(sql: Sql, input: Held): Promise<{ until: string 
 
 /** Gives a task back untouched, as when its worker is told to stop: no attempt is used, its place is kept. */
 export async function release(sql: Sql, input: Held, reason: string): Promise<void> {
-  const { id, lease_no } = parse(Held, input)
+  const held = parse(Held, input)
   const [task] = await sql`
     with back as (
       update hai.task_queue
       set state = 'pending', next_attempt = false, last_seq = last_seq + 1, updated_at = now()
-      where id = ${id} and state = 'running' and lease_no = ${lease_no}
+      where ${inHandsOf(sql, held)}
       returning id, last_seq
     ), freed as (
       delete from hai.lease where task_id = (select id from back)
@@ -172,7 +200,7 @@ export async function release(sql: Sql, input: Held, reason: string): Promise<vo
       select id, last_seq, 'released', 'given back: ' || ${reason} from back
     )
     select id from back`
-  if (!task) throw await leaseLost(sql, { id, lease_no })
+  if (!task) throw await leaseLost(sql, held)
 }
 
 /** `release` for a worker elsewhere. */
@@ -185,10 +213,11 @@ export async function giveBack(sql: Sql, held: Held, reason: string): Promise<{ 
  * Says who has the task now, for the worker that no longer has it. As it stops by that, its slot is free: else the next
  * question to a model that answers one at a time would wait until the sweep finds the lease.
  */
-export async function leaseLost(sql: Sql, { id, lease_no }: Held): Promise<HaiError> {
+export async function leaseLost(sql: Sql, held: Held): Promise<HaiError> {
+  const { id, lease_no } = held
   await sql`
     delete from hai.lease l
-    where task_id = ${id} and lease_no = ${lease_no}
+    where ${isHeldBy(sql, held)}
       and exists (select from hai.task_queue t where t.id = l.task_id and t.state <> 'running')`
   const [task] = await sql<{ state: string; lease_no: number; over: boolean }[]>`
     select state, lease_no, state = 'running' and coalesce(expires_at <= now(), false) as over

@@ -2,7 +2,7 @@ import type { ClaimedTask } from './contract.ts'
 import { earlierTurns } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
 import type { TaskHandle } from './handle.ts'
-import { heartbeat, release } from './lease.ts'
+import { heartbeat, heldOf, release } from './lease.ts'
 import { factOf, learn } from './model/facts.ts'
 import { reserve } from './money/reserve.ts'
 import { settle } from './money/settle.ts'
@@ -12,7 +12,7 @@ import { failAndWake, type Start } from './wakeup.ts'
 
 /** A task in the hands of a worker that has the database. */
 export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHandle {
-  const held = { id: task.id, lease_no: task.lease_no }
+  const held = heldOf(task)
   return {
     heartbeat: () => heartbeat(sql, held),
     release: (reason) => release(sql, held, reason),

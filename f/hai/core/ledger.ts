@@ -3,7 +3,7 @@ import { storedConfig } from './config.ts'
 import { inTransaction, type Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import type { Step } from './handle.ts'
-import { Held } from './lease.ts'
+import { Held, heldOf, tokenDigest } from './lease.ts'
 import { MAX_OUTPUT, type ModelCall, Models } from './model/config.ts'
 import { priceAt } from './money/prices.ts'
 import { BILLINGS } from './money/report-shape.ts'
@@ -51,28 +51,53 @@ const Settled = Call.omit({ most: true }).extend({
 
 /** Holds what a call can cost that a worker elsewhere is about to make; see `reserve`. */
 export async function reserve(sql: Sql, input: z.input<typeof Call> & Held): Promise<{ call_id: string }> {
-  const { id, lease_no, ...call } = parse(Call.extend(Held.shape), input)
+  const { id, lease_no, lease_token, ...call } = parse(Call.extend(Held.shape), input)
   const price = await priceOf(sql, call, new Date())
-  await hold(sql, given({ ...call, price }), { id, lease_no })
+  await hold(sql, given({ ...call, price }), { id, lease_no, lease_token })
   return { call_id: call.call_id }
 }
 
-/** What such a call came to, priced here: prices are this side's. `not_found` when it was never reserved. */
+const SettledUnder = Settled.extend(Held.partial().shape)
+
+/**
+ * What such a call came to, priced here: prices are this side's. The lease under which it was reserved may be lost by
+ * now: what was spent was spent. `not_found` when it was never reserved, `conflict` when it was by another holder.
+ */
 export async function settle(
   sql: Sql,
-  input: z.input<typeof Settled>,
+  input: z.input<typeof SettledUnder>,
 ): Promise<{ call_id: string; usd: number | null }> {
-  const { tokens, ms, usd: told, error, ended, at_least, ...said } = parse(Settled, input)
+  const parsed = parse(SettledUnder, input)
+  const { tokens, ms, usd: told, error, ended, at_least, id, lease_no, lease_token, ...said } = parsed
   // as it was reserved: that is what was held, and whose prices of which day hold
-  const [call] = await sql<(Pick<ModelCall, 'backend' | 'model' | 'billing'> & { at: string })[]>`
-    select backend, model, billing, at from hai.usage where call_id = ${said.call_id}`
+  const [call] = await sql<Reserved[]>`
+    select backend, model, billing, at, case
+        when task_id is null then false
+        -- by the release before, whose workers gave no proof
+        when token_digest is null then true
+        else task_id = ${id ?? null} and lease_no = ${lease_no ?? null}
+          and token_digest = ${tokenDigest({ lease_token })}::bytea
+      end as own
+    from hai.usage where call_id = ${said.call_id}`
   if (!call) throw new HaiError('not_found', `call ${said.call_id} was never reserved; reserve it first`)
-  const { at, ...reserved } = call
+  const { at, own, ...reserved } = call
+  if (!own) {
+    throw new HaiError(
+      'conflict',
+      `call ${said.call_id} was not reserved under this lease; nothing was written`,
+    )
+  }
   const price = await priceOf(sql, reserved, new Date(at))
   const ends = { ...(error ? { error } : {}), ...(ended ? { ended } : {}), at_least }
   const spent = { tokens, ms, ...(told == null ? {} : { usd: told }), ...ends }
   const usd = await settleCall(sql, given({ call_id: said.call_id, ...reserved, price }), spent)
   return { call_id: said.call_id, usd: usd ?? null }
+}
+
+interface Reserved extends Pick<ModelCall, 'backend' | 'model' | 'billing'> {
+  at: string
+  /** By whoever settles it; null where nothing proves it. */
+  own: boolean | null
 }
 
 async function priceOf(sql: Sql, { backend, model }: Pick<ModelCall, 'backend' | 'model'>, at: Date) {
@@ -101,12 +126,13 @@ const Journal = Held.extend({
 /** A step of a worker elsewhere; finished together with what its model call used. */
 export async function journalStep(sql: Sql, input: z.input<typeof Journal>): Promise<Step> {
   const { state, response, usage, ...step } = parse(Journal, input)
-  const { id, lease_no, call_id, name } = step
+  const { call_id, name } = step
+  const held = heldOf(step)
   if (state === 'started') return startStep(sql, { ...step, name: name ?? 'step' })
-  const finished = { id, lease_no, call_id, response, ...(name ? { name } : {}) }
+  const finished = { ...held, call_id, response, ...(name ? { name } : {}) }
   const inTime = inTransaction(sql, async (tx) => {
     if (!usage) return finishStep(tx, finished)
-    const { usd } = await settle(tx, usage)
+    const { usd } = await settle(tx, { ...usage, ...held })
     const told = {
       ...{ tokens: usage.tokens, usd, billing: usage.billing },
       ...(usage.at_least ? { at_least: true } : {}),
@@ -114,12 +140,7 @@ export async function journalStep(sql: Sql, input: z.input<typeof Journal>): Pro
     const step = await finishStep(tx, { ...finished, told })
     const odd = oddCounts(input.usage?.tokens)
     if (odd.length > 0)
-      await note(
-        tx,
-        { id, lease_no },
-        'notice',
-        `the worker told what is no count (${odd.join(', ')}): taken as unknown`,
-      )
+      await note(tx, held, 'notice', `the worker told what is no count (${odd.join(', ')}): taken as unknown`)
     return step
   })
   return orLate(sql, inTime, finished)

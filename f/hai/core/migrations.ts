@@ -340,4 +340,14 @@ alter table hai.endpoint add column looked_at timestamptz;`,
 -- who wrote the body as it is, where that is not who added it
 alter table hai.todo add column written_by text;`,
   },
+  {
+    name: 'lease tokens',
+    sql: `
+-- digest of the secret that only the holder was told; null for what the release before leased, and so in the other two
+alter table hai.lease add column token_digest bytea;
+-- of each lease under which the step was started: its holder may bring the answer late
+alter table hai.task_step add column token_digests bytea[];
+-- of the lease under which the call was reserved: who made it says what it came to
+alter table hai.usage add column token_digest bytea;`,
+  },
 ]

@@ -4,7 +4,7 @@ import type { Sql } from './db.ts'
 import { parse } from './errors.ts'
 import type { Failure } from './handle.ts'
 import { shortId } from './ids.ts'
-import { Held, leaseLost } from './lease.ts'
+import { Held, inHandsOf, leaseLost } from './lease.ts'
 import { answersElsewhere, backendAnswers, blamed, toldByFailure } from './model/backend-state.ts'
 import { patienceOf } from './patience.ts'
 import { span } from './span.ts'
@@ -30,7 +30,8 @@ const Complete = Held.extend({
  * `conflict` when the lease is lost: nothing is written.
  */
 export async function complete(sql: Sql, input: z.input<typeof Complete>): Promise<{ state: State }> {
-  const { id, lease_no, output, result, agent, route, endpoint } = parse(Complete, input)
+  const done = parse(Complete, input)
+  const { output, result, agent, route, endpoint } = done
   const [, elsewhere] = endpoint === undefined ? (/^([^/]+)\//.exec(route ?? '') ?? []) : []
   const [task] = await sql<{ state: State }[]>`
     with ended as (
@@ -41,7 +42,7 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
             then jsonb_build_object('code', 'expired', 'message', 'finished after its time had run out') end,
           agent = coalesce(${agent ?? null}, agent), route = coalesce(${route ?? null}, route),
           last_seq = last_seq + 1, updated_at = now(), finished_at = now()
-      where id = ${id} and state = 'running' and lease_no = ${lease_no}
+      where ${inHandsOf(sql, done)}
       returning id, state, last_seq, todo_id
     ), freed as (
       delete from hai.lease where task_id = (select id from ended)
@@ -56,7 +57,7 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
     ${endpoint ? sql`, known as (${backendAnswers(sql, endpoint, sql`ended`)})` : sql``}
     ${elsewhere ? sql`, known as (${answersElsewhere(sql, elsewhere, sql`ended`)})` : sql``}
     select state from ended`
-  if (!task) throw await leaseLost(sql, { id, lease_no })
+  if (!task) throw await leaseLost(sql, done)
   return task
 }
 
@@ -108,7 +109,7 @@ export async function fail(
   input: z.input<typeof Fail>,
 ): Promise<{ state: State; run_at: string | null }> {
   const failure = parse(Fail, input)
-  const { id, lease_no, code, message, retryable, uses_attempt, not_before = null, put_off } = failure
+  const { id, code, message, retryable, uses_attempt, not_before = null, put_off } = failure
   const { most, first, longest } = patienceOf(code)
   const told = failure.retry_after_seconds ?? null
   const { next_step } = failure
@@ -125,7 +126,7 @@ export async function fail(
       select id, attempt, max_attempts, backoff_seconds, expires_at, waited,
         coalesce((waited ->> ${code})::float8, 0) as so_far
       from hai.task_queue
-      where id = ${id} and state = 'running' and lease_no = ${lease_no}
+      where ${inHandsOf(sql, failure)}
       for update
     ), timed as (
       select task.*,
@@ -188,7 +189,7 @@ export async function fail(
     )
     ${known ? sql`, known as (${known})` : sql``}
     select state, case state when 'pending' then run_at end as run_at from moved`
-  if (!task) throw await leaseLost(sql, { id, lease_no })
+  if (!task) throw await leaseLost(sql, failure)
   return task
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { inTransaction, type Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import type { Step } from './handle.ts'
-import { Held, isLeaseLost, leaseLost } from './lease.ts'
+import { Held, heldOf, inHandsOf, isLeaseLost, leaseLost, tokenDigest } from './lease.ts'
 import { fail } from './outcome.ts'
 import { storable, storableJson, withoutPasswords, withoutPasswordsIn } from './text.ts'
 
@@ -39,10 +39,12 @@ export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise
     if (known?.state === 'started' && known.once && known.lease_no !== step.lease_no)
       return unknownOutcome(tx, step)
     await tx`
-      insert into hai.task_step (call_id, task_id, lease_no, name, once, state, request_digest)
-      values (${step.call_id}, ${step.id}, ${step.lease_no}, ${step.name}, ${step.once}, 'started', ${digest})
+      insert into hai.task_step as known (call_id, task_id, lease_no, token_digests, name, once, state, request_digest)
+      values (${step.call_id}, ${step.id}, ${step.lease_no}, array[${tokenDigest(step)}::bytea], ${step.name},
+        ${step.once}, 'started', ${digest})
       on conflict (call_id) do update
-        set state = 'started', lease_no = excluded.lease_no, name = excluded.name, once = excluded.once, started_at = now()`
+        set state = 'started', lease_no = excluded.lease_no, name = excluded.name, once = excluded.once,
+            token_digests = known.token_digests || excluded.token_digests, started_at = now()`
     await note(tx, step, 'step', step.name, { call_id: step.call_id })
     return { state: 'started' }
   })
@@ -92,7 +94,8 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
  * answered the step: the next attempt need not make it, and pay it, again. False when there is nothing to journal.
  */
 async function finishLate(sql: Sql, input: z.input<typeof Finish>): Promise<boolean> {
-  const { id, lease_no, call_id, response, name } = parse(Finish, input)
+  const step = parse(Finish, input)
+  const { id, lease_no, call_id, response, name } = step
   return inTransaction(sql, async (tx) => {
     const [task] = await tx`
       select from hai.task_queue
@@ -103,6 +106,8 @@ async function finishLate(sql: Sql, input: z.input<typeof Finish>): Promise<bool
       set state = 'finished', response = ${tx.json(storableJson(response ?? null) as never)},
         name = coalesce(${name ?? null}, name), finished_at = clock_timestamp()
       where call_id = ${call_id} and task_id = ${id} and state = 'started' and lease_no >= ${lease_no}
+        -- what this holder itself had begun, though another one may have begun it again; null: by the release before
+        and (token_digests is null or ${tokenDigest(step)}::bytea = any(token_digests))
       returning name`
     if (!row) return false
     await tx`
@@ -127,12 +132,12 @@ export async function orLate<T>(sql: Sql, finished: Promise<T>, step: z.input<ty
 }
 
 /** The task's row lock orders everything that is written about it. */
-async function hold(tx: Sql, { id, lease_no }: Held): Promise<void> {
+async function hold(tx: Sql, held: Held): Promise<void> {
   const [row] = await tx`
     select 1 from hai.task_queue
-    where id = ${id} and state = 'running' and lease_no = ${lease_no} and (expires_at is null or expires_at > now())
+    where ${inHandsOf(tx, held)} and (expires_at is null or expires_at > now())
     for update`
-  if (!row) throw await leaseLost(tx, { id, lease_no })
+  if (!row) throw await leaseLost(tx, held)
 }
 
 interface Journaled {
@@ -153,8 +158,7 @@ async function find(tx: Sql, callId: string): Promise<Journaled | undefined> {
 async function unknownOutcome(tx: Sql, step: z.output<typeof Start>): Promise<Step> {
   await tx`update hai.task_step set state = 'unknown' where call_id = ${step.call_id}`
   await fail(tx, {
-    id: step.id,
-    lease_no: step.lease_no,
+    ...heldOf(step),
     code: 'unknown_outcome',
     message: `${step.name} (${step.call_id}) was under way when its worker died; whether it happened is not known`,
     next_step: `look whether it happened, then: hai task retry ${step.id.slice(-6)}`,
@@ -165,7 +169,7 @@ async function unknownOutcome(tx: Sql, step: z.output<typeof Start>): Promise<St
 /** Adds a line to the history of a leased task. `conflict` when the lease is lost. */
 export async function note(
   sql: Sql,
-  { id, lease_no }: Held,
+  held: Held,
   type: string,
   text: string,
   data: Record<string, unknown> = {},
@@ -174,13 +178,13 @@ export async function note(
   const [noted] = await sql`
     with numbered as (
       update hai.task_queue set last_seq = last_seq + 1
-      where id = ${id} and state = 'running' and lease_no = ${lease_no}
+      where ${inHandsOf(sql, held)}
       returning last_seq
     )
     insert into hai.task_event (task_id, seq, type, text, data)
-    select ${id}, last_seq, ${type}, ${told}, ${sql.json(withoutPasswordsIn(storableJson(data)) as never)} from numbered
+    select ${held.id}, last_seq, ${type}, ${told}, ${sql.json(withoutPasswordsIn(storableJson(data)) as never)} from numbered
     returning seq`
-  if (!noted) throw await leaseLost(sql, { id, lease_no })
+  if (!noted) throw await leaseLost(sql, held)
 }
 
 const Told = Held.extend({
@@ -192,7 +196,7 @@ const Told = Held.extend({
 
 /** `note` for a worker elsewhere, who may tell of its work only. */
 export async function tellEvent(sql: Sql, input: z.input<typeof Told>): Promise<{ told: true }> {
-  const { id, lease_no, type, text, at } = parse(Told, input)
-  await note(sql, { id, lease_no }, type, text, at === undefined ? {} : { at })
+  const { type, text, at, ...held } = parse(Told, input)
+  await note(sql, held, type, text, at === undefined ? {} : { at })
   return { told: true }
 }

@@ -16,7 +16,8 @@ export async function main(
   step?: string,
   agent?: string,
   route?: string,
+  lease_token?: string,
 ) {
   const call = { call_id, backend, model, billing, most, step, agent, route }
-  return workerDoor({ id, lease_no, ...call }, reserve)
+  return workerDoor({ id, lease_no, lease_token, ...call }, reserve)
 }

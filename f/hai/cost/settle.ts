@@ -2,7 +2,7 @@ import { workerDoor } from '../core/door.ts'
 import { settle } from '../core/ledger.ts'
 
 /**
- * Writes down what a reserved call used; needs no lease, as what was used was used. `error` is the code of a failed one;
+ * Writes down what a reserved call used; the lease under which that was done may be lost by now. `error` is the code of a failed one;
  * of one that its worker ended itself, `ended` says why, and with `at_least` there may have been more than was counted.
  */
 export async function main(
@@ -16,6 +16,15 @@ export async function main(
   error?: string,
   ended?: 'cancelled' | 'stopped',
   at_least?: boolean,
+  id?: string,
+  lease_no?: number,
+  lease_token?: string,
 ) {
-  return workerDoor({ call_id, backend, model, billing, tokens, ms, usd, error, ended, at_least }, settle)
+  return workerDoor(
+    {
+      ...{ id, lease_no, lease_token },
+      ...{ call_id, backend, model, billing, tokens, ms, usd, error, ended, at_least },
+    },
+    settle,
+  )
 }

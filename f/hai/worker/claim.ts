@@ -7,6 +7,7 @@ export async function main(
   lanes: string[] = ['interactive', 'batch'],
   listens: boolean = false,
   leaving: boolean = false,
+  sends_token: boolean = false,
 ) {
-  return workerDoor({ worker, lanes, listens, leaving }, claimElsewhere)
+  return workerDoor({ worker, lanes, listens, leaving, sends_token }, claimElsewhere)
 }

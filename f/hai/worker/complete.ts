@@ -10,8 +10,9 @@ export async function main(
   result?: unknown,
   agent?: string,
   route?: string,
+  lease_token?: string,
 ) {
-  return workerDoor({ id, lease_no, output, result, agent, route }, (sql, given) =>
+  return workerDoor({ id, lease_no, lease_token, output, result, agent, route }, (sql, given) =>
     thenWake(sql, complete(sql, given)),
   )
 }

@@ -8,6 +8,7 @@ export async function main(
   type: 'route' | 'loading' | 'notice' | 'cut' | 'delta',
   text: string,
   at?: number,
+  lease_token?: string,
 ) {
-  return workerDoor({ id, lease_no, type, text, at }, tellEvent)
+  return workerDoor({ id, lease_no, lease_token, type, text, at }, tellEvent)
 }

@@ -12,7 +12,8 @@ export async function main(
   next_step?: string,
   uses_attempt: boolean = true,
   backend?: string,
+  lease_token?: string,
 ) {
   const failure = { code, message, retryable, retry_after_seconds, next_step, uses_attempt, backend }
-  return workerDoor({ id, lease_no, ...failure }, (sql, given) => failAndWake(sql, given))
+  return workerDoor({ id, lease_no, lease_token, ...failure }, (sql, given) => failAndWake(sql, given))
 }

@@ -2,6 +2,6 @@ import { workerDoor } from '../core/door.ts'
 import { heartbeat } from '../core/lease.ts'
 
 /** Extends a lease; a conflict means that it is lost and the work must stop. */
-export async function main(id: string, lease_no: number) {
-  return workerDoor({ id, lease_no }, heartbeat)
+export async function main(id: string, lease_no: number, lease_token?: string) {
+  return workerDoor({ id, lease_no, lease_token }, heartbeat)
 }

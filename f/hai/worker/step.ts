@@ -19,6 +19,10 @@ export async function main(
     tokens: object
     ms: number
   },
+  lease_token?: string,
 ) {
-  return workerDoor({ id, lease_no, call_id, state, name, request, response, once, usage }, journalStep)
+  return workerDoor(
+    { id, lease_no, lease_token, call_id, state, name, request, response, once, usage },
+    journalStep,
+  )
 }

@@ -3,7 +3,7 @@ import { storedConfig } from '../config.ts'
 import { inTransaction, type Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { shortId } from '../ids.ts'
-import { type Held, leaseLost } from '../lease.ts'
+import { type Held, inHandsOf, leaseLost, tokenDigest } from '../lease.ts'
 import type { ModelCall } from '../model/config.ts'
 import { applyBudget, stale } from './caps.ts'
 import { added, counting, limitOf } from './counters.ts'
@@ -28,7 +28,10 @@ export async function reserve(sql: Sql, call: ModelCall, held?: Held, at?: Date)
     if (!isRefusal(error)) throw error
     throw await refused(sql, call, JSON.parse(error.detail) as Over[])
   }
-  const [known] = await sql`select from hai.usage where call_id = ${call.call_id}`
+  const [known] = await sql`
+    select from hai.usage
+    where call_id = ${call.call_id}
+      ${held ? sql`and task_id = ${held.id} and (token_digest is null or token_digest = ${tokenDigest(held)}::bytea)` : sql``}`
   if (known) return
   if (held) throw (await restricted(sql, call, held)) ?? (await leaseLost(sql, held))
   throw new HaiError('unavailable', `the budget changed while ${call.call_id} was reserved; try again`)
@@ -71,9 +74,9 @@ async function insert(
   const route = call.route ?? `${backend}/${model}`
   const [row] = await sql<{ opened: boolean }[]>`
     with call as (
-      insert into hai.usage (call_id, task_id, lease_no, step, requester, source, agent, conversation_id, route, backend,
+      insert into hai.usage (call_id, task_id, lease_no, token_digest, step, requester, source, agent, conversation_id, route, backend,
         model, billing, price_version, bound, bound_tokens, state, xid, ms, at)
-      select ${call_id}, t.id, t.lease_no, ${step}, coalesce(t.requester, ${call.requester ?? ''}),
+      select ${call_id}, t.id, t.lease_no, ${held ? tokenDigest(held) : null}::bytea, ${step}, coalesce(t.requester, ${call.requester ?? ''}),
         coalesce(t.source, ${call.source ?? ''}), coalesce(${agent}::text, t.target_agent, 'none'), t.conversation_id,
         ${route}, ${backend}, ${model}, ${billing}, ${price?.version ?? null}, ${bound},
         ${most ? most.input + most.output : null}, 'open', null, 0, coalesce(${at ?? null}::timestamptz, now())
@@ -98,20 +101,20 @@ async function insert(
   return row!.opened
 }
 
-const leased = (sql: Sql, { id, lease_no }: Held, billing: ModelCall['billing']) => sql`
+const leased = (sql: Sql, held: Held, billing: ModelCall['billing']) => sql`
   (select id, lease_no, requester, source, target_agent, conversation_id from hai.task_queue
-    where id = ${id} and lease_no = ${lease_no} and state = 'running'
+    where ${inHandsOf(sql, held)}
       and (data_tier <> 'restricted' or ${billing} = 'local')) t`
 
 /** A worker elsewhere that does not heed it is refused here. */
-async function restricted(sql: Sql, { backend, billing }: ModelCall, { id, lease_no }: Held) {
+async function restricted(sql: Sql, { backend, billing }: ModelCall, held: Held) {
   const [task] = await sql`
     select from hai.task_queue
-    where id = ${id} and lease_no = ${lease_no} and state = 'running' and data_tier = 'restricted'`
+    where ${inHandsOf(sql, held)} and data_tier = 'restricted'`
   if (!task || billing === 'local') return undefined
   return new HaiError(
     'forbidden',
-    `task ${shortId(id)} is restricted: only backends with billing: local may see it, and ${backend} is billing: ${billing}`,
+    `task ${shortId(held.id)} is restricted: only backends with billing: local may see it, and ${backend} is billing: ${billing}`,
   )
 }
 
