@@ -7,7 +7,10 @@ const CHOICES: Record<string, string[]> = {
   authentication_method: ['none', 'windmill', 'api_key', 'basic_http', 'custom_script', 'signature'],
 }
 
-/** HTTP triggers: they lead to a script, their routes parse, and no two share one. */
+/** What came as it came: all else of a request Windmill may have put a secret into. */
+const AS_IT_CAME = ['raw_string', 'wrap_body']
+
+/** HTTP triggers: they lead to a script and bring it the body's text, their routes parse, and no two share one. */
 export function checkTriggers(bundle: BundleFiles): Problem[] {
   const seen = new Map<string, string>()
   return bundle.items('.http_trigger.yaml').flatMap(({ file, content }) => {
@@ -23,6 +26,12 @@ export function checkTriggers(bundle: BundleFiles): Problem[] {
       if (!accepted.includes(String(content[field]))) {
         problems.push(`${field} is ${JSON.stringify(content[field])}; expected one of ${accepted.join(', ')}`)
       }
+    }
+    for (const field of AS_IT_CAME) {
+      if (content[field] !== true)
+        problems.push(
+          `${field} is ${JSON.stringify(content[field])}; expected true, and main to read raw_string`,
+        )
     }
     const key = `${method} ${String(route).replaceAll(/:[-\w]+/g, ':')}`
     if (seen.has(key)) problems.push(`${method} ${route} is served by ${seen.get(key)} already`)

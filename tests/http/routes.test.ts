@@ -1,6 +1,8 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Accepted, ErrorBody, TaskList, TaskResult, TaskView, Todo } from '../../f/hai/core/contract.ts'
+import { connect, type Pool } from '../../f/hai/core/db.ts'
+import { PATHS, ReferenceTexts, SECRETS } from '../support/references.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 let stack: TestStack
@@ -156,6 +158,171 @@ describe('costs and chat clients', () => {
     await expect(asked).rejects.toMatchObject({
       ...{ statusCode: 404, message: 'this model is not known; the one there is, is hai' },
     })
+  })
+})
+
+describe('a text that looks like a reference', () => {
+  const random = new ReferenceTexts(20261129)
+  const refused: string[] = []
+  let sql: Pool
+  let tried = 0
+
+  beforeAll(async () => {
+    sql = connect({ url: stack.instance.database_url })
+    const make = (kind: string, item: object) =>
+      stack.request(`/api/w/${stack.workspace}/${kind}/create`, {
+        method: 'POST',
+        body: JSON.stringify(item),
+      })
+    for (const name of ['open', 'closed'] as const) {
+      const secret = { path: PATHS[name], value: SECRETS[name], is_secret: true, description: '' }
+      expect((await make('variables', secret)).status).toBe(201)
+    }
+    const box = { path: PATHS.resource, value: { password: SECRETS.resource }, resource_type: 'box' }
+    expect((await make('resources', box)).status).toBe(201)
+  })
+  afterAll(() => sql.end())
+
+  /** A body's texts, the first of which may be of another kind. */
+  function texts(count: number, first?: string): () => string {
+    tried += count
+    let next = first
+    return () => {
+      const text = next ?? random.harmless()
+      next = undefined
+      return text
+    }
+  }
+
+  const told = (answer: Answered<unknown>) => JSON.stringify(answer.body)
+  const tellsNothing = (said: string) => {
+    for (const secret of [...Object.values(SECRETS), stack.token]) expect(said).not.toContain(secret)
+  }
+  /** Eight at a time: so many processes there may be. */
+  async function each(count: number, work: (at: number) => Promise<void>): Promise<void> {
+    for (let at = 0; at < count; at += 8)
+      await Promise.all(Array.from({ length: Math.min(8, count - at) }, (_, more) => work(at + more)))
+  }
+  /** As it is stored where the ends of a text are trimmed, which may make a reference of it. */
+  const shaped = (text: string) => text.replace(/^\s+/, '-').trimEnd() || '$'
+
+  /** An envelope full of such texts; what Windmill itself ends the call for comes first where it is given. */
+  function anEnvelope(first?: string) {
+    const text = texts(110, first)
+    return {
+      source: 'test',
+      content: shaped(text()),
+      context: Array.from({ length: 9 }, (_, at) => ({ name: `$WM_TOKEN ${at}`, content: text() })),
+      metadata: random.nested(100, text),
+    }
+  }
+
+  it('is stored by the inbox as it came', async () => {
+    await each(48, async () => {
+      const sent = anEnvelope()
+      const answer = await send<Accepted>('POST', 'inbox', sent)
+      expect(answer, told(answer)).toMatchObject({ status: 202 })
+      const { task_id } = answer.body
+      const [task] = await sql`select content, metadata from hai.task_queue where id = ${task_id}`
+      const context = await sql`select name, content from hai.artifact where task_id = ${task_id} order by id`
+      expect({ ...task, context: [...context] }).toEqual({
+        ...{ content: sent.content, metadata: sent.metadata, context: sent.context },
+      })
+      tellsNothing(told(answer))
+    })
+  })
+
+  it('is stored by the todos’ routes as it came', async () => {
+    await each(24, async () => {
+      const add = texts(100)
+      const todo = { body: shaped(add()), metadata: random.nested(99, add) }
+      const added = await send<Todo>('POST', 'admin/todos', todo)
+      expect(added, told(added)).toMatchObject({ status: 201, body: todo })
+      const change = texts(100)
+      const changed = { body: shaped(change()), metadata: random.nested(99, change) }
+      const answer = await send<Todo>('PATCH', `admin/todos/${added.body.id}`, changed)
+      expect(answer, told(answer)).toMatchObject({ status: 200, body: changed })
+      const [row] = await sql`select body, metadata from hai.todo where id = ${added.body.id}`
+      expect(row).toEqual(changed)
+      tellsNothing(told(added) + told(answer))
+    })
+  })
+
+  it('is asked by a chat client as it was typed', async () => {
+    await each(2, async (at) => {
+      const say = texts(160)
+      const messages = Array.from({ length: 159 }, () => ({
+        role: random.one(['user', 'assistant']),
+        content: say(),
+      }))
+      const last = `${random.one(['$$var:u/operator/closed', '$WM_TOKEN', '$HOME', 'say $res:u/operator/box'])} (${at})`
+      const answer = await send('POST', 'v1/chat/completions', {
+        ...{ model: 'hai', messages: [...messages, { role: 'user', content: last }] },
+      })
+      // there is no model to ask
+      expect(answer).toMatchObject({ status: 410, body: { error: { code: 'gone' } } })
+      const [task] = await sql`
+        select a.content from hai.task_queue q join hai.artifact a on a.task_id = q.id where q.content = ${last}`
+      expect(task).toEqual({
+        content: messages.map(({ role, content }) => `${role}: ${content}`).join('\n\n'),
+      })
+      tellsNothing(told(answer))
+    })
+  })
+
+  it('that names what the route’s user may not read ends the call, and nothing is stored', async () => {
+    const before = await rows()
+    await each(24, async (at) => {
+      const reference = `$${random.one(['var', 'res'])}:${random.one([PATHS.closed, PATHS.resource, 'u/nobody/none'])}`
+      const answer = await (at % 3 === 0
+        ? send('POST', 'inbox', anEnvelope(reference))
+        : at % 3 === 1
+          ? send('POST', 'admin/todos', { body: reference, metadata: random.nested(9, texts(10)) })
+          : send('POST', 'v1/chat/completions', {
+              ...{ model: 'hai', messages: [{ role: 'user', content: reference }] },
+            }))
+      expect(answer.status).toBe(422)
+      refused.push(told(answer))
+    })
+    expect(await rows()).toEqual(before)
+    tellsNothing(refused.join())
+    expect(tried).toBeGreaterThan(10_000)
+  })
+
+  const rows = () => sql`
+    select (select count(*) from hai.task_queue) as tasks, (select count(*) from hai.todo) as todos`
+
+  it('gets nothing out of an address or a header, and leaves nothing in a job', async () => {
+    const seen: string[] = []
+    await each(96, async (at) => {
+      const text = () => encodeURIComponent(at % 2 ? random.harmless() : random.reference())
+      const field = random.one(['status', 'state', 'tag', 'limit', 'cursor', 'text', 'id', 'else'])
+      const route = random.one(['admin/todos', 'admin/tasks', 'admin/todos/ID', 'admin/tasks/ID/result'])
+      const path = `${route.replace('ID', text())}?${field}=${text()}&x=${encodeURIComponent(`$var:${PATHS.open}`)}`
+      const response = await stack.request(`/api/r/hai/${path}`, {
+        headers: { 'x-a': at % 5 ? 'a' : '$WM_TOKEN' },
+      })
+      const said = await response.text()
+      expect([200, 400, 404, 422], said).toContain(response.status)
+      seen.push(said)
+    })
+    tellsNothing(seen.join())
+    const list = await stack.request(
+      `/api/w/${stack.workspace}/jobs/list?per_page=60&script_path_start=f/hai/http`,
+    )
+    for (const { id } of (await list.json()) as { id: string }[]) {
+      const args = await (await stack.request(`/api/w/${stack.workspace}/jobs_u/get_args/${id}`)).text()
+      tellsNothing(args)
+    }
+  })
+
+  it('is nowhere in what is kept', async () => {
+    const kept = await sql`
+      select q::text as text from hai.task_queue q union all select t::text from hai.todo t
+      union all select e::text from hai.task_event e union all select a::text from hai.artifact a
+      union all select s::text from hai.task_step s`
+    expect(kept.length).toBeGreaterThan(500)
+    tellsNothing(kept.map(({ text }) => text).join())
   })
 })
 

@@ -4,7 +4,7 @@ import { bundleFolder } from '../runner/bundle-folder.ts'
 
 const SCHEDULE = 'timezone: Etc/UTC\ncron_version: v2\nscript_path: f/hai/ok\nis_flow: false\nenabled: true\n'
 const TRIGGER =
-  'script_path: f/hai/ok\nis_flow: false\nhttp_method: post\nrequest_type: sync\nauthentication_method: windmill\n'
+  'script_path: f/hai/ok\nis_flow: false\nhttp_method: post\nrequest_type: sync\nauthentication_method: windmill\nwrap_body: true\nraw_string: true\n'
 const SOUND = {
   'package-lock.json': '{"packages":{}}',
   'f/hai/folder.meta.yaml': 'summary: hai\n',
@@ -91,6 +91,7 @@ it('finds flows and triggers that lead nowhere', async () => {
       'f/hai/slash.http_trigger.yaml': `route_path: /hai\n${TRIGGER}`,
       'f/hai/twice.http_trigger.yaml': `route_path: hai/tasks/:other/*rest\n${TRIGGER}`,
       'f/hai/auth.http_trigger.yaml': `route_path: b\n${TRIGGER.replace('method: windmill', 'method: bearer')}`,
+      'f/hai/parsed.http_trigger.yaml': `route_path: c\n${TRIGGER.replace('raw_string: true', 'raw_string: false')}`,
     }),
   ).toEqual({
     'f/hai/x__flow/flow.yaml': 'step a: f/hai/gone is no script of the bundle',
@@ -102,6 +103,7 @@ it('finds flows and triggers that lead nowhere', async () => {
       'is served by f/hai/ok.http_trigger.yaml already',
     ),
     'f/hai/auth.http_trigger.yaml': expect.stringContaining('authentication_method is "bearer"'),
+    'f/hai/parsed.http_trigger.yaml': expect.stringContaining('raw_string is false; expected true'),
   })
 })
 

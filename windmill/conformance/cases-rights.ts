@@ -5,13 +5,21 @@ import type { Server } from './server.ts'
 /** A server may look for new routes only once a minute. */
 const ROUTE_PATIENCE_MS = 90_000
 
-/** Makes an HTTP trigger of the script that says who it serves; its route. */
-async function makeTrigger(server: Server, method: string): Promise<string> {
-  const path = server.path(`trigger_${method}`)
-  const route = `${path.split('/').pop()}/who`
+interface Trigger {
+  path: string
+  route: string
+}
+
+/** Makes an HTTP trigger of a script; its name tells it from others. */
+async function makeTrigger(
+  server: Server,
+  { name, method, script, raw }: { name: string; method: string; script: string; raw?: true },
+): Promise<Trigger> {
+  const path = server.path(`trigger_${name}`)
+  const route = `${path.split('/').pop()}/${script}`
   const trigger = {
     path,
-    script_path: server.path('who'),
+    script_path: server.path(script),
     is_flow: false,
     route_path: route,
     http_method: 'post',
@@ -19,14 +27,25 @@ async function makeTrigger(server: Server, method: string): Promise<string> {
     authentication_method: method,
     is_static_website: false,
     workspaced_route: false,
-    wrap_body: false,
-    raw_string: false,
+    wrap_body: raw ?? false,
+    raw_string: raw ?? false,
   }
   const { status, text } = await server.call('http_triggers/create', { body: trigger })
   if (status === 401 || status === 403) throw new LeftOut('only an admin makes HTTP triggers')
   assert.equal(status, 201, text)
   server.cleanUp(() => server.call(`http_triggers/delete/${path}`, { method: 'DELETE' }))
-  return route
+  return { path, route }
+}
+
+/** The answer of a route once the server knows it. */
+async function firstAnswer(server: Server, route: string, call: { body: unknown; token: string }) {
+  let answer: Awaited<ReturnType<Server['call']>> | undefined
+  const asked = async () => {
+    answer = await server.call(`/r/${route}`, call)
+    return answer.status === 200
+  }
+  await server.until(asked, `the route ${route} is served`, ROUTE_PATIENCE_MS)
+  return answer!
 }
 
 /** What a token may, and whom a job thinks it serves. */
@@ -79,18 +98,34 @@ export const RIGHTS_CASES: Case[] = [
     name: 'names a job of an HTTP trigger after its caller, or after the trigger when anybody may call',
     async run(server) {
       const who = async (method: string, token: string) => {
-        const route = await makeTrigger(server, method)
-        let user: string | undefined
-        const asked = async () => {
-          const { json } = await server.call(`/r/${route}`, { body: {}, token })
-          user = (json as { WM_USERNAME?: string } | undefined)?.WM_USERNAME
-          return user !== undefined
-        }
-        await server.until(asked, `the route ${route} is served`, ROUTE_PATIENCE_MS)
-        return user
+        const { route } = await makeTrigger(server, { name: method, method, script: 'who' })
+        const { json } = await firstAnswer(server, route, { body: {}, token })
+        return (json as { WM_USERNAME: string }).WM_USERNAME
       }
       assert.equal(await who('windmill', server.token), server.username)
       assert.equal(await who('none', 'nobody'), `HTTP-${server.path('trigger_none')}`)
+    },
+  },
+  {
+    name: 'wants for an HTTP trigger the scope of its path, and brings the text of a body as it came',
+    async run(server) {
+      const variable = { path: server.path('named'), value: 'found', is_secret: false, description: '' }
+      assert.equal((await server.call('variables/create', { body: variable })).status, 201)
+      server.cleanUp(() => server.call(`variables/delete/${variable.path}`, { method: 'DELETE' }))
+      const given = { name: 'sent', method: 'windmill', script: 'sent', raw: true } as const
+      const { path, route } = await makeTrigger(server, given)
+      const body = { a: `$var:${variable.path}`, b: ['say $var:x'] }
+      const token = await server.makeToken({ scopes: [`http_triggers:read:${path}`] })
+      const { json } = await firstAnswer(server, route, { body, token })
+      const { raw_string, ...seen } = json as { raw_string: string; body: unknown }
+      assert.deepEqual(JSON.parse(raw_string), body)
+      assert.deepEqual(seen, { body: { a: 'found', b: ['say $var:x'] } })
+      for (const scope of [`http_triggers:read:${route}`, `jobs:run:scripts:${server.path('sent')}`]) {
+        const other = await server.makeToken({ scopes: [scope] })
+        const refused = await server.call(`/r/${route}`, { body, token: other })
+        assert.equal(refused.status, 403)
+        assert.match(refused.text, new RegExp(`Required scope: http_triggers:read:${path}`))
+      }
     },
   },
   {

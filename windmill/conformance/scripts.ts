@@ -18,6 +18,7 @@ const SCRIPTS: Record<string, string> = {
   who: 'export async function main() { const { WM_USERNAME, WM_EMAIL, WM_PERMISSIONED_AS, WM_JOB_ID, WM_WORKSPACE, WM_STATE_PATH, WM_FLOW_STEP_ID, WM_FLOW_JOB_ID } = process.env; return { WM_USERNAME, WM_EMAIL, WM_PERMISSIONED_AS, WM_JOB_ID, WM_WORKSPACE, WM_STATE_PATH, WM_FLOW_STEP_ID, WM_FLOW_JOB_ID } }',
   prepared:
     'export async function preprocessor(event: any) { return { seen: { kind: event.kind, body: event.body, query: event.query } } }\nexport async function main(seen: any) { return seen }',
+  sent: 'export async function main(body: any, raw_string: string) { return { body, raw_string } }',
   double: 'export async function main(n: number) { return { twice: 2 * n } }',
 }
 
