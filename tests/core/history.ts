@@ -32,13 +32,16 @@ export async function fillPresent(sql: Pool): Promise<void> {
   await settle(sql)
 }
 
-/** A million tasks that ended over the two years before that, and 200,000 closed todos. */
+/** 250,000 tasks that ended over the two years before that, and 50,000 closed todos. */
 export async function fillHistory(sql: Pool): Promise<void> {
-  const age = `interval '40 days' + (1250001 - n) * interval '60 seconds'`
-  const parts = [0, 1, 2, 3].map((part) => ({ from: 250_001 + part * 250_000, to: 500_000 + part * 250_000 }))
+  const age = `interval '40 days' + (500001 - n) * interval '4 minutes'`
+  const parts = [
+    { from: 250_001, to: 375_000 },
+    { from: 375_001, to: 500_000 },
+  ]
   await withoutIndexes(sql, async () => {
     const tasks = parts.map((part) => addTasks(sql, { ...part, state: ENDED, age }))
-    await Promise.all([...tasks, addTodos(sql, { from: 250_001, to: 450_000, state: `'done'`, age })])
+    await Promise.all([...tasks, addTodos(sql, { from: 250_001, to: 300_000, state: `'done'`, age })])
   })
   await settle(sql)
 }
