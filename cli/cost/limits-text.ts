@@ -1,4 +1,4 @@
-import { dollars, hoursText, percent, shortNumber } from '../../f/hai/core/money/amount-text.ts'
+import { dollars, hoursText, marginText, percent, shortNumber } from '../../f/hai/core/money/amount-text.ts'
 import type { CapState, CostReport } from '../../f/hai/core/money/report-shape.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from '../table.ts'
@@ -36,8 +36,8 @@ export async function windowLines({ windows, as_of }: CostReport, session: Sessi
 const of = (used: number, limit: number | null) =>
   limit === null ? shortNumber(used) : `${shortNumber(used)} of ${shortNumber(limit)}`
 
-/** How much of each cap is used and left. */
-export async function capLines({ caps, as_of }: CostReport, session: Session): Promise<string[]> {
+/** How much of each cap is used and left, and by how much it can be passed. */
+export async function capLines({ caps, margin, as_of }: CostReport, session: Session): Promise<string[]> {
   if (caps.length === 0) return []
   const { dim, yellow, red } = session.paint
   const header = [
@@ -60,7 +60,8 @@ export async function capLines({ caps, as_of }: CostReport, session: Session): P
       cap.resets_at ? relative(cap.resets_at, new Date(as_of)) : '',
     ]
   })
-  return table(header, rows, { columns: session.columns, title: dim, headings: true })
+  const lines = await table(header, rows, { columns: session.columns, title: dim, headings: true })
+  return margin ? [...lines, dim(marginText(margin))] : lines
 }
 
 function fullest(caps: CapState[]): CapState[] {

@@ -23,6 +23,7 @@ const FULL = aReport({
   },
   unknown: [{ backend: 'openai', model: LONG, calls: 3 }],
   caps_hit: [{ cap: 'day', times: 2 }],
+  margin: { at_once: 6, most_usd: 0.5 },
   top_tasks: [{ ...aReport().top_tasks[0]!, excerpt: `<script>alert(1)</script> & ${LONG}` }],
   windows: [
     {

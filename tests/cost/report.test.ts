@@ -61,6 +61,7 @@ describe('hai cost', () => {
 
       CAP   USED   HELD   LIMIT    LEFT  BEGINS ANEW
       day  $4.00  $0.25  $30.00  $25.75  in 13 h
+      caps hold by hai's estimate: a call that its backend counts higher passes them by the difference, 6 at once at most; so far none did
 
       dearest tasks: hai cost task ID
         ABCDEF  $1.20  summarise the backup logs

@@ -68,6 +68,7 @@ export const aReport = (fields: Partial<CostReport> = {}): CostReport => ({
     route: [key('anthropic/claude-sonnet-4-5', spent(4.21, 120)), key('ollama/llama3.1:8b', spent(0, 192))],
     billing: [key('metered', spent(4.21, 120)), key('local', spent(0, 192))],
   },
+  margin: { at_once: 6, most_usd: 0 },
   caps: [
     {
       cap: 'day',

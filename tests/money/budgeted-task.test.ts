@@ -2,7 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { leasedTask } from '../../f/hai/core/leased-task.ts'
 import { answerWithModel } from '../../f/hai/core/model/agent.ts'
 import type { Backend } from '../../f/hai/core/model/config.ts'
+import { marginText } from '../../f/hai/core/money/amount-text.ts'
+import { applyBudget, capMargin, capStates } from '../../f/hai/core/money/caps.ts'
 import { raiseCap } from '../../f/hai/core/money/raise.ts'
+import { costReport } from '../../f/hai/core/money/report.ts'
 import { taskCost } from '../../f/hai/core/money/task-cost.ts'
 import { tendBackends } from '../../f/hai/core/tend.ts'
 import { waitingOn } from '../../f/hai/core/waiting.ts'
@@ -132,3 +135,43 @@ describe('a task whose call does not fit its cap', () => {
     expect((await taskCost(db.sql, { id: task.id }, aCaller())).total).toMatchObject({ calls: 1, usd: 0 })
   })
 })
+
+describe('a backend that counts higher than hai and writes more than it may', () => {
+  it('passes a cap once with each call that is under way, and by no more than hai says', async () => {
+    const cap = 0.55
+    await setBudget(db.sql, { caps: day(cap) })
+    await setMetered()
+    await applyBudget(db.sql)
+    expect(await capMargin(db.sql)).toEqual({ at_once: 6, most_usd: 0 })
+    // a token for each byte of what was asked, and three times what the answer may have
+    const answer = { text: 'Because.', tokens: { input: 20_000, output: 3000 }, pause: { headers: 500 } }
+    for (let n = 0; n < 12; n += 1) server.next(answer)
+    await Promise.all(Array.from({ length: 6 }, ask))
+    const made = server.calls.length
+    await ask()
+    expect(server.calls).toHaveLength(made)
+    const [state] = await capStates(db.sql, aCaller())
+    const { at_once, most_usd } = (await capMargin(db.sql))!
+    expect(state!.spent).toBeGreaterThan(cap)
+    expect(state!.spent - cap).toBeLessThanOrEqual(at_once * most_usd)
+    expect((await costReport(db.sql, {}, aCaller())).margin).toEqual({ at_once, most_usd })
+    expect((await costReport(db.sql, {}, aCaller('guest'))).margin).toBeNull()
+    expect(marginText({ at_once, most_usd: 0.61 })).toMatch(
+      /, 6 at once at most; so far by up to \$0\.61 each, so \$3\.66 in all$/,
+    )
+  })
+
+  it('is not spoken of where nothing costs money', async () => {
+    await db.sql`delete from hai.config where name = 'models'`
+    expect(await capMargin(db.sql)).toBeNull()
+  })
+})
+
+/** Puts the test's server into the configuration. */
+async function setMetered(): Promise<void> {
+  const { backend } = aChoice(server.url, DEAR)
+  const value = { backends: { openai: backend } }
+  await db.sql`
+    insert into hai.config (name, value, hash) values ('models', ${db.sql.json(value as never)}, 'metered')
+    on conflict (name) do update set value = excluded.value, hash = excluded.hash`
+}

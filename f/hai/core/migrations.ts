@@ -350,4 +350,10 @@ alter table hai.task_step add column token_digests bytea[];
 -- of the lease under which the call was reserved: who made it says what it came to
 alter table hai.usage add column token_digest bytea;`,
   },
+  {
+    name: 'above holds',
+    sql: `
+-- calls that came to more than was held for them: by so much a cap can be passed
+create index usage_above_hold on hai.usage ((usd - bound) desc) where state = 'settled' and usd > bound;`,
+  },
 ]

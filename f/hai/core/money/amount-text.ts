@@ -1,4 +1,4 @@
-import type { Amount, CostReport, ListSource, TokenSums } from './report-shape.ts'
+import type { Amount, CapMargin, CostReport, ListSource, TokenSums } from './report-shape.ts'
 
 type Spent = Pick<Amount, 'calls' | 'usd' | 'known_usd' | 'unknown_calls' | 'presumed_usd' | 'open_usd'>
 
@@ -77,6 +77,13 @@ export function presumedText({ presumed_calls, presumed_usd, known_usd }: Amount
   if (presumed_calls === 0) return undefined
   const more = known_usd > 0 ? ' more' : ''
   return `${count(presumed_calls, 'call')} whose cost is not all known may have cost up to ${dollars(presumed_usd)}${more}, which counts against the caps`
+}
+
+/** By how much a cap can be passed. */
+export function marginText({ at_once, most_usd }: CapMargin): string {
+  const can = `caps hold by hai's estimate: a call that its backend counts higher passes them by the difference, ${at_once} at once at most`
+  if (most_usd === 0) return `${can}; so far none did`
+  return `${can}; so far by up to ${dollars(most_usd)} each, so ${dollars(at_once * most_usd)} in all`
 }
 
 export function shortNumber(value: number): string {

@@ -1,10 +1,13 @@
 import { Budget } from '../budget.ts'
 import type { Caller } from '../caller.ts'
+import { storedConfig } from '../config.ts'
 import { addDays, dayBounds, today } from '../dates.ts'
 import { inTransaction, type Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
+import { LANES } from '../lease.ts'
+import { Models } from '../model/config.ts'
 import { limitOf, recount, stopCounting } from './counters.ts'
-import type { CapState } from './report-shape.ts'
+import type { CapMargin, CapState } from './report-shape.ts'
 
 /** What the budget's hash is called while nobody has configured one. */
 const BUILT_IN = 'built in'
@@ -97,4 +100,19 @@ export async function capStates(sql: Sql, caller: Caller): Promise<CapState[]> {
     ...row,
     resets_at: row.period ? resetOf(begun[row.period], zone) : null,
   }))
+}
+
+/** By how much the caps can be passed; null when there is none, or nothing that costs money. */
+export async function capMargin(sql: Sql): Promise<CapMargin | null> {
+  const { backends } = await storedConfig(sql, 'models', Models)
+  if (!Object.values(backends).some(({ billing, enabled }) => billing === 'metered' && enabled)) return null
+  const [row] = await sql<[CapMargin]>`
+    select (
+      select count(*)::int from hai.lane_slot
+      where not closing and (lane = any(${[...LANES]}) or elsewhere)
+    ) as at_once, coalesce((
+      select usd - bound from hai.usage where state = 'settled' and usd > bound order by usd - bound desc limit 1
+    ), 0)::float8 as most_usd
+    from hai.cap limit 1`
+  return row ?? null
 }

@@ -5,6 +5,7 @@ import {
   endingTexts,
   hoursText,
   listText,
+  marginText,
   percent,
   presumedText,
   shortNumber,
@@ -111,9 +112,9 @@ ${limit_calls || limit_tokens ? track(used) : ''}
 <span class="soft">${of(tokens, limit_tokens)} tokens, without what was read from a cache${listed}; ${left}</span></div>`
 }
 
-function caps({ caps }: CostReport): Part {
+function caps({ caps, margin }: CostReport): Part {
   if (caps.length === 0) return ''
-  return html`<section><h2>Caps</h2><div class="rows">${caps.map(capRow)}</div></section>`
+  return html`<section><h2>Caps</h2><div class="rows">${caps.map(capRow)}</div>${margin ? html`<p class="soft">${marginText(margin)}</p>` : ''}</section>`
 }
 
 function capRow({ cap, key, limit, spent, held, presumed, left }: CapState): Part {

@@ -102,6 +102,17 @@ export interface CapState {
   resets_at: string | null
 }
 
+/**
+ * By how much a cap can be passed, as a call is let through by what hai holds for it, and its backend counts for itself:
+ * by what those under way come to above that. None is let through after them.
+ */
+export interface CapMargin {
+  /** So many tasks can be asking a model at once. */
+  at_once: number
+  /** The most that any call so far came to above what was held for it; 0 when none did. */
+  most_usd: number
+}
+
 /** How much of a subscription's window has been used, as far as hai knows. */
 export interface WindowState {
   window: string
@@ -167,6 +178,8 @@ export interface CostReport {
   /** As asked for with `by` (all of them when not), the dearest first. */
   by: Partial<Record<Breakdown, KeyAmount[]>>
   caps: CapState[]
+  /** Null where no cap or no metered backend is, and for a member. */
+  margin: CapMargin | null
   windows: WindowState[]
   unknown: UnknownPrice[]
   /** The dearest tasks of the range, as many as asked for with `top` (none when not). */

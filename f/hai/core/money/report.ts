@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Caller } from '../caller.ts'
 import type { Sql } from '../db.ts'
 import { parse } from '../errors.ts'
-import { applyBudget, capStates } from './caps.ts'
+import { applyBudget, capMargin, capStates } from './caps.ts'
 import { routeFailures } from './escalation.ts'
 import { LIST_SOURCE } from './list-prices-data.ts'
 import { before, Days, daysOf, type Range, rangeOf } from './range.ts'
@@ -46,13 +46,14 @@ export async function costReport(
   const only = caller.role === 'member' ? caller.name : null
   const all = caller.role !== 'member'
   const sets: Key[][] = [['day'], ['backend', 'model'], ...by.map((one) => [one])]
-  const [lines, previous, tasks, tasksBefore, caps, windows, top_tasks, caps_hit, failures] =
+  const [lines, previous, tasks, tasksBefore, caps, margin, windows, top_tasks, caps_hit, failures] =
     await Promise.all([
       sumsOf(sql, range, sets, only),
       sumsOf(sql, earlier, [], only),
       taskCounts(sql, range, caller),
       taskCounts(sql, earlier, caller),
       capStates(sql, caller),
+      all ? capMargin(sql) : null,
       all ? windowStates(sql) : [],
       top > 0 ? topTasks(sql, range, top, caller) : [],
       all ? capsHit(sql, range) : [],
@@ -67,7 +68,7 @@ export async function costReport(
     tasks: tasks.total,
     by_day: perDay(range, lines, tasks.days),
     by: Object.fromEntries(by.map((one) => [one, perKey(lines, one)])),
-    ...{ caps, windows, unknown: unknownOf(lines), top_tasks, caps_hit, failures },
+    ...{ caps, margin, windows, unknown: unknownOf(lines), top_tasks, caps_hit, failures },
     list: LIST_SOURCE,
   }
 }
