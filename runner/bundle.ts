@@ -10,8 +10,6 @@ export interface Script {
   file: string
   /** The source, when no file holds it. */
   code?: string
-  /** It has the operator's rights, whoever calls: what Windmill does for scripts deployed on behalf of a user. */
-  onBehalf: boolean
   tag: string | undefined
   /** Seconds after which a run is ended. */
   timeout: number | undefined
@@ -148,7 +146,6 @@ export class Bundle {
       return {
         path,
         file,
-        onBehalf: isOwn(path),
         tag: typeof metadata.tag === 'string' ? metadata.tag : undefined,
         timeout: typeof metadata.timeout === 'number' && metadata.timeout > 0 ? metadata.timeout : undefined,
         signature: await signatureOf(source),

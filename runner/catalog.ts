@@ -39,7 +39,7 @@ export class Catalog {
     const hash = hashOf(path, content)
     const file = join(this.#bundle.root, `${path}.inline-${hash}.ts`)
     const signature = await signatureOf(content)
-    return { path, file, code: content, tag, timeout, onBehalf: false, signature }
+    return { path, file, code: content, tag, timeout, signature }
   }
 
   scriptView(path: string): ScriptView | undefined {

@@ -87,6 +87,6 @@ export function jobEnvironment(
     WM_FLOW_STEP_ID: flowStep?.id ?? '',
     WM_OBJECT_PATH: '',
     WM_RUNNABLE_ID: '',
-    WM_END_USER_EMAIL: job.onBehalf ? job.identity.email : '',
+    WM_END_USER_EMAIL: '',
   }
 }

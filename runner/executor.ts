@@ -80,7 +80,6 @@ export class Executor {
       ...request,
       ...(event ? { args: {} } : {}),
       event,
-      onBehalf: request.onBehalf || script.onBehalf,
       tag: request.tag ?? script.tag ?? 'bun',
     })
     if (!job) throw new ApiError(400, `a job with id ${request.id} exists already`)
@@ -136,7 +135,7 @@ export class Executor {
 
   #hand(job: Job, script: Script): void {
     const { items } = this.#options
-    const reads = (path: string) => mayRead(job.owner ?? job.identity, path)
+    const reads = (path: string) => mayRead(job.runsAs, path)
     const args = items.resolveArguments(job.args, reads)
     const event = job.event && items.resolveArguments(job.event, reads)
     const assignment: Assignment = {
@@ -234,9 +233,9 @@ export class Executor {
 }
 
 /** Of the job's token: who called stays its name, its rights are its own. */
-function rightsOf({ owner, identity, runsAs }: Job): Identity {
+function rightsOf({ identity, runsAs }: Job): Identity {
   const { username } = identity
-  return owner ? { ...owner, username } : { ...identity, admin: runsAs.admin, scopes: undefined }
+  return { ...runsAs, username, scopes: undefined }
 }
 
 function executionError(error: unknown): Record<string, unknown> {

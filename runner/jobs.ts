@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { FairShare } from './fair-share.ts'
-import { type Identity, OPERATOR } from './identity.ts'
+import type { Identity } from './identity.ts'
 import { JobOutput } from './job-output.ts'
 
 /** Windmill's names for what a job runs. */
@@ -34,9 +34,7 @@ export interface JobRequest {
   /** What a preprocessor will make the arguments of. */
   event?: Record<string, unknown>
   identity: Identity
-  /** It has the operator's rights, whoever calls. */
-  onBehalf?: boolean
-  /** It has this one's rights, whoever calls, and not the operator's. */
+  /** It has this one's rights, whoever calls. */
   owner?: Identity
   flowStep?: FlowStep
   tag: string
@@ -55,8 +53,6 @@ export interface Job {
   args: Record<string, unknown>
   event?: Record<string, unknown>
   identity: Identity
-  /** Has the operator's rights, whoever calls. */
-  onBehalf: boolean
   /** Given where its rights are those of one who doesn't call. */
   owner?: Identity
   /** Whose rights it has. */
@@ -118,8 +114,7 @@ export class Jobs {
     const done = new Promise<void>((resolve) => {
       settle = resolve
     })
-    const onBehalf = request.onBehalf === true
-    const runsAs = request.owner ?? (onBehalf ? OPERATOR : request.identity)
+    const runsAs = request.owner ?? request.identity
     const job: Job = {
       id,
       kind: request.kind ?? 'script',
@@ -127,11 +122,10 @@ export class Jobs {
       args: request.args,
       event: request.event,
       identity: request.identity,
-      onBehalf,
       owner: request.owner,
       runsAs,
       email: runsAs.email,
-      permissionedAs: `u/${(request.owner ?? request.identity).user}`,
+      permissionedAs: `u/${runsAs.user}`,
       flowStep: request.flowStep,
       skipped: false,
       userStates: new Map(),

@@ -162,7 +162,6 @@ export class Scheduler {
         path: schedule.script_path,
         args: { ...args, ...LOCAL_PACE[schedule.script_path]?.args },
         identity: { ...OPERATOR, username: `schedule-${path.replaceAll('/', '-')}` },
-        onBehalf: true,
         scheduledFor: new Date(),
         schedulePath: path,
       })

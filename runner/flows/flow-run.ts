@@ -147,13 +147,12 @@ export class FlowRun {
 
   async #start({ id, value, timeout }: FlowModule): Promise<Job> {
     const { executor, catalog, submitFlow } = this.#means
-    const { identity, onBehalf, owner, rootJob, schedulePath, flowStep, path } = this.#job
+    const { identity, owner, rootJob, schedulePath, flowStep, path } = this.#job
     const args = await this.#arguments(value.input_transforms ?? {})
     const request: RunRequest = {
       path: value.path ?? `${path}/${id}`,
       args,
       identity,
-      onBehalf,
       owner,
       parentJob: this.#job.id,
       rootJob,

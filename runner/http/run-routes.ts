@@ -79,7 +79,7 @@ async function startFlow(stack: Stack, call: Call, path: string): Promise<Job> {
   refuseForeign(call, path)
   const request = requestOf(call, path)
   const { args, text } = await inputOf(call)
-  return stack.flows.submit({ ...request, args, bytes: text.length, onBehalf: isOwn(path) })
+  return stack.flows.submit({ ...request, args, bytes: text.length })
 }
 
 async function startPreview(stack: Stack, call: Call): Promise<Job> {

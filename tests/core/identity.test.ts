@@ -1,8 +1,9 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import * as migrate from '../../f/hai/admin/migrate.ts'
 import * as settings from '../../f/hai/config/show.ts'
 import type { TaskList } from '../../f/hai/core/contract.ts'
 import { notify } from '../../f/hai/core/outbox/notice.ts'
+import { getVariable } from '../../f/hai/core/windmill.ts'
 import * as raise from '../../f/hai/cost/raise.ts'
 import * as record from '../../f/hai/cost/record.ts'
 import * as rollup from '../../f/hai/cost/rollup.ts'
@@ -188,6 +189,21 @@ describe('a ring of somebody’s', () => {
       { every_seconds: 45 },
     ])
   })
+})
+
+describe('a key that whoever rang may not read', () => {
+  it.each([401, 403])(
+    'leaves the task to another worker, and shows nothing of what Windmill said: %i',
+    async (status) => {
+      vi.stubGlobal('fetch', async () => new Response('owners of u/operator: …', { status }))
+      await expect(getVariable('u/operator/key')).rejects.toMatchObject({
+        code: 'unavailable',
+        message: '$var:u/operator/key may not be read by whoever called this worker',
+        details: { next_step: expect.stringContaining('$env:NAME') },
+      })
+      vi.unstubAllGlobals()
+    },
+  )
 })
 
 describe('a database without a schema', () => {

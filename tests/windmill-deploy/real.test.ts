@@ -37,6 +37,8 @@ async function asJob(content: string, windmill: StandIn, databaseUrl: string): P
     BASE_INTERNAL_URL: windmill.endpoint,
     WM_TOKEN: windmill.token,
     WM_WORKSPACE: 'homelab',
+    WM_PERMISSIONED_AS: 'u/operator',
+    WM_USERNAME: 'operator',
   }
   const { stdout } = await promisify(execFile)(bunBinary(), [join(folder, 'wrapper.ts')], {
     cwd: folder,

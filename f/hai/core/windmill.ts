@@ -6,6 +6,8 @@ import { HaiError } from './errors.ts'
 import { networkReason } from './network.ts'
 
 const TIMEOUT_MS = 5000
+/** Characters of what Windmill says that are repeated; it may list everybody's rights. */
+const LONGEST_ANSWER = 200
 
 /** Starts a script and doesn't wait for it. The caller chooses the job id (a UUID), so that a repeat can't start two. */
 export async function startScript(
@@ -27,9 +29,15 @@ export async function findResource(path: string): Promise<unknown> {
   return JSON.parse(accepted(answer, path))
 }
 
-/** A variable's value, secrets included. */
+/** A variable's value, secrets included. `unavailable` to a job of whoever may not read it: another one's may. */
 export async function getVariable(path: string): Promise<string> {
-  return JSON.parse(await call(`variables/get_value/${path}`, {})) as string
+  const answer = await send(`variables/get_value/${path}`, {})
+  if (answer.status === 401 || answer.status === 403) {
+    throw new HaiError('unavailable', `$var:${path} may not be read by whoever called this worker`, {
+      details: { next_step: 'name it by $env:NAME instead, from the environment of the workers' },
+    })
+  }
+  return JSON.parse(accepted(answer, path)) as string
 }
 
 /** Sends a piece of an answer down the job's own stream: one line of JSON, as a job may work on many tasks. */
@@ -75,6 +83,6 @@ async function send(path: string, init: RequestInit): Promise<Answer> {
 
 function accepted({ status, text }: Answer, path: string): string {
   if (status >= 200 && status < 300) return text
-  const message = `Windmill answered ${status} to ${path.split('?')[0]}: ${text}`
+  const message = `Windmill answered ${status} to ${path.split('?')[0]}: ${text.slice(0, LONGEST_ANSWER)}`
   throw new HaiError(status === 400 ? 'invalid' : 'unavailable', message)
 }
