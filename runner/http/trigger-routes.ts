@@ -20,7 +20,7 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
   const routes = new Hono<Api>()
   const triggers = new HttpTriggers(stack.catalog, stack.workspace)
   routes.all('/*', async (call) => {
-    const path = pathAfter(call, '/api/r/')
+    const path = pathAfter(call, '/api/r/').replace(/\/$/, '')
     const match = triggers.find(call.req.method, path)
     if (!match) throw new ApiError(404, `no HTTP trigger serves ${call.req.method} ${path}`)
     const { trigger } = match

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { HaiError } from '../../f/hai/core/errors.ts'
-import { jsonOf } from '../../f/hai/core/http/body.ts'
+import { jsonOf, jsonText } from '../../f/hai/core/http/body.ts'
 import { costsToday } from '../../f/hai/core/http/costs.ts'
 import { receiveOne } from '../../f/hai/core/http/inbox.ts'
 import { inOpenAiShape } from '../../f/hai/core/http/openai-error.ts'
@@ -65,11 +65,11 @@ describe('a request', () => {
       b: ['$WM_TOKEN'],
     })
     const refusals: [unknown, string][] = [
-      [undefined, 'there is none'],
-      [' ', 'there is none'],
-      [{ a: 1 }, 'there is none'],
-      ['S3CRET', 'not JSON'],
-      ['{"a":S3CRET}', 'not JSON'],
+      [undefined, 'expected JSON'],
+      [' ', 'expected JSON'],
+      [{ a: 1 }, 'expected JSON'],
+      ['S3CRET', 'expected JSON'],
+      ['{"a":S3CRET}', 'expected JSON'],
       [`${'['.repeat(201)}${']'.repeat(201)}`, 'more than 200 levels'],
       [`"${'x'.repeat(12 * 1024 * 1024)}"`, 'longer than'],
     ]
@@ -80,6 +80,10 @@ describe('a request', () => {
       expect(refused.message).not.toContain('S3CRET')
     }
     expect(jsonOf(JSON.stringify('['.repeat(300)))).toHaveLength(300)
+    expect(jsonText({ raw_string: '\n {"a":1}' })).toBe('\n {"a":1}')
+    for (const raw_string of ['eyJhbGciOi.eyJpc19hZG1p.c2ln', 'S3CRET', { password: 'S3CRET' }, undefined]) {
+      expect(jsonText({ raw_string })).toBe('')
+    }
   })
 
   it('fails in OpenAI’s shape, and is not to be sent again once its task is there', async () => {

@@ -137,7 +137,9 @@ describe('an HTTP trigger', () => {
   })
 
   it('answers as its script shapes it, or with the id of the job', async () => {
-    expect(await call('PUT', 'hai/accepted', { body: '{}' })).toEqual({ status: 202, body: { ok: true } })
+    for (const route of ['hai/accepted', 'hai/accepted/']) {
+      expect(await call('PUT', route, { body: '{}' })).toEqual({ status: 202, body: { ok: true } })
+    }
     const later = await call('POST', 'hai/later', { body: '{"title":"a"}' })
     expect(later).toEqual({ status: 201, body: { text: expect.stringMatching(/^[0-9a-f-]{36}$/) } })
   })

@@ -1,4 +1,5 @@
 import { HaiError, MOST_LEVELS } from '../errors.ts'
+import type { RequestEvent } from './request.ts'
 
 /** Characters; more than a task with all that may be attached to it. */
 const LONGEST = 12 * 1024 * 1024
@@ -13,7 +14,7 @@ const CLOSE = new Set([93, 125])
  * text in it that begins like a reference has become what that names, with the rights of the route's owner. `invalid`.
  */
 export function jsonOf(raw: unknown): unknown {
-  if (typeof raw !== 'string' || raw.trim() === '') throw notTaken('there is none; send JSON')
+  if (typeof raw !== 'string' || raw.trim() === '') throw notJson()
   if (raw.length > LONGEST) throw notTaken(`longer than ${LONGEST} characters; send less`)
   if (isTooDeep(raw)) throw notTaken(`goes more than ${MOST_LEVELS} levels deep; send it flatter`)
   try {
@@ -21,9 +22,19 @@ export function jsonOf(raw: unknown): unknown {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     // its message shows what it met
-    throw notTaken('not JSON; send JSON, and content-type: application/json')
+    throw notJson()
   }
 }
+
+/**
+ * A body's text as a preprocessor may pass it on. Where a request doesn't say that it is JSON, Windmill may have put a
+ * secret in the place of all of it: what doesn't begin as JSON that a route takes rests in no job.
+ */
+export function jsonText({ raw_string: raw }: RequestEvent): string {
+  return typeof raw === 'string' && /^\s*[{[]/.test(raw) ? raw : ''
+}
+
+const notJson = () => notTaken('expected JSON; send it with content-type: application/json')
 
 const notTaken = (why: string) => new HaiError('invalid', `body: ${why}`)
 

@@ -1,11 +1,11 @@
 import { route } from '../../core/door.ts'
-import { jsonOf } from '../../core/http/body.ts'
+import { jsonOf, jsonText } from '../../core/http/body.ts'
 import { ById, fieldsOf, type RequestEvent } from '../../core/http/request.ts'
 import { changeTodo } from '../../core/http/todos.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {
-  return { ...fieldsOf(event, ById), raw_string: event.raw_string }
+  return { ...fieldsOf(event, ById), raw_string: jsonText(event) }
 }
 
 /** Changes what the body names and nothing else. `PATCH /admin/todos/{id}`. */
