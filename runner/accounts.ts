@@ -24,12 +24,18 @@ export interface KeptToken {
   /** RFC 3339. */
   expiration: string | undefined
   created_at: string
+  /** To the minute; missing until it is used. */
+  last_used_at?: string
 }
 
 /** What a new token may and for how long. */
 export type TokenGrant = Pick<KeptToken, 'username' | 'label' | 'scopes' | 'read_only' | 'expiration'>
 
 const PREFIX_LENGTH = 10
+/** A token's last use is written down no oftener. */
+const USE_MS = 60_000
+/** How long a token whose time is over is still listed, so that one can see why it is refused. */
+const LISTED_MS = 30 * 86_400_000
 
 /** Users and tokens that the operator made, kept in one file of his. */
 export class Accounts {
@@ -79,13 +85,16 @@ export class Accounts {
       prefix: token.slice(0, PREFIX_LENGTH),
       created_at: new Date().toISOString(),
     }
-    const alive = this.#tokens.filter(({ expiration }) => !isOver(expiration))
-    this.#save(this.#users, [...alive, kept])
+    const listed = this.#tokens.filter(({ expiration }) => !isOver(expiration, LISTED_MS))
+    this.#save(this.#users, [...listed, kept])
     return token
   }
 
+  /** Those whose time was over within the last 30 days, too. */
   tokensOf(username: string): KeptToken[] {
-    return this.#tokens.filter((token) => token.username === username && !isOver(token.expiration))
+    return this.#tokens.filter(
+      (token) => token.username === username && !isOver(token.expiration, LISTED_MS),
+    )
   }
 
   removeToken(username: string, prefix: string): void {
@@ -100,7 +109,20 @@ export class Accounts {
   /** The token of that SHA-256 in hexadecimal; undefined when there is none or its time is over. */
   find(digest: string): KeptToken | undefined {
     const found = this.#tokens.find((token) => token.digest === digest)
-    return found && !isOver(found.expiration) ? found : undefined
+    if (!found || isOver(found.expiration)) return undefined
+    this.#noteUse(found)
+    return found
+  }
+
+  #noteUse({ id, last_used_at }: KeptToken): void {
+    if (last_used_at !== undefined && Date.now() - Date.parse(last_used_at) < USE_MS) return
+    const now = new Date().toISOString()
+    this.#tokens = this.#tokens.map((token) => (token.id === id ? { ...token, last_used_at: now } : token))
+    try {
+      this.#save(this.#users, this.#tokens)
+    } catch {
+      // a full disk keeps nobody out; it is written with the next change
+    }
   }
 
   #save(users: User[], tokens: KeptToken[]): void {
@@ -114,8 +136,9 @@ export function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-function isOver(expiration: string | undefined): boolean {
-  return expiration !== undefined && Date.parse(expiration) <= Date.now()
+/** Whether its time was over so many milliseconds ago. */
+function isOver(expiration: string | undefined, ago = 0): boolean {
+  return expiration !== undefined && Date.parse(expiration) <= Date.now() - ago
 }
 
 function readAccounts(file: string): { users?: User[]; tokens?: KeptToken[] } {

@@ -25,11 +25,11 @@ export function tokenRoutes({ accounts }: Stack): Hono<Api> {
   })
   routes.get('/tokens/list', (call) => {
     const tokens = accounts.tokensOf(call.get('identity').user)
-    const shown = tokens.map(({ prefix, created_at, label, expiration, scopes, read_only }) => {
+    const shown = tokens.map(({ prefix, created_at, last_used_at, label, expiration, scopes, read_only }) => {
       return {
         token_prefix: prefix,
         created_at,
-        last_used_at: created_at,
+        last_used_at: last_used_at ?? created_at,
         label,
         expiration,
         scopes,
@@ -124,7 +124,8 @@ function userView(user: { username: string; email: string; admin: boolean; creat
     is_admin: admin,
     is_super_admin: false,
     created_at,
-    operator: false,
+    // who is no admin runs what is there and writes nothing: Windmill's role of that name
+    operator: !admin,
     disabled: false,
     groups: ['all'],
     folders,
