@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Document, isMap, parseDocument } from 'yaml'
+import { type Document, isMap } from 'yaml'
 import { Failure } from './failure.ts'
 import { configDirOf } from './paths.ts'
-import { writePrivate } from './private-file.ts'
+import { editSettings, openSettings } from './settings-file.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -32,36 +31,15 @@ export function backendsIn(env: Env): Record<string, Written> {
  */
 export function editModels(env: Env, edit: (document: Document) => void): boolean {
   const file = modelsFileOf(env)
-  const document = open(file)
-  const before = JSON.stringify(document.toJS())
-  edit(document)
-  if (JSON.stringify(document.toJS()) === before) return false
-  writePrivate(file, document.toString())
-  return true
+  return editSettings(file, open(file), edit)
 }
 
 function open(file: string): Document {
-  const document: Document = parseDocument(readText(file))
-  const [error] = document.errors
-  if (error)
-    throw new Failure('usage', `${file} is not YAML: ${error.message.split('\n')[0]}; nothing was changed`)
-  document.contents ??= document.createNode({})
-  if (!isMap(document.contents)) {
-    throw new Failure('usage', `${file}: expected a map with default and backends; nothing was changed`)
-  }
+  const document = openSettings(file, 'a map with default and backends')
   const backends = document.get('backends')
   if (backends === null) document.delete('backends')
   else if (backends !== undefined && !isMap(backends)) {
     throw new Failure('usage', `${file}: backends: expected a map of names; nothing was changed`)
   }
   return document
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
-  }
 }
