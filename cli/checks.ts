@@ -5,18 +5,12 @@ import { CONTRACT, type Health, type ModelList } from '../f/hai/core/contract.ts
 import { checkout } from './checkout.ts'
 import { contractProblem } from './decode.ts'
 import { Failure } from './failure.ts'
+import type { Finding } from './finding.ts'
 import { localFindings, settingsFolder } from './local-findings.ts'
 import { tilde } from './paths.ts'
 import type { Session } from './session.ts'
 import { inPlace, isOfSettings } from './setting-notes.ts'
-
-/** What a check found; `fix` is the next command or act. */
-export interface Finding {
-  what: string
-  verdict: 'good' | 'bad' | 'unsure'
-  text: string
-  fix?: string
-}
+import { tokenFindings } from './token-findings.ts'
 
 type Check = (session: Session) => Promise<Finding[]>
 
@@ -129,7 +123,7 @@ async function server(session: Session): Promise<Finding[]> {
   } catch (error) {
     return [...findings, failed('server', error)]
   }
-  findings.push(...(await settings(session, health)), await model(session))
+  findings.push(...(await settings(session, health)), await model(session), ...(await tokens(session)))
   const { pending, running, awaiting_approval } = health.queue
   const text = `${pending} pending, ${running} running, ${awaiting_approval} waiting for approval`
   const problems = health.problems.filter((problem) => !isOfSettings(problem))
@@ -170,6 +164,14 @@ async function model(session: Session): Promise<Finding> {
     return { what, verdict: 'good', text: `${name} answers: ${reason}` }
   } catch (error) {
     return failed(what, error)
+  }
+}
+
+async function tokens(session: Session): Promise<Finding[]> {
+  try {
+    return await tokenFindings(session)
+  } catch (error) {
+    return [failed('tokens', error)]
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ClusterStatus, ObjectStatus } from '../f/hai/core/gitops/report.ts'
-import type { Finding } from './checks.ts'
+import type { Finding } from './finding.ts'
 import { hostFindings } from './gitops-host.ts'
 import { generatedObjects, ownManifests } from './gitops-manifests.ts'
 import type { Session } from './session.ts'

@@ -1,5 +1,7 @@
 import * as http from 'node:http'
 
+export type Method = 'GET' | 'POST' | 'DELETE'
+
 export interface Answer {
   status: number
   body: string
@@ -27,12 +29,7 @@ export class Http {
   #agents = new Map<string, http.Agent>()
 
   /** Sends one request; any status is an answer, and no answer is a ConnectionError. Follows no redirect. */
-  async send(
-    method: 'GET' | 'POST',
-    url: string,
-    headers: Record<string, string>,
-    body?: string,
-  ): Promise<Answer> {
+  async send(method: Method, url: string, headers: Record<string, string>, body?: string): Promise<Answer> {
     const response = await this.#request(url, { method, headers }, body)
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []

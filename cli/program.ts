@@ -9,6 +9,7 @@ import { addCost } from './commands/cost.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addGitops } from './commands/gitops.ts'
 import { addHome } from './commands/home.ts'
+import { addMember } from './commands/member.ts'
 import { addModel } from './commands/model.ts'
 import { addProfile } from './commands/profile.ts'
 import { addStack } from './commands/stack.ts'
@@ -36,6 +37,7 @@ const COMMANDS: readonly {
   { group: 'Setup:', names: ['config'], add: addConfig },
   { group: 'Setup:', names: ['profile'], add: addProfile },
   { group: 'Setup:', names: ['auth'], add: addAuth },
+  { group: 'Setup:', names: ['member'], add: addMember },
   { group: 'Setup:', names: ['up', 'down', 'status', 'logs'], add: addStack },
   { group: 'Setup:', names: ['worker'], add: addWorker },
   { group: 'Setup:', names: ['gitops'], add: addGitops },

@@ -22,7 +22,11 @@ export function editSettings(file: string, document: Document, edit: (document: 
   const before = JSON.stringify(document.toJS())
   edit(document)
   if (JSON.stringify(document.toJS()) === before) return false
-  writePrivate(file, document.toString())
+  try {
+    writePrivate(file, document.toString())
+  } catch (cause) {
+    throw new Failure('usage', `cannot write ${file}: ${(cause as Error).message}`, { cause })
+  }
   return true
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CONTRACT, type Health } from '../f/hai/core/contract.ts'
 import { contractProblem, decode } from './decode.ts'
 import { Failure } from './failure.ts'
-import { type Answer, ConnectionError, Http } from './http.ts'
+import { type Answer, ConnectionError, Http, type Method } from './http.ts'
 import { Pace } from './pace.ts'
 
 /** One server to call: where it is, and the token for it. */
@@ -112,6 +112,22 @@ export class Webhook {
       if (job.completed) decode({ status: 422, body: JSON.stringify(job.result) }, path, this.target)
       await pace.pause(signal)
     }
+  }
+
+  /**
+   * One call of Windmill's own API, its path below `/api/`: the answer as it came, whatever its status. `token` is another
+   * than the target's. What changes something is sent once, as it may have arrived.
+   */
+  api(method: Method, path: string, options: { body?: object; token?: string } = {}): Promise<Answer> {
+    const { endpoint, token: own } = this.target
+    const url = `${endpoint.replace(/\/+$/, '')}/api/${path}`
+    const body = options.body && JSON.stringify(options.body)
+    const headers = {
+      authorization: `Bearer ${options.token ?? own}`,
+      ...(body ? { 'content-type': 'application/json' } : {}),
+    }
+    const send = () => this.#http.send(method, url, headers, body)
+    return this.#connected(send, method !== 'GET')
   }
 
   /** Opens an answer that goes on: server-sent events. Tried once; the status is for the caller to judge. */

@@ -92,9 +92,7 @@ export class Accounts {
 
   /** Those whose time was over within the last 30 days, too. */
   tokensOf(username: string): KeptToken[] {
-    return this.#tokens.filter(
-      (token) => token.username === username && !isOver(token.expiration, LISTED_MS),
-    )
+    return this.#tokens.filter((token) => token.username === username && !isOver(token.expiration, LISTED_MS))
   }
 
   removeToken(username: string, prefix: string): void {

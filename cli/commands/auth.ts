@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { readStdin } from '../attach.ts'
+import type { AddFlags } from '../auth-token.ts'
 import { examples } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { tilde } from '../paths.ts'
@@ -8,14 +9,18 @@ import { writePrivate } from '../private-file.ts'
 import type { Profile } from '../profile.ts'
 import type { Session } from '../session.ts'
 import { checkToken, readToken } from '../token.ts'
+import { USES } from '../token-scopes.ts'
 
 /** Characters of a token that may be shown, and how long it must be for them to give nothing away. */
 const SHOWN = 4
 const SAFE_LENGTH = 20
 
-/** `hai auth …`: the token of a profile. It comes from stdin or a hidden prompt, never from the command line. */
+/** `hai auth …`: the token of a profile, which comes from stdin or a hidden prompt, never from the command line; and those of members. */
 export function addAuth(program: Command, session: Session): void {
-  const auth = program.command('auth').description("keep a profile's token").helpCommand(false)
+  const auth = program
+    .command('auth')
+    .description("keep a profile's token, and make those of members")
+    .helpCommand(false)
 
   const set = auth
     .command('set-token')
@@ -38,7 +43,64 @@ export function addAuth(program: Command, session: Session): void {
     .description('remove the stored token')
     .action(session.run(() => removeToken(session)))
   examples(logout, 'hai auth logout --profile nas')
-  examples(auth, 'hai auth set-token --profile nas', 'hai auth show')
+  addTokens(auth, session)
+  examples(auth, 'hai auth set-token --profile nas', 'hai auth show', 'hai auth token add --for kim')
+}
+
+/** `hai auth token …`: the tokens that members call with. */
+function addTokens(auth: Command, session: Session): void {
+  const token = auth
+    .command('token')
+    .description('make, list and end the tokens of members')
+    .helpCommand(false)
+
+  const add = token
+    .command('add')
+    .description(
+      'make a token for a member, with the scopes of his role; it is printed once, alone on stdout',
+    )
+    .requiredOption('--for <name>', 'the member, as hai member ls calls him')
+    .option('--expires <time>', 'how long it is good: 12h, 90d, 52w, or never', '90d')
+    .addOption(
+      new Option('--allow <what...>', 'what the token of a machine is for; inbox when not given').choices(
+        USES,
+      ),
+    )
+    .option('--user <name>', 'which of his users, when he has several')
+    .action(
+      session.run(async (flags: AddFlags) => (await import('../auth-token.ts')).addToken(session, flags)),
+    )
+  examples(
+    add,
+    'hai auth token add --for kim --expires 90d',
+    'hai auth token add --for chatpage --allow chat',
+    'hai auth token add --for kim | ssh kims-laptop hai auth set-token --profile home',
+  )
+
+  const ls = token
+    .command('ls')
+    .description('list the tokens of members: what they may, until when, and when they were last used')
+    .option('--for <name>', 'of this member only')
+    .option('--json', 'print it as JSON')
+    .action(
+      session.run(async (flags: { for?: string; json?: boolean }) =>
+        (await import('../auth-token.ts')).listTokens(session, flags),
+      ),
+    )
+  examples(ls, 'hai auth token ls', 'hai auth token ls --for kim')
+
+  const revoke = token
+    .command('revoke')
+    .description('end a token, by its first letters, or all of a member')
+    .argument('[beginning]', 'its first letters, as hai auth token ls shows them')
+    .option('--for <name>', 'all tokens of this member')
+    .action(
+      session.run(async (beginning: string | undefined, flags: { for?: string }) =>
+        (await import('../auth-token.ts')).revokeTokens(session, beginning, flags),
+      ),
+    )
+  examples(revoke, 'hai auth token revoke Xq3f', 'hai auth token revoke --for kim')
+  examples(token, 'hai auth token add --for kim', 'hai auth token ls')
 }
 
 async function setToken(session: Session): Promise<undefined> {

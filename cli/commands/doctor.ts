@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { Finding } from '../checks.ts'
 import { examples } from '../command.ts'
 import { EXIT } from '../exit.ts'
+import type { Finding } from '../finding.ts'
 import type { Session } from '../session.ts'
 import { oneLine } from '../width.ts'
 

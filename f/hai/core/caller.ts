@@ -39,7 +39,7 @@ export function routeUser({ permissionedAs, username }: Issued): string {
   if (standsForSomebody(username)) {
     throw new HaiError(
       'forbidden',
-      "a token with a label says at an HTTP route nothing of whose it is; make one without (hai auth token add), of a user of the machine's own",
+      "a token with a label says at an HTTP route nothing of whose it is; make one without, of a user of the machine's own: hai auth token add --for NAME",
     )
   }
   if (user === ROUTE_USER || user === username) return username

@@ -14,7 +14,7 @@ const UserName = z
   .min(1)
   .refine((name) => !standsForSomebody(name), {
     error:
-      'expected the name of a user: whoever makes a token chooses its label, so give each person and each machine a user (hai member add) and name that',
+      'expected the name of a user: whoever makes a token chooses its label, so give each person and each machine a user (hai member add NAME --role machine) and name that',
   })
   .refine((name) => name !== ROUTE_USER, {
     error: 'expected another user: as this one the HTTP routes run, whoever calls them; take it out',

@@ -1,0 +1,57 @@
+import { Accounts, isBeyond, type KeptToken } from './accounts.ts'
+import { Failure } from './failure.ts'
+import type { Finding } from './finding.ts'
+import { isOver, tokensOfAll } from './household-tokens.ts'
+import { household } from './members.ts'
+import type { Session } from './session.ts'
+import { relative } from './time.ts'
+
+/** So long before its end a token is to be replaced. */
+const SOON_DAYS = 14
+const DAY_MS = 86_400_000
+
+/** Tokens that end soon or have ended, as far as the caller may see them: his own, and all members' where he is the operator. */
+export async function tokenFindings(session: Session): Promise<Finding[]> {
+  const accounts = await Accounts.of(session)
+  const { members } = await household(session).catch(beyond({ members: undefined }))
+  if (!members) return ownFindings(session, accounts)
+  const { tokens } = await tokensOfAll(accounts, members)
+  const near = tokens.filter((token) => isOver(token, soon()))
+  const what = 'tokens'
+  if (tokens.length > 0 && near.length === 0)
+    return [{ what, verdict: 'good', text: `${tokens.length}, none ends within ${SOON_DAYS} days` }]
+  return near.map((token) => ({
+    what,
+    verdict: 'unsure',
+    text: `${token.token_prefix} of ${token.member} ${endsText(token)}`,
+    fix: isOver(token)
+      ? `hai auth token revoke ${token.token_prefix}; if ${token.member} still needs one: hai auth token add --for ${token.member}`
+      : `hai auth token add --for ${token.member}`,
+  }))
+}
+
+/** Who is no operator may know of his own token alone, and only where its scopes let him. */
+async function ownFindings(session: Session, accounts: Accounts): Promise<Finding[]> {
+  const { target } = await session.webhook()
+  const tokens = await accounts
+    .me()
+    .then((me) => accounts.tokensOf(me))
+    .catch(beyond<KeptToken[]>([]))
+  const own = tokens.find(({ token_prefix }) => target.token.startsWith(token_prefix))
+  if (!own || !isOver(own, soon())) return []
+  const text = `the one in use ${endsText(own)}`
+  return [{ what: 'tokens', verdict: 'unsure', text, fix: 'ask the operator for another' }]
+}
+
+const soon = () => Date.now() + SOON_DAYS * DAY_MS
+
+const endsText = (token: KeptToken) =>
+  `${isOver(token) ? 'expired' : 'expires'} ${relative(token.expiration!)}`
+
+/** What is not for this caller to see is no finding. */
+const beyond =
+  <T>(instead: T) =>
+  (error: unknown): T => {
+    if (isBeyond(error) || (error instanceof Failure && error.code === 'forbidden')) return instead
+    throw error
+  }
