@@ -107,6 +107,8 @@ const PROSE = new Set(
       'alone',
       'relies',
       'finds',
+      'knows',
+      'where',
     ]),
 )
 
