@@ -71,7 +71,9 @@ describe('whose call of a route a job is', () => {
       for (const username of STAND_INS) {
         const call = () => routeUser({ permissionedAs, username })
         expect(call).toThrow(expect.objectContaining({ code: 'forbidden' }))
-        expect(call).toThrow(/make one without, of a user of the machine's own: hai auth token add --for NAME/)
+        expect(call).toThrow(
+          /make one without, of a user of the machine's own: hai auth token add --for NAME/,
+        )
         expect(call).not.toThrow(username)
       }
   })
