@@ -46,7 +46,7 @@ async function write(file) {
   const { script, exports } = compile(file)
   const home = fs.mkdtempSync(join(require('node:os').tmpdir(), 'hai-build-'))
   const server = require('node:http').createServer((request, response) => {
-    response.end(JSON.stringify(ANSWERS[request.url.split('/f/hai/')[1]]))
+    response.end(JSON.stringify(ANSWERS[request.url.split('?')[0].split('/f/hai/')[1]]))
   })
   try {
     await new Promise((listening) => server.listen(0, '127.0.0.1', listening))

@@ -49,7 +49,7 @@ call() { # PATH JSON
   for pause in 1 2 3 ''; do
     answer=$(printf 'header = "Authorization: Bearer %s"\n' "$token" | curl --silent --config - --max-time 60 \
       --header 'Content-Type: application/json' --data-binary @/dev/fd/3 --write-out '\n%{errormsg}\n%{http_code}' \
-      "${HAI_ENDPOINT%/}/api/w/$HAI_WORKSPACE/jobs/run_wait_result/p/f/hai/$1" 3<<END
+      "${HAI_ENDPOINT%/}/api/w/$HAI_WORKSPACE/jobs/run_wait_result/p/f/hai/$1?invisible_to_owner=true" 3<<END
 $2
 END
     )

@@ -20,6 +20,8 @@ export interface Target {
 /** `answered`: it was there a moment ago, so that its being gone may be what somebody wanted. */
 export type Revive = (answered: boolean) => Promise<Target>
 
+/** Whoever may run the bundle could else read the jobs of all who do. */
+const UNSEEN = '?invisible_to_owner=true'
 const JOB_ID = /^[0-9a-f-]{36}$/i
 const RECONNECT_MS = [50, 100, 200, 400, 800]
 const PROXY_DOWN = new Set([502, 503, 504])
@@ -47,7 +49,7 @@ export class Webhook {
    * (every other call is a read, carries an idempotency key, or says the same thing twice).
    */
   async call<T>(path: string, args: object, options: { once?: boolean } = {}): Promise<T> {
-    const send = () => this.#send('POST', `jobs/run_wait_result/p/f/hai/${path}`, argumentsOf(args))
+    const send = () => this.#send('POST', `jobs/run_wait_result/p/f/hai/${path}${UNSEEN}`, argumentsOf(args))
     for (let busy = 1; ; busy++) {
       try {
         return decode(await this.#connected(send, options.once ?? false), path, this.target) as T
@@ -79,7 +81,7 @@ export class Webhook {
    * that says so.
    */
   async run<T>(path: string, args: object, signal = new AbortController().signal): Promise<T> {
-    const submit = `jobs/run/p/f/hai/${path}`
+    const submit = `jobs/run/p/f/hai/${path}${UNSEEN}`
     const submitted = await this.#connected(() => this.#send('POST', submit, argumentsOf(args)), true)
     const jobId = submitted.body.trim()
     if (submitted.status !== 201 || !JOB_ID.test(jobId)) {
@@ -195,7 +197,7 @@ export class Webhook {
     const suspicious = error.code === 'invalid' || error.code === 'no_door'
     if (!suspicious || path === 'admin/health') return error
     try {
-      const answer = await this.#send('POST', 'jobs/run_wait_result/p/f/hai/admin/health', '{}')
+      const answer = await this.#send('POST', `jobs/run_wait_result/p/f/hai/admin/health${UNSEEN}`, '{}')
       const health = decode(answer, 'admin/health', this.target) as Health
       error.next = contractProblem(health.contract, this.target) ?? error.next
     } catch (second) {

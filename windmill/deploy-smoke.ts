@@ -50,5 +50,5 @@ export async function healthProblems(windmill: WindmillServer): Promise<string[]
 }
 
 function call<T>(windmill: WindmillServer, path: string, args: object): Promise<T> {
-  return windmill.json<T>(`jobs/run_wait_result/p/f/hai/${path}`, args)
+  return windmill.json<T>(`jobs/run_wait_result/p/f/hai/${path}?invisible_to_owner=true`, args)
 }

@@ -35,7 +35,7 @@ export class Watchdog extends ManifestFile {
 }
 
 function pod(config: Config) {
-  const door = `api/w/${config.windmill.workspace}/jobs/run_wait_result/p/f/hai/admin/health`
+  const door = `api/w/${config.windmill.workspace}/jobs/run_wait_result/p/f/hai/admin/health?invisible_to_owner=true`
   return restrictedPod({
     name: WATCHDOG,
     user: CURL_USER,

@@ -139,11 +139,15 @@ async function printLog(session: Session, id: string): Promise<undefined> {
     throw new Failure('notFound', `task ${shortId(task.id)} has no log: no worker has taken it yet`, { next })
   }
   const log = await (await session.webhook()).logs(task.job_id).catch((error: unknown) => {
-    if (!(error instanceof Failure && error.exit === EXIT.notFound)) throw error
-    // a job's log lives no longer than the job does where it ran: in the local stack until that stops
-    throw new Failure('notFound', `the log of task ${shortId(task.id)} is kept no longer`, {
-      next: `hai task show ${shortId(task.id)} has what came of it`,
-    })
+    if (!(error instanceof Failure && [EXIT.notFound, EXIT.denied].includes(error.exit))) throw error
+    // kept in the local stack until that stops; and a wake-up's log is his who rang
+    throw new Failure(
+      'notFound',
+      `the log of task ${shortId(task.id)} is kept no longer, or not yours to read`,
+      {
+        next: `hai task show ${shortId(task.id)} has what came of it`,
+      },
+    )
   })
   const lines = log.replace(/\n$/, '')
   if (lines) session.print(session.io.stdout.isTTY ? harmless(lines) : lines)

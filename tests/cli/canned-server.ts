@@ -47,6 +47,8 @@ export async function cannedServer(doors: Record<string, Door> = {}, port = 0): 
     const args = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : query
     calls.push({ path, args, headers: request.headers })
     if (request.headers.authorization !== `Bearer ${token}`) return answer(401, 'Unauthorized')
+    if (url.pathname.includes('/jobs/run') && query.invisible_to_owner !== 'true')
+      return answer(500, 'whoever may run the bundle could read this job')
     const door = doors[path]
     if (!door) return answer(404, `Not found: script f/hai/${path} not found`)
     const reply = door(args, calls.filter((call) => call.path === path).length)

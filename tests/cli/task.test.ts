@@ -258,7 +258,7 @@ describe('hai task', () => {
     const gone = await hai('task', 'logs', TASK_ID)
     expect(gone).toMatchObject({ exit: 3, stdout: '' })
     expect(gone.stderr).toContain(
-      'hai: the log of task AB7F3K is kept no longer\n→ hai task show AB7F3K has what came of it\n',
+      'hai: the log of task AB7F3K is kept no longer, or not yours to read\n→ hai task show AB7F3K has what came of it\n',
     )
   })
 

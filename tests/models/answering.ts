@@ -37,6 +37,7 @@ export const aShift = (access: Access | { offers: string[] }, given: Partial<Shi
   signal: new AbortController().signal,
   principal: (requester) => aCaller(requester === 'guest' ? 'guest' : 'operator'),
   models: async () => access,
+  reader: 'operator',
   start: async () => {},
   ...given,
 })

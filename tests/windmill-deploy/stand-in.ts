@@ -138,6 +138,12 @@ export class StandIn {
       this.changes.push(`run ${path}`)
       return this.doors[path]?.(args)
     }
+    app.use('/api/w/homelab/jobs/*', async (call, next) => {
+      // whoever may run the bundle could read the jobs of others
+      if (call.req.path.includes('/jobs/run') && call.req.query('invisible_to_owner') !== 'true')
+        return call.text('visible to the owner of the folder', 500)
+      return next()
+    })
     app.post('/api/w/homelab/jobs/run/preview', async (call) => {
       const { path, content } = await call.req.json<{ path: string; content: string }>()
       const id = `job-${this.#jobs.size}`

@@ -57,15 +57,19 @@ function userIn(permissionedAs: string): string {
 
 /** Who is calling, by the name of his user and never from a body. No match is `forbidden`. */
 export function identify(username: string, members: Members, zone: string): Caller {
-  const found = Object.entries(members).find(([, member]) => member.usernames.includes(username))
-  if (!found) {
+  const name = memberOf(username, members)
+  if (name === undefined) {
     throw new HaiError(
       'forbidden',
       `${username || 'this token'} is no member; add the user name to the members configuration`,
     )
   }
-  const [name] = found
   return principal(name, members, zone)
+}
+
+/** The member of that name of Windmill's; undefined when it is nobody's. */
+export function memberOf(username: string, members: Members): string | undefined {
+  return Object.entries(members).find(([, member]) => member.usernames.includes(username))?.[0]
 }
 
 /** A task's requester as a caller again, for the job that works on it. One who is no member any more sees only his own. */

@@ -1,5 +1,5 @@
 import { asMeant } from './arguments.ts'
-import { type Caller, type Issued, identify, principal, routeUser, webhookUser } from './caller.ts'
+import { type Caller, type Issued, identify, memberOf, principal, routeUser, webhookUser } from './caller.ts'
 import { connect, type Pool, type Sql } from './db.ts'
 import { HaiError, STATUS } from './errors.ts'
 import { DEFAULT_MEMBERS, type Members } from './members.ts'
@@ -99,6 +99,8 @@ export interface Job {
   /** Aborts when Windmill stops the job. */
   signal: AbortSignal
   principal: As
+  /** The member whose job it is, and who can read it; undefined when it is nobody's. */
+  reader: string | undefined
 }
 
 type Service<Args extends object, T> = (sql: Sql, given: Args, job: Job) => Promise<T>
@@ -138,7 +140,8 @@ export async function bareDoor<T>(work: (sql: Sql) => Promise<T>): Promise<T | F
 function jobIn({ members, zone }: Household, trusted: boolean): Job {
   const jobId = process.env.WM_JOB_ID ?? ''
   const as = (requester: string) => principal(requester, members, zone)
-  return { worker: `job ${jobId}`, jobId, trusted, signal: stopped(), principal: as }
+  const reader = memberOf(issued().permissionedAs.replace(/^u\//, ''), members)
+  return { worker: `job ${jobId}`, jobId, trusted, signal: stopped(), principal: as, reader }
 }
 
 /** Windmill's word: only who may write folder hai, and so these scripts, makes a schedule in it. */

@@ -39,6 +39,30 @@ export class HaiError extends Error {
   }
 }
 
+/**
+ * What befell one job's work on another person's task, for that job to end with: where it happened, and not what was
+ * said, as an error may repeat what was asked and answered.
+ */
+export function withoutWords(error: unknown): Error {
+  if (error instanceof HaiError) {
+    const { retry_after_seconds } = error.details ?? {}
+    const details = retry_after_seconds === undefined ? {} : { details: { retry_after_seconds } }
+    return new HaiError(error.code, error.plain, details)
+  }
+  const { name, code, message = '', stack = '' } = (error ?? {}) as Partial<Error> & { code?: unknown }
+  const known = [name, code].filter((word) => typeof word === 'string' && /^\w{1,60}$/.test(word))
+  const quiet = new Error(
+    `${known.join(' ') || 'an error'}; what it says is left out, as it may tell of a task`,
+  )
+  const after = stack.indexOf(message) + message.length
+  const frames = stack
+    .slice(after)
+    .split('\n')
+    .filter((line) => /^ +at /.test(line))
+  quiet.stack = [`Error: ${quiet.message}`, ...(stack.includes(message) ? frames : [])].join('\n')
+  return quiet
+}
+
 /** Characters; what is longer tells no more, and shows what somebody sent. */
 const LONGEST_MESSAGE = 4000
 

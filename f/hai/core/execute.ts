@@ -21,10 +21,12 @@ export interface Means {
   principal(requester: string): Caller
   /** Which model may be asked; none when this is not given. */
   models?: (sql: Sql, task: ClaimedTask) => Promise<Access | NoAccess>
-  /** Where an answer's text goes while it is written, with its place in the answer. */
+  /** Where an answer's text goes while it is written, with its place in the answer: down the stream of the job. */
   stream?: (id: string, at: number, text: string) => void
   /** No more of it comes. */
   streamEnd?: (id: string) => void
+  /** Whose job it is: he can read its stream, so that it shows his own tasks only. */
+  reader?: string | undefined
   /** From here on the task mostly waits: its worker may take another one meanwhile. */
   waits?: () => void
   start?: Start
@@ -65,19 +67,23 @@ async function ask(
   const admission = new TaskAdmission(sql, task, handle)
   if (!(await admission.mayAsk(access))) return
   means.waits?.()
-  // the job whose stream it is may be somebody else's
-  const stream = task.data_tier === RESTRICTED ? () => {} : told(task.id, means)
+  const { stream = () => {}, streamEnd = () => {} } = isShown(task, means) ? means : {}
   const local = async () => {
     const instead = await localAccess(sql)
     if (!instead) return undefined
     if (!(await admission.mayAsk(instead))) throw await leaseLost(sql, task)
     return admission.ready(instead)
   }
-  await answerWithModel(admission.handle, task, { ...(await admission.ready(access)), signal, stream, local })
-  means.streamEnd?.(task.id)
+  await answerWithModel(admission.handle, task, {
+    ...(await admission.ready(access)),
+    ...{ signal, local, stream: (at: number, text: string) => stream(task.id, at, text) },
+  })
+  streamEnd(task.id)
 }
 
-const told = (id: string, means: Means) => (at: number, text: string) => means.stream?.(id, at, text)
+/** Everybody else follows a task by its events, which ask who he is. */
+const isShown = (task: ClaimedTask, { reader }: Means): boolean =>
+  task.requester === reader && task.data_tier !== RESTRICTED
 
 /** What was named for this task does not answer; it may be starting. */
 function notThere(error: unknown): Failure & { code: string } {

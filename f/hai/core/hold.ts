@@ -1,4 +1,4 @@
-import { HaiError } from './errors.ts'
+import { HaiError, withoutWords } from './errors.ts'
 import type { Failure, TaskHandle } from './handle.ts'
 import { shortId } from './ids.ts'
 import { HEARTBEAT_SECONDS, isLeaseLost } from './lease.ts'
@@ -47,7 +47,8 @@ function failureOf(error: unknown, id: string): Failure {
     const { code, message } = error
     return { code, message, retryable: code === 'unavailable', ...nextOf(error, id) }
   }
-  console.error(error)
+  // the task has its words; the job, and so its log, may be somebody else's
+  console.error(withoutWords(error).stack)
   return {
     code: 'failed',
     message: error instanceof Error ? error.message : String(error),

@@ -45,7 +45,7 @@ export async function refreshSettings(sql: Sql, read?: Parameters<typeof loadCon
 /** A bad one with no good one before it has been written down, and must not keep the others from being read. */
 function saidAlready(error: unknown): void {
   if (!(error instanceof HaiError && error.code === 'invalid')) throw error
-  console.error(error.message)
+  console.error(error.plain)
 }
 
 export interface SettingTroubles {

@@ -15,7 +15,8 @@ export async function startScript(
   args: Record<string, unknown>,
   options: { jobId: string; delaySeconds?: number },
 ): Promise<void> {
-  const query = new URLSearchParams({ job_id: options.jobId })
+  // who may run the bundle could read its jobs, else
+  const query = new URLSearchParams({ job_id: options.jobId, invisible_to_owner: 'true' })
   if (options.delaySeconds) query.set('scheduled_in_secs', String(Math.ceil(options.delaySeconds)))
   await call(`jobs/run/p/${path}?${query}`, { method: 'POST', body: JSON.stringify(args) })
 }

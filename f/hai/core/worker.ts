@@ -1,11 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Sql } from './db.ts'
-import { parse } from './errors.ts'
+import { parse, withoutWords } from './errors.ts'
 import { execute, type Means } from './execute.ts'
 import { hold } from './hold.ts'
 import { claim, claimableLanes, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
+import { outage } from './outage.ts'
 import { answered, wake } from './wakeup.ts'
 
 /** Between two looks at a queue in which another worker held what this one wanted; milliseconds, doubling. */
@@ -76,13 +77,13 @@ class Hands {
     this.#begin()
   }
 
-  /** Waits for all, as a task at hand is to be finished whatever befell another; then throws what befell the first. */
+  /** Waits for all, as a task at hand is to be finished whatever befell another; then throws what befell the first, without its words. */
   async done(): Promise<void> {
     const befell: unknown[] = []
     // the list grows while it is waited for
     for (const hand of this.#all) befell.push(await hand)
     const error = befell.find((one) => one !== undefined)
-    if (error) throw error
+    if (error) throw outage(error)?.code === 'unavailable' ? error : withoutWords(error)
   }
 
   #begin(): void {

@@ -1,3 +1,4 @@
+import { withoutWords } from '../errors.ts'
 import type { TaskHandle } from '../handle.ts'
 
 /** At most one event so often; the job's stream carries every piece sooner. */
@@ -16,7 +17,9 @@ export class Telling {
     this.#events = new Gathered(EVENT_MS, (at, text) => {
       this.#writing = this.#writing
         .then(async () => void (await handle.note('delta', text, { at })))
-        .catch((error: unknown) => console.error(`a piece of an answer was not told: ${error}`))
+        .catch((error: unknown) => {
+          console.error(`a piece of an answer was not told: ${withoutWords(error).message}`)
+        })
     })
     // the first event can wait, the first word can't
     this.#events.pause()
