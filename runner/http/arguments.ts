@@ -101,7 +101,8 @@ function parseJson(text: string): unknown {
     return JSON.parse(text)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new ApiError(400, `invalid json: ${error.message}`)
+    // without the piece of it that is wrong
+    throw new ApiError(400, `invalid json: ${error.message.replace(/, .*is not valid JSON$/s, '')}`)
   }
 }
 
