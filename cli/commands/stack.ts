@@ -65,6 +65,18 @@ async function stop(session: Session): Promise<undefined> {
     session.print(
       instance ? `stopped: ${processes(instance)}` : 'stopped what an earlier stack had left running',
     )
+  await noteOtherFolders(session)
+}
+
+/** Whoever removes the data directory shall know what of it is not in there: under root PostgreSQL may not reach it. */
+async function noteOtherFolders(session: Session): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  const { foldersOf } = await import('../../runner/instance.ts')
+  const { env } = session.io
+  const { data_dir, cluster_dir, programs_dir } = await foldersOf(env)
+  const others = [cluster_dir, programs_dir].filter((folder) => folder && !folder.startsWith(`${data_dir}/`))
+  if (others.length > 0)
+    session.note(`what it keeps is in ${tilde(data_dir, env)}, and as root in ${others.join(' and ')}`)
 }
 
 async function show(session: Session, json: boolean): Promise<undefined> {

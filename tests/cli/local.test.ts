@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { clusterDirOf } from '../../runner/postgres/cluster.ts'
 import { type CannedServer, cannedServer } from './canned-server.ts'
 import { aLocalStack, type LocalStack } from './local-stack.ts'
 import { aHomeFolder, type FakeIo, runHai, until } from './run-hai.ts'
@@ -86,6 +87,20 @@ describe('hai status', () => {
     expect(ran.stderr).toContain(
       `this is the stack on this machine; the profile in use is ${server.endpoint}`,
     )
+  })
+})
+
+describe('hai down', () => {
+  it.runIf(process.getuid?.() === 0)('as root says what is kept outside of the data directory', async () => {
+    // closed to the account that PostgreSQL gets
+    chmodSync(dataDir, 0o700)
+    const cluster = clusterDirOf(dataDir)
+    onTestFinished(() => rmSync(dirname(cluster), { recursive: true }))
+    mkdirSync(cluster, { recursive: true })
+    const { exit, stderr } = await runHai(['down'], { env })
+    expect(cluster).not.toContain(dataDir)
+    expect({ exit, stderr }).toMatchObject({ exit: 0, stderr: expect.stringContaining(cluster) })
+    expect(stderr).toContain(`what it keeps is in ${dataDir.replace(home.path, '~')}, and as root in `)
   })
 })
 
