@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { CONTRACT } from '../../f/hai/core/contract.ts'
 import { clusterDirOf } from '../../runner/postgres/cluster.ts'
 import { type CannedServer, cannedServer } from './canned-server.ts'
 import { aLocalStack, type LocalStack } from './local-stack.ts'
@@ -138,7 +139,7 @@ describe('hai logs', () => {
 describe('hai doctor', () => {
   it('has one line per check and a cure for each that failed', async () => {
     const health = {
-      contract: 2,
+      contract: CONTRACT + 1,
       schema: { version: 1, expected: 2 },
       problems: ['the sweep is late; hai up'],
     }
@@ -150,7 +151,7 @@ describe('hai doctor', () => {
       expect(stdout).toMatch(new RegExp(`^. ${check}: `, 'm'))
     }
     expect(stdout).toContain(
-      '✗ contract: 2, this hai speaks 1\n  → this hai speaks contract 1, the server 2: update',
+      `✗ contract: ${CONTRACT + 1}, this hai speaks ${CONTRACT}\n  → this hai speaks contract ${CONTRACT}, the server ${CONTRACT + 1}: update`,
     )
     expect(stdout).toContain('✗ schema: 1, the bundle expects 2\n  → hai down && hai up')
     expect(stdout).toContain('✗ queue: the sweep is late; hai up')
