@@ -1,10 +1,5 @@
 import type { BundleFiles, Item, Problem } from './items.ts'
 
-/** What the bundle names and its operator makes, because only he knows the value. */
-const OPERATORS_OWN: Record<'var' | 'res', string[]> = {
-  var: ['f/hai/db_password'],
-  res: [],
-}
 /** Deeper arrays are left as they are by Windmill. */
 const ARRAY_DEPTH = 2
 
@@ -32,12 +27,12 @@ function checkItem(bundle: BundleFiles, { content }: Item): string[] {
 
 function resolves({ files }: BundleFiles, kind: 'var' | 'res', path: string): boolean {
   const file = `${path}.${kind === 'var' ? 'variable' : 'resource'}.yaml`
-  return files.includes(file) || OPERATORS_OWN[kind].includes(path) || path.startsWith('u/operator/')
+  return files.includes(file) || path.startsWith('u/operator/')
 }
 
 function hint(kind: string, path: string): string {
   const file = `${path}.${kind === 'var' ? 'variable' : 'resource'}.yaml`
-  return `: add ${file}, or list it in windmill/check-references.ts as the operator's own`
+  return `: add ${file}`
 }
 
 function strings(value: unknown, arrays = 0): { text: string; arrays: number }[] {

@@ -16,8 +16,6 @@ export interface Options {
   dryRun: boolean
   onePool: boolean
   keep: boolean
-  /** The e-mail address of the account that doors run on behalf of; who deploys, when it is not said. */
-  serviceUser: string | undefined
 }
 
 type Flag = 'dry-run' | 'one-pool' | 'keep'
@@ -35,7 +33,6 @@ export function readOptions(argv: string[], env: Env, flags: Flag[]): Options {
     dryRun: 'dry-run' in values,
     onePool: 'one-pool' in values,
     keep: 'keep' in values,
-    serviceUser: values['service-user'],
   }
 }
 
@@ -48,7 +45,6 @@ function parsed(argv: string[], flags: Flag[]) {
         workspace: { type: 'string' },
         'base-url': { type: 'string' },
         'token-file': { type: 'string' },
-        'service-user': { type: 'string' },
         root: { type: 'string' },
         ...known,
       },

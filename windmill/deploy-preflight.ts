@@ -9,7 +9,7 @@ const DEFAULT_TAGS = ['bun', 'flow']
 
 export interface Preflight {
   version: string
-  /** Who deploys: the doors run on behalf of this account. */
+  /** Who deploys. */
   user: { username: string; email: string; is_admin: boolean }
   /** What is no reason to stop, a sentence each. */
   warnings: string[]
@@ -25,13 +25,29 @@ export async function preflight(
   const warnings = checkVersion(version.trim())
   const user = await windmill.json<Preflight['user']>('users/whoami')
   await checkTags(windmill, neededTags(readBundle(root), onePool))
-  if (!(await windmill.json<boolean>('resources/exists/f/hai/db'))) {
-    throw new ServerError(
-      'the resource f/hai/db is missing: create it first, see "The database" in docs/windmill.md',
-    )
-  }
+  warnings.push(...(await exposed(windmill)))
   const folderExists = await windmill.json<boolean>('folders/exists/hai')
   return { version: version.trim(), user, warnings, folderExists }
+}
+
+/** What is read in hai's folder can be named in the text of everybody who may read there: no secret may be among it. */
+async function exposed(windmill: WindmillServer): Promise<string[]> {
+  const variables = await windmill.json<Listed[]>('variables/list?path_start=f/hai/')
+  const resources = await windmill.json<Listed[]>('resources/list?path_start=f/hai/')
+  const settings = ({ resource_type: type = '' }: Listed) => type.startsWith('c_hai_')
+  const found = [...variables.filter((one) => one.is_secret), ...resources.filter((one) => !settings(one))]
+    .map(({ path }) => path)
+    .filter((path) => path.startsWith('f/hai/'))
+  if (found.length === 0) return []
+  return [
+    `${found.join(', ')}: whoever may read the folder hai can name them in a text and gets what they hold; when this is deployed, move them elsewhere or delete them (the database is found by HAI_DATABASE_URL of the workers alone)`,
+  ]
+}
+
+interface Listed {
+  path: string
+  is_secret?: boolean
+  resource_type?: string
 }
 
 /** The skew between server and CLI, if it is worth a word. An older server than the bundle needs is an error. */

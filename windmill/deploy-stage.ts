@@ -6,29 +6,16 @@ import { withoutTags } from './deploy-tags.ts'
 import { readScripts } from './scripts.ts'
 import { recordedHashes } from './staleness.ts'
 
-/** What the operator keeps on the server and a push must neither change nor delete. */
-const HIS_OWN = ['f/hai/db.resource.yaml']
 const TAGGED = /(\.script|\.schedule|__flow\/flow)\.yaml$/
 
-export interface StageOptions {
-  onePool: boolean
-  /** The account that doors run on behalf of. */
-  email: string
-}
-
 /** Copies the bundle into an empty folder in the form in which it goes to the server; the checkout stays as it is. */
-export function stage(root: string, folder: string, { onePool, email }: StageOptions): void {
-  const his = HIS_OWN.map((file) => join(root, file))
-  const filter = (source: string) => !his.includes(source)
-  cpSync(join(root, 'f', 'hai'), join(folder, 'f', 'hai'), { recursive: true, filter })
+export function stage(root: string, folder: string, onePool: boolean): void {
+  cpSync(join(root, 'f', 'hai'), join(folder, 'f', 'hai'), { recursive: true })
   for (const name of readdirSync(root).filter((name) => /^c_hai_.*\.resource-type\.yaml$/.test(name))) {
     cpSync(join(root, name), join(folder, name))
   }
   writeFileSync(join(folder, 'wmill.yaml'), stringify(syncSettings(root)))
   if (onePool) for (const file of filesIn(folder, TAGGED)) edit(file, withoutTags)
-  for (const file of filesIn(folder, /\.script\.yaml$/)) {
-    if (isDoor(codeOf(file))) edit(file, (script) => ({ ...script, on_behalf_of_email: email }))
-  }
   const locks = { ...recordedHashes(root), ...scriptHashes(folder) }
   writeFileSync(join(folder, 'wmill-lock.yaml'), stringify({ version: 'v2', locks }))
 }
@@ -38,7 +25,7 @@ function syncSettings(root: string): Record<string, unknown> {
   return {
     ...(parse(readFileSync(join(root, 'wmill.yaml'), 'utf8')) as Record<string, unknown>),
     includes: ['f/hai/**'],
-    excludes: HIS_OWN,
+    excludes: [],
     skipSecrets: true,
     skipWorkspaceDependencies: true,
     skipDatatableMigrations: true,
@@ -49,15 +36,6 @@ function filesIn(folder: string, ending: RegExp): string[] {
   return readdirSync(join(folder, 'f'), { recursive: true, encoding: 'utf8' })
     .filter((name) => ending.test(name))
     .map((name) => join(folder, 'f', name))
-}
-
-/** Whether a script can be called. A library runs for nobody; a door for its caller, with the service user's rights. */
-export function isDoor(code: string): boolean {
-  return /^export async function main\(/m.test(code)
-}
-
-function codeOf(metadata: string): string {
-  return readFileSync(metadata.replace(/\.script\.yaml$/, '.ts'), 'utf8')
 }
 
 function edit(file: string, change: (content: Record<string, unknown>) => object): void {

@@ -3,31 +3,26 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkBundle, problemTable } from './check.ts'
-import { runOnBehalf } from './deploy-behalf.ts'
 import { migrateDatabase } from './deploy-migrate.ts'
 import { type Options, readOptions, UsageError } from './deploy-options.ts'
 import { type Preflight, preflight } from './deploy-preflight.ts'
 import { byItem, type Change, plan, pushNew, removeOld, type Staged } from './deploy-push.ts'
 import { untilRunnable } from './deploy-ready.ts'
 import { healthProblems, readSettings, smokeTest } from './deploy-smoke.ts'
-import { isDoor, stage } from './deploy-stage.ts'
+import { stage } from './deploy-stage.ts'
 import { readScripts } from './scripts.ts'
 import { ServerError, WindmillServer } from './server.ts'
 import { configureWmill } from './wmill.ts'
 
 const USAGE = `usage: npm run deploy -- --workspace W --base-url URL [--dry-run] [--one-pool] [--keep]
-                                [--service-user EMAIL] [--token-file FILE]
+                                [--token-file FILE]
   --dry-run    say what would change, and change nothing
   --one-pool   for a server without worker groups: take the tags away
   --keep       leave scripts, flows, schedules and triggers that the bundle no longer has
-  --service-user  whose rights the doors have; the deploying user's when it is not said
 The token comes from WMILL_TOKEN, from HAI_TOKEN or from the file. docs/windmill.md tells the rest.`
 
 const ONE_POOL_COST = `--one-pool: waiting work and doors share the workers. While all of them work on tasks, every
 door waits, the inbox too, and a sync caller with it; have at least two workers more than tasks that run at once`
-
-const NOT_ON_BEHALF = `the server lets no door run on behalf of the service user: every caller must then be allowed to
-read f/hai/db, so give tokens to a single operator only`
 
 /** So many problems are enough to see what is wrong. */
 const SHOWN = 20
@@ -75,15 +70,14 @@ async function deployFrom(folder: string, options: Options, log: Log): Promise<n
   await refuseUnfit(root)
   const found = await preflight(windmill, { root, onePool })
   report(found, options, log)
-  const email = options.serviceUser ?? found.user.email
   const staged = { cwd: join(folder, 'bundle'), configDir: join(folder, 'config') }
-  stage(root, staged.cwd, { onePool, email })
+  stage(root, staged.cwd, onePool)
   configureWmill(staged.configDir, server)
   const changes = await plan(staged, { skipFolders: found.folderExists })
   const wanted = keep ? changes.filter(({ type }) => type !== 'deleted') : changes
   logPlan(wanted, log)
   if (options.dryRun) return 0
-  const target = { staged, root, email, skipFolders: found.folderExists }
+  const target = { staged, root, skipFolders: found.folderExists }
   await apply(windmill, target, wanted, log).catch((error: unknown) => {
     if (!(error instanceof ServerError)) throw error
     const stays = 'what was done so far stays, and it is safe to run this again'
@@ -106,7 +100,7 @@ function report({ version, user, warnings }: Preflight, { server, onePool }: Opt
     `${server.endpoint} is Windmill ${version}; deploying to ${server.workspace} as ${user.username} <${user.email}>`,
   )
   for (const warning of warnings) log(`note: ${warning}`)
-  if (!user.is_admin) log('note: that user is no admin; the server may refuse HTTP triggers and on_behalf_of')
+  if (!user.is_admin) log('note: that user is no admin; the server may refuse HTTP triggers')
   if (onePool) log(`note: ${ONE_POOL_COST}`)
 }
 
@@ -119,19 +113,15 @@ function logPlan(changes: Change[], log: Log): void {
 interface Target {
   staged: Staged
   root: string
-  email: string
   skipFolders: boolean
 }
 
 async function apply(windmill: WindmillServer, target: Target, changes: Change[], log: Log): Promise<void> {
-  const { staged, root, email, skipFolders } = target
+  const { staged, root, skipFolders } = target
   const applied = await migrateDatabase(windmill, root)
   log(applied.length > 0 ? `migrated: ${applied.join(', ')}` : 'the schema is up to date')
   if (changes.some(({ type }) => type !== 'deleted')) await pushNew(staged, { skipFolders })
   const scripts = readScripts(root).filter(({ path }) => path.startsWith('f/hai/'))
-  const doors = scripts.filter(({ code }) => isDoor(code)).map(({ path }) => path)
-  const refused = await runOnBehalf(windmill, doors, email)
-  if (refused.length > 0) log(`note: ${NOT_ON_BEHALF} (${refused.length} doors)`)
   await untilRunnable(
     windmill,
     scripts.map(({ path }) => path),

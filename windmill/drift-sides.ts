@@ -17,9 +17,11 @@ const SCRIPT = [
   'timeout',
   'cache_ttl',
   'priority',
+  // a door has its caller's rights: with another's, every text of his could name what that one may read
+  'on_behalf_of_email',
 ]
 const LIMITS = ['concurrent_limit', 'dedicated_worker', 'delete_after_secs', 'restart_unless_cancelled']
-const FLOW = ['summary', 'description', 'value', 'schema', 'tag', 'timeout', 'priority']
+const FLOW = ['summary', 'description', 'value', 'schema', 'tag', 'timeout', 'priority', 'on_behalf_of_email']
 const SCHEDULE = [
   'schedule',
   'timezone',

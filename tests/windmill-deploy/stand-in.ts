@@ -26,14 +26,12 @@ export class StandIn {
   version = 'CE v1.819.0'
   tags = new Set(['bun', 'flow', 'hai-work'])
   tagsPerWorkspace = false
-  mayPreserve = true
   scripts = new Map<string, Item>()
   flows = new Map<string, Item>()
   schedules = new Map<string, Item>()
   triggers = new Map<string, Item>()
-  resources = new Map<string, Item>([
-    ['f/hai/db', { resource_type: 'postgresql', value: { host: 'his-own' } }],
-  ])
+  variables = new Map<string, Item>()
+  resources = new Map<string, Item>()
   resourceTypes = new Map<string, Item>()
   folders = new Map<string, Item>()
   /** What runs as a job, by path; a preview is looked up by its path too. */
@@ -79,9 +77,7 @@ export class StandIn {
     this.#itemRoutes(app, 'flows', this.flows)
     this.#itemRoutes(app, 'schedules', this.schedules)
     this.#itemRoutes(app, 'http_triggers', this.triggers)
-    app.get('/api/w/homelab/resources/get_value_interpolated/*', (call) => {
-      return call.json(this.resources.get(after(call, '/get_value_interpolated/'))?.value as Item)
-    })
+    this.#itemRoutes(app, 'variables', this.variables)
     this.#itemRoutes(app, 'resources', this.resources)
     this.#itemRoutes(app, 'resources/type', this.resourceTypes)
     this.#itemRoutes(app, 'folders', this.folders)
@@ -94,10 +90,6 @@ export class StandIn {
     app.post(`${base}/create`, async (call) => {
       const script = await call.req.json<Item>()
       const path = String(script.path)
-      // Whoever deploys can give away no rights but his own, unless he is allowed to and says so.
-      if (script.on_behalf_of_email && !(script.preserve_on_behalf_of && this.mayPreserve)) {
-        script.on_behalf_of_email = 'hai@example.com'
-      }
       this.changes.push(`${this.scripts.has(path) ? 'update' : 'create'} script ${path}`)
       const hash = createHash('sha256').update(JSON.stringify(script)).digest('hex').slice(0, 16)
       this.scripts.set(path, { ...script, hash, created_by: 'hai', created_at: '2026-11-22T00:00:00Z' })
