@@ -47,7 +47,7 @@ const Windmill = z.strictObject({
   worker_pods: Labels.default({ 'app.kubernetes.io/name': 'windmill-workers' }),
   service_account: Account.default('windmill-chart'),
   work_replicas: z.int().min(1).default(1),
-  /** What jobs of the tag hai-work may see in their environment besides the database's password. */
+  /** What jobs of the tag hai-work may see in their environment besides the database's address. */
   worker_secrets: z.array(WorkerSecret).default([]),
 })
 
@@ -156,6 +156,10 @@ export const hostOf = ({ host, domain }: Config): string => `${host}.${domain}`
 /** Windmill as pods of the cluster reach it. */
 export const windmillUrl = ({ windmill: { service, namespace, port } }: Config): string =>
   `http://${service}.${namespace}.svc.cluster.local:${port}`
+
+/** The database in the cluster; always the primary and never a pooler, which LISTEN does not survive. */
+export const databaseHost = ({ database }: Config): string =>
+  `${database.cluster}-rw.${database.namespace}.svc.cluster.local`
 
 /** The Flux Kustomizations of the cluster's that come before hai's. */
 export const dependenciesOf = ({ flux, windmill }: Config): z.output<typeof Dependency>[] =>

@@ -13,6 +13,8 @@ export const DASHBOARD = 'hai-dashboard'
 /** The database, and the role that owns it; and the one that only reads, for Grafana. */
 export const DATABASE = 'hai'
 export const READER = 'hai_reader'
+/** Where Windmill's workers find the database: the one name that hai reads. */
+export const DATABASE_URL = 'HAI_DATABASE_URL'
 
 export const PROXY_PORT = 4180
 export const PROXY_METRICS_PORT = 44_180

@@ -1,10 +1,12 @@
-import type { Config } from '../config.ts'
+import { type Config, databaseHost } from '../config.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
 import {
   CLI_SECRET,
   DATABASE,
   DATABASE_SECRET,
+  DATABASE_URL,
   GRAFANA_SECRET,
+  POSTGRES_PORT,
   PROXY,
   READER,
   READER_SECRET,
@@ -84,15 +86,20 @@ export class HaiSecrets extends SecretsFile {
   }
 }
 
-/** What jobs of the tag hai-work find in their environment. */
+/** What jobs of hai find in their environment: the database, and for those that take long the keys of models and channels. */
 export class WindmillSecrets extends SecretsFile {
   constructor(folder: Folder, config: Config) {
     super(folder, config, 'externalsecret-windmill')
-    const channels = config.windmill.worker_secrets.map(({ env, ...from }) => ({ ...from, as: env }))
-    this.fetch(WINDMILL_SECRET, [
-      { item: config.secrets.database_item, field: 'password', as: 'HAI_DB_PASSWORD' },
-      ...channels,
-    ])
+    const keys = config.windmill.worker_secrets.map(({ env, ...from }) => ({ ...from, as: env }))
+    const password = { item: config.secrets.database_item, field: 'password', as: 'password' }
+    // a blank becomes a plus by urlquery, and stays one where it is read
+    const quoted = '{{ .password | urlquery | replace "+" "%20" }}'
+    this.fetch(WINDMILL_SECRET, [password, ...keys], {
+      data: {
+        [DATABASE_URL]: `postgresql://${DATABASE}:${quoted}@${databaseHost(config)}:${POSTGRES_PORT}/${DATABASE}?sslmode=require`,
+        ...Object.fromEntries(keys.map(({ as }) => [as, `{{ .${as} }}`])),
+      },
+    })
   }
 }
 

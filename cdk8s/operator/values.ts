@@ -1,6 +1,6 @@
 import { ownerRole, readerRole } from '../charts/database.ts'
-import type { Config } from '../config.ts'
-import { DATABASE, POSTGRES_PORT, READER, WINDMILL_SECRET } from '../names.ts'
+import { type Config, databaseHost } from '../config.ts'
+import { DATABASE, DATABASE_URL, POSTGRES_PORT, READER, WINDMILL_SECRET } from '../names.ts'
 
 /** What the operator merges into files of his own, each with the words that tell him where. */
 export interface Snippet {
@@ -14,7 +14,6 @@ export interface Snippet {
 export function snippets(config: Config): Snippet[] {
   return [
     windmillValues(config),
-    databaseResource(config),
     grafanaValues(config),
     ...(config.database.kind === 'existing' ? [managedRoles()] : []),
     ...(config.edge.kind === 'envoy-extauth' ? [accessControl(config)] : []),
@@ -22,57 +21,39 @@ export function snippets(config: Config): Snippet[] {
 }
 
 function windmillValues({ windmill }: Config): Snippet {
-  const names = ['HAI_DB_PASSWORD', ...windmill.worker_secrets.map(({ env }) => env)]
+  const keys = windmill.worker_secrets.map(({ env }) => env)
   // without these a job does not know that it runs in a cluster
   const cluster = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']
-  const secrets = names.map((name) => ({
-    name,
-    valueFrom: { secretKeyRef: { name: WINDMILL_SECRET, key: name } },
-  }))
-  const group = {
+  const doors = { name: 'default', extraEnv: environment([DATABASE_URL], []) }
+  const work = {
     name: 'hai-work',
     replicas: windmill.work_replicas,
     privileged: false,
     disableUnsharePid: true,
     resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
-    extraEnv: [
-      { name: 'WORKER_TAGS', value: 'hai-work' },
-      { name: 'WHITELIST_ENVS', value: [...names, ...cluster].join(',') },
-      ...secrets,
-    ],
+    extraEnv: [{ name: 'WORKER_TAGS', value: 'hai-work' }, ...environment([DATABASE_URL, ...keys], cluster)],
   }
   return {
     file: 'windmill-values.yaml',
     merge: [
-      "Values of Windmill's chart: append this entry to windmill.workerGroups, since Helm replaces lists.",
-      'Doors stay on the group that serves the tag bun; only this one runs what takes long, and sees these secrets.',
+      "Values of Windmill's chart, for windmill.workerGroups; Helm replaces lists, so write them into yours.",
+      'default: give this environment to the group that serves the tag bun, whatever it is called: doors run there.',
+      'hai-work: append it; only this group runs what takes long, and sees the keys of models.',
+      'Every script that runs on these groups can read the database: let nobody but you write scripts on this server.',
     ],
-    content: { windmill: { workerGroups: [group] } },
+    content: { windmill: { workerGroups: [doors, work] } },
   }
 }
 
-/** The database's name in the cluster; always the primary and never a pooler, which LISTEN does not survive. */
-const databaseHost = ({ database }: Config) =>
-  `${database.cluster}-rw.${database.namespace}.svc.cluster.local`
-
-function databaseResource(config: Config): Snippet {
-  return {
-    file: 'db.resource.yaml',
-    merge: [
-      'The resource f/hai/db in Windmill, when it differs from the bundle: the database of this configuration.',
-    ],
-    content: {
-      resource_type: 'postgresql',
-      value: {
-        host: databaseHost(config),
-        port: POSTGRES_PORT,
-        user: DATABASE,
-        dbname: DATABASE,
-        sslmode: 'require',
-        password: '$var:f/hai/db_password',
-      },
-    },
-  }
+/** Names that jobs see: those from the Secret, and others that the worker has anyway. */
+function environment(secrets: string[], others: string[]) {
+  return [
+    { name: 'WHITELIST_ENVS', value: [...secrets, ...others].join(',') },
+    ...secrets.map((name) => ({
+      name,
+      valueFrom: { secretKeyRef: { name: WINDMILL_SECRET, key: name } },
+    })),
+  ]
 }
 
 function grafanaValues(config: Config): Snippet {

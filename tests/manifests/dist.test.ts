@@ -37,10 +37,28 @@ describe('dist', () => {
     ])
   })
 
-  it('connects to the database that the bundle names', () => {
-    const ours = parse(tree.files.get('operator/db.resource.yaml')!)
-    const bundle = parse(readFileSync(join(root, 'f/hai/db.resource.yaml'), 'utf8'))
-    expect(ours.value).toEqual(bundle.value)
+  it('gives the database’s address to every worker that runs scripts of hai, from a Secret and as what jobs may see', () => {
+    const [secret] = tree.entries.filter(({ object }) => object.metadata?.name === 'hai-windmill')
+    const { template } = (secret!.object.spec as { target: { template: { data: Record<string, string> } } })
+      .target
+    const url = template.data.HAI_DATABASE_URL!
+    expect(url.replace(/\{\{.*\}\}/, 'p%20w')).toBe(
+      'postgresql://hai:p%20w@hai-rw.databases.svc.cluster.local:5432/hai?sslmode=require',
+    )
+    interface Group {
+      name: string
+      extraEnv: { name: string; value?: string; valueFrom?: { secretKeyRef: object } }[]
+    }
+    const { windmill } = parse(tree.files.get('operator/windmill-values.yaml')!)
+    const groups = windmill.workerGroups as Group[]
+    expect(groups.map(({ name }) => name)).toEqual(['default', 'hai-work'])
+    for (const { extraEnv } of groups) {
+      const seen = extraEnv.find(({ name }) => name === 'WHITELIST_ENVS')?.value?.split(',')
+      expect(seen).toContain('HAI_DATABASE_URL')
+      expect(extraEnv.find(({ name }) => name === 'HAI_DATABASE_URL')?.valueFrom).toEqual({
+        secretKeyRef: { name: 'hai-windmill', key: 'HAI_DATABASE_URL' },
+      })
+    }
   })
 
   it.runIf(spawnSync('yamllint', ['--version']).status === 0)('is what yamllint takes', () => {
