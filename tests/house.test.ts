@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 
 const root = join(import.meta.dirname, '..')
 
@@ -144,6 +145,34 @@ describe('the house', () => {
       'f/hai/core/door.ts',
       'f/hai/core/model/surroundings.ts',
       'f/hai/core/windmill.ts',
+    ])
+  })
+
+  it('finds the database by the environment alone, and keeps no secret where a text can name it', () => {
+    const texts = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .filter((file) => file && existsSync(join(root, file)))
+      .map((file) => [file, readFileSync(join(root, file), 'utf8')] as const)
+    const named = new RegExp(['f/hai/', 'db(_password)?\\b(?!\\.ts)'].join(''))
+    expect(texts.filter(([, text]) => named.test(text)).map(([file]) => file)).toEqual([])
+    const items = texts.filter(([file]) => /^f\/hai\/.*\.(variable|resource)\.yaml$/.test(file))
+    expect(items.length).toBeGreaterThan(3)
+    const holdsSecret = ([, text]: readonly [string, string]) => {
+      const { is_secret = false, value } = parse(text) as { is_secret?: boolean; value?: unknown }
+      return is_secret || /"\$(var|res|jsonvar|encrypted):/.test(JSON.stringify(value ?? null))
+    }
+    expect(items.filter(holdsSecret).map(([file]) => file)).toEqual([])
+    const readers = files.filter((file) =>
+      /env\.HAI_DATABASE_URL|{ HAI_DATABASE_URL: \w/.test(sources.get(file)!),
+    )
+    expect(readers.filter((file) => !file.startsWith('tests/'))).toEqual([
+      'cli/worker/main.ts',
+      'f/hai/core/door.ts',
+      'f/hai/core/model/surroundings.ts',
+      'runner/database.ts',
     ])
   })
 

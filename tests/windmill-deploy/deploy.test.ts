@@ -109,7 +109,7 @@ it('takes from doors the rights of somebody else than who calls, which drift tel
   expect(await run()).toBe(0)
   const behalf = [...windmill.scripts.values()].map(({ on_behalf_of_email: email }) => email ?? null)
   expect(behalf).toEqual(behalf.map(() => null))
-}, 60_000)
+})
 
 it('names what of the folder is a secret that a text could name, and leaves it', async () => {
   windmill.variables.set('f/hai/password', { is_secret: true })
@@ -121,7 +121,7 @@ it('names what of the folder is a secret that a text could name, and leaves it',
   const notes = lines.filter((line) => line.startsWith('note: f/hai/'))
   expect(notes).toEqual([expect.stringMatching(/^note: f\/hai\/password, f\/hai\/database: .*delete them/)])
   expect(windmill.changes).toEqual([])
-}, 30_000)
+})
 
 it("leaves what is the operator's as it is", async () => {
   windmill.folders.set('hai', { owners: ['u/operator'], extra_perms: { 'g/all': false } })
@@ -206,7 +206,7 @@ it('stops when the workers do not know the database, with what to set and nothin
   expect(await run()).toBe(1)
   expect(lines.at(-1)).toMatch(/migrate failed: HAI_DATABASE_URL is not set here: .*group default/)
   expect(windmill.scripts.size).toBe(0)
-}, 30_000)
+})
 
 it('stops when the migration fails, with nothing pushed', async () => {
   windmill.doors['f/hai/admin/migrate'] = () => {
