@@ -24,7 +24,7 @@ beforeAll(async () => {
     response.end('{"id":"hwQ2YpKdmg"}')
   })
   await new Promise<void>((resolve) => phone.listen(0, '127.0.0.1', resolve))
-  stack = await startStack({ env: { HAI_TEST_PHONE: TOKEN, TZ: 'UTC' } })
+  stack = await startStack({ shared: true, env: { HAI_TEST_PHONE: TOKEN, TZ: 'UTC' } })
   const config = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   mkdirSync(config, { recursive: true })
   const url = `http://127.0.0.1:${(phone.address() as AddressInfo).port}`

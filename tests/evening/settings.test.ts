@@ -13,12 +13,8 @@ let evening: Evening
 let folder: string
 const servers: { stop(): Promise<void> }[] = []
 beforeAll(async () => {
-  evening = await anEvening({
-    LLAMA_KEY: 'k-llama',
-    GROQ_API_KEY: 'k-groq',
-    MY_BOX_2_TOKEN: 'k-box',
-    EMPTY_KEY: '',
-  })
+  const keys = { LLAMA_KEY: 'k-llama', GROQ_API_KEY: 'k-groq', MY_BOX_2_TOKEN: 'k-box', EMPTY_KEY: '' }
+  evening = await anEvening(keys, false)
   folder = join(evening.stack.env.XDG_CONFIG_HOME!, 'hai')
 })
 afterEach(async () => {

@@ -30,8 +30,8 @@ export interface Evening {
 
 const ENDED = ['done', 'dead', 'cancelled', 'expired', 'rejected']
 
-export async function anEvening(env: Record<string, string> = {}): Promise<Evening> {
-  const stack = await startStack({ env: { TZ: 'UTC', ...env } })
+export async function anEvening(env: Record<string, string> = {}, shared = true): Promise<Evening> {
+  const stack = await startStack({ shared, env: { TZ: 'UTC', ...env } })
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   mkdirSync(folder, { recursive: true })
   const run = (...argv: string[]) => hai(stack.env, argv)

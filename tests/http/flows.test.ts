@@ -5,7 +5,7 @@ import { startStack, type TestStack } from '../support/stack.ts'
 
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ shared: true })
 })
 
 async function run<Body>(flow: string, args: object): Promise<{ status: number; body: Body }> {

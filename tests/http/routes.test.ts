@@ -8,7 +8,7 @@ import { startStack, type TestStack } from '../support/stack.ts'
 let stack: TestStack
 beforeAll(async () => {
   // one process for work: who waits for an answer there must not keep it from being given
-  stack = await startStack({ env: { HAI_WORK_PROCESSES: '1' } })
+  stack = await startStack({ shared: true, env: { HAI_WORK_PROCESSES: '1' } })
 })
 
 interface Answered<Body> {

@@ -11,7 +11,7 @@ let stack: TestStack
 let file: string
 beforeAll(async () => {
   ollama = await fakeOllama()
-  stack = await startStack({ env: { OLLAMA_HOST: ollama.url } })
+  stack = await startStack({ shared: true, env: { OLLAMA_HOST: ollama.url } })
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   await mkdir(folder, { recursive: true })
   file = join(folder, 'models.yaml')

@@ -15,7 +15,7 @@ let stack: TestStack
 let sql: Pool
 beforeAll(async () => {
   ollama = await fakeOllama()
-  stack = await startStack({ env: { OLLAMA_HOST: ollama.url } })
+  stack = await startStack({ shared: true, env: { OLLAMA_HOST: ollama.url } })
   sql = connect({ url: stack.instance.database_url })
   await sql`
     create function hai.halt() returns trigger language plpgsql as

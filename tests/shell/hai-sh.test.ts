@@ -16,7 +16,7 @@ let stack: TestStack
 let server: CannedServer
 
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ shared: true })
   server = await cannedServer()
 })
 

@@ -5,7 +5,7 @@ import { startStack, type TestStack } from '../support/stack.ts'
 let stack: TestStack
 let id: string
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ shared: true })
   const { body } = await stack.call<Accepted>('f/hai/inbox', {
     body: { source: 'test', content: 'nobody answers' },
   })

@@ -14,7 +14,7 @@ export interface TestDatabase {
 
 /** Called at the top of a test file: clones the template before its tests, and drops the clone after them. */
 export function testDatabase(): TestDatabase {
-  const name = `test_${randomBytes(6).toString('hex')}`
+  const name = aName()
   const pools: Pool[] = []
   const url = databaseUrl(name)
   const open: TestDatabase['open'] = (options) => {
@@ -25,14 +25,12 @@ export function testDatabase(): TestDatabase {
   let sql: Pool | undefined
 
   beforeAll(async () => {
-    await administer(
-      (admin) => admin`create database ${admin(name)} template ${admin(inject('templateDatabase'))}`,
-    )
+    await create(name)
     sql = open({ max: 10 })
   })
   afterAll(async () => {
     await Promise.all(pools.map((pool) => pool.end({ timeout: 5 })))
-    await administer((admin) => admin`drop database if exists ${admin(name)} with (force)`)
+    await drop(name)
   })
   return {
     get sql() {
@@ -43,6 +41,21 @@ export function testDatabase(): TestDatabase {
     open,
   }
 }
+
+/** The same for what closes by itself all that it opens, and drops the database then. */
+export async function aDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  const name = aName()
+  await create(name)
+  return { url: databaseUrl(name), drop: () => drop(name) }
+}
+
+const aName = () => `test_${randomBytes(6).toString('hex')}`
+
+const create = (name: string) =>
+  administer((admin) => admin`create database ${admin(name)} template ${admin(inject('templateDatabase'))}`)
+
+const drop = (name: string) =>
+  administer((admin) => admin`drop database if exists ${admin(name)} with (force)`)
 
 function databaseUrl(name: string): string {
   const url = new URL(inject('databaseUrl'))

@@ -8,6 +8,7 @@ import { ensureRunning, type Instance, readInstance, stopInstance } from '../../
 import { clusterDirOf } from '../../runner/postgres/server.ts'
 import { commandOf } from '../../runner/process-table.ts'
 import { projectRoot } from '../../runner/root.ts'
+import { aDatabase } from './database.ts'
 
 /** A local stack of a test's own, on a home directory of its own, as `hai up` starts it. */
 export interface TestStack {
@@ -35,6 +36,8 @@ export interface StackOptions {
   bundle?: string
   /** Use this server instead of an embedded PostgreSQL of its own, which takes a second more. */
   databaseUrl?: string
+  /** Use a migrated database of the run's own server: to make one and a server for it takes seconds of the processor. */
+  shared?: boolean
   env?: Record<string, string>
   /** Minutes without a call after which it stops by itself. */
   idleMinutes?: number
@@ -47,11 +50,12 @@ const started = new Set<TestStack>()
 export async function startStack(options: StackOptions = {}): Promise<TestStack> {
   await buildProject()
   await removeAbandoned()
-  const env = await testEnvironment(options)
+  const database = options.shared ? await aDatabase() : undefined
+  const env = await testEnvironment(database ? { ...options, databaseUrl: database.url } : options)
   // A stack whose test was killed shall not run for ever.
   const idleMinutes = options.idleMinutes ?? 10
   const instance = await ensureRunning({ env, progress: () => {}, idleMinutes })
-  const stack = testStack(instance, env)
+  const stack = testStack(instance, env, database)
   started.add(stack)
   return stack
 }
@@ -81,7 +85,11 @@ export async function testEnvironment(options: StackOptions = {}): Promise<Recor
   }
 }
 
-function testStack(instance: Instance, env: Record<string, string>): TestStack {
+function testStack(
+  instance: Instance,
+  env: Record<string, string>,
+  database: { drop(): Promise<void> } | undefined,
+): TestStack {
   const token = readFileSync(instance.token_file, 'utf8').trim()
   const { endpoint, workspace } = instance
   const request: TestStack['request'] = (path, init = {}) => {
@@ -110,6 +118,7 @@ function testStack(instance: Instance, env: Record<string, string>): TestStack {
     stop: async () => {
       started.delete(stack)
       await removeStack(env)
+      await database?.drop()
     },
   }
   return stack
