@@ -10,6 +10,7 @@ import { residentMegabytes } from './memory.ts'
 import type { Assignment, Pool } from './pool.ts'
 import type { WorkerProcess } from './process.ts'
 import type { Ending, Order } from './protocol.ts'
+import { resolveArguments } from './references.ts'
 import { outcomeOf } from './run-outcome.ts'
 
 /** Scripts with this tag wait or run long; they never share processes with doors. */
@@ -46,6 +47,7 @@ export type RunRequest = Omit<JobRequest, 'tag' | 'event'> & {
 }
 
 type Args = Record<string, unknown>
+type Given = Pick<Order, 'args' | 'event' | 'env'>
 
 interface Running {
   assignment: Assignment
@@ -134,20 +136,39 @@ export class Executor {
   }
 
   #hand(job: Job, script: Script): void {
-    const { items } = this.#options
-    const reads = (path: string) => mayRead(job.runsAs, path)
-    const args = items.resolveArguments(job.args, reads)
-    const event = job.event && items.resolveArguments(job.event, reads)
+    const workerGroup = job.tag === WORK_TAG ? 'work' : 'doors'
+    const given = this.#resolved(job, this.#environment(job, script, workerGroup))
     const assignment: Assignment = {
       warm: !this.#options.cold && script.code === undefined && isOwn(script.path),
       output: job.output,
       label: () => labelOf(job),
-      begin: (process) => this.#begin(job, { script, args, event }, process),
+      begin: (process) => this.#begin(job, { script, workerGroup, ...given }, process),
       preprocessed: (made) => this.#options.jobs.preprocessed(job, made),
       end: (ending) => this.#finish(job, ending),
     }
     this.#running.set(job.id, { assignment })
     this.#poolOf(job).submit(assignment)
+  }
+
+  /** What a job finds in its environment, a token of its own among it. */
+  #environment(job: Job, script: Script, workerGroup: string): Record<string, string> {
+    const { tokens, named, databaseUrl, workspace, endpoint } = this.#options
+    const { token, revoke } = tokens.mint(rightsOf(job))
+    void job.done.then(revoke)
+    return {
+      ...named(),
+      ...databaseEnvironment(job, script, databaseUrl),
+      ...jobEnvironment(job, { endpoint: endpoint(), workspace, token, workerGroup }),
+    }
+  }
+
+  /** What a script is handed: references in it are replaced here and nowhere else, with the rights of the job's user. */
+  #resolved({ args, event, runsAs }: Job, env: Record<string, string>): Given {
+    const { BASE_URL: _, BASE_INTERNAL_URL: __, ...variables } = env
+    const reader = this.#options.items.reader((path) => mayRead(runsAs, path))
+    const resolved = (given: Args) => resolveArguments(given, reader, variables)
+    // on a server a preprocessor has one argument, the event
+    return { args: resolved(args), event: event && (resolved({ event }).event as Args), env }
   }
 
   #poolOf(job: Job): Queue {
@@ -156,18 +177,14 @@ export class Executor {
 
   #begin(
     job: Job,
-    { script, args, event }: { script: Script; args: Args; event: Args | undefined },
+    { script, workerGroup, ...given }: { script: Script; workerGroup: string } & Given,
     process: WorkerProcess,
   ): Order {
-    const { jobs, tokens, named, databaseUrl, workspace, endpoint } = this.#options
-    const workerGroup = job.tag === WORK_TAG ? 'work' : 'doors'
     const running = this.#running.get(job.id)!
     running.process = process
     clearTimeout(running.timer)
     if (job.canceled) process.terminate()
-    jobs.start(job, `${workerGroup}-${process.pid}`)
-    const { token, revoke } = tokens.mint(rightsOf(job))
-    void job.done.then(revoke)
+    this.#options.jobs.start(job, `${workerGroup}-${process.pid}`)
     if (script.timeout !== undefined) {
       const seconds = script.timeout
       running.timer = setTimeout(() => {
@@ -179,15 +196,9 @@ export class Executor {
       id: job.id,
       file: script.file,
       code: script.code,
-      args,
       path: script.path,
       parameters: script.signature?.parameters,
-      event,
-      env: {
-        ...named(),
-        ...databaseEnvironment(job, script, databaseUrl),
-        ...jobEnvironment(job, { endpoint: endpoint(), workspace, token, workerGroup }),
-      },
+      ...given,
       mark: `\0end of job ${randomUUID()}\n`,
     }
   }
@@ -239,7 +250,8 @@ function rightsOf({ identity, runsAs }: Job): Identity {
 }
 
 function executionError(error: unknown): Record<string, unknown> {
-  return { name: 'ExecutionErr', message: error instanceof Error ? error.message : String(error) }
+  const name = error instanceof ApiError ? 'InternalErr' : 'ExecutionErr'
+  return { name, message: error instanceof Error ? error.message : String(error) }
 }
 
 /** A job as the log names it, with the tasks of which it has sent text. */

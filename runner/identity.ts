@@ -18,7 +18,7 @@ export interface Identity {
   scopes?: string[]
   /** The token changes nothing and runs nothing. */
   readOnly?: boolean
-  /** A folder whose variables and resources he reads, who reads no others. */
+  /** A folder whose variables and resources he reads beside his own. */
   reads?: string
 }
 
@@ -43,9 +43,9 @@ export const ROUTE_OWNER: Identity = {
   reads: 'f/hai/',
 }
 
-/** Whether somebody may read the variable or resource at that path. */
-export const mayRead = ({ admin, reads }: Identity, path: string): boolean =>
-  admin || (reads !== undefined && path.startsWith(reads))
+/** Whether somebody may read the variable or resource at that path. What lies below his own name everybody may. */
+export const mayRead = ({ admin, user, reads }: Identity, path: string): boolean =>
+  admin || path.startsWith(`u/${user}/`) || (reads !== undefined && path.startsWith(reads))
 
 /** Windmill takes a label that begins like this for the name itself. */
 const VERBATIM = /^(webhook|http|email|ws)-/

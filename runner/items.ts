@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { ApiError } from './api-error.ts'
 import { writeAtomically } from './atomic-file.ts'
 import type { Bundle } from './bundle.ts'
+import type { Reader } from './references.ts'
 
 export interface Variable {
   value: string
@@ -15,9 +16,6 @@ export interface Resource {
   description: string
 }
 
-/** Whether the variable or resource at a path may be read. */
-type MayRead = (path: string) => boolean
-
 interface State {
   variables: Record<string, Variable>
   resources: Record<string, Resource>
@@ -28,7 +26,6 @@ interface State {
 const PATH = /^[fu](\/[\w-]+)+$/
 /** The operator's own configuration: on this machine a file of his, on Windmill a resource. */
 const SETTINGS = /^u\/operator\/hai_([a-z]+)$/
-const DEEPEST = 10
 
 /** Variables and resources: those of the bundle's files, and over them what scripts set, kept in one file. */
 export class Items {
@@ -118,45 +115,31 @@ export class Items {
     this.#save({ ...this.#state, schedules: { ...this.#state.schedules, [path]: enabled } })
   }
 
-  /** A value with every string `$var:path` and `$res:path` in it replaced by what it names, as far as that may be read. */
-  interpolate(value: unknown, mayRead: MayRead, depth = 0): unknown {
-    if (depth > DEEPEST)
-      throw new ApiError(400, `references nest deeper than ${DEEPEST}; they may form a circle`)
-    if (typeof value === 'string') return this.#dereference(value, mayRead, depth)
-    const inner = (item: unknown) => this.interpolate(item, mayRead, depth + 1)
-    if (Array.isArray(value)) return value.map(inner)
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inner(item)]))
-  }
-
-  /** A job's arguments with their references resolved, as Windmill does it with the rights of whom the job runs as. */
-  resolveArguments(args: Record<string, unknown>, mayRead: MayRead): Record<string, unknown> {
-    return refersSomewhere(args) ? (this.interpolate(args, mayRead) as Record<string, unknown>) : args
-  }
-
-  #dereference(text: string, mayRead: MayRead, depth: number): unknown {
-    const [, kind, path = ''] = /^\$(var|res):(.+)$/.exec(text) ?? []
-    if (kind === undefined) return text
-    if (!mayRead(path)) throw new ApiError(403, `an argument refers to ${path}, which you may not read`)
-    if (kind === 'var') {
-      const variable = this.variable(path)
-      if (!variable) throw new ApiError(404, `variable ${path} not found`)
-      return variable.value
+  /** What references lead to for somebody who may read these paths. */
+  reader(mayRead: (path: string) => boolean): Reader {
+    const open = (path: string) => {
+      if (!mayRead(path)) throw new ApiError(403, `you don't have access to ${path}`)
     }
-    const resource = this.resource(path)
-    if (!resource) throw new ApiError(404, `resource ${path} not found`)
-    return this.interpolate(resource.value, mayRead, depth + 1)
+    return {
+      variable: (path) => {
+        open(path)
+        const variable = this.variable(path)
+        if (!variable) throw new ApiError(404, `variable ${path} not found`)
+        return variable.value
+      },
+      resource: (path) => {
+        open(path)
+        const resource = this.resource(path)
+        if (!resource) throw new ApiError(404, `resource ${path} not found`)
+        return resource.value
+      },
+    }
   }
 
   #save(state: State): void {
     writeAtomically(this.#file, `${JSON.stringify(state, null, 2)}\n`)
     this.#state = state
   }
-}
-
-function refersSomewhere(value: unknown): boolean {
-  if (typeof value === 'string') return value.startsWith('$var:') || value.startsWith('$res:')
-  return typeof value === 'object' && value !== null && Object.values(value).some(refersSomewhere)
 }
 
 function own<T>(record: Record<string, T>, path: string): T | undefined {

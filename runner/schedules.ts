@@ -156,11 +156,10 @@ export class Scheduler {
     const last = this.#last.get(path)
     if (last && !last.completedAt) return
     try {
-      const args = this.#options.items.interpolate(schedule.args, () => true) as Record<string, unknown>
       const { executor, flows } = this.#options
       const job = await (schedule.is_flow ? flows : executor).submit({
         path: schedule.script_path,
-        args: { ...args, ...LOCAL_PACE[schedule.script_path]?.args },
+        args: { ...schedule.args, ...LOCAL_PACE[schedule.script_path]?.args },
         identity: { ...OPERATOR, username: `schedule-${path.replaceAll('/', '-')}` },
         scheduledFor: new Date(),
         schedulePath: path,

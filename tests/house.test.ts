@@ -208,7 +208,7 @@ function byImporter(): Map<string, Import[]> {
 function asSentIn(source: string): string[] {
   const text = source.slice(source.indexOf('main('))
   const names = piecesOf(text, text.indexOf('(')).map((parameter) => /^\s*(\w+)/.exec(parameter)?.[1] ?? '')
-  const [call = ''] = /\b(door|operatorDoor|workerDoor|service|bareDoor)\(/.exec(text) ?? []
+  const [call = ''] = /\b(door|operatorDoor|workerDoor|service|housekeeping|bareDoor)\(/.exec(text) ?? []
   const pieces = piecesOf(text, text.indexOf(call) + call.length - 1)
   const work = call === 'bareDoor(' ? pieces.join() : pieces.slice(1).join()
   const [, own = ''] = /^\s*(?:async )?\(([^)]*)\) =>/.exec(work) ?? []

@@ -5,6 +5,7 @@ import type { Executor, RunRequest } from '../executor.ts'
 import { mayRead } from '../identity.ts'
 import type { Items } from '../items.ts'
 import type { Job, Jobs } from '../jobs.ts'
+import { resolveResource } from '../references.ts'
 import { ExpressionError, evaluate, type Scope } from './expressions.ts'
 import type { FlowStatus } from './flow-status.ts'
 import type { FlowModule, FlowValue, InputTransform } from './flow-value.ts'
@@ -203,17 +204,15 @@ export class FlowRun {
   #scope(more: Record<string, unknown>): Scope {
     const { items } = this.#means
     const { args, runsAs } = this.#job
+    const reader = items.reader((path) => mayRead(runsAs, path))
     const values = {
       flow_input: args,
       results: this.#results,
       previous_result: this.#previous,
       flow_env: this.#flow.flow_env ?? {},
     }
-    const read = (kind: 'var' | 'res') => (path: string) => {
-      const reads = (named: string) => mayRead(runsAs, named)
-      return items.resolveArguments({ value: `$${kind}:${path}` }, reads).value
-    }
-    return { values: { ...values, ...more }, variable: read('var'), resource: read('res') }
+    const resource = (path: string) => resolveResource(reader.resource(path), reader)
+    return { values: { ...values, ...more }, variable: reader.variable, resource }
   }
 
   #settled(place: Place, outcome: Outcome): Outcome {

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { ApiError } from '../api-error.ts'
 import { mayRead } from '../identity.ts'
 import type { Resource } from '../items.ts'
+import { resolveResource } from '../references.ts'
 import { objectOf } from './arguments.ts'
 import { optionalText, textField } from './body-fields.ts'
 import { type Api, pathAfter, type Stack } from './context.ts'
@@ -12,8 +13,8 @@ export function resourceRoutes(stack: Stack): Hono<Api> {
   const routes = new Hono<Api>()
   routes.get('/resources/get_value_interpolated/*', (call) => {
     const { value } = find(stack, pathAfter(call, '/resources/get_value_interpolated/'))
-    const reads = (path: string) => mayRead(call.get('identity'), path)
-    return call.json(items.interpolate(value, reads) as object)
+    const reader = items.reader((path) => mayRead(call.get('identity'), path))
+    return call.json(resolveResource(value, reader) as object)
   })
   routes.get('/resources/get_value/*', (call) => {
     return call.json(find(stack, pathAfter(call, '/resources/get_value/')).value as object)

@@ -5,6 +5,7 @@ import { ApiError } from '../api-error.ts'
 import { isOwn } from '../bundle.ts'
 import type { RunRequest } from '../executor.ts'
 import { type Identity, OPERATOR, ROUTE_OWNER } from '../identity.ts'
+import { resolveResource } from '../references.ts'
 import { type HttpTrigger, HttpTriggers, type Match } from '../triggers.ts'
 import { allHeaders, type Input, routeInputOf } from './arguments.ts'
 import { holderOf } from './authentication.ts'
@@ -81,7 +82,10 @@ function checkSecret({ items }: Stack, call: Call, trigger: HttpTrigger): void {
   const { authentication_resource_path: path = '', authentication_method: method } = trigger
   const resource = items.resource(path)
   if (!resource) throw new ApiError(500, `trigger ${trigger.path}: the resource "${path}" is not there`)
-  const value = items.interpolate(resource.value, () => true) as Record<string, string>
+  const value = resolveResource(
+    resource.value,
+    items.reader(() => true),
+  ) as Record<string, string>
   const [header, expected] =
     method === 'api_key'
       ? [value.api_key_header ?? '', value.api_key_secret ?? '']

@@ -27,13 +27,13 @@ describe('a webhook door', () => {
   })
 
   it('refuses the secrets of its worker’s environment, which Windmill puts where $NAME was, and repeats none', async () => {
-    vi.stubEnv('HAI_DATABASE_URL', 'postgresql://hai:s3cret@db.example.com/hai')
     vi.stubEnv('GEMINI', 's3cret-key')
+    vi.stubEnv('ANTHROPIC_API_KEY', 's3cret-too')
     const models = { backends: { gemini: { api_key: '$env:GEMINI' } } }
     await database.sql`
       insert into hai.config (name, value, hash) values ('models', ${database.sql.json(models)}, 'x')
       on conflict (name) do update set value = excluded.value`
-    for (const secret of ['postgresql://hai:s3cret@db.example.com/hai', 's3cret-key', 'a-token']) {
+    for (const secret of [database.url, 's3cret-key', 's3cret-too', 'a-token']) {
       const before = await kept()
       const refused = [
         await inbox({ source: 'test', content: secret }),

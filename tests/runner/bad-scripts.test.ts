@@ -51,13 +51,15 @@ it('ends a script that takes more memory than is allowed, and says how to allow 
 
 it('names a reference in an argument that leads nowhere', async () => {
   expect((await failure('f/hai/fine', { a: '$res:f/hai/none' })).message).toContain(
-    'resource f/hai/none not found',
+    'Resource f/hai/none not found for `a`',
   )
 })
 
 it('runs no schedule of five fields, and says why; one with a dangling reference says so each time', async () => {
   expect(log()).toMatch(/schedule f\/hai\/five does not run: .*"\* \* \* \* \*" has not six fields/)
-  await expect.poll(log).toContain('schedule f/hai/dangling: Not found: variable f/hai/none')
+  await expect
+    .poll(log)
+    .toMatch(/schedule f\/hai\/dangling: job .* failed: .*Variable f\/hai\/none not found for `a`/)
   const listed = await stack.request('/api/w/hai/jobs/list?schedule_path=f/hai/five')
   expect(await listed.json()).toEqual([])
 })

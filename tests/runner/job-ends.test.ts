@@ -95,7 +95,9 @@ describe('a job whose way to its process breaks', () => {
   const executorWith = (options: Partial<ExecutorOptions>) =>
     new Executor({
       jobs: new Jobs(),
-      items: { resolveArguments: (args: object) => args },
+      items: { reader: () => ({}) },
+      tokens: { mint: () => ({ token: '', revoke() {} }) },
+      named: () => ({}),
       pools: { doors: { submit() {}, withdraw: () => true }, work: { submit() {}, withdraw: () => true } },
       cold: true,
       workspace: 'hai',
@@ -111,7 +113,7 @@ describe('a job whose way to its process breaks', () => {
     })
 
   it.each([
-    ['its arguments', { items: { resolveArguments: broken } }],
+    ['its arguments', { items: { reader: broken } }],
     ['its pool', { pools: { doors: { submit: broken } } }],
   ])('has an end: %s', async (_where, options) => {
     for (const delay of [0, 20]) {

@@ -87,7 +87,7 @@ describe('the real windmill-client', () => {
     await client.setResource({ a: 2 }, 'f/hai/mine')
     expect(await client.getResource('f/hai/mine')).toEqual({ a: 2 })
     expect(await client.getResource('f/hai/none', true)).toBeUndefined()
-    await expect(client.getResource('u/operator/loop')).rejects.toThrow('may form a circle')
+    await expect(client.getResource('u/operator/loop')).rejects.toThrow('indicates a circular')
     await expect(client.getResource('u/operator/dangling')).rejects.toThrow('variable f/hai/none not found')
     await expect(client.setResource({}, 'f/hai/../etc', 'any')).rejects.toMatchObject({ status: 400 })
   })

@@ -69,8 +69,26 @@ export const ARGUMENT_CASES: Case[] = [
       const variable = { path, value: 'kept', is_secret: true, description: '' }
       assert.equal((await server.call('variables/create', { body: variable })).status, 201)
       server.cleanUp(() => server.call(`variables/delete/${path}`, { method: 'DELETE' }))
-      const { json } = await server.wait('echo', { a: `$var:${path}` })
-      assert.equal((json as { a: string }).a, 'kept')
+      const reference = `$var:${path}`
+      const nested = { a: reference, b: [reference, [[reference]]], c: '$WM_USERNAME', d: `$${reference}` }
+      const { json } = await server.wait('echo', { a: nested, b: JSON.stringify(nested) })
+      assert.deepEqual(json, {
+        a: { a: 'kept', b: ['kept', [[reference]]], c: server.username, d: `$${reference}` },
+        b: JSON.stringify(nested),
+        date: false,
+      })
+      assert.equal(
+        ((await server.wait('echo', { a: '$WM_USERNAME' })).json as { a: string }).a,
+        '$WM_USERNAME',
+      )
+    },
+  },
+  {
+    name: 'ends a job whose argument refers to nothing, and says to what',
+    async run(server) {
+      const { status, text } = await server.wait('echo', { a: { content: `$var:${server.path('none')}` } })
+      assert.equal(status, 422)
+      assert.match(text, new RegExp(`Variable ${server.path('none')} not found for .{1,4}content`))
     },
   },
 ]

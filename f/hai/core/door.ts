@@ -209,7 +209,10 @@ function database(): Pool {
   return pool
 }
 
-/** From the worker's environment, where no text of a caller reaches: every resource and variable can be named in one. */
+/**
+ * From the worker's environment: every resource and variable can be named in a text. So can `$HAI_DATABASE_URL`, but then
+ * a door meets it as an argument, and refuses it.
+ */
 function databaseUrl(): string {
   const { HAI_DATABASE_URL: url, WM_WORKER_GROUP: group } = process.env
   if (url) return url
@@ -229,8 +232,8 @@ async function forget(): Promise<void> {
   await old?.end({ timeout: 0 })
 }
 
-/** By the names of their variables: the job's own token, and where the database is. */
-const OWN_SECRETS = ['WM_TOKEN', 'HAI_DATABASE_URL']
+/** Names of variables that hold a secret, whether or not the settings refer to them: the job's own token is one. */
+const SECRET = /^HAI_DATABASE_URL$|(?:KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$/
 
 interface Greeting {
   version: number
@@ -244,7 +247,7 @@ interface Household {
   members: Members
   /** IANA zone in which a day begins. */
   zone: string
-  /** What of this process's environment no caller may read, which the settings refer to or hai itself needs. */
+  /** What no caller may read of this process's environment. */
   secrets: ReadonlySet<string>
 }
 
@@ -267,7 +270,9 @@ async function householdOf(sql: Sql): Promise<Household & { version: number }> {
       (select array_agg(referred[1])
         from hai.config, regexp_matches(value::text, '"\\$env:([A-Z][A-Z0-9_]*)"', 'g') as referred) as referred`
   const zone = row?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
-  const secrets = [...OWN_SECRETS, ...(row?.referred ?? [])].flatMap((name) => process.env[name] || [])
+  const secrets = Object.entries(process.env).flatMap(([name, value]) =>
+    value && (SECRET.test(name) || row?.referred?.includes(name)) ? [value] : [],
+  )
   return {
     version: row?.version ?? 0,
     members: row?.members ?? DEFAULT_MEMBERS,
