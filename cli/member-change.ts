@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Document, YAMLMap } from 'yaml'
+import { type Document, isMap, type YAMLMap } from 'yaml'
 import type { TaskList } from '../f/hai/core/contract.ts'
 import type { Member, Members } from '../f/hai/core/members.ts'
 import { Accounts, type User } from './accounts.ts'
@@ -69,12 +69,12 @@ export async function addMember(session: Session, name: string, flags: AddFlags)
 export async function removeMember(session: Session, name: string): Promise<undefined> {
   const { members, error } = await household(session)
   const { usernames } = memberCalled(members, name)
+  if (!(await session.profile()).local) return stepsToRemove(session, name, usernames)
   const accounts = await Accounts.of(session)
   const me = await accounts.me()
   if (usernames.includes(me.username)) {
     throw new Failure('denied', `${name} is who calls, and can't remove himself; nothing was done`)
   }
-  if (!(await session.profile()).local) return stepsToRemove(session, name, usernames)
   if (error) throw broken(error)
   const file = await membersFile(session)
   const shown = tilde(file, session.io.env)
@@ -165,6 +165,9 @@ async function write(session: Session, file: string, name: string, member: Membe
   editSettings(file, openSettings(file, EXPECTED), (document: Document) => {
     const entry = document.createNode(member) as YAMLMap
     entry.flow = true
+    const { contents } = document
+    // what is left of a file whose last entry went is {}
+    if (isMap(contents) && contents.items.length === 0) contents.flow = false
     document.set(name, entry)
   })
   const { members, error } = await household(session)

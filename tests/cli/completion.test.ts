@@ -39,6 +39,14 @@ it.each([
     ['hai', 'completion', ''],
     ['bash', 'zsh', 'fish'],
   ],
+  [
+    ['hai', 'auth', 'token', ''],
+    ['add', 'ls', 'revoke'],
+  ],
+  [
+    ['hai', 'auth', 'token', 'add', '--allow', ''],
+    ['inbox', 'chat', 'health', 'worker'],
+  ],
   [['hai', 'todo', 'add', '--due', ''], []],
   [['hai', 'ask', '-f', '/etc/host'], expect.arrayContaining(['/etc/hosts'])],
   [['hai', 'todo', 'ls', '--pro'], ['--profile']],

@@ -77,6 +77,16 @@ describe('hai member add', () => {
     expect(listed.members).toContainEqual({ name: 'kim', role: 'member', usernames: ['kim'], tokens: [] })
   })
 
+  it.each([
+    ['# nobody yet\n', '# nobody yet\n\nkim: { role: member, usernames: [ kim ] }\n'],
+    ['{}\n', 'kim: { role: member, usernames: [ kim ] }\n'],
+    ['', 'kim: { role: member, usernames: [ kim ] }\n'],
+  ])('begins a file that holds %j', async (before, after) => {
+    writeFileSync(file, before)
+    expect((await run('member', 'add', 'kim', '--role', 'member')).exit).toBe(0)
+    expect(text()).toBe(after)
+  })
+
   it('makes the user anew who is gone, and takes another name for him', async () => {
     writeFileSync(file, 'sam: { role: member, usernames: [sam] }\n')
     const ran = await run('member', 'add', 'sam', '--role', 'member')
