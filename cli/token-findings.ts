@@ -9,25 +9,38 @@ import { relative } from './time.ts'
 /** So long before its end a token is to be replaced. */
 const SOON_DAYS = 14
 const DAY_MS = 86_400_000
+const what = 'tokens'
 
-/** Tokens that end soon or have ended, as far as the caller may see them: his own, and all members' where he is the operator. */
+/** Tokens that end soon, have ended or have a label, as far as the caller may see them: his own, and all members' where he is the operator. */
 export async function tokenFindings(session: Session): Promise<Finding[]> {
   const accounts = await Accounts.of(session)
   const { members } = await household(session).catch(beyond({ members: undefined }))
   if (!members) return ownFindings(session, accounts)
   const { tokens } = await tokensOfAll(accounts, members)
   const near = tokens.filter((token) => isOver(token, soon()))
-  const what = 'tokens'
-  if (tokens.length > 0 && near.length === 0)
+  const labelled = tokens.filter(hasLabel)
+  if (tokens.length > 0 && near.length + labelled.length === 0)
     return [{ what, verdict: 'good', text: `${tokens.length}, none ends within ${SOON_DAYS} days` }]
-  return near.map((token) => ({
-    what,
-    verdict: 'unsure',
-    text: `${token.token_prefix} of ${token.member} ${endsText(token)}`,
-    fix: isOver(token)
-      ? `hai auth token revoke ${token.token_prefix}; if ${token.member} still needs one: hai auth token add --for ${token.member}`
-      : `hai auth token add --for ${token.member}`,
-  }))
+  return [
+    ...near.map(
+      (token): Finding => ({
+        what,
+        verdict: 'unsure',
+        text: `${token.token_prefix} of ${token.member} ${endsText(token)}`,
+        fix: isOver(token)
+          ? `hai auth token revoke ${token.token_prefix}; if ${token.member} still needs one: hai auth token add --for ${token.member}`
+          : `hai auth token add --for ${token.member}`,
+      }),
+    ),
+    ...labelled.map(
+      (token): Finding => ({
+        what,
+        verdict: 'unsure',
+        text: `${token.token_prefix} of ${token.member} ${labelText(token)}`,
+        fix: `hai auth token add --for ${token.member}, which gives it none; then hai auth token revoke ${token.token_prefix}`,
+      }),
+    ),
+  ]
 }
 
 /** Who is no operator may know of his own token alone, and only where its scopes let him. */
@@ -38,10 +51,19 @@ async function ownFindings(session: Session, accounts: Accounts): Promise<Findin
     .then((me) => accounts.tokensOf(me))
     .catch(beyond<KeptToken[]>([]))
   const own = tokens.find(({ token_prefix }) => target.token.startsWith(token_prefix))
-  if (!own || !isOver(own, soon())) return []
-  const text = `the one in use ${endsText(own)}`
-  return [{ what: 'tokens', verdict: 'unsure', text, fix: 'ask the operator for another' }]
+  if (!own) return []
+  const wrong = [...(isOver(own, soon()) ? [endsText(own)] : []), ...(hasLabel(own) ? [labelText(own)] : [])]
+  return wrong.map((how) => ({
+    ...{ what, verdict: 'unsure', text: `the one in use ${how}` },
+    fix: 'ask the operator for another',
+  }))
 }
+
+/** Whether somebody has written a label on it; Windmill itself labels those of its own pages and jobs. */
+const hasLabel = ({ label }: KeptToken): boolean =>
+  Boolean(label) && !/^(session$|debugger-token$|ephemeral|mcp-oauth-)/i.test(label!)
+
+const labelText = ({ label }: KeptToken) => `has the label ${label}: HTTP routes refuse it`
 
 const soon = () => Date.now() + SOON_DAYS * DAY_MS
 

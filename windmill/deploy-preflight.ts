@@ -5,6 +5,8 @@ import { readBundle } from './items.ts'
 import { ServerError, type WindmillServer } from './server.ts'
 
 const OLDEST = [1, 699] as const
+/** Older ones let anybody label a token `ephemeral-script-end-user-NAME`, and at a route take him for NAME. */
+const LABELS_GUARDED = [1, 776] as const
 const DEFAULT_TAGS = ['bun', 'flow']
 
 export interface Preflight {
@@ -58,18 +60,23 @@ function checkVersion(version: string): string[] {
       `what answers as /api/version is no Windmill: ${JSON.stringify(version.slice(0, 80))}`,
     )
   }
-  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+  if (isOlder([major, minor], OLDEST)) {
     throw new ServerError(
       `the server is ${version}; hai needs ${OLDEST.join('.')} or newer: upgrade Windmill first`,
     )
   }
   const cli = pinnedCli()
   const [cliMajor, cliMinor] = numbersIn(cli)
-  if (cliMajor === major && cliMinor === minor) return []
+  const skew = `the server is ${version}, the pinned wmill ${cli}: fields that only one of them knows may get lost`
+  const forgery = `the server is older than ${LABELS_GUARDED.join('.')}: whoever has a token can be anybody at the HTTP routes, see "HTTP routes" in docs/windmill.md`
   return [
-    `the server is ${version}, the pinned wmill ${cli}: fields that only one of them knows may get lost`,
+    ...(cliMajor === major && cliMinor === minor ? [] : [skew]),
+    ...(isOlder([major, minor], LABELS_GUARDED) ? [forgery] : []),
   ]
 }
+
+const isOlder = ([major, minor]: [number, number], [least, under]: readonly [number, number]): boolean =>
+  major < least || (major === least && minor < under)
 
 function numbersIn(version: string): number[] {
   const [, major, minor] = /v?(\d+)\.(\d+)/.exec(version) ?? []

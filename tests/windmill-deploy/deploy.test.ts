@@ -190,6 +190,15 @@ it('says of a skew between server and CLI that it is one, and goes on', async ()
   windmill.version = 'CE v1.790.1'
   expect(await run('--dry-run')).toBe(0)
   expect(lines.join('\n')).toMatch(/note: the server is CE v1\.790\.1, the pinned wmill 1\.819\.0/)
+  expect(lines.join('\n')).not.toContain('anybody at the HTTP routes')
+})
+
+it('says of a server that takes a label for a user that it does', async () => {
+  windmill.version = 'CE v1.775.9'
+  expect(await run('--dry-run')).toBe(0)
+  expect(lines.join('\n')).toMatch(
+    /note: the server is older than 1\.776: whoever has a token can be anybody/,
+  )
 })
 
 it('refuses a bundle whose metadata is stale before it asks the server anything', async () => {
