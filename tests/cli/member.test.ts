@@ -343,6 +343,24 @@ describe('with members', () => {
     expect((await run('member', 'ls')).stdout).toMatch(/^kim +member +kim +1 /m)
   })
 
+  it('tells by doctor of a label, which routes refuse', async () => {
+    await run('auth', 'token', 'revoke', '--for', 'kim')
+    const grant = { impersonate_email: 'kim@example.com', label: 'phone' }
+    const response = await stack.request('/api/users/tokens/impersonate', {
+      method: 'POST',
+      body: JSON.stringify(grant),
+    })
+    const labelled = (await response.text()).slice(0, 10)
+    const { stdout } = await run('doctor')
+    expect(stdout).toContain(
+      `– tokens: ${labelled} of kim has the label phone: HTTP routes refuse it\n` +
+        `  → hai auth token add --for kim, which gives it none; then hai auth token revoke ${labelled}`,
+    )
+    expect(stdout.match(/has the label/g)).toHaveLength(1)
+    await run('auth', 'token', 'revoke', labelled)
+    expect((await run('doctor')).stdout).not.toContain('has the label')
+  })
+
   it('prints steps where the token can’t do it, nothing on stdout, and does nothing', async () => {
     const narrow = await tokenOf('--for', 'operator')
     const before = (await run('auth', 'token', 'ls', '--json')).stdout
