@@ -32,6 +32,19 @@ describe('the form to ask', () => {
     expect(task).toMatchObject({ content: 'why?', source: 'text', requester: 'operator', priority: 'normal' })
   })
 
+  it('takes a question for text that Windmill would take for a reference, and an answer as well', async () => {
+    for (const question of ['$var:f/hai/none?', '$res:x', '$$WM_TOKEN', '$5']) {
+      const { status, body } = await run<Accepted>('ask', { ...form, question, wait: false })
+      expect([status, body]).toEqual([200, expect.objectContaining({ status: 'accepted' })])
+      const { body: task } = await stack.call<TaskView>('f/hai/task/show', { id: body.task_id })
+      expect(task.content).toBe(question)
+    }
+    const asked = await run('ask', { ...form, question: 'add todo: $var:f/hai/none', wait: true })
+    expect(asked.body).toEqual({ markdown: expect.stringContaining('$var:f/hai/none') })
+    const refused = await run('cost_report', { since: '$var:f/hai/none' })
+    expect(JSON.stringify(refused.body)).toContain('since: \\"$var:f/hai/none\\"')
+  })
+
   it('says where the answer will be when the wait is over', async () => {
     const id = '01M8138RWMPG427JNZGXQ0AAAA'
     const { markdown } = await presentTask(

@@ -53,6 +53,10 @@ describe.each(shells)('hai.sh in $name', (shell) => {
     expect(added).toMatchObject({ code: 0, stderr: '' })
     const todo = JSON.parse(added.stdout) as Todo
     expect(todo.body).toBe(HOSTILE)
+    for (const text of ['$var:HOME?', '$res:f/hai/db', '$$', '$5']) {
+      const kept = await run(shell, here(), ['todo', 'add', text]).ended
+      expect((JSON.parse(kept.stdout) as Todo).body).toBe(text)
+    }
     const long = `${'a "quoted" line\n'.repeat(600)}end`
     const piped = await run(shell, here(), ['todo', 'add', '-'], long).ended
     expect((JSON.parse(piped.stdout) as Todo).body).toBe(long)

@@ -1,3 +1,6 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import postgres from 'postgres'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TaskView, Todo, TodoList } from '../../f/hai/core/contract.ts'
 import { hai } from '../support/hai.ts'
@@ -48,6 +51,29 @@ describe('the main job', () => {
     const task = await json<TaskView>('task', 'show', '@')
     expect(task.content).toBe('what broke?')
     expect(task.context).toEqual([{ name: 'stdin', media_type: 'text/plain', bytes: 29 }])
+  })
+
+  it('keeps what begins like a reference of Windmill’s as it was written: words, files and what is piped in', async () => {
+    const words = '$var:HOME in a shell script, what does it mean?'
+    expect(await run('ask', words)).toMatchObject({ code: 6, stderr: expect.stringContaining('no model') })
+    expect((await json<TaskView>('task', 'show', '@')).content).toBe(words)
+    const file = join(stack.env.HOME!, 'piped.log')
+    writeFileSync(file, '$res:f/hai/db\n$WM_TOKEN\n')
+    const piped = '$jsonvar:u/operator/x\n'
+    for (const text of ['$$var:x', '$WM_TOKEN', '$5', '$']) {
+      const { code } = await hai(stack.env, ['task', 'add', text, '-f', file, '-f', '-'], piped)
+      expect(code).toBe(0)
+      const task = await json<TaskView>('task', 'show', '@')
+      expect(task.content).toBe(text)
+      const sql = postgres(stack.instance.database_url)
+      const kept = await sql`select content from hai.artifact where task_id = ${task.id} order by content`
+      await sql.end()
+      expect(kept.map(({ content }) => content)).toEqual([piped, readFileSync(file, 'utf8')])
+      const { body } = await json<Todo>('todo', 'add', '--raw', text)
+      expect(body).toBe(text)
+    }
+    expect((await hai(stack.env, ['chat'], '$var:HOME?\n')).stderr).not.toContain('bug')
+    expect((await json<TaskView>('task', 'show', '@')).content).toBe('$var:HOME?')
   })
 
   it('goes on in the same conversation with reply', async () => {
