@@ -44,7 +44,7 @@ export async function addToken(session: Session, flags: AddFlags): Promise<undef
   session.print(token)
   const { target } = await session.webhook()
   const end = expiration ? `it ends ${relative(expiration)}` : 'it never ends'
-  session.note(`${name} may ${scopeText(scopes)} with it; ${end}, and is shown this once`)
+  session.note(`with it ${name} may ${scopeText(scopes)}; ${end}, and is shown this once`)
   if (member.role === 'machine') {
     session.note('it goes into the header Authorization: Bearer …')
   } else {

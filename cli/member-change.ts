@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { type Document, isMap, type YAMLMap } from 'yaml'
 import type { TaskList } from '../f/hai/core/contract.ts'
 import type { Member, Members } from '../f/hai/core/members.ts'
-import { Accounts, type User } from './accounts.ts'
+import { Accounts } from './accounts.ts'
 import { Failure } from './failure.ts'
+import { isOver } from './household-tokens.ts'
 import { settingsFolder } from './local-findings.ts'
 import { household, memberCalled } from './members.ts'
 import { tilde } from './paths.ts'
@@ -42,8 +43,11 @@ export async function addMember(session: Session, name: string, flags: AddFlags)
   // a file that can't be changed is refused before a user is made
   openSettings(file, EXPECTED)
   const accounts = await Accounts.of(session)
-  const wanted = { username, email: flags.email ?? `${username}@example.com` }
-  const made = await ensureUser(accounts, wanted)
+  const given = { username, email: flags.email ?? `${username}@example.com` }
+  const before = (await accounts.users()).find((user) => user.username === username)
+  const wanted = before ?? given
+  const made = before === undefined
+  if (made) await accounts.addUser(wanted)
   const shown = tilde(file, session.io.env)
   if (known) {
     session.print(
@@ -62,7 +66,12 @@ export async function addMember(session: Session, name: string, flags: AddFlags)
       `${name} is a member with the role ${flags.role}, as the user ${username}; written to ${shown}`,
     )
   }
-  session.note(`a token to call with: hai auth token add --for ${name}`)
+  const old = made ? [] : (await accounts.tokensOf(wanted)).filter((token) => !isOver(token))
+  if (!known && old.length > 0) {
+    session.warn(
+      `the user ${username} was there, and ${count(old.length)} of his will do: hai auth token ls --for ${name}`,
+    )
+  } else if (old.length === 0) session.note(`a token to call with: hai auth token add --for ${name}`)
 }
 
 /** Ends a membership: his tokens first, then what lets him in. What he put down stays. */
@@ -151,13 +160,6 @@ async function membersFile(session: Session): Promise<string> {
 
 /** As whom HTTP routes run, everywhere: he is nobody's. */
 const RESERVED = 'hai'
-
-/** True when the user had to be made. */
-async function ensureUser(accounts: Accounts, wanted: User): Promise<boolean> {
-  if ((await accounts.users()).some(({ username }) => username === wanted.username)) return false
-  await accounts.addUser(wanted)
-  return true
-}
 
 /** Writes an entry and sees to it that it is in force; if it can't be, the file is what it was. */
 async function write(session: Session, file: string, name: string, member: Member): Promise<void> {

@@ -401,6 +401,17 @@ describe('with members', () => {
     expect(await door('home', ran.stdout.trim())).toBe(401)
   })
 
+  it('says of a user who was there that his tokens are good again', async () => {
+    await tokenOf('--for', 'kim')
+    writeFileSync(file, '')
+    const ran = await run('member', 'add', 'kim', '--role', 'member')
+    expect(ran).toMatchObject({
+      exit: 0,
+      stderr: expect.stringMatching(/the user kim was there, and \d+ tokens? of his will do/),
+    })
+    writeFileSync(file, FILE)
+  })
+
   it('ends a membership with its tokens and its user, and keeps what was put down', async () => {
     const token = await tokenOf('--for', 'kim')
     const body = { content: 'what is open?', source: 'test' }
