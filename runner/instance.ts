@@ -43,6 +43,8 @@ export async function ensureRunning(options: {
   progress: (phase: string) => void
   /** Stops by itself after so many minutes without a call; 0 never. 30 when not given. */
   idleMinutes?: number
+  /** Somebody asked for the stack itself, and not for what needs it. */
+  wanted?: boolean
 }): Promise<Instance> {
   const running = readInstance(dataDirOf(options.env))
   if (running?.ready) return running

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -30,8 +39,10 @@ export async function startInstance(options: {
   env: Env
   progress: (phase: string) => void
   idleMinutes?: number
+  wanted?: boolean
 }): Promise<Instance> {
   const dataDir = dataDirOf(options.env)
+  await nameUnused(dataDir, options)
   let child: StartedRunner | undefined
   let starts = 0
   let phase = ''
@@ -57,6 +68,20 @@ export async function startInstance(options: {
     }
     await sleep(POLL_MS)
   }
+}
+
+/**
+ * DATABASE_URL is of another program, or of who set it for hai when hai read it: said where a database of our own would be
+ * new, and to whoever asks for the stack, but not at each start.
+ */
+async function nameUnused(
+  dataDir: string,
+  { env, progress, wanted }: { env: Env; progress: (line: string) => void; wanted?: boolean },
+): Promise<void> {
+  if (!env.DATABASE_URL || env.HAI_DATABASE_URL) return
+  const { clusterDirOf } = await import('./postgres/cluster.ts')
+  if (wanted || !existsSync(clusterDirOf(dataDir)))
+    progress('DATABASE_URL is set and not used; hai reads HAI_DATABASE_URL')
 }
 
 interface StartedRunner {

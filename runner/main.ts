@@ -10,6 +10,8 @@ const USAGE = `usage: runner.cjs serve [--data-dir=DIR] [--idle-minutes=30] [--f
   --idle-minutes  stop after so many minutes without a call; 0 never (the default with --foreground)`
 
 async function main(): Promise<number> {
+  // libpq's names, PGPASSWORD and its kind, say how to reach somebody else's database: the driver would read them for ours
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name]
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

@@ -62,7 +62,7 @@ if (process.argv.includes('--fast')) {
   if (debian.isThere()) {
     await debian.withServer((url) =>
       vitest("tests on Debian's PostgreSQL 15", ['tests/core'], {
-        env: { TEST_DATABASE_URL: url },
+        env: { HAI_TEST_DATABASE_URL: url },
         // what asks no database, or nothing that the others don't
         without: [
           'tests/core/{plans,intents,dates,doors-fuzz,linear,text,normal,todo-text,state-machine,member-sight}*',

@@ -47,7 +47,8 @@ async function start(session: Session): Promise<undefined> {
   await sayWhichStack(session)
   const { ensureRunning } = await import('../../runner/instance.ts')
   const progress = (phase: string) => session.note(phase)
-  const instance = await ensureRunning({ env: session.io.env, progress }).catch((error: unknown) => {
+  const { env } = session.io
+  const instance = await ensureRunning({ env, progress, wanted: true }).catch((error: unknown) => {
     throw asFailure(error)
   })
   session.print(`running at ${instance.endpoint}, workspace ${instance.workspace}`)

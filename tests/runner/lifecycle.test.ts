@@ -122,9 +122,15 @@ describe('starting', () => {
     const failure = await start(noServer).catch((error: Error) => error.message)
     expect(failure).toMatch(/127\.0\.0\.1:1\/hai \(HAI_DATABASE_URL\): .*ECONNREFUSED/)
     expect(failure).not.toContain('secret')
-    await expect(start(await environment({ HAI_DATABASE_URL: 'nonsense' }))).rejects.toThrow(
-      /HAI_DATABASE_URL is not a URL/,
-    )
+    for (const [url, why] of [
+      ['nonsense', /HAI_DATABASE_URL is not a URL/],
+      ['postgresql://hai:secret@127.0.0.1:1', /HAI_DATABASE_URL names no host and database/],
+      ['postgresql://hai:secret%zz@127.0.0.1:1/hai', /HAI_DATABASE_URL/],
+    ] as const) {
+      const env = await environment({ HAI_DATABASE_URL: url })
+      await expect(start(env)).rejects.toThrow(why)
+      expect(readFileSync(join(env.HAI_DATA_DIR!, 'logs', 'runner.log'), 'utf8')).not.toContain('secret')
+    }
     await expect(start(await environment({ HAI_DOOR_PROCESSES: 'many' }))).rejects.toThrow(
       /HAI_DOOR_PROCESSES/,
     )
@@ -180,14 +186,28 @@ describe('stopping', () => {
   })
 
   it('also ends its own PostgreSQL, and finds its data again', async () => {
-    const env = await environment({ HAI_DATABASE_URL: '' })
-    const first = await start(env)
+    // of other programs: none leads the stack elsewhere, or keeps it from its own
+    const theirs = { DATABASE_URL: 'postgresql://them:theirs@127.0.0.1:1/theirs', PGHOST: 'nowhere.invalid' }
+    const env = await environment({
+      HAI_DATABASE_URL: '',
+      ...theirs,
+      PGSSL: 'require',
+      PGTARGETSESSIONATTRS: 'standby',
+    })
+    const unused = 'DATABASE_URL is set and not used; hai reads HAI_DATABASE_URL'
+    const [phases, later]: [string[], string[]] = [[], []]
+    const first = await start(env, phases)
+    expect(phases.filter((phase) => phase.includes('DATABASE_URL'))).toEqual([unused])
     expect(first.pids.postgres).toBeGreaterThan(0)
     await stopInstance({ env })
     expect(commandOf(first.pids.postgres!)).toBeUndefined()
     expect(existsSync(join(first.cluster_dir, 'postmaster.pid'))).toBe(false)
-    const second = await start(env)
+    const second = await start(env, later)
     expect(second.database_url).toBe(first.database_url)
+    expect(later.join()).not.toContain('DATABASE_URL')
+    const log = readFileSync(join(env.HAI_DATA_DIR!, 'logs', 'runner.log'), 'utf8')
+    expect(log).not.toContain(new URL(first.database_url).password)
+    expect(log).not.toContain('theirs')
   })
 
   it('works while it starts', async () => {

@@ -18,10 +18,10 @@ declare module 'vitest' {
 const PREFIX = 'hai-test-'
 const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' }
 
-/** One server and one migrated template for the whole run: `TEST_DATABASE_URL`, or an embedded PostgreSQL of its own. */
+/** One server and one migrated template for the whole run: `HAI_TEST_DATABASE_URL`, or an embedded PostgreSQL of its own. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { url, stop } = process.env.TEST_DATABASE_URL
-    ? { url: process.env.TEST_DATABASE_URL, stop: async () => {} }
+  const { url, stop } = process.env.HAI_TEST_DATABASE_URL
+    ? { url: process.env.HAI_TEST_DATABASE_URL, stop: async () => {} }
     : await embedded()
   const template = `hai_template_${process.pid}`
   const admin = postgres(url, { max: 1, onnotice: () => {} })
