@@ -273,24 +273,20 @@ const REFUSING = [
 ]
 
 describe('every door', () => {
-  it('refuses whatever it does not take, in the words of the contract', async () => {
+  it.each(DOORS)('%s refuses whatever it does not take, in the words of the contract', async (path) => {
+    const door = await doorAt(path)
+    const given = await rows()
+    if (path === 'task/wait') await end(given.id)
+    const [good, ...cases] = casesOf(door, given)
+    expect(isRefusal(await door.call(good!))).toBe(REFUSING.includes(path))
     const faults: string[] = []
-    const refusing: string[] = []
-    for (const path of DOORS) {
-      const door = await doorAt(path)
-      const given = await rows()
-      if (path === 'task/wait') await end(given.id)
-      const [good, ...cases] = casesOf(door, given)
-      if (isRefusal(await door.call(good!))) refusing.push(path)
-      for (let at = 0; at < cases.length; at += 8) {
-        const found = cases.slice(at, at + 8).map(async (args) => {
-          const wrong = await fault(door, args)
-          return wrong ? [`${path} ${shown(args)}: ${wrong}`] : []
-        })
-        faults.push(...(await Promise.all(found)).flat())
-      }
+    for (let at = 0; at < cases.length; at += 8) {
+      const found = cases.slice(at, at + 8).map(async (args) => {
+        const wrong = await fault(door, args)
+        return wrong ? [`${shown(args)}: ${wrong}`] : []
+      })
+      faults.push(...(await Promise.all(found)).flat())
     }
     expect(faults).toEqual([])
-    expect(refusing.sort()).toEqual(REFUSING.sort())
   })
 })
