@@ -162,6 +162,7 @@ describe('costs and chat clients', () => {
 })
 
 describe('a text that looks like a reference', () => {
+  const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-/
   const random = new ReferenceTexts(20261129)
   const refused: string[] = []
   let sql: Pool
@@ -273,7 +274,7 @@ describe('a text that looks like a reference', () => {
   it('that names what the route’s user may not read ends the call, and nothing is stored', async () => {
     const before = await rows()
     await each(24, async (at) => {
-      const reference = `$${random.one(['var', 'res'])}:${random.one([PATHS.closed, PATHS.resource, 'u/nobody/none'])}`
+      const reference = `$${random.one(['var', 'res', 'jsonvar'])}:${random.one([PATHS.closed, PATHS.resource, 'u/nobody/none'])}`
       const answer = await (at % 3 === 0
         ? send('POST', 'inbox', anEnvelope(reference))
         : at % 3 === 1
@@ -307,12 +308,15 @@ describe('a text that looks like a reference', () => {
       seen.push(said)
     })
     tellsNothing(seen.join())
+    // such is the token of a job
+    expect(seen.join()).not.toMatch(UUID)
     const list = await stack.request(
       `/api/w/${stack.workspace}/jobs/list?per_page=60&script_path_start=f/hai/http`,
     )
     for (const { id } of (await list.json()) as { id: string }[]) {
       const args = await (await stack.request(`/api/w/${stack.workspace}/jobs_u/get_args/${id}`)).text()
       tellsNothing(args)
+      expect(args).not.toMatch(UUID)
     }
   })
 
