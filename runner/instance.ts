@@ -6,7 +6,7 @@ import { dataDirOf, type Instance, logFileOf, readInstance, settingsFolder } fro
 export { differencesFrom, emptyReferences, programOnlyHere } from './environment-mark.ts'
 export { dataDirOf, type Instance, logFileOf, readInstance } from './instance-file.ts'
 export { misnamedFiles } from './misnamed.ts'
-export { endOwnAndAbandoned, MARK, ownMark } from './process-mark.ts'
+export { endOwnAndAbandoned, endOwnNow, MARK, ownMark } from './process-mark.ts'
 
 type Env = Record<string, string | undefined>
 

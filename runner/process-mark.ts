@@ -55,6 +55,14 @@ export function endOwnAndAbandoned(): Promise<number[]> {
   return endMarked(ELSEWHERE, (worker) => Number(worker) !== process.pid && isWorker(Number(worker)))
 }
 
+/** Ends at once what this `hai worker run` started, for when there is no time to see it gone. */
+export function endOwnNow(): void {
+  const own = withVariable(MARK, ownMark()).filter(
+    ({ pid, value }) => value === ownMark() && pid !== process.pid,
+  )
+  for (const { pid } of own) signal(pid, 'SIGKILL')
+}
+
 function isWorker(pid: number): boolean {
   return / worker run\b/.test(commandOf(pid) ?? '')
 }

@@ -6,7 +6,7 @@ import { slotsOf } from '../../f/hai/core/lane.ts'
 import { LANES } from '../../f/hai/core/lease.ts'
 import { answerWithModel } from '../../f/hai/core/model/agent.ts'
 import { withLoading } from '../../f/hai/core/model/ollama.ts'
-import { endOwnAndAbandoned, MARK, ownMark } from '../../runner/instance.ts'
+import { endOwnAndAbandoned, endOwnNow, MARK, ownMark } from '../../runner/instance.ts'
 import { exitOfCode } from '../exit.ts'
 import { Failure } from '../failure.ts'
 import type { Io } from '../io.ts'
@@ -43,6 +43,8 @@ export async function runWorker(flags: WorkerFlags, io: Io, profile: string | un
 async function serve(session: Session, flags: WorkerFlags, backend: Backend): Promise<void> {
   const { io } = session
   io.env[MARK] = ownMark()
+  // also when whoever read what it says is gone, which ends it in the middle
+  process.once('exit', endOwnNow)
   await endChildren(session)
   const profile = await session.profile()
   const rest = new Rest()

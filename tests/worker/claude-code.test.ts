@@ -204,6 +204,17 @@ describe('a worker that lives elsewhere', () => {
     expect(await usageOf(sql, id)).toMatchObject([{ input: null }, { input: 15_803 }])
   })
 
+  it('ends its program when it ends since nobody reads what it says', async () => {
+    const worker = await aWorker({ mode: 'hang', text: ['It is '] }, ['--concurrency', '2'])
+    const id = await ask()
+    await expect.poll(() => deltas(sql, id)).toHaveLength(1)
+    const { pid } = (await worker.claude.runs())[0]!
+    worker.deafen()
+    const [next] = await Promise.all([ask(), worker.ended])
+    await expect.poll(() => isAlive(pid)).toBe(false)
+    for (const one of [id, next]) await call('task/cancel', { id: one })
+  })
+
   it('does not repeat a call that a killed worker had journaled', async () => {
     const id = await ask()
     await expect.poll(async () => (await call<TaskView>('task/show', { id })).lane).toBe('claude-code')

@@ -6,6 +6,8 @@ export interface RunningWorker {
   /** All that it has said so far. */
   said(): string
   kill(signal: NodeJS.Signals): void
+  /** Nobody reads any more what it says. */
+  deafen(): void
   ended: Promise<Ran>
 }
 
@@ -16,6 +18,7 @@ export async function startWorker(env: Record<string, string>, words: string[]):
     pid: child.pid!,
     said: () => ran.stderr,
     kill: (signal: NodeJS.Signals) => void child.kill(signal),
+    deafen: () => void child.stderr?.destroy(),
     ended,
   }
   try {
