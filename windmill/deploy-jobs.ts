@@ -25,7 +25,9 @@ export async function preview<T>(
   code: { path: string; content: string },
   seconds: number,
 ): Promise<T> {
-  const id = (await windmill.text('jobs/run/preview?invisible_to_owner=true', { ...code, language: 'bun', args: {} })).trim()
+  const id = (
+    await windmill.text('jobs/run/preview?invisible_to_owner=true', { ...code, language: 'bun', args: {} })
+  ).trim()
   const job = await poll(seconds, async () => {
     const state = await windmill.json<Finished>(`jobs_u/completed/get_result_maybe/${id}?get_started=false`)
     return state.completed ? state : undefined

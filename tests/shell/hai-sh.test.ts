@@ -53,7 +53,7 @@ describe.each(shells)('hai.sh in $name', (shell) => {
     expect(added).toMatchObject({ code: 0, stderr: '' })
     const todo = JSON.parse(added.stdout) as Todo
     expect(todo.body).toBe(HOSTILE)
-    for (const text of ['$var:HOME?', '$res:f/hai/db', '$$', '$5']) {
+    for (const text of ['$var:HOME?', '$res:f/hai/house', '$$', '$5']) {
       const kept = await run(shell, here(), ['todo', 'add', text]).ended
       expect((JSON.parse(kept.stdout) as Todo).body).toBe(text)
     }

@@ -58,7 +58,7 @@ describe('the main job', () => {
     expect(await run('ask', words)).toMatchObject({ code: 6, stderr: expect.stringContaining('no model') })
     expect((await json<TaskView>('task', 'show', '@')).content).toBe(words)
     const file = join(stack.env.HOME!, 'piped.log')
-    writeFileSync(file, '$res:f/hai/db\n$WM_TOKEN\n')
+    writeFileSync(file, '$res:f/hai/house\n$WM_TOKEN\n')
     const piped = '$jsonvar:u/operator/x\n'
     for (const text of ['$$var:x', '$WM_TOKEN', '$5', '$']) {
       const { code } = await hai(stack.env, ['task', 'add', text, '-f', file, '-f', '-'], piped)
