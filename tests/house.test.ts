@@ -173,6 +173,8 @@ describe('the house', () => {
       'f/hai/core/door.ts',
       'f/hai/core/model/surroundings.ts',
       'runner/database.ts',
+      // whether it is set, for a hint
+      'runner/lifecycle.ts',
     ])
   })
 
