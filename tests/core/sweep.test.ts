@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { cancel } from '../../f/hai/core/control.ts'
 import type { Pool } from '../../f/hai/core/db.ts'
-import { heartbeat, LEASE_SECONDS } from '../../f/hai/core/lease.ts'
+import { claim, heartbeat, LEASE_SECONDS } from '../../f/hai/core/lease.ts'
 import { SWEEP, sweep } from '../../f/hai/core/sweep.ts'
 import { testDatabase } from '../support/database.ts'
 import {
@@ -95,6 +95,26 @@ describe('sweep', () => {
       error: { code: 'lease_lost', message: expect.stringContaining('w-3') },
     })
     expect(await busySlots(sql)).toBe(0)
+  })
+
+  it('uses no attempt of a task whose worker’s job was cancelled, however often, and one where nobody can say', async () => {
+    const id = await aTask(sql, { retry_policy: { max_attempts: 2 } })
+    const lost = async (job_id: string) => {
+      const task = await claim(sql, { worker: `job ${job_id}`, job_id })
+      await age(sql, id, LEASE_SECONDS + 1)
+      await sweep(sql, EVERY, async (job) => job.startsWith('cancelled'))
+      return task?.attempt
+    }
+    const jobs = ['cancelled 1', 'cancelled 2', 'died', 'cancelled 3', 'cancelled 4']
+    const attempts: unknown[] = []
+    for (const job of jobs) attempts.push(await lost(job))
+    expect(attempts).toEqual([1, 1, 1, 2, 2])
+    expect(await rowOf(sql, id)).toMatchObject({
+      ...{ state: 'pending', suspends: 0 },
+      error: { code: 'lease_lost', message: 'its worker job cancelled 4 was cancelled' },
+    })
+    expect(await lost('nobody knows')).toBe(2)
+    expect(await rowOf(sql, id)).toMatchObject({ state: 'dead', attempt: 2 })
   })
 
   it('frees the slot of a cancelled task whose worker never came back to hear of it', async () => {

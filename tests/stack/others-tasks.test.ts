@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { enqueue } from '../../f/hai/core/enqueue.ts'
 import { startHai } from '../cli/running-hai.ts'
 import { testDatabase } from '../support/database.ts'
-import { rowOf } from '../support/factories.ts'
+import { eventTypes, rowOf } from '../support/factories.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
 import { fakeOpenAi } from '../support/models/openai.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
@@ -36,6 +36,8 @@ beforeAll(async () => {
     body: JSON.stringify({ impersonate_email: 'guest@example.com' }),
   })
   guest = await impersonated.text()
+  // the wake-ups of a test are those that it rings
+  await api('schedules/setenabled/f/hai/worker/sweep', { enabled: false })
   await stack.call('f/hai/model/list')
 })
 afterAll(() => server?.stop())
@@ -114,6 +116,29 @@ describe('a wake-up that a member rang', () => {
     const job = await rings(guest)
     await ends(job)
     expect(await allOf(job, guest)).toContain(id)
+  })
+
+  it('is his to cancel, and that costs what it works on no attempt', async () => {
+    server.byDefault({ text: ['It is '], ending: 'hang' })
+    const id = await asked('cancel')
+    const job = await rings(guest)
+    await expect.poll(() => rowOf(db.sql, id)).toMatchObject({ state: 'running', job_id: job })
+    await api(`jobs_u/queue/cancel/${job}`, { reason: 'mine' }, guest)
+    // the next wake-up goes on with it, whoever rang that one
+    const holder = async () => {
+      const { state, attempt, job_id } = await rowOf(db.sql, id)
+      return { state, attempt, same: job_id === job }
+    }
+    await expect.poll(holder).toEqual({ state: 'running', attempt: 1, same: false })
+    // a server may kill a job at once, with no time to give anything back: as if the task were still that job's
+    await db.sql`update hai.task_queue set job_id = ${job} where id = ${id}`
+    await db.sql`update hai.lease set lease_no = lease_no + 100, until = now() - interval '1 s' where task_id = ${id}`
+    server.byDefault({ text: ['It is ', 'well.'] })
+    await stack.call('f/hai/worker/sweep', { every_seconds: 5 })
+    await expect
+      .poll(() => rowOf(db.sql, id))
+      .toMatchObject({ state: 'done', attempt: 1, output: 'It is well.' })
+    expect(await eventTypes(db.sql, id)).toContain('rescued')
   })
 
   it('lets who asked follow his answer while it is written', async () => {

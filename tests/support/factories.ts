@@ -92,6 +92,7 @@ export interface TaskRow {
   idempotency_key: string | null
   conversation_id: string
   suspends: number
+  job_id: string | null
 }
 
 /** The task as the table has it. */

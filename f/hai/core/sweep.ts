@@ -5,6 +5,7 @@ import { Schedule } from './instant.ts'
 import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
 import { alarms } from './money/escalation.ts'
 import { presume } from './money/settle.ts'
+import { wasCancelled } from './windmill.ts'
 
 /** Rows a sweep moves in one go; the next one takes the rest. */
 const BATCH = 500
@@ -19,14 +20,21 @@ export interface Swept {
   rescued: number
 }
 
-/** Ends what ran out of time and takes back what lost its worker. Safe to run at any moment, also twice at once. */
-export async function sweep(sql: Sql, everySeconds: number): Promise<Swept> {
+/** Jobs that a sweep asks about; the tasks of more are rescued as those of workers that died. */
+const MOST_JOBS = 50
+
+/**
+ * Ends what ran out of time and takes back what lost its worker. Safe to run at any moment, also twice at once. A worker
+ * whose job somebody `cancelled` costs its tasks no attempt: who rang it may end it, whosever tasks it has in hand.
+ */
+export async function sweep(sql: Sql, everySeconds: number, cancelled = wasCancelled): Promise<Swept> {
   const { every_seconds } = parse(Schedule, { every_seconds: everySeconds })
+  const ended = await lostJobs(sql, cancelled)
   const swept = await inTransaction(sql, async (tx) => {
     const { slept, waiting } = await noticeSleep(tx, every_seconds)
     const expired = await expire(tx)
     // after a sleep every lease looks lost: holders that still live renew first
-    const rescued = waiting ? 0 : await rescue(tx, slept)
+    const rescued = waiting ? 0 : await rescue(tx, slept, ended)
     return { expired, rescued }
   })
   await presume(sql)
@@ -56,13 +64,25 @@ async function noticeSleep(sql: Sql, everySeconds: number): Promise<Nap> {
   return pulse!
 }
 
-async function rescue(sql: Sql, slept: string | null): Promise<number> {
+/** Of the jobs whose leases ran out, those that were cancelled. Asked outside of any transaction: an answer may take long. */
+async function lostJobs(sql: Sql, cancelled: typeof wasCancelled): Promise<string[]> {
+  const jobs = await sql<{ job_id: string }[]>`
+    select distinct t.job_id
+    from hai.lease l join hai.task_queue t on t.id = l.task_id
+    where l.until < now() and t.state = 'running' and t.job_id is not null
+    limit ${MOST_JOBS}`
+  const asked = await Promise.all(jobs.map(async ({ job_id }) => ((await cancelled(job_id)) ? [job_id] : [])))
+  return asked.flat()
+}
+
+async function rescue(sql: Sql, slept: string | null, cancelled: string[]): Promise<number> {
   const rows = await sql`
     with lost as (
       select t.id, l.worker,
         -- the database restarted since: that was a crash, not a sleep
         coalesce(l.until <= ${slept}::timestamptz and l.until > pg_postmaster_start_time()
-          and t.suspends < ${FREE_SUSPENDS}, false) as suspended
+          and t.suspends < ${FREE_SUSPENDS}, false) as suspended,
+        coalesce(t.job_id = any(${cancelled}), false) as cancelled
       from hai.lease l join hai.task_queue t on t.id = l.task_id
       where l.until < now() and t.state = 'running'
       order by l.until
@@ -71,14 +91,15 @@ async function rescue(sql: Sql, slept: string | null): Promise<number> {
       for update of t, l skip locked
     ), moved as (
       update hai.task_queue t
-      set state = case when suspended or attempt < max_attempts then 'pending' else 'dead' end,
-          next_attempt = not suspended, suspends = suspends + suspended::int,
-          run_at = case when suspended or attempt < max_attempts then now() else run_at end,
-          claim_at = case when suspended or attempt < max_attempts then least(claim_at, now()) else claim_at end,
-          finished_at = case when suspended or attempt < max_attempts then null else now() end,
-          error = jsonb_build_object('code', 'lease_lost', 'message', 'its worker ' || lost.worker || ' went silent'),
+      set state = case when free or attempt < max_attempts then 'pending' else 'dead' end,
+          next_attempt = not free, suspends = suspends + (suspended and not cancelled)::int,
+          run_at = case when free or attempt < max_attempts then now() else run_at end,
+          claim_at = case when free or attempt < max_attempts then least(claim_at, now()) else claim_at end,
+          finished_at = case when free or attempt < max_attempts then null else now() end,
+          error = jsonb_build_object('code', 'lease_lost', 'message',
+            'its worker ' || lost.worker || case when cancelled then ' was cancelled' else ' went silent' end),
           last_seq = last_seq + 1, updated_at = now()
-      from lost where t.id = lost.id
+      from lost cross join lateral (select suspended or cancelled as free) kept where t.id = lost.id
       returning t.id, t.state, t.last_seq, t.error, t.attempt, t.max_attempts
     ), freed as (
       delete from hai.lease where task_id in (select id from moved)

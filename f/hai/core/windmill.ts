@@ -21,6 +21,18 @@ export async function startScript(
   await call(`jobs/run/p/${path}?${query}`, { method: 'POST', body: JSON.stringify(args) })
 }
 
+/** Whether somebody cancelled a job. Where that can't be told, as nobody answers or the job isn't for these eyes: false. */
+export async function wasCancelled(jobId: string): Promise<boolean> {
+  try {
+    const { status, text } = await send(`jobs_u/get/${encodeURIComponent(jobId)}?no_logs=true`, {})
+    return status === 200 && (JSON.parse(text) as { canceled?: boolean }).canceled === true
+  } catch (error) {
+    if (error instanceof SyntaxError || (error instanceof HaiError && error.code === 'unavailable'))
+      return false
+    throw error
+  }
+}
+
 /** A resource as it is stored, its references unread; undefined when there is none. `invalid` when it is a file that can't be read. */
 export async function findResource(path: string): Promise<unknown> {
   const answer = await send(`resources/get_value/${path}`, {})
