@@ -37,7 +37,6 @@ const OF_THE_CALLER = new Set([
   'HAI_PROFILE',
   'HAI_DEBUG',
   'HAI_DATA_DIR',
-  'HAI_DATABASE_URL',
   MARK,
 ])
 /** Enough to tell two values apart, too little to find one by trying. */

@@ -307,6 +307,10 @@ describe('the environment of the stack', () => {
       expect(stdout + stderr).toMatch(unset)
       expect(stdout + stderr).not.toContain('proxy.example.com')
     }
+    const elsewhere = 'postgresql://hai:pass-word@db.example.com/other'
+    const moved = (await hai({ ...stack.env, HAI_DATABASE_URL: elsewhere }, ['doctor'])).stdout
+    expect(moved).toMatch(/– environment: HAI_DATABASE_URL is set to another value/)
+    expect(moved).not.toMatch(/pass-word|db\.example/)
     const doctor = await hai(later, ['doctor'])
     expect(doctor.stdout).toMatch(/– environment: OLLAMA_HOST is set to another value/)
     for (const args of [['model', 'ls'], [], ['doctor']]) {
