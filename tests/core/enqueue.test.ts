@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { enqueue, enqueueMany, newId } from '../../f/hai/core/enqueue.ts'
+import { enqueue, enqueueMany } from '../../f/hai/core/enqueue.ts'
+import { newId } from '../../f/hai/core/ids.ts'
 import { testDatabase } from '../support/database.ts'
 import { anEnvelope, aTask, clear, eventTypes, rowOf } from '../support/factories.ts'
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Accepted } from '../../f/hai/core/contract.ts'
-import { enqueue, newId } from '../../f/hai/core/enqueue.ts'
+import { enqueue } from '../../f/hai/core/enqueue.ts'
+import { newId } from '../../f/hai/core/ids.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, anEnvelope, aTask, clear, eventTypes, rowOf } from '../support/factories.ts'
 

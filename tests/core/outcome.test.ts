@@ -3,7 +3,7 @@ import { cancel } from '../../f/hai/core/control.ts'
 import { heldOf } from '../../f/hai/core/lease.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
-import { runTodo } from '../../f/hai/core/todos.ts'
+import { runTodo } from '../../f/hai/core/todo-run.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,

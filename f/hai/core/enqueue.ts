@@ -1,4 +1,3 @@
-import { monotonicFactory } from 'ulid'
 import { lockConversations, makeWay, refuseStrangers } from './busy.ts'
 import type { Caller } from './caller.ts'
 import type { Accepted } from './contract.ts'
@@ -6,15 +5,11 @@ import { findConversations } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
 import { digestOf, Envelope, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
+import { newId } from './ids.ts'
 
 const BATCH = 1000
 const PENDING_PER_SOURCE = 5000
 const IDEMPOTENCY_SECONDS = 24 * 3600
-
-const ulid = monotonicFactory()
-
-/** A new id: a ULID, ordered by time also within one millisecond. */
-export const newId = (): string => ulid()
 
 type Row = ReturnType<typeof toRow>
 
@@ -82,7 +77,7 @@ function parseAt(input: unknown, index: number, count: number): Envelope {
 }
 
 function toRow(envelope: Envelope, origin: Origin) {
-  const id = envelope.id ?? ulid()
+  const id = envelope.id ?? newId()
   const idempotency_key = keyOf(envelope)
   return {
     id,

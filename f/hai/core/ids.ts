@@ -1,3 +1,4 @@
+import { monotonicFactory } from 'ulid'
 import { z } from 'zod'
 import type { Caller } from './caller.ts'
 import type { Sql } from './db.ts'
@@ -5,6 +6,11 @@ import { HaiError, parse, short, shown } from './errors.ts'
 
 const SHOWN = 6
 const SHORTEST = 3
+
+const ulid = monotonicFactory()
+
+/** A new id: a ULID, ordered by time also within one millisecond. */
+export const newId = (): string => ulid()
 
 /** The form in which people see and type an id. */
 export const shortId = (id: string): string => id.slice(-SHOWN)

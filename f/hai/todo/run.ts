@@ -1,5 +1,5 @@
 import { door } from '../core/door.ts'
-import { runTodo } from '../core/todos.ts'
+import { runTodo } from '../core/todo-run.ts'
 import { thenWake } from '../core/wakeup.ts'
 
 /** Hands a todo to a worker as a task; the answer comes back onto the todo. */
