@@ -81,7 +81,7 @@ async function nameUnused(
   if (!env.DATABASE_URL || env.HAI_DATABASE_URL) return
   const { clusterDirOf } = await import('./postgres/cluster.ts')
   if (wanted || !existsSync(clusterDirOf(dataDir)))
-    progress('DATABASE_URL is set and not used; hai reads HAI_DATABASE_URL')
+    progress('DATABASE_URL is set and not used; HAI_DATABASE_URL is what names a database of hai’s')
 }
 
 interface StartedRunner {

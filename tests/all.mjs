@@ -65,7 +65,7 @@ if (process.argv.includes('--fast')) {
         env: { HAI_TEST_DATABASE_URL: url },
         // what asks no database, or nothing that the others don't
         without: [
-          'tests/core/{plans,intents,dates,doors-fuzz,linear,text,normal,todo-text,state-machine,member-sight}*',
+          'tests/core/{plans,intents,dates,doors-fuzz,linear,text,normal,todo-text,state-machine,member-sight,address}*',
           'tests/core/{arguments,caller,cursor,envelope,errors,ids,network,outage,long-history}*',
         ],
       }),

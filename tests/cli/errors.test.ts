@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CONTRACT } from '../../f/hai/core/contract.ts'
 import { type Door, refusal } from './canned-server.ts'
 import { type CannedWorld, cannedWorld } from './canned-world.ts'
 import { runHai } from './run-hai.ts'
@@ -63,17 +64,19 @@ describe('what a door refuses', () => {
   it('names the contract numbers when they may be why', async () => {
     serve({
       'todo/list': () => refusal(400, 'invalid', 'unknown field next'),
-      'admin/health': () => ({ result: aHealth({ contract: 2 }) }),
+      'admin/health': () => ({ result: aHealth({ contract: CONTRACT + 1 }) }),
     })
     const ran = await runHai(['todo', 'ls'], { env })
     expect(ran.exit).toBe(2)
-    expect(ran.stderr).toContain('→ this hai speaks contract 1, the server 2: update hai here')
+    expect(ran.stderr).toContain(
+      `→ this hai speaks contract ${CONTRACT}, the server ${CONTRACT + 1}: update hai here`,
+    )
   })
 
   it('sends the contract number with every request', async () => {
     serve({ 'todo/list': () => ({ result: { todos: [] } }) })
     await runHai(['todo', 'ls'], { env })
-    expect(server.calls[0]?.headers['x-hai-contract']).toBe('1')
+    expect(server.calls[0]?.headers['x-hai-contract']).toBe(`${CONTRACT}`)
   })
 })
 

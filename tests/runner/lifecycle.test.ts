@@ -194,7 +194,7 @@ describe('stopping', () => {
       PGSSL: 'require',
       PGTARGETSESSIONATTRS: 'standby',
     })
-    const unused = 'DATABASE_URL is set and not used; hai reads HAI_DATABASE_URL'
+    const unused = 'DATABASE_URL is set and not used; HAI_DATABASE_URL is what names a database of hai’s'
     const [phases, later]: [string[], string[]] = [[], []]
     const first = await start(env, phases)
     expect(phases.filter((phase) => phase.includes('DATABASE_URL'))).toEqual([unused])
