@@ -1,7 +1,16 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { claim, hasClaimable, LEASE_SECONDS } from '../../f/hai/core/lease.ts'
 import { testDatabase } from '../support/database.ts'
-import { age, aTask, busySlots, claimed, clear, eventTypes, rowOf } from '../support/factories.ts'
+import {
+  age,
+  aTask,
+  busySlots,
+  claimed,
+  clear,
+  eventTypes,
+  FOR_A_MODEL,
+  rowOf,
+} from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
@@ -58,7 +67,7 @@ describe('claim', () => {
 
   it('never gives one task to two of 20 workers that ask at once', async () => {
     await db.sql`insert into hai.lane_slot (lane, no) select 'interactive', generate_series(5, 20)`
-    await Promise.all(Array.from({ length: 10 }, () => aTask(db.sql)))
+    await Promise.all(Array.from({ length: 10 }, () => aTask(db.sql, FOR_A_MODEL)))
     const workers = Array.from({ length: 20 }, () => db.open({ max: 1 }))
     await Promise.all(workers.map((pool) => pool`select 1`))
     const got: string[] = []
@@ -74,7 +83,7 @@ describe('claim', () => {
   })
 
   it('never takes more tasks than a lane has slots, with 20 claimers at once', async () => {
-    await Promise.all(Array.from({ length: 30 }, () => aTask(db.sql)))
+    await Promise.all(Array.from({ length: 30 }, () => aTask(db.sql, FOR_A_MODEL)))
     const workers = Array.from({ length: 20 }, () => db.open({ max: 1 }))
     await Promise.all(workers.map((pool) => pool`select 1`))
     const rounds = workers.map(async (pool, n) => {
@@ -94,7 +103,7 @@ describe('claim', () => {
 
   it('keeps lanes apart: a full lane does not stop the other, and lanes are taken in the order asked', async () => {
     for (const source of ['alertmanager', 'alertmanager', 'alertmanager', 'cli'])
-      await aTask(db.sql, { source })
+      await aTask(db.sql, { ...FOR_A_MODEL, source })
     expect(await claimed(db.sql, 'w', ['batch'])).toMatchObject({ lane: 'batch' })
     expect(await claimed(db.sql, 'w', ['batch', 'interactive'])).toMatchObject({ lane: 'batch' })
     expect(await claim(db.sql, { worker: 'w', lanes: ['batch'] })).toBeNull()

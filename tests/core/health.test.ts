@@ -5,7 +5,7 @@ import { SCHEMA_VERSION } from '../../f/hai/core/migrate.ts'
 import { absent, present } from '../../f/hai/core/presence.ts'
 import { SWEEP, sweep } from '../../f/hai/core/sweep.ts'
 import { testDatabase } from '../support/database.ts'
-import { age, anEndedTask, aRunningTask, aTask, claimed, clear } from '../support/factories.ts'
+import { age, anEndedTask, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(async () => {
@@ -30,6 +30,7 @@ describe('health', () => {
       },
       lanes: [
         { lane: 'batch', slots: 2, busy: 0 },
+        { lane: 'builtin', slots: 8, busy: 0 },
         { lane: 'interactive', slots: 4, busy: 0 },
       ],
       pulses: [],
@@ -42,7 +43,7 @@ describe('health', () => {
 
   it('counts the queue', async () => {
     await anEndedTask(db.sql, 'dead')
-    await aRunningTask(db.sql)
+    await aRunningTask(db.sql, FOR_A_MODEL)
     await age(db.sql, await aTask(db.sql), 90)
     const later = await aTask(db.sql)
     await db.sql`

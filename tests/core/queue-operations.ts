@@ -8,7 +8,7 @@ import { claim, type Held, heartbeat, release } from '../../f/hai/core/lease.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { finishStep, startStep } from '../../f/hai/core/steps.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
-import { aCaller, anEnvelope } from '../support/factories.ts'
+import { aCaller, anEnvelope, FOR_A_MODEL } from '../support/factories.ts'
 import { type Outcome, type QueueModel, RETRY_AFTER, type Token, TTL } from './queue-model.ts'
 
 type On<Name> = Name extends string ? { do: Name; at: number } : never
@@ -239,6 +239,7 @@ async function write(sql: Pool, held: Held, operation: Write): Promise<Outcome> 
 
 async function accept(sql: Pool, known: Known, given: Operation & { do: 'enqueue' }): Promise<Outcome> {
   const envelope = anEnvelope({
+    ...FOR_A_MODEL,
     priority: given.priority,
     retry_policy: { max_attempts: given.max_attempts },
     ...(given.key ? { idempotency_key: given.key } : {}),

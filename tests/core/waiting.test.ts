@@ -5,7 +5,16 @@ import { waitingOn } from '../../f/hai/core/waiting.ts'
 import { wake } from '../../f/hai/core/wakeup.ts'
 import { work } from '../../f/hai/core/worker.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, age, anEndedTask, aRunningTask, aTask, claimed, clear } from '../support/factories.ts'
+import {
+  aCaller,
+  age,
+  anEndedTask,
+  aRunningTask,
+  aTask,
+  claimed,
+  clear,
+  FOR_A_MODEL,
+} from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(async () => {
@@ -27,8 +36,8 @@ describe('waitingOn', () => {
   })
 
   it('says which place it has in a lane that is full', async () => {
-    for (let n = 0; n < 4; n += 1) await aRunningTask(db.sql)
-    const [first, second] = [await aTask(db.sql), await aTask(db.sql)]
+    for (let n = 0; n < 4; n += 1) await aRunningTask(db.sql, FOR_A_MODEL)
+    const [first, second] = [await aTask(db.sql, FOR_A_MODEL), await aTask(db.sql, FOR_A_MODEL)]
     expect(await waitingOn(db.sql, first)).toMatchObject({
       code: 'lane_full',
       text: 'lane interactive is full (4 running), position 1',
@@ -37,9 +46,9 @@ describe('waitingOn', () => {
   })
 
   it('says which place it has behind others', async () => {
-    await aTask(db.sql, { priority: 'urgent' })
+    await aTask(db.sql, { ...FOR_A_MODEL, priority: 'urgent' })
     await aTask(db.sql, { source: 'alertmanager' })
-    const id = await aTask(db.sql)
+    const id = await aTask(db.sql, FOR_A_MODEL)
     expect(await waitingOn(db.sql, id)).toMatchObject({
       code: 'behind',
       text: 'position 2 in lane interactive',

@@ -3,7 +3,7 @@ import type { Pool } from '../../f/hai/core/db.ts'
 import { claim } from '../../f/hai/core/lease.ts'
 import { answered, failAndWake, thenWake, WORKER, wake } from '../../f/hai/core/wakeup.ts'
 import { testDatabase } from '../support/database.ts'
-import { age, aRunningTask, aTask, claimed, clear } from '../support/factories.ts'
+import { age, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
@@ -69,24 +69,24 @@ describe('wake', () => {
   })
 
   it('calls no more than a lane has free slots', async () => {
-    await aRunningTask(db.sql)
-    for (let n = 0; n < 10; n += 1) await aTask(db.sql)
-    for (let n = 0; n < 10; n += 1) await aTask(db.sql, { source: 'alertmanager' })
+    await aRunningTask(db.sql, FOR_A_MODEL)
+    for (let n = 0; n < 10; n += 1) await aTask(db.sql, FOR_A_MODEL)
+    for (let n = 0; n < 10; n += 1) await aTask(db.sql, { ...FOR_A_MODEL, source: 'alertmanager' })
     const { calls, start } = recorder()
     await wake(db.sql, start)
     expect(calls).toHaveLength(3 + 2)
   })
 
   it('calls nobody for a lane that is full', async () => {
-    for (let n = 0; n < 4; n += 1) await aRunningTask(db.sql)
-    await aTask(db.sql)
+    for (let n = 0; n < 4; n += 1) await aRunningTask(db.sql, FOR_A_MODEL)
+    await aTask(db.sql, FOR_A_MODEL)
     const { calls, start } = recorder()
     await wake(db.sql, start)
     expect(calls).toEqual([])
   })
 
   it('never makes more calls than are useful, with 20 callers at once', async () => {
-    for (let n = 0; n < 20; n += 1) await aTask(db.sql)
+    for (let n = 0; n < 20; n += 1) await aTask(db.sql, FOR_A_MODEL)
     const pools = await connected(20)
     for (let round = 0; round < 10; round += 1) {
       const { calls, start } = recorder()

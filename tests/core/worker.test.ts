@@ -4,7 +4,17 @@ import type { Sql } from '../../f/hai/core/db.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
 import { type Shift, work } from '../../f/hai/core/worker.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, age, aTask, aTodo, busySlots, clear, eventTypes, rowOf } from '../support/factories.ts'
+import {
+  aCaller,
+  age,
+  aTask,
+  aTodo,
+  busySlots,
+  clear,
+  eventTypes,
+  FOR_A_MODEL,
+  rowOf,
+} from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
@@ -47,9 +57,9 @@ describe('work', () => {
   })
 
   it('keeps to the lanes it was given', async () => {
-    const batch = await aTask(db.sql, { source: 'alertmanager' })
+    const batch = await aTask(db.sql, { ...FOR_A_MODEL, source: 'alertmanager' })
     await aTask(db.sql)
-    expect(await work(db.sql, shift({ lanes: ['interactive'] }))).toEqual({ ran: 1 })
+    expect(await work(db.sql, shift({ lanes: ['builtin'] }))).toEqual({ ran: 1 })
     expect(await rowOf(db.sql, batch)).toMatchObject({ state: 'pending' })
   })
 

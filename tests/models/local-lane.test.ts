@@ -235,9 +235,9 @@ describe('a local model', () => {
       leasedTask(db.sql, again, async () => {}),
     )
     expect(await next.mayAsk(anAccess(aChoice(server.url)))).toBe(true)
-    expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql)]).toEqual([0, 1])
+    expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql, 'interactive')]).toEqual([0, 1])
     expect(await next.mayAsk(anAccess(llama()))).toBe(true)
-    expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql)]).toEqual([1, 0])
+    expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql, 'interactive')]).toEqual([1, 0])
     expect(again.attempt).toBe(1)
   })
 })

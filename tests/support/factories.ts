@@ -26,6 +26,9 @@ export const anEnvelope = (given: Record<string, unknown> = {}): Record<string, 
   ...given,
 })
 
+/** What only a model can answer. */
+export const FOR_A_MODEL = { content: 'why is the rack so loud?' }
+
 /** A pending task's id. */
 export async function aTask(
   sql: Sql,
@@ -122,9 +125,9 @@ export async function age(sql: Sql, id: string, seconds: number): Promise<void> 
 }
 
 /** How many slots of a lane hold a task. */
-export async function busySlots(sql: Sql, lane = 'interactive'): Promise<number> {
+export async function busySlots(sql: Sql, lane?: string): Promise<number> {
   const [row] = await sql<{ busy: number }[]>`
-    select count(task_id)::int as busy from hai.lane_slot where lane = ${lane}`
+    select count(task_id)::int as busy from hai.lane_slot where ${lane === undefined} or lane = ${lane ?? ''}`
   return row!.busy
 }
 
@@ -135,6 +138,7 @@ export async function clear(sql: Pool): Promise<void> {
     await tx`truncate hai.task_queue, hai.todo, hai.wakeup, hai.pulse, hai.config, hai.worker, hai.endpoint cascade`
     await tx`
       insert into hai.lane_slot (lane, no)
+      select 'builtin', generate_series(1, 8) union all
       select 'interactive', generate_series(1, 4) union all select 'batch', generate_series(1, 2)`
   })
 }

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import type { Caller } from './caller.ts'
 import type { State, TaskSummary } from './contract.ts'
 import type { Sql } from './db.ts'
-import { laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
+import { firstLane } from './first-lane.ts'
 import { shortId, taskId } from './ids.ts'
 import { summaryColumns } from './task-list.ts'
 
@@ -42,7 +43,11 @@ const Retry = z.strictObject({ id: z.string() })
 export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Caller): Promise<TaskSummary> {
   const { id: given } = parse(Retry, input)
   const id = await taskId(sql, given, caller)
-  const [asked] = await sql<{ source: string }[]>`select source from hai.task_queue where id = ${id}`
+  const [asked] = await sql<
+    { source: string; content: string; target_agent: string | null; context: string[] }[]
+  >`
+    select source, content, target_agent, array(select name from hai.artifact where task_id = ${id}) as context
+    from hai.task_queue where id = ${id}`
   const [task] = await sql<TaskSummary[]>`
     with old as (
       select id, output, error, state from hai.task_queue
@@ -55,7 +60,7 @@ export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Call
       set state = 'pending', attempt = 0, round = round + 1, next_attempt = true, suspends = 0, waited = null,
           waits_for = null, run_at = now(),
           -- not where a route of before has put it
-          lane = ${laneOf(asked!.source)},
+          lane = ${firstLane(asked!, { zone: caller.zone, now: new Date() })},
           claim_at = now() - make_interval(secs => (${sql.json(PRIORITY_SHIFT)} ->> priority)::int),
           expires_at = now() + make_interval(secs => ttl_seconds),
           output = null, result = null, error = null, verdict = null, verdict_note = null,

@@ -8,7 +8,8 @@ import { HaiError, parse } from './errors.ts'
 import { answerBuiltIn } from './execute.ts'
 import type { Failure, Turn } from './handle.ts'
 import { hold } from './hold.ts'
-import { claim, hasClaimable, heldOf, LANES } from './lease.ts'
+import { leaveToModels } from './lane.ts'
+import { BUILT_IN, claim, hasClaimable, heldOf, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
 import { pauseElsewhere, unpausedLanes } from './model/backend-state.ts'
 import { urlOf } from './model/choose.ts'
@@ -64,6 +65,10 @@ export async function claimElsewhere(
       return { ...nothing, more: await hasClaimable(sql, open, true) }
     }
     if (await builtIn(sql, task, principal(task.requester))) continue
+    if (task.lane === BUILT_IN) {
+      await leaveToModels(sql, task)
+      continue
+    }
     // it began after the lanes were looked at
     const refused = (await notOfHouse(sql, task)) ?? (await pauseElsewhere(sql, task.lane))
     if (refused) await fail(sql, { ...heldOf(task), ...refused })

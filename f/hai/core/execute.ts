@@ -2,11 +2,12 @@ import type { Caller } from './caller.ts'
 import { type ClaimedTask, RESTRICTED } from './contract.ts'
 import { inTransaction, type Sql } from './db.ts'
 import { HaiError } from './errors.ts'
+import { asksHai } from './first-lane.ts'
 import type { Failure, TaskHandle } from './handle.ts'
 import { shortId } from './ids.ts'
-import { answer, recognise } from './intents/table.ts'
-import { handOver } from './lane.ts'
-import { heldOf, leaseLost } from './lease.ts'
+import { answer } from './intents/table.ts'
+import { handOver, leaveToModels } from './lane.ts'
+import { BUILT_IN, heldOf, leaseLost } from './lease.ts'
 import { type Access, localAccess, type NoAccess } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
 import { knewOllama } from './model/backend-state.ts'
@@ -41,6 +42,7 @@ export async function execute(
   signal: AbortSignal,
 ): Promise<void> {
   if (await answerBuiltIn(sql, task, means.principal(task.requester))) return
+  if (task.lane === BUILT_IN) return leaveToModels(sql, task)
   const access = (await means.models?.(sql, task).catch(notThere)) ?? { offers: [] }
   if ('code' in access) {
     await handle.fail(access)
@@ -97,9 +99,8 @@ function notThere(error: unknown): Failure & { code: string } {
 
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
 export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
-  if (task.target_agent || task.context.length > 0) return false
   const asker = { zone: caller.zone, now: new Date(task.run_at), task_id: task.id, caller }
-  const known = recognise(task.content, asker)
+  const known = asksHai(task, asker)
   if (!known) return false
   // what the answer did and that it is given are one fact: a crash between them can't do it twice
   await inTransaction(sql, async (tx) => {

@@ -7,7 +7,7 @@ import { wake } from './wakeup.ts'
 
 /** Commits what came in, then calls one worker round for all of it; a failed call doesn't unsay the acceptance. */
 export async function receive(sql: Sql, body: unknown, caller: Caller): Promise<Accepted | Accepted[]> {
-  const origin = { requester: caller.name, sees: caller.sees }
+  const origin = { requester: caller.name, sees: caller.sees, zone: caller.zone }
   const accepted = Array.isArray(body)
     ? await enqueueMany(sql, body, origin)
     : await enqueue(sql, body, origin)

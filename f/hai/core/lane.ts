@@ -1,7 +1,7 @@
 import type { ClaimedTask } from './contract.ts'
 import type { Sql } from './db.ts'
 import { laneOf } from './envelope.ts'
-import { type Held, inHandsOf, LANES, leaseLost } from './lease.ts'
+import { BUILT_IN, type Held, inHandsOf, LANES, leaseLost, MODEL_LANES } from './lease.ts'
 import type { Choice, Models } from './model/config.ts'
 import { type Endpoint, type Known, knownOf } from './model/endpoint.ts'
 import { own } from './own.ts'
@@ -11,6 +11,9 @@ import { ring } from './presence.ts'
 const SLOTS = 2
 /** A local model takes one call at a time unless its `slots` say more: else the server's queue is where tasks wait. */
 const LOCAL_SLOTS = 1
+/** Of the lane in which answers without a model are given: each takes a moment. */
+const BUILT_IN_SLOTS = 8
+const [INTERACTIVE] = MODEL_LANES
 /** In a local model's lane a person's question overtakes work that came in so many seconds before it. */
 const HEAD_START_SECONDS = 3600
 
@@ -103,7 +106,7 @@ async function moveTo(
   { lane, choice: { name, model }, endpoint, slots }: Move,
 ): Promise<Moved> {
   // its place among those who wait there; taken back when it leaves, so that moving to and fro gains nothing
-  const head = LANES[0] === held.lane ? HEAD_START_SECONDS : LANES[0] === lane ? -HEAD_START_SECONDS : 0
+  const head = INTERACTIVE === held.lane ? HEAD_START_SECONDS : INTERACTIVE === lane ? -HEAD_START_SECONDS : 0
   const [moved] = await sql<Moved[]>`
     with known as (
       select state, until, until > now() as paused, message, next_step, ollama
@@ -169,17 +172,26 @@ export const atATime = (name: string, slots: number): string =>
  */
 export async function handOver(sql: Sql, held: Held, { name, model, backend }: Choice): Promise<void> {
   await setSlots(sql, name, backend)
+  await putInto(sql, held, name, `→ ${name}/${model}: left to a worker of ${name}`)
+}
+
+/** Gives a task that hai turned out not to answer itself to those who ask models; no attempt is used. `conflict` as above. */
+export async function leaveToModels(sql: Sql, task: Held & Pick<ClaimedTask, 'source'>): Promise<void> {
+  await putInto(sql, task, laneOf(task.source), 'no built-in command matches it; it waits for a model')
+}
+
+async function putInto(sql: Sql, held: Held, lane: string, why: string): Promise<void> {
   const [task] = await sql`
     with moved as (
       update hai.task_queue
-      set state = 'pending', lane = ${name}, next_attempt = false, last_seq = last_seq + 1, updated_at = now()
+      set state = 'pending', lane = ${lane}, next_attempt = false, last_seq = last_seq + 1, updated_at = now()
       where ${inHandsOf(sql, held)}
       returning id, last_seq
     ), freed as (
       delete from hai.lease where task_id = (select id from moved)
     ), told as (
       insert into hai.task_event (task_id, seq, type, text)
-      select id, last_seq, 'route', ${`→ ${name}/${model}: left to a worker of ${name}`} from moved
+      select id, last_seq, 'route', ${why} from moved
     )
     select id from moved`
   if (!task) throw await leaseLost(sql, held)
@@ -191,6 +203,12 @@ export async function handOver(sql: Sql, held: Held, { name, model, backend }: C
  * called something else by now, is served here: what waits in it chooses anew.
  */
 export async function keepLanes(sql: Sql, { backends }: Models): Promise<void> {
+  // the release before takes this lane for one whose backend is gone
+  await sql`
+    insert into hai.lane_slot (lane, no)
+    select ${BUILT_IN}, generate_series(1, ${BUILT_IN_SLOTS})
+    where not exists (select from hai.lane_slot where lane = ${BUILT_IN})
+    on conflict do nothing`
   const lanes = await sql<{ lane: string; slots: number; elsewhere: boolean; untidy: boolean }[]>`
     select lane, (count(*) filter (where not closing))::int as slots, bool_or(elsewhere) as elsewhere,
       bool_or(closing and task_id is null) as untidy

@@ -10,7 +10,12 @@ import { MOST_INT } from './instant.ts'
 export const HEARTBEAT_SECONDS = 3
 export const LEASE_SECONDS = 15
 
-export const LANES = ['interactive', 'batch'] as const
+/** Where what hai answers itself waits, so that it is looked for first and no slot that it needs asks a model. */
+export const BUILT_IN = 'builtin'
+/** Where what asks a model waits, a person's and a machine's. */
+export const MODEL_LANES = ['interactive', 'batch'] as const
+/** Those that all share, in the order in which a worker looks. */
+export const LANES = [BUILT_IN, ...MODEL_LANES] as const
 
 const Claim = z.strictObject({
   worker: z.string().min(1).max(200),

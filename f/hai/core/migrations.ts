@@ -356,4 +356,9 @@ alter table hai.usage add column token_digest bytea;`,
 -- calls that came to more than was held for them: by so much a cap can be passed
 create index usage_above_hold on hai.usage ((usd - bound) desc) where state = 'settled' and usd > bound;`,
   },
+  {
+    name: 'lane of built-in answers',
+    sql: `
+insert into hai.lane_slot (lane, no) select 'builtin', generate_series(1, 8);`,
+  },
 ]

@@ -38,7 +38,7 @@ export async function runTodo(sql: Sql, input: z.input<typeof Run>, caller: Call
       )
     }
     const envelope = { source: 'todo', content: todo!.body, ...(idempotency_key ? { idempotency_key } : {}) }
-    const accepted = await enqueue(tx, envelope, { requester: caller.name, todoId: id })
+    const accepted = await enqueue(tx, envelope, { requester: caller.name, todoId: id, zone: caller.zone })
     await tx`update hai.todo set task_id = ${accepted.task_id}, result = null, updated_at = now() where id = ${id}`
     return { ...accepted, ...author }
   })

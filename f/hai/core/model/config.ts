@@ -76,9 +76,11 @@ export const Models = z.strictObject({
   /** Seconds of silence after that byte which count so. */
   liveness_seconds: z.number().positive().max(3600).default(120),
   backends: z
-    .record(z.string().regex(/^[\w-]+$/), Backend, {
+    .record(z.string().regex(/^(?!(?:builtin|interactive|batch)$)[\w-]+$/), Backend, {
       error: ({ code }) =>
-        code === 'invalid_key' ? 'expected a name of letters, digits, - or _' : undefined,
+        code === 'invalid_key'
+          ? 'expected a name of letters, digits, - or _, and not builtin, interactive or batch, where the tasks of all wait'
+          : undefined,
     })
     .default({}),
 })

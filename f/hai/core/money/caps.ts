@@ -4,7 +4,7 @@ import { storedConfig } from '../config.ts'
 import { addDays, dayBounds, today } from '../dates.ts'
 import { inTransaction, type Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
-import { LANES } from '../lease.ts'
+import { MODEL_LANES } from '../lease.ts'
 import { Models } from '../model/config.ts'
 import { limitOf, recount, stopCounting } from './counters.ts'
 import type { CapMargin, CapState } from './report-shape.ts'
@@ -109,7 +109,7 @@ export async function capMargin(sql: Sql): Promise<CapMargin | null> {
   const [row] = await sql<[CapMargin]>`
     select (
       select count(*)::int from hai.lane_slot
-      where not closing and (lane = any(${[...LANES]}) or elsewhere)
+      where not closing and (lane = any(${[...MODEL_LANES]}) or elsewhere)
     ) as at_once, coalesce((
       select usd - bound from hai.usage where state = 'settled' and usd > bound order by usd - bound desc limit 1
     ), 0)::float8 as most_usd

@@ -1,0 +1,19 @@
+import type { Clock } from './dates.ts'
+import { laneOf } from './envelope.ts'
+import { type Recognised, recognise } from './intents/table.ts'
+import { BUILT_IN } from './lease.ts'
+
+interface Asked {
+  content: string
+  target_agent?: string | null | undefined
+  context: readonly unknown[]
+}
+
+/** What a task asks of hai itself; undefined where only a model can tell, or its agent or attached text wants one. */
+export function asksHai({ content, target_agent, context }: Asked, clock: Clock): Recognised | undefined {
+  return target_agent || context.length > 0 ? undefined : recognise(content, clock)
+}
+
+/** Where a task waits at first: what hai answers itself never waits behind what asks a model. */
+export const firstLane = (task: Asked & { source: string }, clock: Clock): string =>
+  asksHai(task, clock) ? BUILT_IN : laneOf(task.source)
