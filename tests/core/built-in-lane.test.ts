@@ -14,6 +14,7 @@ import {
   aRunningTask,
   aTask,
   aTodo,
+  claimed,
   clear,
   eventTypes,
   FOR_A_MODEL,
@@ -43,6 +44,15 @@ describe('what hai answers itself', () => {
     expect(await work(db.sql, shift)).toEqual({ ran: 1 })
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', attempt: 1 })
     expect(await rowOf(db.sql, behind)).toMatchObject({ state: 'pending' })
+  })
+
+  it('is answered to a person before what a machine asked first', async () => {
+    for (let n = 0; n < 3; n += 1) await aTask(db.sql, { source: 'alertmanager', priority: 'high' })
+    const id = await aTask(db.sql)
+    expect((await claimed(db.sql)).id).toBe(id)
+    const dead = await anEndedTask(db.sql, 'dead', { priority: 'high' })
+    await retry(db.sql, { id: dead }, aCaller())
+    expect((await claimed(db.sql)).id).toBe(dead)
   })
 
   it('goes there from a todo and by a retry, too', async () => {
@@ -93,6 +103,16 @@ describe('what turns out to need a model', () => {
     await work(db.sql, shift)
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'dead', attempt: 1, error: { code: 'no_route' } })
     expect(await eventTypes(db.sql, id)).toEqual(['accepted', 'claimed', 'route', 'claimed', 'dead'])
+  })
+
+  it('has no head start there', async () => {
+    const id = await mistaken('cli')
+    await work(db.sql, { ...shift, lanes: ['builtin'] })
+    const { claim_at, run_at } = await rowOf(db.sql, id)
+    // what normal priority gives, and no more
+    expect(Date.parse(run_at) - Date.parse(claim_at)).toBe(120_000)
+    const after = await aTask(db.sql, { ...FOR_A_MODEL, priority: 'high' })
+    expect((await claimed(db.sql)).id).toBe(after)
   })
 
   it('is handed to a worker elsewhere in that lane', async () => {

@@ -13,6 +13,7 @@ import {
   claimed,
   clear,
   eventTypes,
+  FOR_A_MODEL,
   rowOf,
 } from '../support/factories.ts'
 
@@ -116,7 +117,7 @@ describe('retry', () => {
   )
 
   it('starts its time again', async () => {
-    const id = await aTask(db.sql, { ttl_seconds: 3600, priority: 'high' })
+    const id = await aTask(db.sql, { ...FOR_A_MODEL, ttl_seconds: 3600, priority: 'high' })
     await age(db.sql, id, 3000)
     await cancel(db.sql, { id }, operator)
     await retry(db.sql, { id }, operator)

@@ -2,10 +2,11 @@ import { z } from 'zod'
 import type { Caller } from './caller.ts'
 import type { State, TaskSummary } from './contract.ts'
 import type { Sql } from './db.ts'
-import { PRIORITY_SHIFT } from './envelope.ts'
+import { HEAD_START_SECONDS, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
 import { firstLane } from './first-lane.ts'
 import { shortId, taskId } from './ids.ts'
+import { BUILT_IN } from './lease.ts'
 import { summaryColumns } from './task-list.ts'
 
 const Cancel = z.strictObject({ id: z.string(), reason: z.string().trim().min(1).max(1000).optional() })
@@ -48,6 +49,8 @@ export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Call
   >`
     select source, content, target_agent, array(select name from hai.artifact where task_id = ${id}) as context
     from hai.task_queue where id = ${id}`
+  const lane = firstLane(asked!, { zone: caller.zone, now: new Date() })
+  const head = lane === BUILT_IN && laneOf(asked!.source) === 'interactive' ? HEAD_START_SECONDS : 0
   const [task] = await sql<TaskSummary[]>`
     with old as (
       select id, output, error, state from hai.task_queue
@@ -60,8 +63,8 @@ export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Call
       set state = 'pending', attempt = 0, round = round + 1, next_attempt = true, suspends = 0, waited = null,
           waits_for = null, run_at = now(),
           -- not where a route of before has put it
-          lane = ${firstLane(asked!, { zone: caller.zone, now: new Date() })},
-          claim_at = now() - make_interval(secs => (${sql.json(PRIORITY_SHIFT)} ->> priority)::int),
+          lane = ${lane},
+          claim_at = now() - make_interval(secs => ${head} + (${sql.json(PRIORITY_SHIFT)} ->> priority)::int),
           expires_at = now() + make_interval(secs => ttl_seconds),
           output = null, result = null, error = null, verdict = null, verdict_note = null,
           last_seq = last_seq + 1, updated_at = now(), finished_at = null

@@ -3,7 +3,7 @@ import type { Caller } from './caller.ts'
 import type { Accepted } from './contract.ts'
 import { findConversations } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
-import { digestOf, Envelope, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { digestOf, Envelope, HEAD_START_SECONDS, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
 import { firstLane } from './first-lane.ts'
 import { newId } from './ids.ts'
@@ -148,6 +148,15 @@ async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
         content text, conversation_id text, target_agent text, priority text, data_tier text, trace_id text,
         origin text, intent text, destructive boolean, metadata jsonb, todo_id text, idempotency_key text,
         request_digest text, lane text, model_lane text, shift_seconds int, ttl_seconds int, max_attempts int, backoff_seconds int)
+    ), placed as (
+      select *,
+        -- a turn comes after those before it, which may wait for a model
+        case when exists (
+          select from hai.task_queue earlier
+          where earlier.conversation_id = given.conversation_id
+            and earlier.state in ('pending', 'running', 'awaiting_approval')
+        ) or count(*) over (partition by conversation_id) > 1 then model_lane else lane end as first_lane
+      from given
     ), accepted as (
       insert into hai.task_queue (
         id, source, requester, on_behalf_of, zulip_user_id, task_ref, content, conversation_id, target_agent,
@@ -158,16 +167,12 @@ async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
         id, source, requester, on_behalf_of, zulip_user_id, task_ref, content, conversation_id, target_agent,
         priority, data_tier, trace_id, origin, intent, destructive, metadata, todo_id, idempotency_key,
         case when idempotency_key is not null then now() + make_interval(secs => ${IDEMPOTENCY_SECONDS}) end,
-        request_digest,
-        -- a turn comes after those before it, which may wait for a model
-        case when exists (
-          select from hai.task_queue earlier
-          where earlier.conversation_id = given.conversation_id
-            and earlier.state in ('pending', 'running', 'awaiting_approval')
-        ) or count(*) over (partition by conversation_id) > 1 then model_lane else lane end,
-        now(), now() - make_interval(secs => shift_seconds), ttl_seconds,
+        request_digest, first_lane, now(), 
+        now() - make_interval(secs => shift_seconds + case
+          when first_lane <> model_lane and model_lane = 'interactive' then ${HEAD_START_SECONDS} else 0 end),
+        ttl_seconds,
         now() + make_interval(secs => ttl_seconds), max_attempts, backoff_seconds, 1
-      from given
+      from placed
       -- in key order, so that two batches with the same keys never wait for each other in a circle
       order by idempotency_key, id
       on conflict do nothing

@@ -87,6 +87,9 @@ export type Envelope = z.output<typeof Envelope>
  */
 export const PRIORITY_SHIFT: Record<Priority, number> = { low: 0, normal: 120, high: 900, urgent: 3600 }
 
+/** In a lane that persons and machines share a person's question overtakes work that came in so many seconds before it. */
+export const HEAD_START_SECONDS = 3600
+
 const PEOPLE = new Set(['cli', 'zulip', 'voice', 'text', 'openwebui', 'todo'])
 
 /** A person waits at the other end of these sources; everything else must not stand in his way. */

@@ -1,6 +1,6 @@
 import type { ClaimedTask } from './contract.ts'
 import type { Sql } from './db.ts'
-import { laneOf } from './envelope.ts'
+import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
 import { BUILT_IN, type Held, inHandsOf, LANES, leaseLost, MODEL_LANES } from './lease.ts'
 import type { Choice, Models } from './model/config.ts'
 import { type Endpoint, type Known, knownOf } from './model/endpoint.ts'
@@ -14,8 +14,6 @@ const LOCAL_SLOTS = 1
 /** Of the lane in which answers without a model are given: each takes a moment. */
 const BUILT_IN_SLOTS = 8
 const [INTERACTIVE] = MODEL_LANES
-/** In a local model's lane a person's question overtakes work that came in so many seconds before it. */
-const HEAD_START_SECONDS = 3600
 
 type Lane = Pick<Choice['backend'], 'billing' | 'external' | 'slots'>
 
@@ -172,19 +170,28 @@ export const atATime = (name: string, slots: number): string =>
  */
 export async function handOver(sql: Sql, held: Held, { name, model, backend }: Choice): Promise<void> {
   await setSlots(sql, name, backend)
-  await putInto(sql, held, name, `→ ${name}/${model}: left to a worker of ${name}`)
+  await putInto(sql, held, { lane: name, head: 0 }, `→ ${name}/${model}: left to a worker of ${name}`)
 }
 
 /** Gives a task that hai turned out not to answer itself to those who ask models; no attempt is used. `conflict` as above. */
 export async function leaveToModels(sql: Sql, task: Held & Pick<ClaimedTask, 'source'>): Promise<void> {
-  await putInto(sql, task, laneOf(task.source), 'no built-in command matches it; it waits for a model')
+  const lane = laneOf(task.source)
+  const head = lane === INTERACTIVE ? HEAD_START_SECONDS : 0
+  await putInto(sql, task, { lane, head }, 'no built-in command matches it; it waits for a model')
 }
 
-async function putInto(sql: Sql, held: Held, lane: string, why: string): Promise<void> {
+/** `head`: the seconds of its head start, which it has in the lane that it leaves and not in the other. */
+async function putInto(
+  sql: Sql,
+  held: Held,
+  { lane, head }: { lane: string; head: number },
+  why: string,
+): Promise<void> {
   const [task] = await sql`
     with moved as (
       update hai.task_queue
-      set state = 'pending', lane = ${lane}, next_attempt = false, last_seq = last_seq + 1, updated_at = now()
+      set state = 'pending', lane = ${lane}, claim_at = least(run_at, claim_at + make_interval(secs => ${head})),
+          next_attempt = false, last_seq = last_seq + 1, updated_at = now()
       where ${inHandsOf(sql, held)}
       returning id, last_seq
     ), freed as (
