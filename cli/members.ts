@@ -17,8 +17,10 @@ export async function household(session: Session): Promise<Household> {
     .call<{ settings: Setting[] }>('config/show', { name: 'members' })
     .catch((error: unknown) => {
       if (!(error instanceof Failure) || error.code !== 'forbidden') throw error
-      const message = `only the operator keeps members and tokens: ${error.message}`
-      throw new Failure('denied', message, { cause: error, code: 'forbidden' })
+      throw new Failure('denied', 'only the operator keeps members and tokens', {
+        cause: error,
+        code: 'forbidden',
+      })
     })
   const [{ value, error } = { value: {} }] = settings
   return { members: value as Members, ...(error ? { error: await inPlace(session, error) } : {}) }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { examples, IN_OPTION, lengthOfTime } from '../command.ts'
 import { conversationOf, lastConversation } from '../conversation.ts'
+import { Failure } from '../failure.ts'
+import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
 import { printAccepted, type SubmitOptions, submit, taskOptions } from '../submit.ts'
 import { type WaitOptions, waitFor } from '../wait.ts'
@@ -54,7 +56,14 @@ async function askAndWait(
   conversation: string | undefined,
 ): Promise<undefined> {
   const accepted = await submit(session, words, options, conversation)
-  return options.wait
-    ? waitFor(session, accepted.task_id, options)
-    : printAccepted(session, accepted, options)
+  if (!options.wait) return printAccepted(session, accepted, options)
+  return waitFor(session, accepted.task_id, options).catch((error: unknown) => {
+    if (!(error instanceof Failure) || error.code !== 'forbidden') throw error
+    const message = `task ${shortId(accepted.task_id)} is accepted and goes on; its answer is not for this token to read: ${error.message}`
+    throw new Failure('denied', message, {
+      cause: error,
+      code: 'forbidden',
+      next: 'with such a token: hai ask --no-wait TEXT, which is done once the task is accepted',
+    })
+  })
 }

@@ -55,6 +55,20 @@ describe('hai ask', () => {
     expect((await runHai(['ask', 'x'], { env })).exit).toBe(exit)
   })
 
+  it('says that the task is accepted where the token may not read its answer', async () => {
+    const door = 'jobs:run:scripts:f/hai/task/events'
+    serve({
+      ...doorsOfTask('pending', {}),
+      'task/events': () => refusal(403, 'forbidden', `Required scope: ${door}`),
+      'task/show': () => refusal(403, 'forbidden', `Required scope: ${door}`),
+    })
+    const ran = await runHai(['ask', 'what is open?'], { env })
+    expect(ran.exit).toBe(4)
+    expect(ran.stderr).toContain(`task ${TASK_ID.slice(-6)} is accepted and goes on`)
+    expect(ran.stderr).toContain('→ with such a token: hai ask --no-wait TEXT')
+    expect(server.callsOf('inbox')).toHaveLength(1)
+  })
+
   it('says why a task is dead, and the next step', async () => {
     const error = {
       code: 'no_route',
