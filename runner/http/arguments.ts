@@ -97,6 +97,19 @@ function textOf(bytes: Buffer): string {
 function parseJson(text: string): unknown {
   if (isTooDeep(text))
     throw new ApiError(400, `the JSON nests deeper than ${MOST_LEVELS} levels; send it flatter`)
+  const value = read(text)
+  // kept as JSON, its Infinity would become null without a word
+  if (hasBeyond(value)) throw new ApiError(400, 'invalid json: number out of range')
+  return value
+}
+
+/** Whether a number in it is larger than any that can be told apart from infinity, such as `1e999`. */
+function hasBeyond(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value)
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasBeyond)
+}
+
+function read(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {

@@ -79,6 +79,16 @@ describe('parse', () => {
     expect(refusal({ size: 0, a: 1 }).details!.problems).toHaveLength(3)
   })
 
+  it.each([Infinity, -Infinity, Number.NaN])(
+    'refuses what holds %s, which JSON would keep as null',
+    (number) => {
+      const Any = z.object({ metadata: z.unknown() })
+      expect(() => parse(Any, { metadata: { deep: [{ number }] } })).toThrow(
+        'metadata holds a number larger than any that can be kept',
+      )
+    },
+  )
+
   it('never shows a wall of text', () => {
     expect(refusal({ name: 'x', colour: 'y'.repeat(100_000) }).message.length).toBeLessThan(200)
   })

@@ -155,3 +155,27 @@ it('no number and no time that a door is given breaks it: it answers, or says wh
   }
   expect(broken).toEqual([])
 })
+
+it.each([
+  [
+    'jobs/run_wait_result/p/f/hai/inbox',
+    '{"body":{"source":"test","content":"huge","metadata":{"n":NUMBER}}}',
+  ],
+  ['jobs/run_wait_result/p/f/hai/todo/add', '{"body":"huge","metadata":{"deep":[{"n":NUMBER}]}}'],
+  [
+    'jobs/run_wait_result/p/f/hai/cost/record',
+    '{"call_id":"huge","backend":"b","model":"m","billing":"local","tokens":{"input":NUMBER},"usd":NUMBER}',
+  ],
+  ['', '{"source":"test","content":"huge","metadata":{"n":NUMBER}}'],
+])('refuses a number that only infinity could stand for, at %s', async (path, body) => {
+  const url = path ? `/api/w/${stack.workspace}/${path}` : '/api/r/hai/inbox'
+  for (const number of ['1e999', '-1e400', '9'.repeat(400)]) {
+    const answer = await stack.request(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: body.replaceAll('NUMBER', number),
+    })
+    expect(answer.status).toBe(400)
+    expect(await answer.text()).not.toContain(number)
+  }
+})

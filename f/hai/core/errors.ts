@@ -80,7 +80,13 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<
   if (deep !== undefined)
     throw new HaiError('invalid', `${deep} goes more than ${MOST_LEVELS} levels deep; send it flatter`)
   const parsed = schema.safeParse(withoutNulls(schema, input))
-  if (parsed.success) return parsed.data
+  if (parsed.success) {
+    const fields = isBranch(parsed.data) ? Object.entries(parsed.data) : []
+    const beyond = fields.find(([, value]) => isBeyond(value))?.[0]
+    if (beyond === undefined) return parsed.data
+    const cure = 'holds a number larger than any that can be kept'
+    throw new HaiError('invalid', `${beyond.slice(0, LONGEST_SHOWN)} ${cure}`, { plain: `a field ${cure}` })
+  }
   const issues = parsed.error.issues.slice(0, MOST_PROBLEMS)
   const more = parsed.error.issues.length - issues.length
   const told = (said: string[]) => [...said, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
@@ -107,6 +113,12 @@ function isTooDeep(value: unknown): boolean {
   }
   return false
 }
+
+/** JSON's `1e999` is read as Infinity, and would be kept as null. */
+const isBeyond = (value: unknown): boolean =>
+  typeof value === 'number'
+    ? !Number.isFinite(value)
+    : isBranch(value) && !ArrayBuffer.isView(value) && Object.values(value).some(isBeyond)
 
 const isBranch = (value: unknown): value is object => typeof value === 'object' && value !== null
 
