@@ -110,9 +110,12 @@ function objectIn(value: unknown, field: string): Record<string, unknown> {
 
 function requestOf(call: Call, path: string): Omit<RunRequest, 'args'> {
   const query = call.req.query()
+  const identity = call.get('identity')
+  // what waits must not sit where doors are answered
+  if (query.tag && !identity.admin) throw new ApiError(403, 'Only admins choose a tag here')
   return {
     path,
-    identity: { ...call.get('identity'), job: false },
+    identity: { ...identity, job: false },
     id: jobIdOf(query.job_id),
     tag: query.tag || undefined,
     parentJob: query.parent_job || undefined,

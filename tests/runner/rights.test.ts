@@ -214,6 +214,15 @@ describe('a member without rights', () => {
     expect((await ask('/api/w/hai/jobs/run_wait_result/f/u/operator/own', {}))[0]).toBe(200)
   })
 
+  it('does not choose the processes that a job runs in', async () => {
+    const at = '/api/w/hai/jobs/run_wait_result/p/f/hai/who?tag=hai-work'
+    expect(await ask(at, {}, await guests())).toEqual([
+      403,
+      expect.stringContaining('Only admins choose a tag'),
+    ])
+    expect((await ask(at, {}))[0]).toBe(200)
+  })
+
   it('has so many unfinished jobs, bytes in them and streams, and the operator goes on', async () => {
     const token = await guests()
     const later = '/api/w/hai/jobs/run/p/f/hai/who?scheduled_for=2100-01-01T00:00:00Z'
