@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { cancel } from '../../f/hai/core/control.ts'
 import type { Sql } from '../../f/hai/core/db.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
-import { type Shift, work } from '../../f/hai/core/worker.ts'
+import { answerCall, type Shift, work } from '../../f/hai/core/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,
@@ -61,6 +61,17 @@ describe('work', () => {
     await aTask(db.sql)
     expect(await work(db.sql, shift({ lanes: ['builtin'] }))).toEqual({ ran: 1 })
     expect(await rowOf(db.sql, batch)).toMatchObject({ state: 'pending' })
+  })
+
+  it('leaves to workers elsewhere what only they can answer, whoever names their lane', async () => {
+    const id = await aTask(db.sql, FOR_A_MODEL)
+    await db.sql`insert into hai.lane_slot (lane, no, elsewhere) values ('gpu', 1, true)`
+    await db.sql`update hai.task_queue set lane = 'gpu' where id = ${id}`
+    const { budgetSeconds: _, ...job } = shift()
+    expect(await answerCall(db.sql, { lanes: ['gpu'], budget_seconds: 1 }, job)).toEqual({ ran: 0 })
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'pending', lease_no: 0 })
+    await db.sql`update hai.lane_slot set elsewhere = false where lane = 'gpu'`
+    expect(await answerCall(db.sql, { lanes: ['gpu'], budget_seconds: 1 }, job)).toEqual({ ran: 1 })
   })
 
   it('answers a member from what he may see', async () => {

@@ -42,7 +42,13 @@ export async function answerCall(
 ): Promise<{ ran: number }> {
   const { lanes, budget_seconds, concurrency } = parse(Call, input)
   const limits = { budgetSeconds: budget_seconds, concurrency }
-  return work(sql, { ...job, ...limits, ...(lanes.length > 0 ? { lanes } : {}) })
+  if (lanes.length === 0) return work(sql, { ...job, ...limits })
+  // what only workers elsewhere can answer would be taken and given back without end
+  const here = await sql<{ lane: string }[]>`
+    select distinct lane from hai.lane_slot where lane = any(${lanes}) and not elsewhere`
+  return here.length === 0
+    ? { ran: 0 }
+    : work(sql, { ...job, ...limits, lanes: lanes.filter((lane) => here.some((row) => row.lane === lane)) })
 }
 
 /**
