@@ -137,7 +137,8 @@ export class Bundle {
   }
 
   async #read(path: string): Promise<Script | undefined> {
-    if (!PATH.test(path)) return undefined
+    // the steps of a flow are no scripts
+    if (!PATH.test(path) || path.includes('__flow/')) return undefined
     for (const ending of ['.ts', '.bun.ts']) {
       const file = join(this.root, `${path}${ending}`)
       const source = readText(file)
