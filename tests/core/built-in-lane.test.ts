@@ -72,6 +72,14 @@ describe('what hai answers itself', () => {
     expect(await laneOf(await aTask(db.sql, given))).toBe('interactive')
   })
 
+  it('is looked for in a text that a door reads at once, and longer ones are a worker’s to read', async () => {
+    const content = `add todo: ${'x'.repeat(600)}`
+    const id = await aTask(db.sql, { content })
+    expect(await laneOf(id)).toBe('interactive')
+    expect(await work(db.sql, shift)).toEqual({ ran: 1 })
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done' })
+  })
+
   it('keeps its turn in a conversation that waits for a model', async () => {
     const conversation_id = '#rack-move'
     await aTask(db.sql, { ...FOR_A_MODEL, conversation_id })

@@ -18,7 +18,7 @@ import * as workerRun from '../../f/hai/worker/run.ts'
 import * as sweep from '../../f/hai/worker/sweep.ts'
 import { testDatabase } from '../support/database.ts'
 import { callAs, doorsOn } from '../support/doors.ts'
-import { aRunningTask, aTask, clear, rowOf } from '../support/factories.ts'
+import { aRunningTask, aTask, clear, FOR_A_MODEL, rowOf } from '../support/factories.ts'
 
 const db = testDatabase()
 doorsOn(db, {
@@ -55,7 +55,7 @@ describe('a member, whatever her token makes Windmill call her', () => {
   let hers: string
   let others: { id: string; lease_no: number }
   beforeAll(async () => {
-    hers = await aTask(db.sql, {}, 'kim')
+    hers = await aTask(db.sql, FOR_A_MODEL, 'kim')
     others = await aRunningTask(db.sql, { content: 'a private question', priority: 'urgent' })
   })
 

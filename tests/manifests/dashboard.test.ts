@@ -3,7 +3,7 @@ import { parseConfig } from '../../cdk8s/config-file.ts'
 import { dashboardJson, rowsOf } from '../../cdk8s/dashboard/board.ts'
 import { feedback } from '../../f/hai/core/control.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, anEndedTask, aTask, clear } from '../support/factories.ts'
+import { aCaller, anEndedTask, aTask, clear, FOR_A_MODEL } from '../support/factories.ts'
 
 const db = testDatabase()
 const panels = rowsOf(parseConfig({})).flatMap((row) => row.panels)
@@ -52,7 +52,7 @@ describe('the dashboard', () => {
   )
 
   it('counts what waits, and for how long', async () => {
-    const [old] = [await aTask(db.sql), await aTask(db.sql)]
+    const [old] = [await aTask(db.sql, FOR_A_MODEL), await aTask(db.sql, FOR_A_MODEL)]
     await db.sql`update hai.task_queue set run_at = run_at - interval '5 minutes', claim_at = claim_at - interval '5 minutes' where id = ${old}`
     expect(await rows('Due and waiting')).toEqual([{ due: '2' }])
     expect(Number((await rows('Oldest due has waited'))[0]!.seconds)).toBeGreaterThanOrEqual(299)

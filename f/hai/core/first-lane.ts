@@ -14,6 +14,9 @@ export function asksHai({ content, target_agent, context }: Asked, clock: Clock)
   return target_agent || context.length > 0 ? undefined : recognise(content, clock)
 }
 
+/** Characters; what is longer is read by a worker, as a door that takes in a thousand is to answer soon. */
+const READ_AT_ONCE = 500
+
 /** Where a task waits at first: what hai answers itself never waits behind what asks a model. */
 export const firstLane = (task: Asked & { source: string }, clock: Clock): string =>
-  asksHai(task, clock) ? BUILT_IN : laneOf(task.source)
+  task.content.length <= READ_AT_ONCE && asksHai(task, clock) ? BUILT_IN : laneOf(task.source)
