@@ -106,25 +106,29 @@ export interface Job {
 type Service<Args extends object, T> = (sql: Sql, given: Args, job: Job) => Promise<T>
 
 /** For jobs that act for nobody: who woke a worker has no part in what it then does, so that anybody may. */
-export async function service<Args extends object, T>(
-  args: Args,
-  work: Service<Args, T>,
-): Promise<T | Failure> {
-  return answering(async (sql) => {
-    const house = await greet(sql)
-    return work(sql, asMeant(args, house.secrets), jobIn(house, isTrusted(house)))
-  })
-}
+export const service = <Args extends object, T>(args: Args, work: Service<Args, T>): Promise<T | Failure> =>
+  forNobody(args, work, isTrusted)
 
 /** For jobs that act for nobody and take the word of whoever starts them: the operator, or a schedule of the bundle's. */
-export async function housekeeping<Args extends object, T>(
+export const housekeeping = <Args extends object, T>(
   args: Args,
   work: Service<Args, T>,
+): Promise<T | Failure> =>
+  forNobody(args, work, (house) => {
+    refuseOthers(house)
+    return true
+  })
+
+/** `trusts` says whether whoever started the job is taken at his word, or refuses him. */
+async function forNobody<Args extends object, T>(
+  args: Args,
+  work: Service<Args, T>,
+  trusts: (house: Household) => boolean,
 ): Promise<T | Failure> {
   return answering(async (sql) => {
     const house = await greet(sql)
-    refuseOthers(house)
-    return work(sql, asMeant(args, house.secrets), jobIn(house, true))
+    const trusted = trusts(house)
+    return work(sql, asMeant(args, house.secrets), jobIn(house, trusted))
   })
 }
 
