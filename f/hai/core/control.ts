@@ -2,11 +2,10 @@ import { z } from 'zod'
 import type { Caller } from './caller.ts'
 import type { State, TaskSummary } from './contract.ts'
 import type { Sql } from './db.ts'
-import { HEAD_START_SECONDS, laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
-import { firstLane } from './first-lane.ts'
+import { firstLane, headStartIn } from './first-lane.ts'
 import { shortId, taskId } from './ids.ts'
-import { BUILT_IN } from './lease.ts'
 import { summaryColumns } from './task-list.ts'
 
 const Cancel = z.strictObject({ id: z.string(), reason: z.string().trim().min(1).max(1000).optional() })
@@ -50,7 +49,7 @@ export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Call
     select source, content, target_agent, array(select name from hai.artifact where task_id = ${id}) as context
     from hai.task_queue where id = ${id}`
   const lane = firstLane(asked!, { zone: caller.zone, now: new Date() })
-  const head = lane === BUILT_IN && laneOf(asked!.source) === 'interactive' ? HEAD_START_SECONDS : 0
+  const head = headStartIn(lane, asked!.source)
   const [task] = await sql<TaskSummary[]>`
     with old as (
       select id, output, error, state from hai.task_queue

@@ -3,9 +3,9 @@ import type { Caller } from './caller.ts'
 import type { Accepted } from './contract.ts'
 import { findConversations } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
-import { digestOf, Envelope, HEAD_START_SECONDS, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { digestOf, Envelope, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
-import { firstLane } from './first-lane.ts'
+import { firstLane, headStartIn } from './first-lane.ts'
 import { newId } from './ids.ts'
 
 const BATCH = 1000
@@ -82,6 +82,7 @@ function parseAt(input: unknown, index: number, count: number): Envelope {
 function toRow(envelope: Envelope, origin: Origin) {
   const id = envelope.id ?? newId()
   const idempotency_key = keyOf(envelope)
+  const lane = firstLane(envelope, { zone: origin.zone ?? 'UTC', now: new Date() })
   return {
     id,
     source: envelope.source,
@@ -103,7 +104,8 @@ function toRow(envelope: Envelope, origin: Origin) {
     todo_id: origin.todoId ?? null,
     idempotency_key,
     request_digest: digestOf(envelope),
-    lane: firstLane(envelope, { zone: origin.zone ?? 'UTC', now: new Date() }),
+    lane,
+    head_start: headStartIn(lane, envelope.source),
     model_lane: laneOf(envelope.source),
     shift_seconds: PRIORITY_SHIFT[envelope.priority],
     ttl_seconds: envelope.ttl_seconds ?? null,
@@ -147,7 +149,8 @@ async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
         id text, source text, requester text, on_behalf_of text, zulip_user_id bigint, task_ref text,
         content text, conversation_id text, target_agent text, priority text, data_tier text, trace_id text,
         origin text, intent text, destructive boolean, metadata jsonb, todo_id text, idempotency_key text,
-        request_digest text, lane text, model_lane text, shift_seconds int, ttl_seconds int, max_attempts int, backoff_seconds int)
+        request_digest text, lane text, head_start int, model_lane text, shift_seconds int,
+        ttl_seconds int, max_attempts int, backoff_seconds int)
     ), placed as (
       select *,
         -- a turn comes after those before it, which may wait for a model
@@ -168,8 +171,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
         priority, data_tier, trace_id, origin, intent, destructive, metadata, todo_id, idempotency_key,
         case when idempotency_key is not null then now() + make_interval(secs => ${IDEMPOTENCY_SECONDS}) end,
         request_digest, first_lane, now(), 
-        now() - make_interval(secs => shift_seconds + case
-          when first_lane <> model_lane and model_lane = 'interactive' then ${HEAD_START_SECONDS} else 0 end),
+        now() - make_interval(secs => shift_seconds + case when first_lane = lane then head_start else 0 end),
         ttl_seconds,
         now() + make_interval(secs => ttl_seconds), max_attempts, backoff_seconds, 1
       from placed

@@ -1,5 +1,5 @@
 import type { Clock } from './dates.ts'
-import { laneOf } from './envelope.ts'
+import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
 import { type Recognised, recognise } from './intents/table.ts'
 import { BUILT_IN } from './lease.ts'
 
@@ -20,3 +20,7 @@ const READ_AT_ONCE = 500
 /** Where a task waits at first: what hai answers itself never waits behind what asks a model. */
 export const firstLane = (task: Asked & { source: string }, clock: Clock): string =>
   task.content.length <= READ_AT_ONCE && asksHai(task, clock) ? BUILT_IN : laneOf(task.source)
+
+/** By how many seconds a person's task stands before a machine's in the lane where both wait. */
+export const headStartIn = (lane: string, source: string): number =>
+  lane === BUILT_IN && laneOf(source) === 'interactive' ? HEAD_START_SECONDS : 0

@@ -1,6 +1,7 @@
 import type { ClaimedTask } from './contract.ts'
 import type { Sql } from './db.ts'
 import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
+import { headStartIn } from './first-lane.ts'
 import { BUILT_IN, type Held, inHandsOf, LANES, leaseLost, MODEL_LANES } from './lease.ts'
 import type { Choice, Models } from './model/config.ts'
 import { type Endpoint, type Known, knownOf } from './model/endpoint.ts'
@@ -175,9 +176,13 @@ export async function handOver(sql: Sql, held: Held, { name, model, backend }: C
 
 /** Gives a task that hai turned out not to answer itself to those who ask models; no attempt is used. `conflict` as above. */
 export async function leaveToModels(sql: Sql, task: Held & Pick<ClaimedTask, 'source'>): Promise<void> {
-  const lane = laneOf(task.source)
-  const head = lane === INTERACTIVE ? HEAD_START_SECONDS : 0
-  await putInto(sql, task, { lane, head }, 'no built-in command matches it; it waits for a model')
+  const head = headStartIn(BUILT_IN, task.source)
+  await putInto(
+    sql,
+    task,
+    { lane: laneOf(task.source), head },
+    'no built-in command matches it; it waits for a model',
+  )
 }
 
 /** `head`: the seconds of its head start, which it has in the lane that it leaves and not in the other. */
