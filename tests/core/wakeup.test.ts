@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Pool } from '../../f/hai/core/db.ts'
-import { claim } from '../../f/hai/core/lease.ts'
+import { claim, heldOf } from '../../f/hai/core/lease.ts'
 import { answered, failAndWake, thenWake, WORKER, wake } from '../../f/hai/core/wakeup.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } from '../support/factories.ts'
@@ -182,40 +182,27 @@ describe('thenWake', () => {
 })
 
 describe('failAndWake', () => {
+  const aFailure = async () => ({
+    ...heldOf(await aRunningTask(db.sql)),
+    ...{ code: 'x', message: 'x', retryable: true },
+  })
+
   it('calls a worker for the time of the next attempt', async () => {
-    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const { calls, start } = recorder()
-    const given = {
-      id,
-      lease_no,
-      lease_token,
-      code: 'x',
-      message: 'x',
-      retryable: true,
-      retry_after_seconds: 90,
-    }
+    const given = { ...(await aFailure()), retry_after_seconds: 90 }
     expect(await failAndWake(db.sql, given, start)).toMatchObject({ state: 'pending' })
     expect(calls).toMatchObject([{ path: WORKER, delaySeconds: expect.closeTo(90, -1) }])
   })
 
   it('keeps the attempt when that call fails', async () => {
-    const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     const told = vi.spyOn(console, 'error').mockImplementation(() => {})
     const refused = async () => {
       throw new Error('connection refused')
     }
-    const given = {
-      id,
-      lease_no,
-      lease_token,
-      code: 'x',
-      message: 'x',
-      retryable: true,
-      retry_after_seconds: 0,
-    }
+    const given = { ...(await aFailure()), retry_after_seconds: 0 }
     expect(await failAndWake(db.sql, given, refused)).toMatchObject({ state: 'pending' })
     told.mockRestore()
-    expect(await claim(db.sql, { worker: 'w-2' })).toMatchObject({ id, attempt: 2 })
+    expect(await claim(db.sql, { worker: 'w-2' })).toMatchObject({ id: given.id, attempt: 2 })
   })
 
   it('calls nobody for a task that is dead', async () => {
