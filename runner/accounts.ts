@@ -1,7 +1,12 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { createHash, randomInt, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { ApiError } from './api-error.ts'
 import { writeAtomically } from './atomic-file.ts'
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+
+/** Letters and digits alone, as Windmill's: its beginning is typed at a terminal, where a - would begin an option. */
+const newToken = () => Array.from({ length: 32 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
 
 /** Somebody other than the operator; without `admin` he may run scripts and see his own jobs, and nothing else. */
 export interface User {
@@ -77,7 +82,7 @@ export class Accounts {
 
   /** The new token; it is shown this once. */
   addToken(grant: TokenGrant): string {
-    const token = randomBytes(24).toString('base64url')
+    const token = newToken()
     const kept: KeptToken = {
       ...grant,
       id: randomUUID(),
