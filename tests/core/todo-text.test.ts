@@ -124,7 +124,8 @@ describe('parseTodoText', () => {
       fc.property(sentence, (text) => {
         const { body, tags, due, priority } = read(text)
         const lost = missing(words(text), words(body))
-        const rest = lost.filter((each) => !tags.includes(each.replace(/^#/, '')) && `!${priority}` !== each)
+        const tagged = words(tags.map((tag) => `#${tag}`).join(' '))
+        const rest = lost.filter((each) => !tagged.includes(each) && `!${priority}` !== each)
         if (due === undefined) expect(rest).toEqual([])
         else expect(dateIn(rest)).toBe(due)
       }),
@@ -133,9 +134,10 @@ describe('parseTodoText', () => {
   })
 })
 
-/** What is said, without the marks around it: those may go with a date or a tag. */
+/** What is said, composed as a tag is, and without the marks around it: those may go with a date or a tag. */
 function words(text: string): string[] {
   return text
+    .normalize('NFC')
     .toLowerCase()
     .split(/\s+/)
     .map((word) => word.replace(/^["“(]+|["”)\].,;:!?–—-]+$/g, ''))

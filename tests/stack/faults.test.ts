@@ -108,8 +108,11 @@ describe('a task that runs', () => {
   it('has one result when the whole machine sleeps longer than the lease', async () => {
     const task = await running('sleep')
     const pids = everyPid(instance())
-    // 15 s are over after 2, as the lease is shortened
-    await inDatabase((sql) => sql`update hai.lease set until = now() + interval '1.5 s'`)
+    // 2 s count as a minute: the lease is as good as over, and the last sweep was long ago
+    await inDatabase(async (sql) => {
+      await sql`update hai.lease set until = now() + interval '1.5 s'`
+      await sql`update hai.pulse set last_at = last_at - interval '1 minute' where name = 'f/hai/worker/sweep'`
+    })
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
     const woken = Date.now() + 2000
     await expect.poll(() => Date.now() > woken).toBe(true)
