@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Document } from 'yaml'
 import { Failure } from './failure.ts'
+import { alone } from './file-lock.ts'
 import { configDirOf } from './paths.ts'
 import { writePrivate } from './private-file.ts'
 
@@ -53,10 +54,12 @@ export async function editConfig(env: Env, edit: (document: Document) => void): 
   await readConfig(env)
   const file = configFileOf(env)
   const { parseDocument } = await import('yaml')
-  const document: Document = parseDocument(readText(file))
-  document.contents ??= document.createNode({})
-  edit(document)
-  writePrivate(file, document.toString())
+  await alone(file, () => {
+    const document: Document = parseDocument(readText(file))
+    document.contents ??= document.createNode({})
+    edit(document)
+    writePrivate(file, document.toString())
+  })
 }
 
 /** A profile's name, or a refusal that says what one may look like. */

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { type Document, isMap, type YAMLMap } from 'yaml'
 import type { TaskList } from '../f/hai/core/contract.ts'
 import type { Member, Members } from '../f/hai/core/members.ts'
-import { Accounts } from './accounts.ts'
+import { Accounts, type User } from './accounts.ts'
 import { Failure } from './failure.ts'
+import { alone } from './file-lock.ts'
 import { isOver } from './household-tokens.ts'
 import { settingsFolder } from './local-findings.ts'
 import { household, memberCalled } from './members.ts'
@@ -27,28 +28,42 @@ export async function addMember(session: Session, name: string, flags: AddFlags)
   checkName(name)
   const username = flags.user ?? name.replaceAll('-', '_')
   checkUser(username, flags.user === undefined)
+  checkAddress(flags.email)
+  const wanted = { ...flags, user: username }
+  if (!(await session.profile()).local) return addOnServer(session, name, wanted)
+  await session.webhook()
+  const file = await membersFile(session)
+  return alone(file, () => addHere(session, name, wanted, file))
+}
+
+type Wanted = AddFlags & { user: string }
+
+async function addOnServer(session: Session, name: string, wanted: Wanted): Promise<undefined> {
+  const { members } = await household(session)
+  const known = Object.hasOwn(members, name) ? members[name] : undefined
+  refuseOther(members, name, known, wanted)
+  if (!known) {
+    await sayWhatIsHis(session, name)
+    return stepsToAdd(session, name, wanted)
+  }
+  session.print(`${name} is a member already, with the role ${known.role}`)
+}
+
+async function addHere(session: Session, name: string, wanted: Wanted, file: string): Promise<undefined> {
+  const { role, user: username } = wanted
   const { members, error } = await household(session)
   const known = Object.hasOwn(members, name) ? members[name] : undefined
-  refuseOther(members, name, known, { ...flags, user: username })
-  const profile = await session.profile()
-  if (!profile.local) {
-    if (known) {
-      session.print(`${name} is a member already, with the role ${known.role}`)
-      return
-    }
-    return stepsToAdd(session, name, username, flags)
-  }
+  refuseOther(members, name, known, wanted)
   if (error) throw broken(error)
-  const file = await membersFile(session)
   // a file that can't be changed is refused before a user is made
   openSettings(file, EXPECTED)
   const accounts = await Accounts.of(session)
-  const given = { username, email: flags.email ?? `${username}@example.com` }
-  const before = (await accounts.users()).find((user) => user.username === username)
-  const wanted = before ?? given
+  const users = await accounts.users()
+  const before = users.find((user) => user.username === username)
+  const email = wanted.email ?? before?.email ?? `${username}@example.com`
+  refuseAddress(members, users, { username, email })
   const made = before === undefined
-  if (made) await accounts.addUser(wanted)
-  const shown = tilde(file, session.io.env)
+  if (made) await accounts.addUser({ username, email })
   if (known) {
     session.print(
       made
@@ -57,16 +72,16 @@ export async function addMember(session: Session, name: string, flags: AddFlags)
     )
   } else {
     try {
-      await write(session, file, name, { role: flags.role, usernames: [username] })
+      await write(session, file, name, { role, usernames: [username] })
     } catch (failure) {
       if (made) await accounts.removeUser(username)
       throw failure
     }
-    session.print(
-      `${name} is a member with the role ${flags.role}, as the user ${username}; written to ${shown}`,
-    )
+    const shown = tilde(file, session.io.env)
+    session.print(`${name} is a member with the role ${role}, as the user ${username}; written to ${shown}`)
+    await sayWhatIsHis(session, name)
   }
-  const old = made ? [] : (await accounts.tokensOf(wanted)).filter((token) => !isOver(token))
+  const old = made ? [] : (await accounts.tokensOf({ username, email })).filter((token) => !isOver(token))
   if (!known && old.length > 0) {
     session.warn(
       `the user ${username} was there, and ${count(old.length)} of his will do: hai auth token ls --for ${name}`,
@@ -74,24 +89,45 @@ export async function addMember(session: Session, name: string, flags: AddFlags)
   } else if (old.length === 0) session.note(`a token to call with: hai auth token add --for ${name}`)
 }
 
+/** The name is what tasks are kept under: whoever has it sees what was asked under it before. */
+async function sayWhatIsHis(session: Session, name: string): Promise<void> {
+  const { total } = await tasksOf(session, name)
+  if (total === 0) return
+  const tasks = total === 1 ? 'a task' : `${total} tasks`
+  session.warn(
+    `there was a member ${name} before: ${tasks} of his (hai task ls --requester ${name}) whoever has the name sees as his own; somebody else needs another name`,
+  )
+}
+
+const tasksOf = (session: Session, requester: string) =>
+  session.call<TaskList>('task/list', { requester, limit: 1 })
+
 /** Ends a membership: his tokens first, then what lets him in. What he put down stays. */
 export async function removeMember(session: Session, name: string): Promise<undefined> {
+  if ((await session.profile()).local) {
+    await session.webhook()
+    const file = await membersFile(session)
+    return alone(file, () => removeHere(session, name, file))
+  }
+  const { members } = await household(session)
+  return stepsToRemove(session, name, memberCalled(members, name).usernames)
+}
+
+async function removeHere(session: Session, name: string, file: string): Promise<undefined> {
   const { members, error } = await household(session)
   const { usernames } = memberCalled(members, name)
-  if (!(await session.profile()).local) return stepsToRemove(session, name, usernames)
   const accounts = await Accounts.of(session)
   const me = await accounts.me()
   if (usernames.includes(me.username)) {
     throw new Failure('denied', `${name} is who calls, and can't remove himself; nothing was done`)
   }
   if (error) throw broken(error)
-  const file = await membersFile(session)
   const shown = tilde(file, session.io.env)
   if (!openSettings(file, EXPECTED).has(name)) {
     const message = `${name} is not written in ${shown}, but comes with hai; nothing was done`
     throw new Failure('denied', message)
   }
-  const { total } = await session.call<TaskList>('task/list', { requester: name, limit: 1 })
+  const { total } = await tasksOf(session, name)
   const his = (await accounts.users()).filter(({ username }) => usernames.includes(username))
   const tokens = (await Promise.all(his.map((user) => accounts.tokensOf(user)))).flat()
   for (const { username } of his) await accounts.removeUser(username)
@@ -128,20 +164,44 @@ function checkUser(username: string, made: boolean): void {
   )
 }
 
-function refuseOther(members: Members, name: string, known: Member | undefined, wanted: AddFlags): void {
+function checkAddress(email: string | undefined): void {
+  if (email === undefined || /^[^\s@]+@[^\s@]+$/.test(email)) return
+  const message = `--email ${JSON.stringify(email)} is no address; expected one like kim@example.com`
+  throw new Failure('usage', `${message}; nothing was changed`)
+}
+
+/** One user has one address, and nobody else has it. */
+function refuseAddress(members: Members, users: User[], { username, email }: User): void {
+  const same = (one: string) => one.toLowerCase() === email.toLowerCase()
+  const other = users.find((user) => same(user.email) && user.username !== username)
+  if (other) {
+    const owner = memberOf(members, other.username)
+    const whose = owner ? `the member ${owner} (user ${other.username})` : `the user ${other.username}`
+    throw new Failure('conflict', `the address ${email} is that of ${whose}; nothing was changed`, {
+      next: 'name another: --email ADDRESS',
+    })
+  }
+  const own = users.find((user) => user.username === username)
+  if (own && !same(own.email)) {
+    const message = `the user ${username} is there, with the address ${own.email} and not ${email}; nothing was changed`
+    throw new Failure('conflict', message, { next: 'leave --email out, or name another user: --user NAME' })
+  }
+}
+
+const memberOf = (members: Members, username: string): string | undefined =>
+  Object.keys(members).find((name) => members[name]!.usernames.includes(username))
+
+function refuseOther(members: Members, name: string, known: Member | undefined, wanted: Wanted): void {
   if (known && known.role !== wanted.role) {
     throw new Failure('conflict', `${name} has the role ${known.role} already; nothing was changed`, {
       next: `hai member rm ${name}, then add him anew`,
     })
   }
-  if (known && !known.usernames.includes(wanted.user!)) {
+  if (known && !known.usernames.includes(wanted.user)) {
     const users = known.usernames.join(', ')
     throw new Failure('conflict', `${name} is a member already, as ${users}; nothing was changed`)
   }
-  const [other] =
-    Object.entries(members).find(
-      ([one, { usernames }]) => one !== name && usernames.includes(wanted.user!),
-    ) ?? []
+  const other = known ? undefined : memberOf(members, wanted.user)
   if (other) {
     const message = `the user ${wanted.user} is the member ${other} already, and one user is one member; nothing was changed`
     throw new Failure('conflict', message, { next: 'name another: --user NAME' })
@@ -189,15 +249,18 @@ function textOf(file: string): string | undefined {
 }
 
 /** On a server a member is a user of Windmill's and a line in the operator's own repository. */
-async function stepsToAdd(session: Session, name: string, username: string, flags: AddFlags): Promise<never> {
+async function stepsToAdd(
+  session: Session,
+  name: string,
+  { user: username, email = `${username}@…`, role }: Wanted,
+): Promise<never> {
   const { workspace } = await session.profile()
-  const email = flags.email ?? `${username}@…`
   session.print(
     `1. Windmill, workspace ${workspace}, Workspace settings → Users: add ${email} with the role Operator. Its name must`,
     `   become ${username}: Windmill makes it of what stands before the @.`,
     `2. Folders → hai: let u/${username} read it, or a group that he is in.`,
     `3. Under what is in ${ON_WINDMILL} of your own repository, below value:`,
-    `     ${name}: { role: ${flags.role}, usernames: [${username}] }`,
+    `     ${name}: { role: ${role}, usernames: [${username}] }`,
     '4. wmill sync push; within a minute it is in force: hai member ls shows it.',
     `5. hai auth token add --for ${name}`,
   )

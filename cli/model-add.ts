@@ -58,7 +58,7 @@ export async function add(
     if (isThisMachine(address))
       session.note(`${address.host} was asked from here; on the server it is another machine`)
   } else {
-    const changed = editModels(env, (document) => {
+    const changed = await editModels(env, (document) => {
       write(document, name, entry, flags)
       session.print(...linesOf(document, name))
     })

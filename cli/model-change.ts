@@ -28,7 +28,9 @@ export async function enable(session: Session, name: string): Promise<undefined>
     return printForWindmill(session, { backends: { [backend]: onWindmill(backend, settings) } })
   }
   const { env } = session.io
-  const changed = editModels(env, (document) => write(document, backend, model, settings, modelsFileOf(env)))
+  const changed = await editModels(env, (document) =>
+    write(document, backend, model, settings, modelsFileOf(env)),
+  )
   session.print(`${name} is ${changed ? '' : 'already '}enabled in ${tilde(modelsFileOf(env), env)}`)
   await sayWhoAnswers(session, backend)
 }
@@ -50,7 +52,7 @@ export async function disable(session: Session, name: string): Promise<undefined
     })
   }
   let lost: string | undefined
-  const changed = editModels(env, (document) => {
+  const changed = await editModels(env, (document) => {
     const at = ['backends', name]
     // one that was only found has no entry yet, and one without an address is none
     if (found?.found && !isMap(document.getIn(at))) {
@@ -81,7 +83,7 @@ export async function setDefault(session: Session, name: string): Promise<undefi
   await refuseMissing(session, backend, model)
   if (!(await session.profile()).local) return printForWindmill(session, { default: name })
   const { env } = session.io
-  editModels(env, (document) => void document.set('default', name))
+  await editModels(env, (document) => void document.set('default', name))
   session.print(`${name} is the default in ${tilde(modelsFileOf(env), env)}`)
   await sayWhoAnswers(session)
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Document, isMap } from 'yaml'
 import { Failure } from './failure.ts'
+import { alone } from './file-lock.ts'
 import { configDirOf } from './paths.ts'
 import { editSettings, openSettings } from './settings-file.ts'
 
@@ -29,9 +30,9 @@ export function backendsIn(env: Env): Record<string, Written> {
  * Changes the operator's models.yaml in place, with its comments kept; true when that made a difference, else the file is
  * left alone. So is one that is not YAML: it is refused.
  */
-export function editModels(env: Env, edit: (document: Document) => void): boolean {
+export function editModels(env: Env, edit: (document: Document) => void): Promise<boolean> {
   const file = modelsFileOf(env)
-  return editSettings(file, open(file), edit)
+  return alone(file, () => editSettings(file, open(file), edit))
 }
 
 function open(file: string): Document {

@@ -64,9 +64,9 @@ export class Accounts {
   }
 
   addUser(user: Omit<User, 'created_at'>): void {
-    if (this.#users.some(({ username, email }) => username === user.username || email === user.email)) {
-      throw new ApiError(400, `a user ${user.username} or ${user.email} exists already`)
-    }
+    if (this.user(user.username)) throw new ApiError(400, `the user ${user.username} exists already`)
+    const owner = this.#users.find(({ email }) => email === user.email)
+    if (owner) throw new ApiError(400, `email "${user.email}" is that of the user ${owner.username}`)
     this.#save([...this.#users, { ...user, created_at: new Date().toISOString() }], this.#tokens)
   }
 

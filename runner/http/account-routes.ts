@@ -58,13 +58,19 @@ export function userRoutes({ accounts }: Stack): Hono<Api> {
     const body = await objectOf(call)
     const email = textField(body, 'email')
     const username = optionalText(body, 'username') ?? email.split('@')[0]!
-    const taken = [OPERATOR, ROUTE_OWNER].some((user) => user.username === username || user.email === email)
-    if (!/^[\w.-]+$/.test(username) || taken || isStandIn(username)) {
+    const ours = [OPERATOR, ROUTE_OWNER]
+    if (
+      !/^[\w.-]+$/.test(username) ||
+      isStandIn(username) ||
+      ours.some((user) => user.username === username)
+    ) {
       throw new ApiError(
         400,
         `username "${username}" is not accepted; expected letters, digits, . _ or -, not operator or hai, and no beginning such as label-`,
       )
     }
+    const owner = ours.find((user) => user.email === email)
+    if (owner) throw new ApiError(400, `email "${email}" is that of the user ${owner.username}`)
     accounts.addUser({ username, email, admin: flagField(body, 'is_admin') })
     return call.text(`user ${email} added`, 201)
   })

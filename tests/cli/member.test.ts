@@ -112,7 +112,24 @@ describe('hai member add', () => {
     [['lee', '--role', 'member', '--user', 'label-lee'], 2, '"label-lee" is no name of a user'],
     [['lee', '--role', 'boss'], 2, 'Allowed choices are member, machine, operator'],
     [['lee'], 2, "required option '--role <role>' not specified"],
-    [['lee', '--role', 'member', '--email', 'operator@example.com'], 2, 'is not accepted'],
+    [
+      ['lee', '--role', 'member', '--email', 'operator@example.com'],
+      9,
+      'the address operator@example.com is that of the member operator (user operator)',
+    ],
+    [
+      ['lee', '--role', 'member', '--email', 'Kim@Example.com'],
+      9,
+      'the address Kim@Example.com is that of the member kim (user kim)',
+    ],
+    [
+      ['kim', '--role', 'member', '--email', 'lee@example.com'],
+      9,
+      'the user kim is there, with the address kim@example.com and not lee@example.com',
+    ],
+    [['lee', '--role', 'member', '--email', 'hai@example.com'], 2, 'is that of the user hai'],
+    [['lee', '--role', 'member', '--email', 'lee'], 2, '--email "lee" is no address'],
+    [['lee', '--role', 'member', '--email', ''], 2, '--email "" is no address'],
   ])('refuses %j and changes nothing', async (argv, exit, said) => {
     writeFileSync(file, FILE)
     const users = () => ask('/api/w/hai/users/list', stack.token)
@@ -121,6 +138,35 @@ describe('hai member add', () => {
     expect(ran).toMatchObject({ exit, stdout: '', stderr: expect.stringContaining(said) })
     expect(text()).toBe(FILE)
     expect((await run('member', 'ls')).stdout).not.toMatch(/lee|9lives/)
+  })
+
+  it('lets several run at once, and loses none', async () => {
+    writeFileSync(file, FILE)
+    const names = ['ada', 'ben', 'cleo', 'cleo']
+    const rans = await Promise.all(names.map((name) => run('member', 'add', name, '--role', 'member')))
+    expect(rans.map(({ exit, stderr }) => [exit, stderr])).toEqual(
+      names.map((name) => [0, `a token to call with: hai auth token add --for ${name}\n`]),
+    )
+    expect(rans.filter(({ stdout }) => stdout.includes('cleo is a member already'))).toHaveLength(1)
+    await Promise.all([run('member', 'rm', 'ben'), run('member', 'add', 'dora', '--role', 'machine')])
+    expect(text()).toBe(
+      FILE.replaceAll('[kim]', '[ kim ]').replaceAll('[alerts]', '[ alerts ]') +
+        'ada: { role: member, usernames: [ ada ] }\ncleo: { role: member, usernames: [ cleo ] }\n' +
+        'dora: { role: machine, usernames: [ dora ] }\n',
+    )
+  })
+
+  it('says when the name was had before, with what is kept under it', async () => {
+    writeFileSync(file, FILE)
+    expect((await run('member', 'add', 'noa', '--role', 'member')).stderr).not.toContain('before')
+    const token = await tokenOf('--for', 'noa')
+    expect(await door('inbox', token, { body: { source: 'test', content: 'what is open?' } })).toBe(200)
+    expect((await run('member', 'rm', 'noa')).exit).toBe(0)
+    const again = await run('member', 'add', 'noa', '--role', 'member')
+    expect(again.stderr).toContain(
+      '! there was a member noa before: a task of his (hai task ls --requester noa) whoever has the name sees as his own',
+    )
+    expect((await run('member', 'add', 'noa', '--role', 'member')).stderr).not.toContain('before')
   })
 
   it.each([
@@ -205,6 +251,26 @@ describe('with members', () => {
     const ran = await kims('member', 'ls')
     expect(ran).toMatchObject({ exit: 4, stdout: '' })
     expect(ran.stderr).toContain('only the operator keeps members and tokens')
+  })
+
+  it.each([
+    ['90d', 90],
+    ['12w', 84],
+    ['6mo', 180],
+    ['1y', 365],
+    ['1.5y', 547.5],
+  ])('makes a token that is good for %s', async (span, days) => {
+    await run('auth', 'token', 'revoke', '--for', 'kim')
+    await tokenOf('--for', 'kim', '--expires', span)
+    const { tokens } = JSON.parse((await run('auth', 'token', 'ls', '--for', 'kim', '--json')).stdout)
+    const [{ created_at, expiration }] = tokens
+    expect((Date.parse(expiration) - Date.parse(created_at)) / 86_400_000).toBeCloseTo(days, 3)
+  })
+
+  it('tells somebody elsewhere no address that is another machine there', async () => {
+    const { stderr } = await run('auth', 'token', 'add', '--for', 'kim')
+    const { host, port } = new URL(stack.endpoint)
+    expect(stderr).toContain(`answers on this machine alone; from another one: ssh -N -L ${port}:${host} `)
   })
 
   it('gives a machine what it is for and nothing else', async () => {
@@ -307,6 +373,9 @@ describe('with members', () => {
 
   it.each([
     [['add', '--for', 'kim', '--expires', '90'], 2, '--expires "90" is not accepted'],
+    [['add', '--for', 'kim', '--expires', '1 year'], 2, 'such as 12h, 90d, 12w, 6mo or 1y'],
+    [['add', '--for', 'kim', '--expires', '11y'], 2, '--expires "11y" is not accepted'],
+    [['add', '--for', 'kim', '--expires', '1constructor'], 2, 'is not accepted'],
     [['add', '--for', 'kim', '--expires', '0d'], 2, '--expires "0d" is not accepted'],
     [['add', '--for', 'kim', '--expires', '-1d'], 2, '--expires "-1d" is not accepted'],
     [['add', '--for', 'kim', '--expires', '1e999d'], 2, '--expires "1e999d" is not accepted'],
