@@ -1,11 +1,12 @@
 import type { Member } from '../f/hai/core/members.ts'
 import { Accounts, isBeyond, type User } from './accounts.ts'
 import { Failure } from './failure.ts'
+import { isThisMachine } from './house-address.ts'
 import { isOver, type MembersToken, tokensOfAll } from './household-tokens.ts'
 import { household, memberCalled } from './members.ts'
 import type { Session } from './session.ts'
 import { table } from './table.ts'
-import { relative, seconds } from './time.ts'
+import { relative } from './time.ts'
 import { scopesFor, scopeText, type Use } from './token-scopes.ts'
 
 export interface AddFlags {
@@ -49,6 +50,13 @@ export async function addToken(session: Session, flags: AddFlags): Promise<undef
     session.note('it goes into the header Authorization: Bearer …')
   } else {
     const { endpoint, workspace } = target
+    const address = new URL(endpoint)
+    if (isThisMachine(address)) {
+      const { port, host } = address
+      session.note(
+        `this stack answers on this machine alone; from another one: ssh -N -L ${port}:${host} THIS-MACHINE, as long as it is used`,
+      )
+    }
     session.note(`there: hai profile add home --endpoint ${endpoint} --workspace ${workspace}`)
     session.note('then: hai auth set-token --profile home, which asks for it')
   }
@@ -154,14 +162,21 @@ async function userOf(
   })
 }
 
+/** Seconds of each unit of a token's length; a month has 30 days and a year 365. */
+const UNITS: Record<string, number> = {
+  ...{ s: 1, m: 60, h: 3600, d: DAY_SECONDS, w: 7 * DAY_SECONDS },
+  ...{ mo: 30 * DAY_SECONDS, y: 365 * DAY_SECONDS },
+}
+
 /** When a token made now is to end (RFC 3339); undefined for never. */
 function endOf(text: string): string | undefined {
   if (text === 'never') return undefined
-  const length = /^\d+(\.\d+)?[smhdw]$/.test(text) ? seconds(text) : undefined
-  if (length === undefined || length > LONGEST_DAYS * DAY_SECONDS) {
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)([a-z]+)$/.exec(text) ?? []
+  const length = Number(count) * (UNITS[unit] ?? Number.NaN)
+  if (!(length > 0 && length <= LONGEST_DAYS * DAY_SECONDS)) {
     throw new Failure(
       'usage',
-      `--expires ${JSON.stringify(text)} is not accepted; expected a length of time with its unit, such as 12h, 90d or 52w, at most ${LONGEST_DAYS}d, or never`,
+      `--expires ${JSON.stringify(text)} is not accepted; expected a length of time with its unit, such as 12h, 90d, 12w, 6mo or 1y, at most ${LONGEST_DAYS}d, or never`,
     )
   }
   return new Date(Date.now() + length * 1000).toISOString()

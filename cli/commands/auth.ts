@@ -60,7 +60,7 @@ function addTokens(auth: Command, session: Session): void {
       'make a token for a member, with the scopes of his role; it is printed once, alone on stdout',
     )
     .requiredOption('--for <name>', 'the member, as hai member ls calls him')
-    .option('--expires <time>', 'how long it is good: 12h, 90d, 52w, or never', '90d')
+    .option('--expires <time>', 'how long it is good: 12h, 90d, 12w, 6mo, 1y, or never', '90d')
     .addOption(
       new Option('--allow <what...>', 'what the token of a machine is for; inbox when not given').choices(
         USES,
