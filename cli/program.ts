@@ -131,10 +131,15 @@ function usage(error: CommanderError, program: Command, argv: string[]): Failure
   return new Failure('usage', message, { next: meant ? `did you mean ${meant}? ${help}` : help })
 }
 
-/** The innermost command that the words name. */
+/** The innermost command that the words name; what belongs to a global option is no word of it. */
 function commandAt(program: Command, argv: string[]): Command {
+  const { operands, unknown } = program.parseOptions(argv)
   let command = program
-  for (const word of argv) command = command.commands.find((child) => child.name() === word) ?? command
+  for (const word of [...operands, ...unknown].filter((word) => !word.startsWith('-'))) {
+    const child = command.commands.find((one) => one.name() === word)
+    if (!child) break
+    command = child
+  }
   return command
 }
 

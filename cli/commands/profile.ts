@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from 'node:fs'
 import type { Command } from 'commander'
 import { examples } from '../command.ts'
 import { type Config, checkName, editConfig, endpointProblem, LOCAL, readConfig } from '../config.ts'
@@ -52,6 +53,13 @@ export function addProfile(program: Command, session: Session): void {
     .option('--use', 'make it the default one')
     .action(session.run((name: string, options: AddOptions) => addOne(session, name, options)))
   examples(add, 'hai profile add nas --endpoint https://windmill.example.com --workspace home --use')
+
+  const rm = profile
+    .command('rm')
+    .description('forget a profile, and delete its token file')
+    .argument('<name>')
+    .action(session.run((name: string) => removeOne(session, name)))
+  examples(rm, 'hai profile rm nas')
   examples(profile, 'hai profile ls', 'hai todo ls --profile nas')
 }
 
@@ -109,4 +117,52 @@ async function addOne(session: Session, name: string, options: AddOptions): Prom
     session.note(`${endpoint} is not encrypted: the token can be read on the way; https:// is better`)
   }
   session.note(`give it its token: hai auth set-token --profile ${name}`)
+}
+
+async function removeOne(session: Session, name: string): Promise<undefined> {
+  const { env } = session.io
+  if (name === LOCAL) {
+    throw new Failure('usage', `${LOCAL} is the stack on this machine, and stays; nothing was changed`, {
+      next: 'to stop that: hai down',
+    })
+  }
+  const { profile, profiles } = await readConfig(env)
+  const remote = Object.hasOwn(profiles, name) ? profiles[name] : undefined
+  if (!remote) {
+    throw new Failure('notFound', `no profile is called ${JSON.stringify(name)}; nothing was changed`, {
+      next: 'hai profile ls shows them',
+    })
+  }
+  const file = tokenFileOf(env, name, remote)
+  const sharers = Object.entries(profiles)
+    .filter(([other, { token_file }]) => other !== name && tokenFileOf(env, other, { token_file }) === file)
+    .map(([other]) => other)
+  await editConfig(env, (document) => {
+    document.deleteIn(['profiles', name])
+    if (profile === name) document.delete('profile')
+  })
+  session.print(`removed profile ${name}`)
+  if (profile === name) session.note(`hai talks to ${LOCAL} now`)
+  if (env.HAI_PROFILE === name) session.note('HAI_PROFILE still names it: unset HAI_PROFILE')
+  removeTokenFile(session, file, sharers)
+  return undefined
+}
+
+function removeTokenFile(session: Session, file: string, sharers: string[]): void {
+  const shown = tilde(file, session.io.env)
+  if (!existsSync(file)) return
+  if (sharers.length > 0) {
+    session.note(`its token file ${shown} stays, as ${sharers.join(', ')} has it too`)
+    return
+  }
+  try {
+    rmSync(file)
+  } catch (cause) {
+    throw new Failure('usage', `its token file ${shown} is left: ${(cause as Error).message}`, {
+      cause,
+      next: 'delete that file yourself',
+    })
+  }
+  session.print(`removed ${shown}`)
+  session.note('the token stays valid on the server; revoke it there too')
 }

@@ -72,6 +72,18 @@ describe('which server is called', () => {
     expect(JSON.parse(ran.stdout)).toEqual({ todos: [] })
   })
 
+  it.each([
+    [['--profile', 'home', 'todo', 'edit'], 'hai todo edit'],
+    [['todo', '--profile', 'todo', 'edit'], 'hai todo edit'],
+    [['--profile=home', 'todo', 'edit', '--nope'], 'hai todo edit'],
+    [['todo', 'ls', '--nope', 'home'], 'hai todo ls'],
+    [['nope', 'todo', 'edit'], 'hai'],
+  ])('takes no profile for a command: %j', async (argv, command) => {
+    const ran = await runHai(argv, { env })
+    expect(ran.exit).toBe(2)
+    expect(ran.stderr).toMatch(new RegExp(`see: ${command} --help`))
+  })
+
   it('names the profiles there are when one is unknown', async () => {
     writeConfig()
     const ran = await runHai(['todo', 'ls', '--profile', 'nsa'], { env })
@@ -159,6 +171,54 @@ describe('hai profile', () => {
     expect(ran.exit).toBe(2)
     expect(ran.stderr).toContain(message)
     expect(existsSync(file('config.yaml'))).toBe(false)
+  })
+
+  it('forgets one with its token, and goes back to local where it was in use', async () => {
+    write('config.yaml', '# my servers\n')
+    await runHai([...add, '--use'], { env })
+    await runHai(['auth', 'set-token'], { env, stdin: TOKEN })
+    const ran = await runHai(['profile', 'rm', 'nas'], { env })
+    expect(ran).toMatchObject({
+      exit: 0,
+      stdout: 'removed profile nas\nremoved ~/.config/hai/tokens/nas\n',
+      stderr: expect.stringContaining('hai talks to local now\n'),
+    })
+    expect(existsSync(file('tokens/nas'))).toBe(false)
+    expect(readFileSync(file('config.yaml'), 'utf8')).toContain('# my servers')
+    expect((await runHai(['profile', 'ls'], { env })).stdout).toMatch(/^\* +local/)
+    expect((await runHai(add, { env })).exit).toBe(0)
+  })
+
+  it('leaves a token file that another profile has too', async () => {
+    await runHai([...add, '--token-file', 'both'], { env })
+    const [, , , ...rest] = add
+    await runHai(['profile', 'add', 'den', ...rest, '--token-file', 'both'], { env })
+    write('both', TOKEN)
+    const ran = await runHai(['profile', 'rm', 'nas'], { env })
+    expect(ran.stderr).toContain('its token file ~/.config/hai/both stays, as den has it too')
+    expect(existsSync(file('both'))).toBe(true)
+    expect((await runHai(['profile', 'rm', 'den'], { env })).stdout).toContain('removed ~/.config/hai/both')
+    expect(existsSync(file('both'))).toBe(false)
+  })
+
+  it.each([
+    ['local', 2, 'is the stack on this machine, and stays'],
+    ['den', 3, 'no profile is called "den"'],
+    ['constructor', 3, 'no profile is called "constructor"'],
+  ])('does not forget %s', async (name, exit, message) => {
+    await runHai(add, { env })
+    const before = readFileSync(file('config.yaml'), 'utf8')
+    const ran = await runHai(['profile', 'rm', name], { env })
+    expect(ran).toMatchObject({ exit, stdout: '', stderr: expect.stringContaining(message) })
+    expect(readFileSync(file('config.yaml'), 'utf8')).toBe(before)
+  })
+
+  it('loses none of those that are added at once', async () => {
+    const [verb, noun, , ...rest] = add
+    const names = ['den', 'attic', 'shed', 'barn']
+    await Promise.all(names.map((name) => runHai([verb!, noun!, name, ...rest], { env })))
+    const { stdout } = await runHai(['profile', 'ls'], { env })
+    for (const name of names) expect(stdout).toMatch(new RegExp(`^ +${name} `, 'm'))
   })
 
   it('warns of an endpoint that is not encrypted', async () => {
