@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { chatModels, completeChat } from '../../f/hai/core/http/chat.ts'
 import { outcomeOf, waitForTask } from '../../f/hai/core/http/wait.ts'
+import { heldOf } from '../../f/hai/core/lease.ts'
+import { complete as completeTask } from '../../f/hai/core/outcome.ts'
 import { work } from '../../f/hai/core/worker.ts'
 import { aChoice, anAccess, aShift } from '../models/answering.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, anEndedTask, aTask, clear } from '../support/factories.ts'
+import { aCaller, anEndedTask, aTask, claimed, clear, FOR_A_MODEL, rowOf } from '../support/factories.ts'
 import { fakeOpenAi } from '../support/models/openai.ts'
 import { windmillWith } from './windmill.ts'
 
@@ -126,6 +128,38 @@ describe('a wait', () => {
     const id = await aTask(db.sql, { content: 'help' })
     expect(await wait(id, 20)).toMatchObject({ id, state: 'done' })
     expect(await wait(before, 0)).toMatchObject({ state: 'done' })
+  })
+
+  it.each([
+    ['runs', 'interactive', true],
+    ['is for a worker elsewhere', 'attic', false],
+  ])(
+    'answers what others ask hai itself while its own task %s, and leaves that alone',
+    async (_how, lane, runs) => {
+      comes.worker = undefined
+      const id = await aTask(db.sql, FOR_A_MODEL)
+      await db.sql`insert into hai.lane_slot (lane, no, elsewhere) values ('attic', 1, true) on conflict do nothing`
+      await db.sql`update hai.task_queue set lane = ${lane} where id = ${id}`
+      const task = runs ? await claimed(db.sql) : undefined
+      const waits = wait(id, 30)
+      const others = await aTask(db.sql, { content: 'what is open?' }, 'guest')
+      await expect.poll(async () => (await rowOf(db.sql, others)).state).toBe('done')
+      expect((await rowOf(db.sql, id)).lease_no).toBe(runs ? 1 : 0)
+      const held = task ?? (await claimed(db.sql, 'w-2', [lane]))
+      await completeTask(db.sql, { ...heldOf(held), output: 'an answer' })
+      expect(await waits).toMatchObject({ id, state: 'done', output: 'an answer' })
+    },
+  )
+
+  it('answers a question to hai itself before it does what waits in its own lane', async () => {
+    comes.worker = undefined
+    const before = await aTask(db.sql, FOR_A_MODEL)
+    const id = await aTask(db.sql, FOR_A_MODEL)
+    const others = await aTask(db.sql, { content: 'what is open?' }, 'guest')
+    await wait(id, 30)
+    const ended = await db.sql<{ task_id: string }[]>`
+      select task_id from hai.task_event where type in ('done', 'dead') order by at`
+    expect(ended.map(({ task_id }) => task_id)).toEqual([others, before, id])
   })
 
   it('ends when its time is over, and says where to look', async () => {

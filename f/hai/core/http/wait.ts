@@ -5,6 +5,7 @@ import type { State, TaskResult } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
 import { shortId, taskId } from '../ids.ts'
+import { BUILT_IN, hasClaimable } from '../lease.ts'
 import { taskResult } from '../tasks.ts'
 import { type Shift, work } from '../worker.ts'
 
@@ -12,20 +13,23 @@ import { type Shift, work } from '../worker.ts'
 const LOOK_MS = 25
 const LOOK_MOST_MS = 1000
 
-/** A task that nobody has begun after so long waits perhaps for the very worker that waits here. */
+/** After so long what is due waits perhaps for the very worker that waits here. */
 const HELP_AFTER_MS = 1000
+/** For so long tasks are begun before the next look at the one that is waited for. */
+const HELP_SECONDS = 1
 
 /** Less than Windmill lets a caller of the sync route wait. */
 const MOST_SECONDS = 540
 
 const Wait = z.strictObject({ id: z.string(), seconds: z.number().min(0).max(MOST_SECONDS) })
 
-/** What a waiting job works with when it must. */
+/** What a waiting job works with when it must. It streams nothing: it is the job of one person, and helps everybody. */
 export type Helper = Pick<Shift, 'principal' | 'models' | 'start'>
 
 /**
  * A task when it has ended, waits for a decision, or `seconds` are over. Only for jobs of the work pool: where all of
- * its workers wait like this, nobody would be left to do what they wait for, so a waiting job then works as well.
+ * its workers wait like this, nobody would be left to do what they wait for, nor what anybody asks hai itself, so a
+ * waiting job then works as well.
  */
 export async function waitForTask(
   sql: Sql,
@@ -42,8 +46,8 @@ export async function waitForTask(
     const { state, lane, elsewhere } = await look(sql, id)
     const left = end - Date.now()
     if (!isUnderWay(state) || left <= 0) return taskResult(sql, id, caller)
-    const isStuck = state === 'pending' && Date.now() - began >= HELP_AFTER_MS
-    if (isStuck && !elsewhere) await help(sql, lane, helper)
+    const isOurs = state === 'pending' && !elsewhere
+    if (Date.now() - began >= HELP_AFTER_MS) await help(sql, isOurs ? [BUILT_IN, lane] : [BUILT_IN], helper)
     await setTimeout(Math.min(pause, left))
     pause = Math.min(2 * pause, LOOK_MOST_MS)
   }
@@ -65,10 +69,12 @@ async function look(sql: Sql, id: string): Promise<Seen> {
   return task!
 }
 
-/** Takes what is due in the task's lane, in its order, for a moment. */
-async function help(sql: Sql, lane: string, helper: Helper): Promise<void> {
+/** Takes what is due in these lanes, in its order, for a moment. */
+async function help(sql: Sql, lanes: string[], helper: Helper): Promise<void> {
+  if (!(await hasClaimable(sql, lanes))) return
   const signal = new AbortController().signal
-  await work(sql, { ...helper, worker: 'a job that waits', lanes: [lane], budgetSeconds: 1, signal })
+  const shift = { worker: 'a job that waits', lanes, budgetSeconds: HELP_SECONDS, signal }
+  await work(sql, { ...helper, ...shift })
 }
 
 /** How a task stands that was waited for, and where to look when there is no answer yet. */
