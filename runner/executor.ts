@@ -15,6 +15,8 @@ import { outcomeOf } from './run-outcome.ts'
 
 /** Scripts with this tag wait or run long; they never share processes with doors. */
 const WORK_TAG = 'hai-work'
+/** Whoever rings for these, they do what is due for everybody. */
+const RUNG_FOR = new Set(['f/hai/worker/run', 'f/hai/outbox/send'])
 const LOOK_AT_MEMORY_MS = 500
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -138,7 +140,9 @@ export class Executor {
   #hand(job: Job, script: Script): void {
     const workerGroup = job.tag === WORK_TAG ? 'work' : 'doors'
     const given = this.#resolved(job, this.#environment(job, script, workerGroup))
+    const { user, admin } = job.identity
     const assignment: Assignment = {
+      ...{ user, admin, shared: job.schedulePath !== '' || RUNG_FOR.has(script.path) },
       warm: !this.#options.cold && script.code === undefined && isOwn(script.path),
       output: job.output,
       label: () => labelOf(job),

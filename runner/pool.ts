@@ -1,9 +1,10 @@
+import { FairQueue, type Turn } from './fair-queue.ts'
 import type { JobOutput } from './job-output.ts'
 import type { WorkerProcess } from './process.ts'
 import type { Ending, Order } from './protocol.ts'
 
 /** A job on its way to a process. */
-export interface Assignment {
+export interface Assignment extends Turn {
   /** May run in a process that ran other jobs, and leave it for more. */
   warm: boolean
   output: JobOutput
@@ -26,6 +27,8 @@ export interface PoolOptions {
   /** Idle processes above this number end at once, those above `min` after a minute. */
   keep: number
   max: number
+  /** So many of these never go to jobs that nobody but their caller waits for. */
+  reserved: number
   spawn: () => WorkerProcess
   /** Another value means that processes with loaded modules are out of date. */
   stamp: () => string
@@ -38,6 +41,7 @@ const SHRINK_MS = 60_000
 const SPARE_MS = 10 * 60_000
 const MAX_LOSSES = 3
 const MAX_BACKOFF_MS = 5_000
+const STOPPING: Ending = { kind: 'crashed', started: false, reason: 'the local stack is stopping' }
 
 interface Member {
   process: WorkerProcess
@@ -47,13 +51,13 @@ interface Member {
   assignment?: Assignment
 }
 
-/** Processes that run jobs, one each at a time; jobs wait in the order they came. */
+/** Processes that run jobs, one each at a time; whatever goes wrong on the way, each job that was submitted ends. */
 export class Pool {
   #options: PoolOptions
   #members = new Set<Member>()
   /** The last one used is the last of the list and the first to be used again: its modules are loaded. */
   #idle: Member[] = []
-  #queue: Assignment[] = []
+  #queue: FairQueue<Assignment>
   #spareUntil = 0
   #failures = 0
   #stopping = false
@@ -61,24 +65,23 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.#options = options
-    this.#shrinking = setInterval(() => this.#shrink(), SHRINK_MS / 2).unref()
+    this.#queue = new FairQueue(options.max, options.reserved)
+    this.#shrinking = setInterval(() => this.#guard(() => this.#shrink()), SHRINK_MS / 2).unref()
     this.#replenish()
   }
 
   submit(assignment: Assignment): void {
     if (this.#stopping) {
-      assignment.end({ kind: 'crashed', started: false, reason: 'the local stack is stopping' })
+      this.#end(assignment, STOPPING)
       return
     }
-    this.#queue.push(assignment)
+    this.#queue.add(assignment)
     this.#advance()
   }
 
   /** Takes a job back that no process has taken; false when one has. */
   withdraw(assignment: Assignment): boolean {
-    const at = this.#queue.indexOf(assignment)
-    if (at >= 0) this.#queue.splice(at, 1)
-    return at >= 0
+    return this.#queue.remove(assignment)
   }
 
   get pids(): number[] {
@@ -98,9 +101,7 @@ export class Pool {
   async stop(grace: number, how: 'terminate' | 'kill'): Promise<void> {
     this.#stopping = true
     clearInterval(this.#shrinking)
-    for (const waiting of this.#queue.splice(0)) {
-      waiting.end({ kind: 'crashed', started: false, reason: 'the local stack is stopping' })
-    }
+    for (const waiting of this.#queue.clear()) this.#end(waiting, STOPPING)
     for (const member of this.#idle.splice(0)) member.process.kill()
     const timer = setTimeout(() => {
       for (const { process } of this.#members) process[how]()
@@ -110,27 +111,53 @@ export class Pool {
   }
 
   #advance(): void {
-    for (let next = this.#queue[0]; next && !this.#stopping; next = this.#queue[0]) {
-      const member = this.#take(next.warm)
-      if (!member) return
-      this.#queue.shift()
-      void this.#run(member, next)
+    for (let next = this.#queue.next(); next && !this.#stopping; next = this.#queue.next()) {
+      try {
+        const member = this.#take(next.warm)
+        if (!member) break
+        this.#queue.begin(next)
+        void this.#run(member, next)
+      } catch (error) {
+        this.#queue.remove(next)
+        this.#end(next, { kind: 'crashed', started: false, reason: messageOf(error) })
+      }
     }
-    this.#replenish()
+    this.#guard(() => this.#replenish())
   }
 
+  /** Nobody waits for this promise: it never rejects. */
   async #run(member: Member, assignment: Assignment): Promise<void> {
     member.assignment = assignment
     const ending = await this.#attempt(member, assignment)
+    this.#guard(() => {
+      if (!assignment.warm || this.#stopping || member.stamp !== this.#options.stamp()) member.process.kill()
+    })
+    this.#guard(() => {
+      if (!member.process.spent) this.#rest(member)
+    })
     const lost = ending.kind === 'crashed' && !ending.started
-    if (!assignment.warm || member.stamp !== this.#options.stamp() || this.#stopping) member.process.kill()
-    if (!member.process.spent) this.#rest(member)
     const losses = (assignment.losses ?? 0) + 1
     if (lost && losses < MAX_LOSSES && !this.#stopping) {
       assignment.losses = losses
-      this.#queue.unshift(assignment)
-    } else assignment.end(ending)
+      this.#queue.putBack(assignment)
+    } else {
+      this.#queue.end(assignment)
+      this.#end(assignment, ending)
+    }
     this.#advance()
+  }
+
+  #end(assignment: Assignment, ending: Ending): void {
+    this.#guard(() => assignment.end(ending))
+  }
+
+  /** What goes wrong beside the jobs stops none of them, and is told. */
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#options.log(`${this.#options.name} processes: ${error instanceof Error ? error.stack : error}`)
+    }
   }
 
   /** A job that can't be handed over ends, and its process with it: who knows what that has read of it. */
@@ -139,8 +166,7 @@ export class Pool {
       return await process.run(assignment.begin(process), assignment.output, assignment.preprocessed)
     } catch (error) {
       process.kill()
-      const reason = error instanceof Error ? error.message : String(error)
-      return { kind: 'crashed', started: true, reason }
+      return { kind: 'crashed', started: true, reason: messageOf(error) }
     }
   }
 
@@ -182,8 +208,10 @@ export class Pool {
 
   #bury(member: Member): void {
     this.#members.delete(member)
-    this.#options.changed()
-    this.#tell(member)
+    this.#guard(() => {
+      this.#options.changed()
+      this.#tell(member)
+    })
     const wasIdle = this.#idle.includes(member)
     this.#idle = this.#idle.filter((other) => other !== member)
     // A process that dies before its first job will likely do so again: Bun is broken, or memory is short.
@@ -217,4 +245,8 @@ export class Pool {
 
 function isUsed({ process }: Member): boolean {
   return !process.fresh
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

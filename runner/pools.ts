@@ -39,7 +39,7 @@ export function createPools(options: {
     cwd,
     env: inheritedEnvironment(env),
   }
-  const pool = (name: string, preload: string[], size: ReturnType<typeof limits>) => {
+  const pool = (name: string, preload: string[], size: Limits) => {
     return new Pool({
       name,
       ...size,
@@ -53,13 +53,16 @@ export function createPools(options: {
     return cold ? [] : paths.map((path) => join(bundle.root, `${path}.ts`)).filter((file) => existsSync(file))
   }
   return {
-    doors: pool('doors', files(PRELOADED.doors), limits(2, 4, number(env, 'HAI_DOOR_PROCESSES', 4))),
-    work: pool('work', files(PRELOADED.work), limits(1, 4, number(env, 'HAI_WORK_PROCESSES', 8))),
+    doors: pool('doors', files(PRELOADED.doors), limits(2, 4, number(env, 'HAI_DOOR_PROCESSES', 4), 0)),
+    // jobs that wait for tasks are never so many that those which do them, or look after them, have no place
+    work: pool('work', files(PRELOADED.work), limits(1, 4, number(env, 'HAI_WORK_PROCESSES', 8), 2)),
   }
 }
 
-function limits(min: number, keep: number, max: number): Pick<PoolOptions, 'min' | 'keep' | 'max'> {
-  return { min: Math.min(min, max), keep: Math.min(keep, max), max }
+type Limits = Pick<PoolOptions, 'min' | 'keep' | 'max' | 'reserved'>
+
+function limits(min: number, keep: number, max: number, reserved: number): Limits {
+  return { min: Math.min(min, max), keep: Math.min(keep, max), max, reserved }
 }
 
 function number(env: NodeJS.ProcessEnv, name: string, fallback: number): number {

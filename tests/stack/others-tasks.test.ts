@@ -151,3 +151,23 @@ describe('a wake-up that a member rang', () => {
     expect((await tail.ended).exit).toBe(7)
   })
 })
+
+it('waits of a member, however many, leave room for what others ask and for the sweep', async () => {
+  const id = await asked('attic', 'guest')
+  await db.sql`insert into hai.lane_slot (lane, no, elsewhere) values ('attic', 1, true)`
+  await db.sql`update hai.task_queue set lane = 'attic' where id = ${id}`
+  const waits = Array.from({ length: 9 }, () =>
+    api('jobs/run/p/f/hai/task/wait', { id, seconds: 300 }, guest),
+  )
+  const ids = await Promise.all(waits)
+  const count = async (query: string) =>
+    JSON.parse(await api(`jobs/list?script_path_exact=f/hai/task/wait&${query}`)).length as number
+  // half of the work processes
+  await expect.poll(() => count('running=true')).toBe(4)
+  const answered = await startHai(['ask', 'what is open?'], { env: stack.env }).ended
+  expect([answered.exit, answered.stdout]).toEqual([0, expect.stringMatching(/open/)])
+  expect((await stack.call('f/hai/worker/sweep', { every_seconds: 15 })).status).toBe(200)
+  expect([await count('running=true'), await count('running=false')]).toEqual([4, 5])
+  await stack.call('f/hai/task/cancel', { id })
+  await Promise.all(ids.map(ends))
+})
