@@ -72,8 +72,7 @@ function fromBody(bytes: Buffer, contentType: string | undefined): Input {
     case 'text/xml':
     case 'application/xml': {
       const text = textOf(bytes)
-      const args = { raw_string: text }
-      return { args, body: args, text }
+      return { args: { raw_string: text }, body: {}, text }
     }
     case 'multipart/form-data':
       throw new ApiError(400, 'multipart/form-data needs object storage, which the local stack has not')

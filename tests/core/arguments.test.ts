@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { main as inboxRoute } from '../../f/hai/http/inbox.ts'
 import { main as inbox } from '../../f/hai/inbox.ts'
 import { main as addTodo } from '../../f/hai/todo/add.ts'
 import { main as run } from '../../f/hai/worker/run.ts'
@@ -49,5 +50,24 @@ describe('a webhook door', () => {
       expect(await kept()).toEqual(before)
     }
     expect(await database.sql`select from hai.todo`).toHaveLength(0)
+  })
+})
+
+describe('a route’s door', () => {
+  it('says nothing of what it was sent where it has a bug', async () => {
+    await database.sql`
+      create function hai.stumble() returns trigger language plpgsql as
+        $$ begin raise exception 'it stumbled over %', new.content; end $$`
+    await database.sql`
+      create trigger stumble before insert on hai.task_queue for each row execute function hai.stumble()`
+    const body = { source: 'test', content: 's3cret words' }
+    await expect(inbox(body)).rejects.toThrow('it stumbled over s3cret words')
+    const bug = await inboxRoute(body, JSON.stringify(body)).catch((error: Error) => error)
+    expect(bug).toMatchObject({
+      message: 'PostgresError P0001; what it says is left out, as it may tell of a task',
+    })
+    expect((bug as Error).stack).toMatch(/\n +at /)
+    expect((bug as Error).stack).not.toContain('s3cret')
+    await database.sql`drop function hai.stumble cascade`
   })
 })

@@ -75,6 +75,49 @@ describe('parse', () => {
     expect(error.details).toEqual({ problems: [message] })
   })
 
+  it.each<[unknown, string]>([
+    [{ name: 's3cret', size: 's3cret' }, 'size: expected number'],
+    [
+      { name: 'x', s3cret: 1, 's3cret too': 2 },
+      'unknown field; there are name, size, ratio, colour, parts, note',
+    ],
+    [{ name: 'x', parts: [{ no: 1 }, { no: 1, s3cret: 2 }] }, 'unknown field in parts.1; there is no'],
+    [
+      { name: 'x', colour: 's3cret', colours: 's3cret' },
+      'colour: expected one of red, green; unknown field; there are name, size, ratio, colour, parts, note',
+    ],
+    ['s3cret', 'input: expected object'],
+  ])('of %j says to whoever may be told no word of it “%s”', (input, plain) => {
+    expect(refusal(input).plain).toBe(plain)
+  })
+
+  it('says no name of a field to whoever may be told none, however it is wrong', () => {
+    const Any = z.object({
+      named: z.record(z.string().max(3), z.strictObject({ at: z.int() })).optional(),
+      one: z.union([z.strictObject({ a: z.int() }), z.array(z.string())]).optional(),
+      free: z.unknown(),
+    })
+    const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)])
+    for (const input of [
+      { named: { s3cret: { at: 1 } } },
+      { named: { s3: { at: 's3cret' } } },
+      { named: { s3: { s3cret: 1, at: 1 } } },
+      { one: { s3cret: 1 } },
+      { one: [1, 's3cret'] },
+      { s3cret: deep(300) },
+      { free: { s3cret: deep(300) } },
+      { free: { s3cret: Number.POSITIVE_INFINITY } },
+    ]) {
+      try {
+        parse(Any, input)
+        expect.unreachable()
+      } catch (error) {
+        expect((error as HaiError).plain).toMatch(/expected|unknown field|Invalid|number larger|levels deep/)
+        expect((error as HaiError).plain).not.toMatch(/s3/)
+      }
+    }
+  })
+
   it('names all problems', () => {
     expect(refusal({ size: 0, a: 1 }).details!.problems).toHaveLength(3)
   })

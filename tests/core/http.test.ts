@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { HaiError } from '../../f/hai/core/errors.ts'
-import { jsonOf, jsonText } from '../../f/hai/core/http/body.ts'
+import { bodyOf, jsonOf, jsonText } from '../../f/hai/core/http/body.ts'
 import { costsToday } from '../../f/hai/core/http/costs.ts'
 import { receiveOne } from '../../f/hai/core/http/inbox.ts'
 import { inOpenAiShape } from '../../f/hai/core/http/openai-error.ts'
@@ -80,9 +80,42 @@ describe('a request', () => {
       expect(refused.message).not.toContain('S3CRET')
     }
     expect(jsonOf(JSON.stringify('['.repeat(300)))).toHaveLength(300)
-    expect(jsonText({ raw_string: '\n {"a":1}' })).toBe('\n {"a":1}')
-    for (const raw_string of ['eyJhbGciOi.eyJpc19hZG1p.c2ln', 'S3CRET', { password: 'S3CRET' }, undefined]) {
-      expect(jsonText({ raw_string })).toBe('')
+  })
+
+  it('is taken as JSON where Windmill has read it as such, whatever it has put in the place of texts', () => {
+    const taken: [read: unknown, text: string][] = [
+      [{ a: 'S3CRET', b: ['$WM_TOKEN'] }, '\n {"a":"$var:f/hai/x","b":["$WM_TOKEN"]}'],
+      [{ a: { host: 'S3CRET' } }, '{"a":"$res:f/hai/x"}'],
+      [JSON.parse('{"__proto__":1,"constructor":2}'), '{"__proto__":1,"constructor":2}'],
+      [{ a: 2 }, '{"a":1,"a":2}'],
+      [{}, '{}'],
+      [['S3CRET'], '["$var:f/hai/x"]'],
+      ['S3CRET', '"$var:f/hai/x"'],
+      [null, 'null'],
+    ]
+    for (const [body, raw_string] of taken) {
+      expect(bodyOf({ body, raw_string })).toEqual(JSON.parse(raw_string))
+      expect(jsonText({ body, raw_string })).toBe(raw_string)
+    }
+  })
+
+  it('is refused where it was read as anything else, though what came of it is JSON', () => {
+    const secrets = ['{"content":"S3CRET","source":"test"}', '["S3CRET"]', '"S3CRET"', '{"S3CRET":1}', 'null']
+    const asText = {}
+    const asForm = { '$var:f/hai/x': '' }
+    const asNothing = [undefined, null, 'S3CRET', { password: 'S3CRET' }]
+    const pieces = [{ content: 'x' }, { content: 'x', source: 'test', user: 'y' }]
+    for (const raw_string of secrets) {
+      for (const body of [asText, asForm, { raw_string }, ...pieces]) {
+        const refused = catching(() => bodyOf({ body, raw_string }))
+        expect(refused).toMatchObject({
+          ...{ code: 'invalid', message: 'body: expected JSON; send it with content-type: application/json' },
+        })
+        expect(jsonText({ body, raw_string })).toBe('')
+      }
+    }
+    for (const raw_string of ['eyJhbGciOi.eyJpc19hZG1p.c2ln', 'S3CRET', ...asNothing]) {
+      expect(jsonText({ body: asText, raw_string })).toBe('')
     }
   })
 

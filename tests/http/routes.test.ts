@@ -53,7 +53,8 @@ describe('POST /inbox', () => {
   it('refuses an unknown field, a conflict and a wrong token, each with its status', async () => {
     const refused = await send<ErrorBody>('POST', 'inbox', { source: 'test', content: 'x', colour: 'red' })
     expect(refused).toMatchObject({ status: 400, body: { error: { code: 'invalid' } } })
-    expect(refused.body.error.message).toContain('unknown field colour')
+    expect(refused.body.error.message).toMatch(/^unknown field; there are id, task_id, source, /)
+    expect(JSON.stringify(refused.body)).not.toContain('colour')
     await submit({ idempotency_key: 'k' })
     const other = await send<ErrorBody>('POST', 'inbox', {
       source: 'test',
@@ -292,6 +293,41 @@ describe('a text that looks like a reference', () => {
 
   const rows = () => sql`
     select (select count(*) from hai.task_queue) as tasks, (select count(*) from hai.todo) as todos`
+
+  it('is all of a body of another type, and what it names is JSON: then that is refused and said to nobody', async () => {
+    const before = await rows()
+    const todo = await send<Todo>('POST', 'admin/todos', { body: 'wait' })
+    const bodies: [string, string, object][] = [
+      ['POST', 'inbox', { source: 'test', content: SECRETS.open }],
+      ['POST', 'admin/todos', { body: SECRETS.open }],
+      ['PATCH', `admin/todos/${todo.body.id}`, { body: SECRETS.open }],
+      ['POST', 'v1/chat/completions', { model: 'hai', messages: [{ role: 'user', content: SECRETS.open }] }],
+    ]
+    const types = ['text/plain', 'text/plain; charset=utf-8', 'application/xml', 'application/octet-stream']
+    for (const [at, [method, route, body]] of bodies.entries()) {
+      const path = `f/hai/json_${at}`
+      const secret = { path, value: JSON.stringify(body), is_secret: false, description: '' }
+      const made = await stack.request(`/api/w/${stack.workspace}/variables/create`, {
+        method: 'POST',
+        body: JSON.stringify(secret),
+      })
+      expect(made.status).toBe(201)
+      await each(types.length + 1, async (nth) => {
+        const type = types[nth] ?? 'application/x-www-form-urlencoded'
+        const response = await stack.request(`/api/r/hai/${route}`, {
+          method,
+          headers: { 'content-type': type },
+          body: `$var:${path}`,
+        })
+        const said = await response.text()
+        expect([response.status, said], type).toEqual([400, expect.stringContaining('application/json')])
+        tellsNothing(said)
+      })
+    }
+    await send('DELETE', `admin/todos/${todo.body.id}`)
+    const [{ todos, ...after }] = (await rows()) as unknown as [{ todos: string; tasks: string }]
+    expect([{ ...after, todos: String(Number(todos) - 1) }]).toEqual([...before])
+  })
 
   it('gets nothing out of an address or a header, and leaves nothing in a job', async () => {
     const seen: string[] = []

@@ -161,6 +161,7 @@ describe('an HTTP trigger', () => {
     const wrapped = async (body: NonNullable<RequestInit['body']>, type = 'application/json') =>
       (await call('POST', 'hai/wrap', { body, headers: { 'content-type': type } })).body
     expect(await wrapped('[1, 2]')).toMatchObject({ body: [1, 2], raw_string: '[1, 2]' })
+    expect(await wrapped('a;b', 'text/plain')).toMatchObject({ body: {}, raw_string: 'a;b' })
     expect(await wrapped('a;b', 'text/csv')).toMatchObject({ body: {}, raw_string: 'a;b' })
     const bytes = new Uint8Array([0xff, 0x00, 0xfe])
     expect(await wrapped(bytes, 'application/octet-stream')).toMatchObject({ body: {}, raw_string: '/wD+' })

@@ -1,7 +1,7 @@
 import { asMeant } from './arguments.ts'
 import { type Caller, type Issued, identify, memberOf, principal, routeUser, webhookUser } from './caller.ts'
 import { connect, type Pool, type Sql } from './db.ts'
-import { HaiError, STATUS } from './errors.ts'
+import { HaiError, STATUS, withoutWords } from './errors.ts'
 import { DEFAULT_MEMBERS, type Members } from './members.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
 import { outage } from './outage.ts'
@@ -185,7 +185,8 @@ async function answering<T>(work: (sql: Sql) => Promise<T>, told: Told = 'messag
   } catch (thrown) {
     if (thrown instanceof HaiError) return failure(thrown, told)
     const error = outage(thrown)
-    if (!error) throw thrown
+    // a bug's own words may hold what it stumbled over
+    if (!error) throw told === 'plain' ? withoutWords(thrown) : thrown
     if (error.code === 'unavailable') await forget()
     return failure(error, told)
   }
@@ -193,9 +194,7 @@ async function answering<T>(work: (sql: Sql) => Promise<T>, told: Told = 'messag
 
 function failure(error: HaiError, told: Told): Failure {
   const { code, details: all, [told]: message } = error
-  // a problem each, with its value
-  const { problems: _, ...unsaid } = all ?? {}
-  const details = told === 'plain' && all ? unsaid : all
+  const details = told === 'plain' && all ? sayable(all) : all
   const retryAfter = details?.retry_after_seconds
   return {
     wm_failure: message,
@@ -203,6 +202,14 @@ function failure(error: HaiError, told: Told): Failure {
     ...(retryAfter === undefined ? {} : { windmill_headers: { 'Retry-After': String(retryAfter) } }),
     result: { error: { code, message, ...(details ? { details } : {}) } },
   }
+}
+
+/** Of an error's details what was not sent by whoever is told them. */
+const SAYABLE = ['retry_after_seconds', 'task_id', 'state', 'index', 'candidates']
+
+function sayable(details: Record<string, unknown>): Record<string, unknown> | undefined {
+  const said = Object.entries(details).filter(([name]) => SAYABLE.includes(name))
+  return said.length > 0 ? Object.fromEntries(said) : undefined
 }
 
 let pool: Pool | undefined

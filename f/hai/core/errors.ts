@@ -77,8 +77,10 @@ export const MOST_LEVELS = 200
 /** Parse once, at core's border: `invalid`, naming each field, its value and what was expected. */
 export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const deep = tooDeep(input)
-  if (deep !== undefined)
-    throw new HaiError('invalid', `${deep} goes more than ${MOST_LEVELS} levels deep; send it flatter`)
+  if (deep !== undefined) {
+    const cure = `goes more than ${MOST_LEVELS} levels deep; send it flatter`
+    throw new HaiError('invalid', `${deep} ${cure}`, { plain: `a field ${cure}` })
+  }
   const parsed = schema.safeParse(withoutNulls(schema, input))
   if (parsed.success) {
     const fields = isBranch(parsed.data) ? Object.entries(parsed.data) : []
@@ -91,7 +93,7 @@ export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<
   const more = parsed.error.issues.length - issues.length
   const told = (said: string[]) => [...said, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
   const problems = issues.map((issue) => describe(issue, schema, input))
-  const plain = issues.map((issue) => describe(issue, schema))
+  const plain = issues.map((issue) => describePlainly(issue, schema))
   throw new HaiError('invalid', told(problems), { details: { problems }, plain: told(plain) })
 }
 
@@ -158,8 +160,8 @@ function bare(schema: z.core.$ZodType): z.core.$ZodType {
   return bare(schema.out instanceof z.ZodTransform ? schema.in : schema.out)
 }
 
-/** One problem, with the value at fault where `input` is given. */
-function describe(issue: z.core.$ZodIssue, schema: z.core.$ZodType, ...given: [input?: unknown]): string {
+/** One problem, with the value at fault. */
+function describe(issue: z.core.$ZodIssue, schema: z.core.$ZodType, input: unknown): string {
   const path = issue.path.map((key) => short(String(key))).join('.')
   if (issue.code === 'unrecognized_keys') {
     const known = fieldsAt(schema, issue.path) ?? []
@@ -180,11 +182,22 @@ function describe(issue: z.core.$ZodIssue, schema: z.core.$ZodType, ...given: [i
   const field = path || 'input'
   const value = issue.path.reduce<unknown>(
     (at, key) => (at === null || at === undefined ? undefined : (at as Record<PropertyKey, unknown>)[key]),
-    given[0],
+    input,
   )
-  if (given.length === 0) return `${field}: ${expected(issue)}`
   if (value === undefined) return `${field} is missing: ${expected(issue)}`
   return `${field}: ${shown(value)} is not accepted; ${expected(issue)}`
+}
+
+/** One problem without a word that was sent: fields that are not the schema's own stay without their names. */
+function describePlainly(issue: z.core.$ZodIssue, schema: z.core.$ZodType): string {
+  const path = issue.path.map((key, at) => {
+    const isOwn = typeof key === 'number' || fieldsAt(schema, issue.path.slice(0, at))?.includes(String(key))
+    return isOwn ? String(key) : '…'
+  })
+  if (issue.code !== 'unrecognized_keys') return `${path.join('.') || 'input'}: ${expected(issue)}`
+  const known = fieldsAt(schema, issue.path) ?? []
+  const where = path.length > 0 ? ` in ${path.join('.')}` : ''
+  return `unknown field${where}; there ${known.length === 1 ? 'is' : 'are'} ${known.join(', ') || 'none'}`
 }
 
 function expected(issue: z.core.$ZodIssue): string {

@@ -1,14 +1,14 @@
 import { route } from '../core/door.ts'
-import { jsonOf } from '../core/http/body.ts'
+import { bodyOf } from '../core/http/body.ts'
 import { answerChat } from '../core/http/chat-stream.ts'
 import { inOpenAiShape } from '../core/http/openai-error.ts'
 import { accessFor } from '../core/model/access.ts'
 
 /** Makes a task of a chat's last message and gives its answer, in OpenAI's shapes. `POST /v1/chat/completions`; waits five minutes at most. */
-export async function main(raw_string: string) {
+export async function main(body: unknown, raw_string: string) {
   return inOpenAiShape(
     route((sql, caller, principal) => {
-      return answerChat(sql, jsonOf(raw_string), caller, { principal, models: accessFor })
+      return answerChat(sql, bodyOf({ body, raw_string }), caller, { principal, models: accessFor })
     }),
   )
 }

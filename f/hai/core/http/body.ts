@@ -10,9 +10,29 @@ const OPEN = new Set([91, 123])
 const CLOSE = new Set([93, 125])
 
 /**
- * What a request's body says, read from the text that came. What Windmill has read of it itself is never looked at: each
- * text in it that begins like a reference has become what that names, with the rights of the route's owner. `invalid`.
+ * A request's body, read from the text that came. Of what Windmill has read of it itself no text is looked at: each that
+ * begins like a reference has become what that names, with the rights of the route's owner. But it tells by its form
+ * whether it was read as JSON. Of every other type nothing is taken: there a body that is wholly a reference has become
+ * what that names, which may be JSON as well. `invalid`.
  */
+export function bodyOf({ body: read, raw_string: raw }: RequestEvent): unknown {
+  const said = jsonOf(raw)
+  if (!isSameForm(read, said)) throw notJson()
+  return said
+}
+
+/** A body's text as a preprocessor may pass it on, for `jsonOf`: what was not read as JSON rests in no job. */
+export function jsonText(event: RequestEvent): string {
+  try {
+    bodyOf(event)
+    return event.raw_string as string
+  } catch (error) {
+    if (error instanceof HaiError) return ''
+    throw error
+  }
+}
+
+/** What a JSON text says that is known to be one as it came. `invalid`. */
 export function jsonOf(raw: unknown): unknown {
   if (typeof raw !== 'string' || raw.trim() === '') throw notJson()
   if (raw.length > LONGEST) throw notTaken(`longer than ${LONGEST} characters; send less`)
@@ -26,13 +46,15 @@ export function jsonOf(raw: unknown): unknown {
   }
 }
 
-/**
- * A body's text as a preprocessor may pass it on. Where a request doesn't say that it is JSON, Windmill may have put a
- * secret in the place of all of it: what doesn't begin as JSON that a route takes rests in no job.
- */
-export function jsonText({ raw_string: raw }: RequestEvent): string {
-  return typeof raw === 'string' && /^\s*[{[]/.test(raw) ? raw : ''
+/** References stand for texts, so that the names of fields are what they were; a form, and plain text, have others, or none. */
+function isSameForm(read: unknown, said: unknown): boolean {
+  if (formOf(read) !== formOf(said)) return false
+  if (typeof said !== 'object' || said === null) return true
+  const names = Object.keys(read as object)
+  return names.length === Object.keys(said).length && names.every((name) => Object.hasOwn(said, name))
 }
+
+const formOf = (value: unknown) => (Array.isArray(value) ? 'list' : value === null ? 'null' : typeof value)
 
 const notJson = () => notTaken('expected JSON; send it with content-type: application/json')
 

@@ -7,6 +7,8 @@ import { ID_RULE, isId } from '../ids.ts'
 export interface RequestEvent {
   params?: Record<string, unknown>
   query?: Record<string, unknown>
+  /** The body as Windmill has read it. */
+  body?: unknown
   /** The body as it came, where it is JSON. */
   raw_string?: unknown
 }

@@ -1,8 +1,8 @@
 import { route } from '../../core/door.ts'
-import { jsonOf } from '../../core/http/body.ts'
+import { bodyOf } from '../../core/http/body.ts'
 import { createTodo } from '../../core/http/todos.ts'
 
 /** Adds a todo of the caller's and answers 201. `POST /admin/todos`. */
-export async function main(raw_string: string) {
-  return route((sql, caller) => createTodo(sql, jsonOf(raw_string), caller))
+export async function main(body: unknown, raw_string: string) {
+  return route((sql, caller) => createTodo(sql, bodyOf({ body, raw_string }), caller))
 }
