@@ -58,7 +58,8 @@ export function todoText(todo: TodoView, session: Session): string[] {
       todo.depends_on.map((id) => shortId(id) + (todo.blocked_by.includes(id) ? ' (open)' : '')).join(', '),
     ],
     ['put down', `${relative(todo.created_at)} by ${todo.created_by}`],
-    ['closed', todo.closed_at && relative(todo.closed_at)],
+    ['changed', changedText(todo)],
+    ['closed', todo.closed_at && `${relative(todo.closed_at)}${by(todo.closed_by)}`],
     ['task', todo.task_id && taskText(todo.task_id, todo.task)],
   ]
   return [
@@ -81,6 +82,20 @@ export function todoText(todo: TodoView, session: Session): string[] {
       : []),
   ]
 }
+
+/** Todos are the house's: who changed one is not always who put it down. Its closing is told as that. */
+function changedText({ changed_at, changed_by, closed_at }: Todo): string | null {
+  return changed_at && changed_at !== closed_at ? `${relative(changed_at)}${by(changed_by)}` : null
+}
+
+/** To whom it may be news that a todo was changed, and that this may be. */
+export function noteOwner(session: Session, todos: Todo[]): void {
+  const others = todos.filter(({ created_by, changed_by }) => changed_by && changed_by !== created_by)
+  const names = [...new Set(others.map(({ created_by }) => created_by))].join(', ')
+  if (names) session.note(`put down by ${names}; todos are shared by the house`)
+}
+
+const by = (name: string | null | undefined) => (name ? ` by ${name}` : '')
 
 /** The task that was to do it, and why it did not. */
 function taskText(id: string, task: TodoView['task']): string {

@@ -6,6 +6,7 @@ import { shortId, shortIds } from '../ids.ts'
 import { report } from '../report.ts'
 import type { Session } from '../session.ts'
 import { dueText } from '../time.ts'
+import { noteOwner } from '../todo-text.ts'
 import { oneLine } from '../width.ts'
 
 interface Closing {
@@ -60,6 +61,7 @@ async function close(session: Session, closing: Closing, ids: string[], json: bo
     }
   }
   if (json && changed.length > 0) session.printJson(ids.length === 1 ? changed[0] : changed)
+  noteOwner(session, changed)
   const undo = closing.verb === 'reopen' ? 'done' : 'reopen'
   if (changed.length > 0 && (await session.onTerminal())) {
     session.note(`to undo: hai todo ${undo} ${changed.map((todo) => shortId(todo.id)).join(' ')}`)

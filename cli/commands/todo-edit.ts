@@ -7,7 +7,7 @@ import type { Todo } from '../../f/hai/core/contract.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { todoLine } from '../todo-text.ts'
+import { noteOwner, todoLine } from '../todo-text.ts'
 
 interface EditOptions {
   body?: string
@@ -40,7 +40,10 @@ export function addEdit(todo: Command, session: Session): void {
           (await session.call<Todo>('todo/update', { id, ...(await fields(session, id, changes)) }))
         if (!changed) session.note('nothing was changed')
         else if (json) session.printJson(changed)
-        else session.print(`changed ${todoLine(changed)}`)
+        else {
+          session.print(`changed ${todoLine(changed)}`)
+          noteOwner(session, [changed])
+        }
         return undefined
       }),
     )

@@ -40,7 +40,10 @@ interface ListOptions {
 
 /** `hai todo …`: the list that people and coding agents share. */
 export function addTodo(program: Command, session: Session): void {
-  const todo = program.command('todo').description('keep the list of what is to be done').helpCommand(false)
+  const todo = program
+    .command('todo')
+    .description('keep the list of what is to be done, shared by the house')
+    .helpCommand(false)
   addAdding(todo, session)
   addListing(todo, session)
   addNext(todo, session)
@@ -96,7 +99,7 @@ function addAdding(todo: Command, session: Session): void {
 function addListing(todo: Command, session: Session): void {
   const ls = todo
     .command('ls')
-    .description('list todos')
+    .description('list the todos of the house, whoever put them down')
     .option('-a, --all', 'those that are done or dropped too')
     .addOption(
       new Option('--status <status>', 'only these').choices([...TODO_STATUSES, 'all']).conflicts('all'),

@@ -75,7 +75,7 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       reply [options] <text...>      go on with the conversation of the last task
       chat [options] [conversation]  talk, message by message; lines of a pipe are messages too
       task                           put tasks down, look at them, change their course
-      todo                           keep the list of what is to be done
+      todo                           keep the list of what is to be done, shared by the house
       cost [options]                 what model calls cost: by day, agent, source, model and route
       home [options]                 what matters now; the same as hai alone
 

@@ -88,6 +88,9 @@ export function aTodo(fields: Partial<Todo> = {}): Todo {
     created_at: '2026-11-22T09:00:00.000Z',
     updated_at: '2026-11-22T09:00:00.000Z',
     closed_at: null,
+    closed_by: null,
+    changed_by: null,
+    changed_at: null,
     ...fields,
   }
 }

@@ -244,3 +244,26 @@ describe('an empty list', () => {
     expect(ran.stderr).toContain(`${said}\n`)
   })
 })
+
+describe('who changed a todo', () => {
+  it('is told where one is shown, and whose it was where another changes it', async () => {
+    const at = '2026-11-20T10:00:00Z'
+    const kims = { changed_by: 'kim', changed_at: at }
+    serve({
+      'todo/show': () => ({ result: aTodo({ ...kims, status: 'done', closed_at: at, closed_by: 'kim' }) }),
+    })
+    const closed = await hai('todo', 'show', '1')
+    expect(closed.stdout).toMatch(/^closed +\S.* by kim$/m)
+    expect(closed.stdout).not.toMatch(/^changed/m)
+    serve({ 'todo/show': () => ({ result: aTodo(kims) }) })
+    expect((await hai('todo', 'show', '1')).stdout).toMatch(/^changed +\S.* by kim$/m)
+    const note = 'put down by operator; todos are shared by the house\n'
+    for (const argv of [['done'], ['drop'], ['reopen'], ['edit', '--body', 'x']]) {
+      const [verb = '', ...rest] = argv
+      serve({ 'todo/update': () => ({ result: aTodo(kims) }) })
+      expect((await hai('todo', verb, '1', ...rest)).stderr).toContain(note)
+      serve({ 'todo/update': () => ({ result: aTodo({ ...kims, changed_by: 'operator' }) }) })
+      expect((await hai('todo', verb, '1', ...rest)).stderr).not.toContain('shared')
+    }
+  })
+})

@@ -39,6 +39,9 @@ describe('addTodo', () => {
       created_at: expect.stringMatching(/Z$/),
       updated_at: expect.stringMatching(/Z$/),
       closed_at: null,
+      closed_by: null,
+      changed_by: null,
+      changed_at: null,
     })
     expect(await showTodo(db.sql, shortId(todo.id), seer)).toEqual(todo)
   })
@@ -149,7 +152,10 @@ describe('updateTodo', () => {
   it('changes what is given and nothing else', async () => {
     const todo = await aTodo(db.sql, { tags: ['rack'], due: '2030-11-27', priority: 'high' })
     const changed = await updateTodo(db.sql, { id: shortId(todo.id), body: 'buy a new UPS' }, seer)
-    expect(changed).toEqual({ ...todo, body: 'buy a new UPS', updated_at: changed.updated_at })
+    const { updated_at, changed_at } = changed
+    const how = { updated_at, changed_at, changed_by: 'operator' }
+    expect(changed).toEqual({ ...todo, body: 'buy a new UPS', ...how })
+    expect(changed_at).toEqual(expect.stringMatching(/Z$/))
   })
 
   it.each(['done', 'dropped'] as const)('closes a todo as %s once, and reopens it', async (status) => {
@@ -161,6 +167,25 @@ describe('updateTodo', () => {
       status: 'open',
       closed_at: null,
     })
+  })
+
+  it('keeps who closed it and who changed it last', async () => {
+    const by = (name: string, change: object) => updateTodo(db.sql, { id, ...change }, { ...seer, name })
+    const { id } = await aTodo(db.sql)
+    const closed = await by('kim', { status: 'done' })
+    expect(closed).toMatchObject({ created_by: 'operator', closed_by: 'kim', changed_by: 'kim' })
+    expect(closed.changed_at).toBe(closed.closed_at)
+    // what is done already is not done again
+    const { closed_by, changed_by, changed_at } = await by('sam', { status: 'done' })
+    expect({ closed_by, changed_by, changed_at }).toEqual({
+      ...{ closed_by: 'kim', changed_by: 'kim', changed_at: closed.changed_at },
+    })
+    expect(await by('sam', { tags: ['rack'] })).toMatchObject({ closed_by: 'kim', changed_by: 'sam' })
+    expect(await by('sam', { status: 'dropped' })).toMatchObject({ closed_by: 'sam', changed_by: 'sam' })
+    expect(await by('kim', { status: 'open', priority: 'high' })).toMatchObject({
+      ...{ closed_by: null, changed_by: 'kim' },
+    })
+    expect(await showTodo(db.sql, id, seer)).toMatchObject({ closed_by: null, changed_by: 'kim' })
   })
 
   it.each([null, ''])('takes the due date away with %j', async (due) => {

@@ -188,6 +188,10 @@ export interface Todo {
   created_at: string
   updated_at: string
   closed_at: string | null
+  closed_by: string | null
+  /** Who changed or closed it last, and when; null when nobody has since it was put down. */
+  changed_by: string | null
+  changed_at: string | null
 }
 
 /** One todo, and how the task that was to do it stands, where one was started. */

@@ -361,4 +361,10 @@ create index usage_above_hold on hai.usage ((usd - bound) desc) where state = 's
     sql: `
 insert into hai.lane_slot (lane, no) select 'builtin', generate_series(1, 8);`,
   },
+  {
+    name: 'todo changers',
+    sql: `
+-- who closed it, and who changed it last and when; null of what nobody or the release before did
+alter table hai.todo add column closed_by text, add column changed_by text, add column changed_at timestamptz;`,
+  },
 ]

@@ -31,7 +31,8 @@ export const todoColumns = (sql: Sql, zone: string, sees: Sees = nobody) => sql`
   status = 'open' and coalesce(due_at < now(), due_on < (now() at time zone ${zone})::date, false) as overdue,
   depends_on,
   array(${openDependencies(sql)}) as blocked_by,
-  metadata, created_by, task_id, ${seen(sql, sees, sql`result`)} as result, created_at, updated_at, closed_at`
+  metadata, created_by, task_id, ${seen(sql, sees, sql`result`)} as result, created_at, updated_at, closed_at,
+  closed_by, changed_by, changed_at`
 
 const STATUSES = [...TODO_STATUSES, 'all'] as const
 

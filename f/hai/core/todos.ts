@@ -123,7 +123,7 @@ const Change = z.strictObject({
 type Seer = Pick<Caller, 'zone' | 'sees'>
 type Changer = Pick<Caller, 'name' | 'zone' | 'sees'>
 
-/** Changes what is given and nothing else. `invalid` when nothing is given, or when a dependency would form a circle. */
+/** Changes what is given and nothing else, and keeps who did. `invalid` when nothing is given, or when a dependency would form a circle. */
 export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller: Changer): Promise<Todo> {
   const { zone, name, sees } = caller
   const { id: given, due: said, ...change } = parse(Change, input)
@@ -134,8 +134,12 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller
     )
   }
   const due = said ? readDue(said, { zone, now: new Date() }) : null
+  const { status, ...others } = change
+  const onlyStatus = said === undefined && Object.values(others).every((value) => value === undefined)
   return inTransaction(sql, async (tx) => {
     const id = await todoId(tx, given)
+    // to close what is closed changes nothing
+    const same = tx`(${onlyStatus} and status = ${status ?? null})`
     const depends_on = change.depends_on ? await resolve(tx, change.depends_on) : null
     if (depends_on) await refuseCycle(tx, id, depends_on)
     const [todo] = await tx<Todo[]>`
@@ -144,12 +148,16 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller
         body = coalesce(${change.body ?? null}, body),
         status = coalesce(${change.status ?? null}, status),
         closed_at = case coalesce(${change.status ?? null}, status) when 'open' then null else coalesce(closed_at, now()) end,
+        closed_by = case when coalesce(${change.status ?? null}, status) = 'open' then null
+          when ${change.status ?? null} <> status then ${name} else closed_by end,
         tags = coalesce(${change.tags ?? null}::text[], tags),
         priority = coalesce(${change.priority ?? null}, priority),
         due_on = case when ${said !== undefined} then ${dueOn(tx, due, zone)} else due_on end,
         due_at = case when ${said !== undefined} then ${dueAt(due)}::timestamptz else due_at end,
         depends_on = coalesce(${depends_on}::text[], depends_on),
         metadata = coalesce(${change.metadata ? tx.json(change.metadata as never) : null}::jsonb, metadata),
+        changed_by = case when ${same} then changed_by else ${name} end,
+        changed_at = case when ${same} then changed_at else now() end,
         updated_at = now()
       where id = ${id}
       returning ${todoColumns(tx, zone, sees)}`
