@@ -152,8 +152,11 @@ async function model(session: Session): Promise<Finding> {
       return { what, verdict: 'unsure', text: 'there is none; what is built in answers', fix }
     }
     const row = models.find(({ backend, model }) => name === `${backend}/${model}`)
-    if (row?.trouble)
-      return { what, verdict: 'bad', text: `${name}: ${row.trouble.text}`, fix: 'hai model ls' }
+    if (row?.trouble) {
+      const missing = `install it where the stack runs, or have another backend answer: hai model disable ${row.backend}`
+      const fix = row.trouble.code === 'missing' ? missing : 'hai model ls'
+      return { what, verdict: 'bad', text: `${name}: ${row.trouble.text}`, fix }
+    }
     if (row?.billing === 'metered' && row.price?.input === undefined)
       return {
         what,

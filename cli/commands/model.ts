@@ -94,6 +94,8 @@ async function list(session: Session, json = false): Promise<undefined> {
   if (found.models.length === 0) session.note('no model is there; start Ollama, or: hai model add URL')
   if (found.default && found.reason)
     session.note(`${found.unusable ? 'nothing' : found.default} answers: ${found.reason}`)
+  else if (!found.default && found.models.length > 0)
+    session.note('nothing answers by default; to let one: hai model add URL, or hai model enable BACKEND')
   for (const { backend, how } of found.offers) session.note(`${how} → hai model enable ${backend}`)
   if (found.error) session.warn(await inPlace(session, found.error))
   await sayWhatDiffers(session)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { choose, chooseNamed } from '../../f/hai/core/model/choose.ts'
+import { choose, chooseNamed, idle } from '../../f/hai/core/model/choose.ts'
 import { Models } from '../../f/hai/core/model/config.ts'
 import { aPulledModel, type FakeOllama, fakeOllama } from '../support/models/ollama.ts'
 import { around } from './answering.ts'
@@ -252,6 +252,26 @@ describe('what is asked for by name', () => {
     const refused = await named(wanted).catch((error) => error)
     expect(refused).toMatchObject({ code, message, details: { next_step: expect.stringContaining(next) } })
     expect(refused.message).not.toContain('default')
+  })
+
+  it('sends nobody back to a program that is not there', async () => {
+    const off = { kind: 'claude-code', billing: 'subscription', models: { sonnet: {} }, enabled: false }
+    const both = Models.parse({ backends: { claude: off, other: { ...openai, enabled: false } } })
+    const [first, last] = idle(both, around(AWAY))
+    expect(first).toMatchObject({ text: 'other is not enabled', cure: 'hai model enable other' })
+    expect(last!.text).toBe('claude is not enabled, and claude is not on the PATH of the stack')
+    const cure =
+      /^start Ollama, or hai model add URL; or install Claude Code .*, then hai model enable claude$/
+    expect(last!.cure).toMatch(cure)
+    const here = { ...around(AWAY), has: () => true }
+    expect(idle(both, here)[0]).toMatchObject({ cure: 'hai model enable claude' })
+    const refused = await named('claude', { backends: { claude: off } }).catch((error) => error)
+    expect(refused).toMatchObject({ details: { next_step: expect.stringMatching(cure) } })
+    await expect(
+      choose(Models.parse({ default: 'claude/sonnet', backends: both.backends }), around(AWAY)),
+    ).rejects.toMatchObject({
+      details: { next_step: expect.stringMatching(/^start Ollama, or hai model add URL/) },
+    })
   })
 
   it('says where an Ollama was looked for', async () => {

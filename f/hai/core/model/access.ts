@@ -55,7 +55,7 @@ export async function accessOf(
   const choice = await (wanted ? chooseNamed(wanted, models, around) : choose(models, around))
   if (choice) return { choice, models, apiKey: await secret(choice, around.environment, getSecret) }
   const offers = around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name])
-  return { offers: isRestricted ? [] : offers, idle: idle(models) }
+  return { offers: isRestricted ? [] : offers, idle: idle(models, around) }
 }
 
 /** A model that costs nothing and can be reached; undefined when there is none. */

@@ -82,19 +82,37 @@ export async function chooseNamed(wanted: string, models: Models, around: Surrou
     })
   }
   const trouble = backend.enabled ? 'names no models' : 'is not enabled'
-  throw new HaiError('invalid', `${name} ${trouble}`, { details: { next_step: cureOf(name, backend) } })
+  throw new HaiError('invalid', `${name} ${trouble}`, {
+    details: { next_step: cureOf(name, backend, around) },
+  })
 }
 
-/** Why nobody answers though something is configured: a sentence and its cure for each backend, enabled or not. */
-export function idle({ backends }: Models): { text: string; cure: string }[] {
-  return Object.entries(backends).map(([name, backend]) => ({
-    text: `${name} ${backend.enabled ? 'names no models' : 'is not enabled'}`,
-    cure: cureOf(name, backend),
-  }))
+/** Why nobody answers though something is configured: a sentence and its cure for each backend, those that can be cured from here first. */
+export function idle({ backends }: Models, around: Surroundings): { text: string; cure: string }[] {
+  const all = Object.entries(backends).map(([name, backend]) => {
+    const state = backend.enabled ? 'names no models' : 'is not enabled'
+    const missing = isMissing(backend, around)
+    return {
+      text: missing ? `${name} ${state}, and ${missing.text}` : `${name} ${state}`,
+      cure: cureOf(name, backend, around),
+      missing,
+    }
+  })
+  return [...all.filter(({ missing }) => !missing), ...all.filter(({ missing }) => missing)]
 }
 
-const cureOf = (name: string, { enabled, url }: Backend): string =>
-  enabled && url ? `hai model add ${url} ${name}` : `hai model enable ${name}`
+function cureOf(name: string, backend: Backend, around: Surroundings): string {
+  // to enable what can't run would lead back to where it is disabled
+  if (isMissing(backend, around))
+    return `start Ollama, or hai model add URL; or install Claude Code where the worker runs, then hai model enable ${name}`
+  const { enabled, url } = backend
+  return enabled && url ? `hai model add ${url} ${name}` : `hai model enable ${name}`
+}
+
+function isMissing(backend: Backend, around: Surroundings): ModelRow['trouble'] {
+  const trouble = lack(backend, around)
+  return trouble?.code === 'missing' ? trouble : undefined
+}
 
 /** What a backend lacks where it would be asked; undefined when nothing is known to be missing. */
 export function lack(backend: Backend, around: Surroundings): ModelRow['trouble'] {
@@ -118,7 +136,7 @@ async function configuredDefault(wanted: string, models: Models, around: Surroun
     throw new HaiError('unavailable', `the default is ollama/${model}, but ${noOllama(around)}`)
   }
   const trouble = backend ? `${name} is not enabled` : `there is no backend ${name}`
-  const next_step = backend ? `hai model enable ${name}` : 'hai model default BACKEND/MODEL'
+  const next_step = backend ? cureOf(name, backend, around) : 'hai model default BACKEND/MODEL'
   throw new HaiError(
     'invalid',
     `models configuration: the default is ${wanted}, but ${trouble}; enable it or name another default`,

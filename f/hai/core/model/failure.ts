@@ -87,7 +87,7 @@ function classified(error: unknown, choice: Choice): CallFailure {
       code: 'missing',
       message: `${name}: there is no claude on the worker's PATH`,
       retryable: false,
-      next_step: `install Claude Code where the worker runs, or have another backend answer: hai model disable ${name}`,
+      next_step: `install Claude Code where the worker runs, or have another backend answer: hai model disable ${name}; where there is none: hai model add URL`,
     }
   }
   const where = `${name} at ${backend.url}: ${message}`
