@@ -331,7 +331,6 @@ describe('every door', () => {
   })
 
   it('is tried with more than enough', () => {
-    console.log(tried)
     expect(tried).toBeGreaterThan(8000)
   })
 })

@@ -155,8 +155,12 @@ describe('the flow cost_report', () => {
       const { body } = await flow({ period: 'week' })
       expect(body).toEqual({ told, since, until })
     }
-    await stack.call('f/hai/outbox/send')
+    // nobody has to ask for it: whoever put it there rings
     await expect.poll(() => arrived.length).toBeGreaterThan(0)
+    const rung = await stack.request(
+      `/api/w/${stack.workspace}/jobs/list?script_path_exact=f/hai/outbox/send&is_not_schedule=true`,
+    )
+    expect((await rung.json()) as object[]).toMatchObject([{ created_by: 'operator' }])
     await stack.call('f/hai/outbox/send')
     expect(arrived).toHaveLength(1)
     expect(arrived[0]?.authorization).toBe(`Bearer ${TOKEN}`)

@@ -21,3 +21,4 @@ export const EverySeconds = z
 
 /** What the doors of schedules are told. */
 export const Schedule = z.strictObject({ every_seconds: EverySeconds })
+export type Schedule = z.output<typeof Schedule>

@@ -367,4 +367,14 @@ insert into hai.lane_slot (lane, no) select 'builtin', generate_series(1, 8);`,
 -- who closed it, and who changed it last and when; null of what nobody or the release before did
 alter table hai.todo add column closed_by text, add column changed_by text, add column changed_at timestamptz;`,
   },
+  {
+    name: 'outbox rings',
+    sql: `
+-- who was called to send the outbox and is not here yet: one at a time
+create table hai.outbox_ring (
+  one boolean primary key default true check (one),
+  job_id text not null,
+  rung_at timestamptz not null default now()
+);`,
+  },
 ]

@@ -7,6 +7,7 @@ import { hold } from './hold.ts'
 import { claim, claimableLanes, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
 import { outage } from './outage.ts'
+import { ringOutbox } from './outbox/ring.ts'
 import { answered, wake } from './wakeup.ts'
 
 /** Between two looks at a queue in which another worker held what this one wanted; milliseconds, doubling. */
@@ -113,6 +114,8 @@ class Hands {
         const handle = leasedTask(this.#sql, task, start)
         const means = { ...this.#shift, waits: () => this.#begin() }
         await hold(handle, task.id, signal, (lost) => execute(this.#sql, task, handle, means, lost))
+        // what it spent may have brought a cap near
+        await ringOutbox(this.#sql, start)
         this.ran += 1
         pause = PASSED_OVER_MS
         looked = lanes

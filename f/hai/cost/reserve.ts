@@ -1,5 +1,6 @@
 import { workerDoor } from '../core/door.ts'
 import { reserve } from '../core/ledger.ts'
+import { thenRing } from '../core/outbox/ring.ts'
 
 /**
  * For a worker that lives elsewhere: holds the most that a model call can cost which is about to be made, by the tokens
@@ -19,5 +20,7 @@ export async function main(
   lease_token?: string,
 ) {
   const call = { call_id, backend, model, billing, most, step, agent, route }
-  return workerDoor({ id, lease_no, lease_token, ...call }, reserve)
+  return workerDoor({ id, lease_no, lease_token, ...call }, (sql, given) =>
+    thenRing(sql, reserve(sql, given)),
+  )
 }

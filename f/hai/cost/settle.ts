@@ -1,5 +1,6 @@
 import { workerDoor } from '../core/door.ts'
 import { settle } from '../core/ledger.ts'
+import { thenRing } from '../core/outbox/ring.ts'
 
 /**
  * Writes down what a reserved call used; the lease under which that was done may be lost by now. `error` is the code of a failed one;
@@ -25,6 +26,6 @@ export async function main(
       ...{ id, lease_no, lease_token },
       ...{ call_id, backend, model, billing, tokens, ms, usd, error, ended, at_least },
     },
-    settle,
+    (sql, given) => thenRing(sql, settle(sql, given)),
   )
 }

@@ -1,10 +1,13 @@
 import { housekeeping } from '../core/door.ts'
 import { tellCosts } from '../core/money/digest.ts'
+import { thenRing } from '../core/outbox/ring.ts'
 
 /**
  * Puts what the last whole week or month cost into the outbox, once; nothing when nothing was spent in it, or no period
  * is given.
  */
 export async function main(period?: 'week' | 'month') {
-  return housekeeping({ period }, (sql, given, { principal }) => tellCosts(sql, given, principal('').zone))
+  return housekeeping({ period }, (sql, given, { principal }) =>
+    thenRing(sql, tellCosts(sql, given, principal('').zone)),
+  )
 }

@@ -1,9 +1,9 @@
 import { service } from '../core/door.ts'
 import { sendOutbox } from '../core/outbox/send.ts'
 
-/** Sends what is due in the outbox to the configured channels. */
-export async function main(every_seconds: number = 60) {
-  return service({ every_seconds }, (sql, given, { signal, trusted }) =>
-    sendOutbox(sql, { ...given, trusted, signal }),
+/** Sends what is due in the outbox to the configured channels. A schedule says how often it comes; who only rings says nothing. */
+export async function main(every_seconds?: number) {
+  return service({ every_seconds }, (sql, given, { signal, trusted, jobId }) =>
+    sendOutbox(sql, { ...given, trusted, signal, jobId }),
   )
 }

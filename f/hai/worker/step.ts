@@ -1,5 +1,6 @@
 import { workerDoor } from '../core/door.ts'
 import { journalStep } from '../core/ledger.ts'
+import { thenRing } from '../core/outbox/ring.ts'
 
 /** Journals a call: `started` before it is made; `finished` with its response and, for a model's call, what it used. */
 export async function main(
@@ -23,6 +24,6 @@ export async function main(
 ) {
   return workerDoor(
     { id, lease_no, lease_token, call_id, state, name, request, response, once, usage },
-    journalStep,
+    (sql, given) => thenRing(sql, journalStep(sql, given)),
   )
 }

@@ -1,9 +1,10 @@
 import { type Channel, Channels } from '../channels.ts'
 import { storedConfig } from '../config.ts'
 import type { Sql } from '../db.ts'
-import { parse } from '../errors.ts'
+import { HaiError, parse, withoutWords } from '../errors.ts'
 import { Schedule } from '../instant.ts'
 import { surroundings } from '../model/surroundings.ts'
+import { outage } from '../outage.ts'
 import { getVariable } from '../windmill.ts'
 import { deliver } from './deliver.ts'
 import {
@@ -17,9 +18,8 @@ import {
   takeNotice,
 } from './notice.ts'
 import { isVariable, type Secrets } from './reference.ts'
+import { ringAnswered, SEND } from './ring.ts'
 
-/** The schedule's path, by which its pulse is known. */
-const SEND = 'f/hai/outbox/send'
 const FIRST_PAUSE_SECONDS = 30
 const LONGEST_PAUSE_SECONDS = 3600
 const LONGEST_ASKED_SECONDS = 6 * 3600
@@ -36,24 +36,46 @@ export interface Sent {
   dropped: number
 }
 
+/** Whoever rings for it. */
+interface Ring {
+  /** As a schedule says, whose pulse is its name's; one that only rings has none. */
+  every_seconds: number | undefined
+  trusted: boolean
+  signal: AbortSignal
+  jobId: string
+}
+
 /**
  * Sends what is due to the configured channels. Safe to run twice at once, and whoever rings: only one who is `trusted`
- * writes the schedule's pulse, and reads Windmill's variables, which are nobody else's to read.
+ * writes the schedule's pulse, and reads Windmill's variables, which are nobody else's to read. It tells numbers alone:
+ * who may read its job may not be who is told.
  */
-export async function sendOutbox(
+export async function sendOutbox(sql: Sql, ring: Ring): Promise<Sent> {
+  const { every_seconds: every } = ring
+  const schedule = every === undefined ? undefined : parse(Schedule, { every_seconds: every })
+  try {
+    return await answerRing(sql, ring, schedule)
+  } catch (error) {
+    if (error instanceof HaiError || outage(error)?.code === 'unavailable') throw error
+    throw withoutWords(error)
+  }
+}
+
+async function answerRing(
   sql: Sql,
-  { every_seconds: every, trusted, signal }: { every_seconds: number; trusted: boolean; signal: AbortSignal },
+  { trusted, signal, jobId }: Ring,
+  schedule: Schedule | undefined,
 ): Promise<Sent> {
-  const { every_seconds } = parse(Schedule, { every_seconds: every })
   const channels = await storedConfig(sql, 'channels', Channels)
   if (!trusted && Object.values(channels).some(needsVariable)) return { ...NOTHING }
+  await ringAnswered(sql, jobId)
   const sent = await sendNotices(sql, channels, {
     secrets: { environment: surroundings().environment, variable: getVariable },
     signal,
   })
-  if (!trusted) return sent
+  if (!trusted || !schedule) return sent
   await sql`
-    insert into hai.pulse (name, every_seconds, last_at) values (${SEND}, ${every_seconds}, now())
+    insert into hai.pulse (name, every_seconds, last_at) values (${SEND}, ${schedule.every_seconds}, now())
     on conflict (name) do update set every_seconds = excluded.every_seconds, last_at = now()`
   return sent
 }
