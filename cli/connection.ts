@@ -17,14 +17,27 @@ export async function profileOf(io: Io, flag: string | undefined): Promise<Profi
 export async function connect(io: Io, profile: Profile, note: (line: string) => void): Promise<Webhook> {
   const { Webhook } = await import('./webhook.ts')
   if (!profile.local) return new Webhook(remoteTarget(profile, note), note)
-  const target = async () => localTarget(profile, await start(io, note), note)
-  return new Webhook(await target(), note, async (answered) => {
-    if (answered) await refuseIfStopped(io)
-    return target()
+  const start = async () => localTarget(profile, await startStack(io, note), note)
+  return new Webhook(await start(), note, {
+    locate: async () => {
+      const instance = await runningStack(io)
+      return instance && localTarget(profile, instance, note)
+    },
+    revive: async (answered) => {
+      if (answered) await refuseIfStopped(io)
+      return start()
+    },
   })
 }
 
-async function start(io: Io, note: (line: string) => void): Promise<Instance> {
+/** Where the local stack is, when it is ready. */
+export async function runningStack(io: Io): Promise<Instance | undefined> {
+  const { dataDirOf, readInstance } = await import('../runner/instance.ts')
+  const instance = readInstance(dataDirOf(io.env))
+  return instance?.ready ? instance : undefined
+}
+
+async function startStack(io: Io, note: (line: string) => void): Promise<Instance> {
   const { ensureRunning } = await import('../runner/instance.ts')
   return ensureRunning({ env: io.env, progress: note }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
@@ -39,7 +52,7 @@ async function refuseIfStopped(io: Io): Promise<void> {
   throw new Failure('unreachable', 'the local stack was stopped', { next: 'hai up' })
 }
 
-function localTarget(profile: Profile, instance: Instance, note: (line: string) => void): Target {
+export function localTarget(profile: Profile, instance: Instance, note: (line: string) => void): Target {
   const token = profile.token ?? readToken(instance.token_file, note)
   if (!token) {
     const next = 'make a new one: hai down && hai up'

@@ -17,8 +17,13 @@ export interface Target {
   token_from: string
 }
 
-/** `answered`: it was there a moment ago, so that its being gone may be what somebody wanted. */
-export type Revive = (answered: boolean) => Promise<Target>
+/** A server that comes and goes, and may have another port each time. */
+export interface Movable {
+  /** Where it is now; undefined while it doesn't run. Asked before each request: its old port may be a stranger's by now. */
+  locate(): Promise<Target | undefined>
+  /** Starts it, or says that it is gone. `answered`: it was there a moment ago, and its being gone may be wanted. */
+  revive(answered: boolean): Promise<Target>
+}
 
 /** Whoever may run the bundle could else read the jobs of all who do. */
 const UNSEEN = '?invisible_to_owner=true'
@@ -34,14 +39,13 @@ export class Webhook {
   readonly target: Target
   #http = new Http()
   #note: (line: string) => void
-  #revive: Revive | undefined
+  #movable: Movable | undefined
   #answered = false
 
-  /** `revive` finds, or starts, the local stack again when nothing listens any more; once per call. */
-  constructor(target: Target, note: (line: string) => void, revive?: Revive) {
+  constructor(target: Target, note: (line: string) => void, movable?: Movable) {
     this.target = target
     this.#note = note
-    this.#revive = revive
+    this.#movable = movable
   }
 
   /**
@@ -121,19 +125,21 @@ export class Webhook {
    * than the target's. What changes something is sent once, as it may have arrived.
    */
   api(method: Method, path: string, options: { body?: object; token?: string } = {}): Promise<Answer> {
-    const { endpoint, token: own } = this.target
-    const url = `${endpoint.replace(/\/+$/, '')}/api/${path}`
     const body = options.body && JSON.stringify(options.body)
-    const headers = {
-      authorization: `Bearer ${options.token ?? own}`,
-      ...(body ? { 'content-type': 'application/json' } : {}),
+    const send = () => {
+      const { endpoint, token: own } = this.target
+      const headers = {
+        authorization: `Bearer ${options.token ?? own}`,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      }
+      return this.#http.send(method, `${endpoint.replace(/\/+$/, '')}/api/${path}`, headers, body)
     }
-    const send = () => this.#http.send(method, url, headers, body)
     return this.#connected(send, method !== 'GET')
   }
 
   /** Opens an answer that goes on: server-sent events. Tried once; the status is for the caller to judge. */
-  open(path: string, signal: AbortSignal): ReturnType<Http['open']> {
+  async open(path: string, signal: AbortSignal): ReturnType<Http['open']> {
+    Object.assign(this.target, await this.#movable?.locate())
     const headers = { accept: 'text/event-stream', authorization: `Bearer ${this.target.token}` }
     return this.#http.open(this.#url(path), headers, signal)
   }
@@ -162,20 +168,20 @@ export class Webhook {
 
   /** The answer, after as many attempts as it takes to get one; the last failure says what was tried. */
   async #connected(send: () => Promise<Answer>, once: boolean): Promise<Answer> {
-    let revive = this.#revive
     for (let attempt = 0; ; attempt++) {
       const wait = RECONNECT_MS[attempt]
+      if (this.#movable) {
+        Object.assign(
+          this.target,
+          (await this.#movable.locate()) ?? (await this.#movable.revive(this.#answered)),
+        )
+      }
       try {
         const answer = await send()
         this.#answered = true
         if (wait === undefined || once || !PROXY_DOWN.has(answer.status) || isJson(answer.body)) return answer
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw error
-        if (error.code === 'ECONNREFUSED' && revive) {
-          Object.assign(this.target, await revive(this.#answered))
-          revive = undefined
-          continue
-        }
         const futile = error.code === 'ENOTFOUND' || error.code === 'ETIMEDOUT'
         if (wait === undefined || futile || (once && error.sent)) throw this.#unreachable(error, once)
       }

@@ -93,7 +93,9 @@ function testStack(
   const token = readFileSync(instance.token_file, 'utf8').trim()
   const { endpoint, workspace } = instance
   const request: TestStack['request'] = (path, init = {}) => {
-    return fetch(`${endpoint}${path}`, {
+    // one that was started again may have another port
+    const now = readInstance(env.HAI_DATA_DIR!)?.endpoint || endpoint
+    return fetch(`${now}${path}`, {
       ...init,
       headers: { authorization: `Bearer ${token}`, ...init.headers },
     })

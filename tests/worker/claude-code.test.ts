@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -275,10 +277,12 @@ describe('a worker that lives elsewhere', () => {
     await expect.poll(() => worker.said()).toContain('trying again until it answers')
     const { pid } = (await worker.claude.runs())[0]!
     await expect.poll(() => isAlive(pid)).toBe(false)
+    const stranger = await aStranger(stack.endpoint)
     const { database_url } = await ensureRunning({ env: stack.env, progress: () => {} })
     await sql.end({ timeout: 0 })
     sql = connect({ url: database_url })
     await ends(id, 'done')
+    expect(await stranger.end()).toBe(0)
     expect(await rowOf(sql, id)).toMatchObject({ output: ANSWER, attempt: 1 })
     expect(await worker.claude.runs()).toHaveLength(1)
     expect(worker.said().match(/trying again|the server is back/g)).toEqual([
@@ -287,6 +291,30 @@ describe('a worker that lives elsewhere', () => {
     ])
   })
 })
+
+/** Another program that took the port of a stack that stopped. It tells how many requests it was sent. */
+async function aStranger(endpoint: string): Promise<{ end(): Promise<number> }> {
+  let requests = 0
+  const server = createServer((_, response) => {
+    requests += 1
+    response.writeHead(401).end()
+  })
+  server.listen(Number(new URL(endpoint).port), '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    // another test's stack was faster
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return { end: async () => 0 }
+    throw error
+  }
+  const end = async () => {
+    server.closeAllConnections()
+    server.close()
+    await once(server, 'close')
+    return requests
+  }
+  return { end }
+}
 
 /** What the sweep does once the lease has run out, without the wait for that. */
 async function rescue(id: string): Promise<void> {
