@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { EventStream } from '../../cli/event-stream.ts'
+import fc from '../support/fast-check.ts'
 
 const STREAM = [
   'data: {"type":"ping"}\n\n',

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { LiveAnswer } from '../../cli/live-answer.ts'
+import fc from '../support/fast-check.ts'
 import { anEvent } from './samples.ts'
 
 const claimed = () => ({ ...anEvent(0, 'claimed'), type: 'claimed' })

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import pc from 'picocolors'
 import { describe, expect, it } from 'vitest'
 import { Markdown } from '../../cli/markdown.ts'
+import fc from '../support/fast-check.ts'
 import { cpuOf, slowness } from '../support/growth.ts'
 
 /** Colours that can be read in a test. */

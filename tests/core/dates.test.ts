@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { addDays, dayBounds, formatDue, mondayOf, parseDue, today } from '../../f/hai/core/dates.ts'
+import fc from '../support/fast-check.ts'
 
 const zone = 'Pacific/Auckland'
 /** Sunday, 16:00 in Auckland. */

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { contains, conversationKey, Tag, termsOf } from '../../f/hai/core/normal.ts'
 import { testDatabase } from '../support/database.ts'
+import fc from '../support/fast-check.ts'
 
 const db = testDatabase()
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { PRIORITIES, type Priority } from '../../f/hai/core/contract.ts'
 import { cancel, retry } from '../../f/hai/core/control.ts'
 import type { Pool } from '../../f/hai/core/db.ts'
@@ -9,6 +8,7 @@ import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { finishStep, startStep } from '../../f/hai/core/steps.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
 import { aCaller, anEnvelope, FOR_A_MODEL } from '../support/factories.ts'
+import fc from '../support/fast-check.ts'
 import { type Outcome, type QueueModel, RETRY_AFTER, type Token, TTL } from './queue-model.ts'
 
 type On<Name> = Name extends string ? { do: Name; at: number } : never

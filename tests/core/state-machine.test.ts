@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Pool } from '../../f/hai/core/db.ts'
 import { testDatabase } from '../support/database.ts'
 import { clear, onOldServer } from '../support/factories.ts'
+import fc from '../support/fast-check.ts'
 import { QueueModel, SLOTS } from './queue-model.ts'
 import { expected, type Known, type Operation, operations, perform } from './queue-operations.ts'
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { storable, storableJson } from '../../f/hai/core/text.ts'
 import { testDatabase } from '../support/database.ts'
+import fc from '../support/fast-check.ts'
 
 const db = testDatabase()
 

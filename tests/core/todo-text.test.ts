@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseDue } from '../../f/hai/core/dates.ts'
 import { parseTodoText } from '../../f/hai/core/todo-text.ts'
+import fc from '../support/fast-check.ts'
 
 const clock = { zone: 'Pacific/Auckland', now: new Date('2026-11-22T03:00:00Z') }
 const read = (text: string) => parseTodoText(text, clock)

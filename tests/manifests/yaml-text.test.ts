@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { yamlText } from '../../cdk8s/yaml-text.ts'
+import fc from '../support/fast-check.ts'
 
 const awkward = fc.constantFrom(
   ...[

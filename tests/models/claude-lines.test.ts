@@ -4,12 +4,12 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { callModel } from '../../f/hai/core/model/call.ts'
 import type { Choice } from '../../f/hai/core/model/config.ts'
 import { classify } from '../../f/hai/core/model/failure.ts'
 import { bunBinary } from '../../runner/bun-binary.ts'
+import fc from '../support/fast-check.ts'
 
 let folder: string
 beforeEach(async () => {

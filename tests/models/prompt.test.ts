@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Turn } from '../../f/hai/core/handle.ts'
 import { answerRoom, buildPrompt, type Fit, promptTokens, TooLong } from '../../f/hai/core/model/prompt.ts'
+import fc from '../support/fast-check.ts'
 import { CORPUS } from './corpus.ts'
 
 const FIT: Fit = { window: 4096, known: true, ratio: 1, said: 1, output: 8192 }

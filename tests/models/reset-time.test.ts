@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { resetTime } from '../../f/hai/core/model/reset-time.ts'
+import fc from '../support/fast-check.ts'
 
 const now = new Date('2026-11-29T12:00:00Z')
 const at = { now, zone: 'Europe/Berlin' }

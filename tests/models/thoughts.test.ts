@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Repeats } from '../../f/hai/core/model/repeats.ts'
 import { Thoughts } from '../../f/hai/core/model/thoughts.ts'
+import fc from '../support/fast-check.ts'
 import { growth } from '../support/growth.ts'
 
 /** What is said, and what of it was shown, when the text comes in these pieces. */

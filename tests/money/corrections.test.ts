@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { record } from '../../f/hai/core/money/record.ts'
 import { costReport } from '../../f/hai/core/money/report.ts'
@@ -8,6 +7,7 @@ import { rollup } from '../../f/hai/core/money/rollup.ts'
 import { settle } from '../../f/hai/core/money/settle.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller } from '../support/factories.ts'
+import fc from '../support/fast-check.ts'
 import { aCall, callOf, clearLedger, counters, setBudget, spent, tokens } from './ledger.ts'
 
 const db = testDatabase()

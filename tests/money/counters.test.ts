@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HaiError } from '../../f/hai/core/errors.ts'
 import type { ModelCall } from '../../f/hai/core/model/config.ts'
@@ -8,6 +7,7 @@ import { rollup } from '../../f/hai/core/money/rollup.ts'
 import { presume, settle } from '../../f/hai/core/money/settle.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller } from '../support/factories.ts'
+import fc from '../support/fast-check.ts'
 import { aCall, clearLedger, setBudget, spent, tokens } from './ledger.ts'
 
 const db = testDatabase()

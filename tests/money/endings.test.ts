@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { cancel } from '../../f/hai/core/control.ts'
 import { inTransaction } from '../../f/hai/core/db.ts'
@@ -15,6 +14,7 @@ import { taskCost } from '../../f/hai/core/money/task-cost.ts'
 import { holdWindows } from '../../f/hai/core/money/windows.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, aRunningTask } from '../support/factories.ts'
+import fc from '../support/fast-check.ts'
 import { aCall, callOf, clearLedger, counters, setBudget, tokens } from './ledger.ts'
 
 const db = testDatabase()

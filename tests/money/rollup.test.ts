@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Sql } from '../../f/hai/core/db.ts'
 import { inTransaction } from '../../f/hai/core/db.ts'
@@ -9,6 +8,7 @@ import { fold, rollup } from '../../f/hai/core/money/rollup.ts'
 import { presume, settle } from '../../f/hai/core/money/settle.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller } from '../support/factories.ts'
+import fc from '../support/fast-check.ts'
 import { aCall, clearLedger, setBudget, tokens } from './ledger.ts'
 
 const db = testDatabase()

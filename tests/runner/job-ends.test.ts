@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { Executor, type ExecutorOptions } from '../../runner/executor.ts'
 import { OPERATOR } from '../../runner/identity.ts'
 import { Jobs } from '../../runner/jobs.ts'
 import { isTooDeep, MOST_LEVELS } from '../../runner/json-depth.ts'
+import fc from '../support/fast-check.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 import { bundleFolder } from './bundle-folder.ts'
 

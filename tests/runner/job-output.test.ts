@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AppendedText } from '../../runner/appended-text.ts'
 import { JobOutput } from '../../runner/job-output.ts'
 import { MarkedStream } from '../../runner/marked-stream.ts'
+import fc from '../support/fast-check.ts'
 
 const MARK = '\0end of job 1\n'
 const MB = 1024 * 1024

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../fast-check.ts'
 
 const HEAD = { id: 'c1', object: 'chat.completion.chunk', created: 1, model: 'gpt-fake' }
 
