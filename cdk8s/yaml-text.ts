@@ -47,7 +47,7 @@ const literal = (value: string, indent: string): string =>
 const PLAIN = /^(\.?\/|[A-Za-z$])([\w./$(){}@+=;%^*!?<>~|&", -]|:(?! |$))*$/
 const AMOUNT = /^[1-9]\d{0,5}(ms|s|m|h|Mi|Gi|Ti)$/
 /** Words that some reader takes for a truth, nothing, or a number. */
-const WORD = /^(true|false|yes|no|on|off|null|y|n|e\d+)$/i
+const WORD = /^(true|false|yes|no|on|off|null|y|n|e[-+]?\d+)$/i
 
 const text = (value: string): string =>
   AMOUNT.test(value) || (PLAIN.test(value) && !WORD.test(value) && !value.endsWith(' '))

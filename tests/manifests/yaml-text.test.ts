@@ -20,6 +20,8 @@ const awkward = fc.constantFrom(
     '0x1f',
     '2026-11-22',
     '=',
+    'e+0',
+    'E-12',
     '<<',
   ],
   ...[
