@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { retry } from '../../f/hai/core/control.ts'
 import { claimElsewhere } from '../../f/hai/core/elsewhere.ts'
-import { enqueueMany } from '../../f/hai/core/enqueue.ts'
 import { keepLanes } from '../../f/hai/core/lane.ts'
 import { Models } from '../../f/hai/core/model/config.ts'
 import { runTodo } from '../../f/hai/core/todo-run.ts'
@@ -10,7 +9,6 @@ import { testDatabase } from '../support/database.ts'
 import {
   aCaller,
   anEndedTask,
-  anEnvelope,
   aRunningTask,
   aTask,
   aTodo,
@@ -78,21 +76,6 @@ describe('what hai answers itself', () => {
     expect(await laneOf(id)).toBe('interactive')
     expect(await work(db.sql, shift)).toEqual({ ran: 1 })
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done' })
-  })
-
-  it('keeps its turn in a conversation that waits for a model', async () => {
-    const conversation_id = '#rack-move'
-    await aTask(db.sql, { ...FOR_A_MODEL, conversation_id })
-    expect(await laneOf(await aTask(db.sql, { conversation_id }))).toBe('interactive')
-    const both = [
-      anEnvelope({ ...FOR_A_MODEL, conversation_id: '#new' }),
-      anEnvelope({ conversation_id: '#new' }),
-    ]
-    const taken = await enqueueMany(db.sql, both, { requester: 'operator' })
-    expect(await Promise.all(taken.map(({ task_id }) => laneOf(task_id)))).toEqual([
-      'interactive',
-      'interactive',
-    ])
   })
 })
 

@@ -45,9 +45,9 @@ const list =
     listTasks(sql, filter, caller)
 
 const buffers = (plans: Plan[]) => plans.reduce((sum, plan) => sum + plan.buffers, 0)
-// what is pending is in two small indexes, and to count them either will do
+// what is pending is in three small indexes, and to count them each will do
 const ways = (plans: Plan[]) =>
-  plans.map((plan) => plan.scans.map((scan) => scan.replace('task_pending_source', 'task_due')))
+  plans.map((plan) => plan.scans.map((scan) => scan.replace(/task_pending_source|task_turn/, 'task_due')))
 const readWhole = (plans: Plan[]) =>
   plans.flatMap((plan) => plan.scans).filter((scan) => /^(?:task_queue|todo) by Seq Scan/.test(scan))
 
@@ -70,6 +70,8 @@ const EVERYTHING: [name: string, work: Work, index: string, most?: number][] = [
     'task_idempotency',
   ],
   ['claim', (sql) => claim(sql, { worker: 'w-1' }), 'task_due'],
+  // whether it is a conversation's next turn
+  ['claim by turns', (sql) => claim(sql, { worker: 'w-1' }), 'task_turn'],
   ['wake', (sql) => wake(sql, async () => {}), 'task_'],
   ['sweep', (sql) => sweep(sql, 5), 'task_'],
   ['task/list open', list({ state: 'open' }), 'task_open'],

@@ -3,7 +3,7 @@ import type { Caller } from './caller.ts'
 import type { Accepted } from './contract.ts'
 import { findConversations } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
-import { digestOf, Envelope, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { digestOf, Envelope, keyOf, PRIORITY_SHIFT } from './envelope.ts'
 import { HaiError, parse } from './errors.ts'
 import { firstLane, headStartIn } from './first-lane.ts'
 import { newId } from './ids.ts'
@@ -106,7 +106,6 @@ function toRow(envelope: Envelope, origin: Origin) {
     request_digest: digestOf(envelope),
     lane,
     head_start: headStartIn(lane, envelope.source),
-    model_lane: laneOf(envelope.source),
     shift_seconds: PRIORITY_SHIFT[envelope.priority],
     ttl_seconds: envelope.ttl_seconds ?? null,
     max_attempts: envelope.retry_policy.max_attempts,
@@ -149,17 +148,8 @@ async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
         id text, source text, requester text, on_behalf_of text, zulip_user_id bigint, task_ref text,
         content text, conversation_id text, target_agent text, priority text, data_tier text, trace_id text,
         origin text, intent text, destructive boolean, metadata jsonb, todo_id text, idempotency_key text,
-        request_digest text, lane text, head_start int, model_lane text, shift_seconds int,
+        request_digest text, lane text, head_start int, shift_seconds int,
         ttl_seconds int, max_attempts int, backoff_seconds int)
-    ), placed as (
-      select *,
-        -- a turn comes after those before it, which may wait for a model
-        case when exists (
-          select from hai.task_queue earlier
-          where earlier.conversation_id = given.conversation_id
-            and earlier.state in ('pending', 'running', 'awaiting_approval')
-        ) or count(*) over (partition by conversation_id) > 1 then model_lane else lane end as first_lane
-      from given
     ), accepted as (
       insert into hai.task_queue (
         id, source, requester, on_behalf_of, zulip_user_id, task_ref, content, conversation_id, target_agent,
@@ -170,11 +160,9 @@ async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
         id, source, requester, on_behalf_of, zulip_user_id, task_ref, content, conversation_id, target_agent,
         priority, data_tier, trace_id, origin, intent, destructive, metadata, todo_id, idempotency_key,
         case when idempotency_key is not null then now() + make_interval(secs => ${IDEMPOTENCY_SECONDS}) end,
-        request_digest, first_lane, now(), 
-        now() - make_interval(secs => shift_seconds + case when first_lane = lane then head_start else 0 end),
-        ttl_seconds,
+        request_digest, lane, now(), now() - make_interval(secs => shift_seconds + head_start), ttl_seconds,
         now() + make_interval(secs => ttl_seconds), max_attempts, backoff_seconds, 1
-      from placed
+      from given
       -- in key order, so that two batches with the same keys never wait for each other in a circle
       order by idempotency_key, id
       on conflict do nothing

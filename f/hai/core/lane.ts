@@ -2,7 +2,7 @@ import type { ClaimedTask } from './contract.ts'
 import type { Sql } from './db.ts'
 import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
 import { headStartIn } from './first-lane.ts'
-import { BUILT_IN, type Held, inHandsOf, LANES, leaseLost, MODEL_LANES } from './lease.ts'
+import { BUILT_IN, type Held, inHandsOf, isBehind, LANES, leaseLost, MODEL_LANES } from './lease.ts'
 import type { Choice, Models } from './model/config.ts'
 import { type Endpoint, type Known, knownOf } from './model/endpoint.ts'
 import { own } from './own.ts'
@@ -114,7 +114,7 @@ async function moveTo(
       select ${slots}::int is null or count(*) = ${slots}::int as fits
       from hai.lane_slot where lane = ${lane} and not closing
     ), held as (
-      select id, conversation_id, least(run_at, claim_at - make_interval(secs => ${head})) as place
+      select id, conversation_id, created_at, least(run_at, claim_at - make_interval(secs => ${head})) as place
       from hai.task_queue where ${inHandsOf(sql, held)}
     ), me as (
       select held.* from held, lane where fits and not exists (select from known where paused)
@@ -130,7 +130,10 @@ async function moveTo(
             and not exists (
               select from hai.task_queue busy
               where busy.conversation_id = t.conversation_id and busy.id <> me.id
-                and busy.state in ('running', 'awaiting_approval')))
+                and busy.state in ('running', 'awaiting_approval'))
+            and not ${isBehind(sql)}
+            -- a later turn of the same conversation would have to wait for this one
+            and not (t.conversation_id = me.conversation_id and (me.created_at, me.id) < (t.created_at, t.id)))
       order by s.no
       limit 1
       for update skip locked

@@ -79,12 +79,21 @@ function passedOver(error: { code?: string; constraint_name?: string }): null {
   throw error
 }
 
-/** Which rows `t` of `task_queue` may be leased now: due, in time, and no turn before it still under way. */
+/** Which rows `t` of `task_queue` may be leased now: due, in time, the next turn of their conversation. */
 export const claimable = (sql: Sql) => sql`
   t.state = 'pending' and t.claim_at <= now() and (t.expires_at is null or t.expires_at > now())
   and not exists (
     select from hai.task_queue busy
-    where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval'))`
+    where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval'))
+  and not ${isBehind(sql)}`
+
+/** Whether an earlier turn of its conversation has yet to begin, or to go on: in another lane, or put off till later. */
+export const isBehind = (sql: Sql) => sql`
+  exists (
+    select from hai.task_queue earlier
+    where earlier.conversation_id = t.conversation_id and earlier.state = 'pending'
+      and (earlier.created_at, earlier.id) < (t.created_at, t.id)
+      and (earlier.expires_at is null or earlier.expires_at > now()))`
 
 /** Of those, what a worker elsewhere may see: whom it asks is known of lanes with a backend's name only. */
 const shown = (sql: Sql) => sql`and (t.data_tier <> 'restricted' or t.lane <> all(${[...LANES]}))`

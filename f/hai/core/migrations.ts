@@ -377,4 +377,10 @@ create table hai.outbox_ring (
   rung_at timestamptz not null default now()
 );`,
   },
+  {
+    name: 'turns',
+    sql: `
+-- which turn of a conversation is the next
+create index task_turn on hai.task_queue (conversation_id, created_at, id) where state = 'pending';`,
+  },
 ]

@@ -2,7 +2,7 @@ import type { TaskError, WaitingOn } from './contract.ts'
 import type { Sql } from './db.ts'
 import { shortId } from './ids.ts'
 import { atATime } from './lane.ts'
-import { HEARTBEAT_SECONDS, LANES, LEASE_SECONDS } from './lease.ts'
+import { HEARTBEAT_SECONDS, isBehind, LANES, LEASE_SECONDS } from './lease.ts'
 import { elsewhere } from './model/endpoint.ts'
 import { type Trouble, troubleOf } from './model/trouble.ts'
 import { GONE_SECONDS } from './presence.ts'
@@ -28,7 +28,11 @@ interface Facts {
   slots: number
   free: number
   position: number
+  /** Of its conversation one is under way; of those before it one has yet to be. */
   conversation_busy: boolean
+  is_behind: boolean
+  /** That one, when it is the same person's. */
+  before: string | null
   uncalled_seconds: number | null
   /** Of workers elsewhere only, in a lane that nobody else serves. */
   elsewhere: boolean
@@ -60,6 +64,11 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
         select from hai.task_queue busy
         where busy.conversation_id = t.conversation_id and busy.id <> t.id
           and busy.state in ('running', 'awaiting_approval')) as conversation_busy,
+      ${isBehind(sql)} as is_behind,
+      (select id from hai.task_queue before
+        where before.conversation_id = t.conversation_id and before.state = 'pending'
+          and (before.created_at, before.id) < (t.created_at, t.id) and before.requester = t.requester
+        order by before.created_at, before.id limit 1) as before,
       (select extract(epoch from now() - min(called_at))::int from hai.wakeup) as uncalled_seconds,
       exists (select from hai.lane_slot s where s.lane = t.lane and s.elsewhere) as elsewhere,
       (select extract(epoch from now() - max(seen_at))::int from hai.worker w where t.lane = any(w.lanes)) as unseen_seconds,
@@ -110,9 +119,7 @@ function running(facts: Omit<Facts, 'trouble'>): WaitingOn | null {
 function pending(facts: Facts): WaitingOn {
   const { created_at: since } = facts
   if (!facts.due) return later(facts)
-  if (facts.conversation_busy) {
-    return { code: 'conversation', since, text: 'the task before it in its conversation is not finished' }
-  }
+  if (facts.conversation_busy || facts.is_behind) return { code: 'conversation', since, ...turn(facts) }
   if (facts.elsewhere) {
     const trouble = pausedLane(facts) ?? absent(facts)
     if (trouble) return trouble
@@ -132,6 +139,18 @@ function pending(facts: Facts): WaitingOn {
     return { code: 'behind', since, text: `position ${facts.position} in lane ${facts.lane}` }
   const text = facts.elsewhere ? `next for a worker of ${facts.lane}` : 'a worker has been called'
   return { code: 'starting', since, text }
+}
+
+/** One at a time in a conversation, and in their order. */
+function turn({ conversation_busy, before }: Facts): Pick<WaitingOn, 'text' | 'next_step'> {
+  if (conversation_busy) return { text: 'another task of its conversation is not finished' }
+  const text = 'the task before it in its conversation is not finished'
+  if (before === null) return { text }
+  const name = shortId(before)
+  return {
+    text,
+    next_step: `why it waits: hai task show ${name}; to go on without it: hai task cancel ${name}`,
+  }
 }
 
 /** It has been tried or was set for later: what the backend that failed suffers from says more than the error does. */

@@ -1,5 +1,5 @@
 import { workerDoor } from '../core/door.ts'
-import { failAndWake } from '../core/wakeup.ts'
+import { failAndWake, thenWake } from '../core/wakeup.ts'
 
 /** Ends an attempt: retried after a backoff when it may be and attempts are left, dead otherwise. */
 export async function main(
@@ -15,5 +15,7 @@ export async function main(
   lease_token?: string,
 ) {
   const failure = { code, message, retryable, retry_after_seconds, next_step, uses_attempt, backend }
-  return workerDoor({ id, lease_no, lease_token, ...failure }, (sql, given) => failAndWake(sql, given))
+  return workerDoor({ id, lease_no, lease_token, ...failure }, (sql, given) =>
+    thenWake(sql, failAndWake(sql, given)),
+  )
 }
