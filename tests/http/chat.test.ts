@@ -120,7 +120,8 @@ describe('a chat completion', () => {
 })
 
 describe('a wait', () => {
-  const wait = (id: string, seconds: number) => waitForTask(db.sql, { id, seconds }, operator, shift())
+  const wait = (id: string, seconds: number) =>
+    waitForTask(db.sql, { id, seconds }, operator, { ...shift(), jobId: 'the job that waits' })
 
   it('works itself when no worker comes, as where all of them wait', async () => {
     comes.worker = undefined
@@ -128,6 +129,8 @@ describe('a wait', () => {
     const id = await aTask(db.sql, { content: 'help' })
     expect(await wait(id, 20)).toMatchObject({ id, state: 'done' })
     expect(await wait(before, 0)).toMatchObject({ state: 'done' })
+    // by which the sweep asks whether who waited gave up in the middle
+    expect(await rowOf(db.sql, before)).toMatchObject({ job_id: 'the job that waits' })
   })
 
   it.each([

@@ -27,7 +27,7 @@ export async function door<Args extends object, T>(
 
 type Work<Given extends unknown[], T> = (
   sql: Sql,
-  ...given: [...Given, as: As, stopped: () => AbortSignal]
+  ...given: [...Given, as: As, stopped: () => AbortSignal, jobId: string]
 ) => Promise<T>
 /** What of an error the caller is told. */
 type Told = 'message' | 'plain'
@@ -50,7 +50,7 @@ async function called<T>(
     const house = await greet(sql)
     const { members, zone } = house
     const as = (requester: string) => principal(requester, members, zone)
-    return work(sql, house, identify(user(issued()), members, zone), as, stopped)
+    return work(sql, house, identify(user(issued()), members, zone), as, stopped, jobId())
   }, told)
 }
 
@@ -141,11 +141,13 @@ export async function bareDoor<T>(work: (sql: Sql) => Promise<T>): Promise<T | F
   })
 }
 
+const jobId = (): string => process.env.WM_JOB_ID ?? ''
+
 function jobIn({ members, zone }: Household, trusted: boolean): Job {
-  const jobId = process.env.WM_JOB_ID ?? ''
+  const id = jobId()
   const as = (requester: string) => principal(requester, members, zone)
   const reader = memberOf(issued().permissionedAs.replace(/^u\//, ''), members)
-  return { worker: `job ${jobId}`, jobId, trusted, signal: stopped(), principal: as, reader }
+  return { worker: `job ${id}`, jobId: id, trusted, signal: stopped(), principal: as, reader }
 }
 
 /** Windmill's word: only who may write folder hai, and so these scripts, makes a schedule in it. */

@@ -62,7 +62,7 @@ export async function claimElsewhere(
     if (!task) {
       // said before the last look: what comes in after it is announced
       await present(sql, { worker, lanes, asleep: listens })
-      return { ...nothing, more: await hasClaimable(sql, open, true) }
+      return { ...nothing, more: await hasClaimable(sql, open, { elsewhere: true }) }
     }
     if (await builtIn(sql, task, principal(task.requester))) continue
     if (task.lane === BUILT_IN) {

@@ -26,6 +26,8 @@ const Claim = z.strictObject({
   job_id: z.string().min(1).optional(),
   /** For a worker of whom nothing is known but the lanes: of those that all share it gets nothing restricted. */
   elsewhere: z.boolean().default(false),
+  /** Who may end the worker's job as he likes, other than the operator: see `claimable`. */
+  owner: z.string().optional(),
 })
 
 /**
@@ -62,12 +64,12 @@ export const inHandsOf = (sql: Sql, held: Held) => sql`
  * Between two concurrent claims a task can be passed over; `hasClaimable` tells before a worker gives up.
  */
 export async function claim(sql: Sql, input: z.input<typeof Claim>): Promise<ClaimedTask | null> {
-  const { worker, lanes, job_id, elsewhere } = parse(Claim, input)
+  const { worker, lanes, job_id, ...scope } = parse(Claim, input)
   // made here: the database sees its digest only, and so do its logs
   const lease_token = randomBytes(24).toString('base64url')
   const holder = { worker, job_id: job_id ?? null, digest: tokenDigest({ lease_token }) }
   for (const lane of lanes) {
-    const task = await claimIn(sql, lane, holder, elsewhere).catch(passedOver)
+    const task = await claimIn(sql, lane, holder, scope).catch(passedOver)
     if (task) return { ...task, lease_token }
   }
   return null
@@ -79,13 +81,21 @@ function passedOver(error: { code?: string; constraint_name?: string }): null {
   throw error
 }
 
-/** Which rows `t` of `task_queue` may be leased now: due, in time, the next turn of their conversation. */
-export const claimable = (sql: Sql) => sql`
+/** So often a task is given back by jobs that anybody may have rung and ended; then it is for trusted ones. */
+export const MOST_GIVEN_BACK = 3
+
+/**
+ * Which rows `t` of `task_queue` may be leased now: due, in time, the next turn of their conversation. To the job of
+ * `owner`, who may end it as often as he likes, no task that was given back too often and isn't his: each time somebody
+ * pays for what is thrown away.
+ */
+export const claimable = (sql: Sql, owner?: string) => sql`
   t.state = 'pending' and t.claim_at <= now() and (t.expires_at is null or t.expires_at > now())
   and not exists (
     select from hai.task_queue busy
     where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval'))
-  and not ${isBehind(sql)}`
+  and not ${isBehind(sql)}
+  ${owner === undefined ? sql`` : sql`and (t.given_back < ${MOST_GIVEN_BACK} or t.requester = ${owner})`}`
 
 /** Whether an earlier turn of its conversation has yet to begin, or to go on: in another lane, or put off till later. */
 export const isBehind = (sql: Sql) => sql`
@@ -98,16 +108,22 @@ export const isBehind = (sql: Sql) => sql`
 /** Of those, what a worker elsewhere may see: whom it asks is known of lanes with a backend's name only. */
 const shown = (sql: Sql) => sql`and (t.data_tier <> 'restricted' or t.lane <> all(${[...LANES]}))`
 
+/** Who claims, as far as it matters to which tasks he gets. */
+type Scope = Pick<z.output<typeof Claim>, 'elsewhere' | 'owner'>
+
+const claimableBy = (sql: Sql, { elsewhere, owner }: Scope) =>
+  sql`${claimable(sql, owner)} ${elsewhere ? shown(sql) : sql``}`
+
 async function claimIn(
   sql: Sql,
   lane: string,
   { worker, job_id, digest }: { worker: string; job_id: string | null; digest: Buffer | null },
-  elsewhere: boolean,
+  scope: Scope,
 ): Promise<Omit<ClaimedTask, 'lease_token'> | null> {
   const [task] = await sql<Omit<ClaimedTask, 'lease_token'>[]>`
     with due as (
       select id from hai.task_queue t
-      where lane = ${lane} and ${claimable(sql)} ${elsewhere ? shown(sql) : sql``}
+      where lane = ${lane} and ${claimableBy(sql, scope)}
       order by claim_at, id
       limit 1
       for update skip locked
@@ -155,7 +171,7 @@ async function claimIn(
 export async function claimableLanes(
   sql: Sql,
   lanes?: readonly string[],
-  elsewhere = false,
+  scope: Scope = { elsewhere: false },
 ): Promise<string[]> {
   const rows = await sql<{ lane: string }[]>`
     select lane from (
@@ -164,7 +180,7 @@ export async function claimableLanes(
     ) open
     where exists (
       select from hai.task_queue t
-      where t.lane = open.lane and ${claimable(sql)} ${elsewhere ? shown(sql) : sql``})
+      where t.lane = open.lane and ${claimableBy(sql, scope)})
     order by lane`
   return rows.map(({ lane }) => lane)
 }
@@ -173,9 +189,9 @@ export async function claimableLanes(
 export async function hasClaimable(
   sql: Sql,
   lanes: readonly string[] = LANES,
-  elsewhere = false,
+  scope?: Scope,
 ): Promise<boolean> {
-  return (await claimableLanes(sql, lanes, elsewhere)).length > 0
+  return (await claimableLanes(sql, lanes, scope)).length > 0
 }
 
 /**
@@ -198,13 +214,17 @@ export async function heartbeat(sql: Sql, input: Held): Promise<{ until: string 
   throw await leaseLost(sql, held)
 }
 
-/** Gives a task back untouched, as when its worker is told to stop: no attempt is used, its place is kept. */
+/**
+ * Gives a task back untouched, as when its worker is told to stop: no attempt is used, its place is kept. Where the worker
+ * was a job it counts, as whoever rang it may have ended it.
+ */
 export async function release(sql: Sql, input: Held, reason: string): Promise<void> {
   const held = parse(Held, input)
   const [task] = await sql`
     with back as (
       update hai.task_queue
-      set state = 'pending', next_attempt = false, last_seq = last_seq + 1, updated_at = now()
+      set state = 'pending', next_attempt = false, given_back = given_back + (job_id is not null)::int,
+          last_seq = last_seq + 1, updated_at = now()
       where ${inHandsOf(sql, held)}
       returning id, last_seq
     ), freed as (

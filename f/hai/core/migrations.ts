@@ -383,4 +383,10 @@ create table hai.outbox_ring (
 -- which turn of a conversation is the next
 create index task_turn on hai.task_queue (conversation_id, created_at, id) where state = 'pending';`,
   },
+  {
+    name: 'given back',
+    sql: `
+-- how often a job that worked on it was told to stop or cancelled: whoever rang it may do that
+alter table hai.task_queue add column given_back int not null default 0;`,
+  },
 ]

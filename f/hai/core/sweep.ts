@@ -93,6 +93,7 @@ async function rescue(sql: Sql, slept: string | null, cancelled: string[]): Prom
       update hai.task_queue t
       set state = case when free or attempt < max_attempts then 'pending' else 'dead' end,
           next_attempt = not free, suspends = suspends + (suspended and not cancelled)::int,
+          given_back = given_back + cancelled::int,
           run_at = case when free or attempt < max_attempts then now() else run_at end,
           claim_at = case when free or attempt < max_attempts then least(claim_at, now()) else claim_at end,
           finished_at = case when free or attempt < max_attempts then null else now() end,

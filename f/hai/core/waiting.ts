@@ -2,7 +2,7 @@ import type { TaskError, WaitingOn } from './contract.ts'
 import type { Sql } from './db.ts'
 import { shortId } from './ids.ts'
 import { atATime } from './lane.ts'
-import { HEARTBEAT_SECONDS, isBehind, LANES, LEASE_SECONDS } from './lease.ts'
+import { HEARTBEAT_SECONDS, isBehind, LANES, LEASE_SECONDS, MOST_GIVEN_BACK } from './lease.ts'
 import { elsewhere } from './model/endpoint.ts'
 import { type Trouble, troubleOf } from './model/trouble.ts'
 import { GONE_SECONDS } from './presence.ts'
@@ -33,6 +33,7 @@ interface Facts {
   is_behind: boolean
   /** That one, when it is the same person's. */
   before: string | null
+  given_back: number
   uncalled_seconds: number | null
   /** Of workers elsewhere only, in a lane that nobody else serves. */
   elsewhere: boolean
@@ -48,7 +49,7 @@ interface Facts {
 /** Why a task isn't moving, from facts only; null when it has ended or its worker is alive. */
 export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null> {
   const [facts] = await sql<Omit<Facts, 'trouble'>[]>`
-    select t.id, t.state, t.lane, t.attempt, t.error, t.created_at, t.updated_at, t.run_at,
+    select t.id, t.state, t.lane, t.attempt, t.error, t.given_back, t.created_at, t.updated_at, t.run_at,
       t.claim_at <= now() as due,
       ceil(extract(epoch from t.run_at - now()))::int as wait_seconds,
       l.worker, l.until,
@@ -133,6 +134,13 @@ function pending(facts: Facts): WaitingOn {
       since,
       text: `no worker has answered for ${facts.uncalled_seconds} s; none serves the tag hai-work`,
       next_step: 'hai doctor',
+    }
+  }
+  if (facts.given_back >= MOST_GIVEN_BACK) {
+    return {
+      code: 'starting',
+      since,
+      text: `its workers were told to stop or cancelled ${facts.given_back} times; it waits for one that its own sender, the operator or hai's schedule calls`,
     }
   }
   if (facts.position > 1)

@@ -26,7 +26,15 @@ export interface Shift extends Means {
   budgetSeconds: number
   /** Stops between tasks and gives those at hand back. */
   signal: AbortSignal
+  /** It is the operator's or a schedule's; another's, `reader`'s or nobody's, may be cancelled by who rang it. */
+  trusted?: boolean
 }
+
+/** Which tasks a job may have, by whose it is. */
+export const scopeOf = ({ trusted, reader = '' }: Pick<Shift, 'trusted' | 'reader'>) => ({
+  elsewhere: false,
+  ...(trusted ? {} : { owner: reader }),
+})
 
 const Call = z.strictObject({
   /** Of this bundle's own lanes; all when none is named. */
@@ -105,11 +113,13 @@ class Hands {
 
   async #work(): Promise<void> {
     const { worker, jobId, signal, start, lanes = [...LANES] } = this.#shift
+    const scope = scopeOf(this.#shift)
     let pause = PASSED_OVER_MS
     // where a claim looks first needs no looking up; the other lanes are few, and asked for when these have nothing
     let looked = lanes
     while (!signal.aborted && Date.now() < this.#end) {
-      const task = await claim(this.#sql, { worker, lanes: looked, ...(jobId ? { job_id: jobId } : {}) })
+      const job = jobId ? { job_id: jobId } : {}
+      const task = await claim(this.#sql, { worker, lanes: looked, ...job, ...scope })
       if (task) {
         const handle = leasedTask(this.#sql, task, start)
         const means = { ...this.#shift, waits: () => this.#begin() }
@@ -121,7 +131,7 @@ class Hands {
         looked = lanes
         continue
       }
-      const open = await claimableLanes(this.#sql, this.#shift.lanes)
+      const open = await claimableLanes(this.#sql, this.#shift.lanes, scope)
       if (open.length === 0) return
       const others = open.filter((lane) => !lanes.includes(lane))
       if (looked === lanes && others.length > 0) {

@@ -7,7 +7,7 @@ import { HaiError, parse } from '../errors.ts'
 import { shortId, taskId } from '../ids.ts'
 import { BUILT_IN, hasClaimable } from '../lease.ts'
 import { taskResult } from '../tasks.ts'
-import { type Shift, work } from '../worker.ts'
+import { type Shift, scopeOf, work } from '../worker.ts'
 
 /** Between two looks, milliseconds, doubling: a built-in answers at once, a model takes its time. */
 const LOOK_MS = 25
@@ -24,7 +24,7 @@ const MOST_SECONDS = 540
 const Wait = z.strictObject({ id: z.string(), seconds: z.number().min(0).max(MOST_SECONDS) })
 
 /** What a waiting job works with when it must. It streams nothing: it is the job of one person, and helps everybody. */
-export type Helper = Pick<Shift, 'principal' | 'models' | 'start'>
+export type Helper = Pick<Shift, 'principal' | 'models' | 'start' | 'jobId'>
 
 /**
  * A task when it has ended, waits for a decision, or `seconds` are over. Only for jobs of the work pool: where all of
@@ -47,7 +47,8 @@ export async function waitForTask(
     const left = end - Date.now()
     if (!isUnderWay(state) || left <= 0) return taskResult(sql, id, caller)
     const isOurs = state === 'pending' && !elsewhere
-    if (Date.now() - began >= HELP_AFTER_MS) await help(sql, isOurs ? [BUILT_IN, lane] : [BUILT_IN], helper)
+    const lanes = isOurs ? [BUILT_IN, lane] : [BUILT_IN]
+    if (Date.now() - began >= HELP_AFTER_MS) await help(sql, lanes, caller, helper)
     await setTimeout(Math.min(pause, left))
     pause = Math.min(2 * pause, LOOK_MOST_MS)
   }
@@ -70,10 +71,18 @@ async function look(sql: Sql, id: string): Promise<Seen> {
 }
 
 /** Takes what is due in these lanes, in its order, for a moment. */
-async function help(sql: Sql, lanes: string[], helper: Helper): Promise<void> {
-  if (!(await hasClaimable(sql, lanes))) return
+async function help(sql: Sql, lanes: string[], { name, role }: Caller, helper: Helper): Promise<void> {
+  const trusted = role === 'operator'
+  if (!(await hasClaimable(sql, lanes, scopeOf({ reader: name, trusted })))) return
   const signal = new AbortController().signal
-  const shift = { worker: 'a job that waits', lanes, budgetSeconds: HELP_SECONDS, signal }
+  const shift = {
+    worker: 'a job that waits',
+    reader: name,
+    trusted,
+    lanes,
+    budgetSeconds: HELP_SECONDS,
+    signal,
+  }
   await work(sql, { ...helper, ...shift })
 }
 
