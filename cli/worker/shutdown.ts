@@ -1,5 +1,8 @@
 import type { Stopping } from './remote-task.ts'
 
+/** A terminal that hangs up says so: a model's program would go on, and nobody be there to end it. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
 /** The two stages in which signals end this process: at the first no more tasks, at the second none at hand either. */
 export class Shutdown implements Stopping {
   readonly graceSeconds: number
@@ -11,7 +14,7 @@ export class Shutdown implements Stopping {
   /** `graceSeconds` after the first signal it is as if a second had come. */
   constructor(graceSeconds: number) {
     this.graceSeconds = graceSeconds
-    process.on('SIGTERM', this.#heard).on('SIGINT', this.#heard)
+    for (const signal of SIGNALS) process.on(signal, this.#heard)
   }
 
   get draining(): AbortSignal {
@@ -25,7 +28,7 @@ export class Shutdown implements Stopping {
   /** Leaves signals to do what they do. */
   end(): void {
     clearTimeout(this.#timer)
-    process.off('SIGTERM', this.#heard).off('SIGINT', this.#heard)
+    for (const signal of SIGNALS) process.off(signal, this.#heard)
   }
 
   #next(): void {

@@ -172,6 +172,7 @@ describe('a worker that lives elsewhere', () => {
   it.each([
     ['when its grace is over', ['--grace', '1'], ['SIGTERM']],
     ['at once at a second signal', [], ['SIGTERM', 'SIGINT']],
+    ['when its terminal hangs up', ['--grace', '1'], ['SIGHUP']],
   ] as const)('gives back what it cannot finish %s, and no attempt is used', async (_, words, signals) => {
     const worker = await aWorker({ mode: 'hang' }, [...words])
     const id = await ask()
@@ -181,6 +182,8 @@ describe('a worker that lives elsewhere', () => {
       await expect.poll(() => worker.said()).toContain('stopping: 1 at hand')
     }
     expect(await worker.ended).toMatchObject({ exit: 0 })
+    const [run] = await worker.claude.runs()
+    expect(isAlive(run!.pid)).toBe(false)
     expect(await rowOf(sql, id)).toMatchObject({ state: 'pending' })
     await aWorker()
     await ends(id, 'done')
