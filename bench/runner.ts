@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { load, report } from './measure.ts'
 import { BenchStack } from './stack.ts'
 
-const JOBS = 10_000
+const JOBS = 5_000
 const CALLS = 3000
 
 /** Windmill's own figures for a sync call of a trivial script, in milliseconds; quoted, not measured here. */

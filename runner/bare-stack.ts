@@ -29,7 +29,7 @@ export async function serveBundle(options: {
 }): Promise<BareStack> {
   const { root, dataDir, log } = options
   const bundle = new Bundle(root)
-  const jobs = new Jobs()
+  const jobs = new Jobs(log)
   const token = randomBytes(32).toString('base64url')
   const accounts = new Accounts(join(dataDir, 'accounts.json'))
   const tokens = new Tokens(token, accounts)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { FairShare } from './fair-share.ts'
 import type { Identity } from './identity.ts'
 import { JobOutput } from './job-output.ts'
+import { ownText } from './own-text.ts'
 
 /** Windmill's names for what a job runs. */
 export type JobKind =
@@ -50,7 +51,10 @@ export interface Job {
   id: string
   kind: JobKind
   path: string
+  /** Empty once it is completed. */
   args: Record<string, unknown>
+  /** Its arguments as JSON, once it is completed: as objects they take twenty times the memory. */
+  keptArgs?: string
   event?: Record<string, unknown>
   identity: Identity
   /** Given where its rights are those of one who doesn't call. */
@@ -93,20 +97,29 @@ export interface Job {
   settle: () => void
 }
 
-const KEPT_JOBS = 10_000
-const KEPT_BYTES = 64 * 1024 * 1024
+const KEPT_BYTES = 16 * 1024 * 1024
+/** What a job takes in memory beside its texts. */
+const JOB_BYTES = 3 * 1024
+/** Of more characters arguments are not kept when the job is over; in their place Windmill's word for such. */
+const LONGEST_ARGS = 1024 * 1024
+const TOO_BIG = JSON.stringify({ reason: 'WINDMILL_TOO_BIG' })
 
-/** All unfinished jobs, and the newest 10,000 finished ones with at most 64 MB of arguments, results and output. */
+/** All unfinished jobs, and of the finished ones the newest, in 16 MB of memory. */
 export class Jobs {
   #jobs = new Map<string, Job>()
-  /** In the order they finished. */
+  /** What each takes in memory, in the order they finished. */
   #finished = new Map<string, number>()
   #bytes = 0
+  #log: (line: string) => void
   readonly shares = new FairShare()
+
+  constructor(log: (line: string) => void) {
+    this.#log = log
+  }
 
   /** Undefined when a job of that id exists; 429 when its caller has too many under way. */
   create(request: JobRequest): Job | undefined {
-    const id = request.id ?? uuidv7()
+    const id = request.id === undefined ? uuidv7() : ownText(request.id)
     if (this.#jobs.has(id)) return undefined
     const free = this.shares.take(request.identity, { jobs: 1, bytes: request.bytes ?? 0 })
     const createdAt = new Date()
@@ -118,7 +131,7 @@ export class Jobs {
     const job: Job = {
       id,
       kind: request.kind ?? 'script',
-      path: request.path,
+      path: ownText(request.path),
       args: request.args,
       event: request.event,
       identity: request.identity,
@@ -129,11 +142,11 @@ export class Jobs {
       flowStep: request.flowStep,
       skipped: false,
       userStates: new Map(),
-      tag: request.tag,
+      tag: ownText(request.tag),
       createdAt,
       scheduledFor: request.scheduledFor ?? createdAt,
-      parentJob: request.parentJob ?? '',
-      rootJob: request.rootJob || request.parentJob || id,
+      parentJob: ownText(request.parentJob ?? ''),
+      rootJob: ownText(request.rootJob || request.parentJob || id),
       schedulePath: request.schedulePath ?? '',
       shaped: false,
       output: new JobOutput(() => this.announce(job)),
@@ -168,28 +181,40 @@ export class Jobs {
     this.announce(job)
   }
 
-  /** Something about the job changed. */
+  /** Something about the job changed. A watcher that can't bear it ends nobody's job, and is told no more. */
   announce(job: Job): void {
-    for (const watcher of job.watchers) watcher()
+    for (const watcher of job.watchers) {
+      try {
+        watcher()
+      } catch (error) {
+        job.watchers.delete(watcher)
+        this.#log(`who watches job ${job.id}: ${error instanceof Error ? error.stack : error}`)
+      }
+    }
   }
 
   /** Completes the job and forgets the oldest ones that no longer fit. A job completes once. */
   complete(job: Job, outcome: { success: boolean; shaped: boolean; result: string }): void {
     if (job.completedAt) return
     job.completedAt = new Date()
+    job.keptArgs = keptArgsOf(job)
+    job.args = {}
     job.event = undefined
     job.success = outcome.success
     job.shaped = outcome.shaped
     job.result = outcome.result
     job.settle()
     this.announce(job)
-    const bytes = outcome.result.length + job.output.bytes + sizeOf(job.args)
-    this.#finished.set(job.id, bytes)
+    const characters = outcome.result.length + job.output.bytes + job.keptArgs.length
+    this.#remember(job.id, JOB_BYTES + 2 * characters)
+  }
+
+  #remember(newest: string, bytes: number): void {
+    this.#finished.set(newest, bytes)
     this.#bytes += bytes
     for (const [id, size] of this.#finished) {
-      const fits = this.#finished.size <= KEPT_JOBS && this.#bytes <= KEPT_BYTES
       // The newest stays, however big.
-      if (fits || id === job.id) break
+      if (this.#bytes <= KEPT_BYTES || id === newest) break
       this.#finished.delete(id)
       this.#jobs.delete(id)
       this.#bytes -= size
@@ -197,12 +222,18 @@ export class Jobs {
   }
 }
 
-/** In characters of JSON. What is too deep to be written as such counts for all there is room for, and is forgotten first. */
-function sizeOf(args: Record<string, unknown>): number {
+/** The job's arguments, be it completed or not. */
+export function argsOf({ args, keptArgs }: Job): Record<string, unknown> {
+  return keptArgs === undefined ? args : JSON.parse(keptArgs)
+}
+
+/** What is too deep to be written as JSON is not kept either. */
+function keptArgsOf({ args }: Job): string {
   try {
-    return JSON.stringify(args).length
+    const text = JSON.stringify(args)
+    return text.length > LONGEST_ARGS ? TOO_BIG : text
   } catch (error) {
-    if (error instanceof RangeError) return KEPT_BYTES
+    if (error instanceof RangeError) return TOO_BIG
     throw error
   }
 }

@@ -43,7 +43,7 @@ export async function listenWith(options: {
   settingsRead: (what: { names: string[]; referred: string[] }) => void
 }): Promise<ListeningStack> {
   const { dataDir, cold, bundle, pools, database, log, called, settingsRead } = options
-  const jobs = new Jobs()
+  const jobs = new Jobs(log)
   const accounts = new Accounts(join(dataDir, 'accounts.json'))
   const tokens = new Tokens(operatorToken(dataDir), accounts)
   const uploads = new Uploads(join(dataDir, 'uploads.json'))

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { ApiError } from '../api-error.ts'
-import type { Job } from '../jobs.ts'
+import { argsOf, type Job } from '../jobs.ts'
 import { objectOf } from './arguments.ts'
 import type { Api, Call, Stack } from './context.ts'
 import { selectJobs } from './job-list.ts'
@@ -32,7 +32,7 @@ export function jobRoutes(stack: Stack): Hono<Api> {
     return job ? streamUpdates(stack, call, job, wanted) : streamNotFound(call)
   })
   routes.get('/jobs_u/get_root_job_id/:id', (call) => call.json(find(stack, call).rootJob))
-  routes.get('/jobs_u/get_args/:id', (call) => call.json(find(stack, call).args))
+  routes.get('/jobs_u/get_args/:id', (call) => call.json(argsOf(find(stack, call))))
   for (const verb of ['cancel', 'force_cancel']) {
     routes.post(`/jobs_u/queue/${verb}/:id`, async (call) => {
       const job = find(stack, call)
@@ -60,7 +60,10 @@ function find(stack: Stack, call: Call): Job {
   const job = lookUp(stack, call)
   if (job) return job
   const id = call.req.param('id')
-  throw new ApiError(404, `job ${id} not found; the local runner keeps the newest 10,000 jobs until it stops`)
+  throw new ApiError(
+    404,
+    `job ${id} not found; of finished jobs the local runner keeps the newest, until it stops`,
+  )
 }
 
 function findCompleted(stack: Stack, call: Call): Job {

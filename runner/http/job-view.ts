@@ -1,4 +1,4 @@
-import type { Job } from '../jobs.ts'
+import { argsOf, type Job } from '../jobs.ts'
 
 /** A job as Windmill shows it: a QueuedJob, or a CompletedJob with its result. */
 export function jobView(
@@ -46,6 +46,6 @@ export function jobView(
 }
 
 function detailsOf(job: Job): Record<string, unknown> {
-  const { args, flow, output } = job
-  return { args, logs: output.log.text(), raw_flow: flow?.raw, flow_status: flow?.status }
+  const { flow, output } = job
+  return { args: argsOf(job), logs: output.log.text(), raw_flow: flow?.raw, flow_status: flow?.status }
 }

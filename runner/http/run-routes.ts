@@ -116,17 +116,18 @@ function requestOf(call: Call, path: string): Omit<RunRequest, 'args'> {
   return {
     path,
     identity: { ...identity, job: false },
-    id: jobIdOf(query.job_id),
+    id: jobIdIn(query, 'job_id'),
     tag: query.tag || undefined,
-    parentJob: query.parent_job || undefined,
-    rootJob: query.root_job || undefined,
+    parentJob: jobIdIn(query, 'parent_job'),
+    rootJob: jobIdIn(query, 'root_job'),
     scheduledFor: scheduledFor(query),
   }
 }
 
-function jobIdOf(id: string | undefined): string | undefined {
-  if (id === undefined || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return id?.toLowerCase()
-  throw new ApiError(400, `job_id "${id}" is not a UUID`)
+function jobIdIn(query: Record<string, string>, field: string): string | undefined {
+  const id = query[field]
+  if (!id || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return id?.toLowerCase() || undefined
+  throw new ApiError(400, `${field} "${id}" is not a UUID`)
 }
 
 function scheduledFor(query: Record<string, string>): Date | undefined {

@@ -212,7 +212,11 @@ describe('jobs', () => {
     const id = '01a20239-18a3-79ed-a02f-0fef1cdf6374'
     expect(await post(`${RUN}nothing?job_id=${id}`, '{}')).toEqual([201, id])
     expect((await post(`${RUN}nothing?job_id=${id}`, '{}'))[0]).toBe(400)
-    expect((await post(`${RUN}nothing?job_id=seven`, '{}'))[1]).toContain('job_id "seven" is not a UUID')
+    for (const field of ['job_id', 'parent_job', 'root_job'])
+      expect(await post(`${RUN}nothing?${field}=seven`, '{}')).toEqual([
+        400,
+        expect.stringContaining(`${field} "seven" is not a UUID`),
+      ])
   })
 
   it('holds a job until its time, and lets it be cancelled before', async () => {

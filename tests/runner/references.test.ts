@@ -52,7 +52,7 @@ const { root } = bundleFolder({
   'u/sam/borrowed.resource.yaml': 'resource_type: any\nvalue: { c: $var:f/hai/secret }\n',
 })
 
-const jobs = new Jobs()
+const jobs = new Jobs(() => {})
 const items = new Items({
   bundle: new Bundle(root),
   stateFile: join(root, 'state.json'),
