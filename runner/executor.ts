@@ -211,10 +211,20 @@ export class Executor {
     const limit = this.#options.memoryMegabytes ?? Number.POSITIVE_INFINITY
     for (const running of this.#running.values()) {
       const { process, stopReason } = running
-      if (stopReason || process?.pid === undefined || residentMegabytes(process.pid) <= limit) continue
+      if (stopReason || process?.pid === undefined || this.#megabytesOf(process.pid) <= limit) continue
       const message = `the script took more than ${limit} MB of memory; HAI_JOB_MEMORY_MB allows more`
       running.stopReason = { name: 'ExecutionErr', message }
       process.kill()
+    }
+  }
+
+  /** 0 where it can't be told, as when there are too many open files: no reason to end a job, or the runner. */
+  #megabytesOf(pid: number): number {
+    try {
+      return residentMegabytes(pid)
+    } catch (error) {
+      this.#options.log(`the memory of process ${pid} can't be read: ${messageOf(error)}`)
+      return 0
     }
   }
 
@@ -255,7 +265,11 @@ function rightsOf({ identity, runsAs }: Job): Identity {
 
 function executionError(error: unknown): Record<string, unknown> {
   const name = error instanceof ApiError ? 'InternalErr' : 'ExecutionErr'
-  return { name, message: error instanceof Error ? error.message : String(error) }
+  return { name, message: messageOf(error) }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** A job as the log names it, with the tasks of which it has sent text. */

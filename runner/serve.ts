@@ -9,6 +9,7 @@ import { createPools, type Pools } from './pools.ts'
 import { refuseSharedFolder } from './private-folder.ts'
 import { endMarked, ownerOf } from './process-mark.ts'
 import { InstanceRecord } from './record.ts'
+import { outliveRejections } from './rejections.ts'
 import { loadParser } from './signature.ts'
 import { closeServer, type ListeningStack, listenWith, migrate, WORKSPACE } from './stack.ts'
 
@@ -34,6 +35,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     options.log(`the local stack of ${options.dataDir} is running already`)
     return 0
   }
+  outliveRejections(options.log)
   const runner = new Runner(options, record)
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => runner.stop(name))
   return runner.run()

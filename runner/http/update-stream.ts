@@ -15,7 +15,7 @@ const HEADERS = {
 
 /** Answers with a job's updates as they happen, until it is completed or the client hangs up, which the job survives. */
 export function streamUpdates(
-  stack: Pick<Stack, 'workspace' | 'called' | 'jobs'>,
+  stack: Pick<Stack, 'workspace' | 'called' | 'jobs' | 'log'>,
   call: Call,
   job: Job,
   wanted: Wanted,
@@ -27,7 +27,8 @@ export function streamUpdates(
   const free = stack.jobs.shares.take(call.get('identity'), { streams: 1 })
   if (outgoing.destroyed) free()
   else outgoing.once('close', free)
-  new UpdateStream({ job, wanted, workspace: stack.workspace, outgoing, alive }).open()
+  const { workspace, log } = stack
+  new UpdateStream({ job, wanted, workspace, outgoing, alive, log }).open()
   return RESPONSE_ALREADY_SENT
 }
 
@@ -43,6 +44,7 @@ interface UpdateStreamOptions {
   outgoing: ServerResponse
   /** Called now and then while the client listens. */
   alive: () => void
+  log: (line: string) => void
 }
 
 /** One client that listens to one job. What it has not got yet stays in the job, so a slow client costs nothing. */
@@ -79,7 +81,19 @@ class UpdateStream {
     else this.#timer ??= setTimeout(this.#send, wait)
   }
 
+  /** What can't be sent ends this client's stream, and nothing else. */
   #send = (): void => {
+    try {
+      this.#sendNews()
+    } catch (error) {
+      const { job, log, outgoing } = this.#options
+      log(`the stream of job ${job.id}: ${error instanceof Error ? error.stack : error}`)
+      this.#forget()
+      outgoing.destroy()
+    }
+  }
+
+  #sendNews(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const { job, workspace, outgoing } = this.#options

@@ -10,14 +10,15 @@ import { type Job, Jobs } from '../../runner/jobs.ts'
 import { eventsOf, gather, until } from './event-stream.ts'
 
 const MARK = '\0end of job\n'
-const jobs = new Jobs()
+const logged: string[] = []
+const jobs = new Jobs((line) => void logged.push(line))
 let server: Server
 
 beforeAll(async () => {
   const api = new Hono<Api>().get('/:id', (call) => {
     call.set('identity', OPERATOR)
     const wanted = { logOffset: 0, streamOffset: 0, noLogs: false, onlyResult: true }
-    const stack = { workspace: 'hai', called: () => {}, jobs }
+    const stack = { workspace: 'hai', called: () => {}, jobs, log: (line: string) => void logged.push(line) }
     return streamUpdates(stack, call, jobs.get(call.req.param('id'))!, wanted)
   })
   server = createAdaptorServer({ fetch: api.fetch, overrideGlobalObjects: false }) as Server
@@ -51,6 +52,23 @@ it('forgets a client as soon as it hangs up, and goes on for the others', async 
   complete(job)
   expect(job.watchers.size).toBe(0)
   expect(await gather(eventsOf(stays))).toMatchObject({ stream: 'still here', last: { only_result: 7 } })
+})
+
+it('ends for a client to whom a result can’t be sent, and for nobody else', async () => {
+  const { job } = startJob()
+  const answers = eventsOf(await listen(job))
+  await until(answers, ({ running }) => running)
+  const { job: other } = startJob()
+  const others = await listen(other)
+  job.output.stream.from = () => {
+    throw new RangeError('Invalid string length')
+  }
+  complete(job)
+  await job.done
+  await expect(gather(answers)).rejects.toThrow()
+  expect([job.watchers.size, job.success, logged.length]).toEqual([0, true, 1])
+  complete(other)
+  expect(await gather(eventsOf(others))).toMatchObject({ last: { only_result: 7 } })
 })
 
 it('sends the first of a burst at once and the rest of it together', async () => {
