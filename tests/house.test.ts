@@ -20,6 +20,8 @@ interface Import {
   from: string
   to: string
   typeOnly: boolean
+  /** Loaded when it is needed. */
+  lazy: boolean
 }
 
 const imports: Import[] = [...sources].flatMap(([from, text]) =>
@@ -28,6 +30,7 @@ const imports: Import[] = [...sources].flatMap(([from, text]) =>
       from,
       to: posix.normalize(posix.join(posix.dirname(from), (still ?? lazy)!)),
       typeOnly: type !== undefined,
+      lazy: still === undefined,
     }),
   ),
 )
@@ -121,6 +124,18 @@ describe('the house', () => {
     expect(cycles).toEqual([])
   })
 
+  it('loads what is heavy and for one feature in the doors of that feature alone', () => {
+    const strays = files.filter(isDoor).flatMap((door) => {
+      const path = door.replace(/^f\/hai\/|\.ts$/g, '')
+      return [...packagesOf(door)]
+        .filter((name) => !LIGHT.includes(name) && !OF_ONE_FEATURE[name]?.includes(path))
+        .map((name) => `${door} loads ${name}`)
+    })
+    expect(strays).toEqual([])
+    const loaded = new Set(files.filter(isDoor).flatMap((door) => [...packagesOf(door)]))
+    expect(Object.keys(OF_ONE_FEATURE).filter((name) => !loaded.has(name))).toEqual([])
+  })
+
   it('keeps every file but tests and data under 400 lines', () => {
     const long = [...sources]
       .filter(([file, text]) => !/^tests\/|-data\.ts$/.test(file) && text.split('\n').length > 400)
@@ -199,6 +214,27 @@ describe('the house', () => {
     )
   })
 })
+
+/** What any door may load. The SDKs of models are none of these: a call loads its own. */
+const LIGHT = ['@ai-sdk/provider', 'chrono-node', 'postgres', 'ulid', 'zod']
+/** And what these doors alone may: charts, the page they are on, the cluster's API. */
+const OF_ONE_FEATURE: Record<string, string[]> = {
+  '@kubernetes/client-node': ['gitops/status'],
+  echarts: ['cost/page', 'cost/tell'],
+  hono: ['cost/page'],
+}
+
+/** The packages that a file loads before it does anything, by itself or by what it imports. */
+function packagesOf(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return new Set()
+  seen.add(file)
+  const text = sources.get(file)!
+  const named = [...text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^'";]*?from\s+)?'([^'.][^']*)'/gm)]
+    .filter(([, type, name]) => type === undefined && !name!.startsWith('node:'))
+    .map(([, , name]) => /^(?:@[^/]+\/)?[^/]+/.exec(name!)![0])
+  const still = imports.filter(({ from, typeOnly, lazy }) => from === file && !typeOnly && !lazy)
+  return new Set([...named, ...still.flatMap(({ to }) => [...packagesOf(to, seen)])])
+}
 
 function byImporter(): Map<string, Import[]> {
   const groups = new Map<string, Import[]>()
