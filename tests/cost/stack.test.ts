@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connect } from '../../f/hai/core/db.ts'
 import { lastWhole } from '../../f/hai/core/money/digest.ts'
 import type { CostReport, Recorded } from '../../f/hai/core/money/report-shape.ts'
 import { hai } from '../support/hai.ts'
@@ -67,6 +68,33 @@ describe('hai cost on a stack', () => {
     expect(report.by.billing).toMatchObject([{ key: 'subscription', calls: 1200 }])
     const { stdout } = await run('cost', '--since', since, '--until', until)
     expect(stdout).toContain(': no money for 1200 calls, 120k tokens')
+  })
+
+  it('writes down what it read as it stood there, be it like a reference', async () => {
+    const models = [
+      '$var:u/operator/none',
+      '$$var:u/operator/none',
+      '$WM_TOKEN',
+      '$',
+      '$$$',
+      '$5',
+      'a $res:f/hai/x',
+    ]
+    const lines = models.map((model, n) => {
+      const line = JSON.parse(claudeLine(n, '2026-01-05'))
+      return JSON.stringify({ ...line, message: { ...line.message, id: `dollar_${n}`, model } })
+    })
+    const folder = join(stack.env.HOME!, 'dollars')
+    mkdirSync(join(folder, 'projects/a'), { recursive: true })
+    writeFileSync(join(folder, 'projects/a/1.jsonl'), `${lines.join('\n')}\n`)
+    expect((await run('cost', 'import', 'claude-code', folder)).stdout).toBe(
+      `${models.length} calls in 1 file: ${models.length} new, 0 known already\n`,
+    )
+    const sql = connect({ url: stack.instance.database_url })
+    const kept = await sql<{ model: string; route: string }[]>`
+      select model, route from hai.usage where call_id like 'claude-code:dollar_%' order by call_id`
+    await sql.end()
+    expect([...kept]).toEqual(models.map((model) => ({ model, route: `claude-code/${model}` })))
   })
 
   it('adds up to the cent, keeps the unknown apart, and passes the range’s faults on', async () => {
