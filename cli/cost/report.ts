@@ -5,6 +5,7 @@ import { Failure } from '../failure.ts'
 import { expandHome, tilde } from '../paths.ts'
 import { writePrivate } from '../private-file.ts'
 import type { Session } from '../session.ts'
+import { inPlace } from '../setting-notes.ts'
 
 const DEAREST = 5
 
@@ -26,6 +27,7 @@ export async function showReport(session: Session, flags: ReportFlags): Promise<
   const top = flags.csv ? undefined : DEAREST
   const asked = given({ days, since, until, tz, by, top })
   const report = await session.call<CostReport>('cost/report', asked)
+  for (const problem of report.problems ?? []) session.warn(await inPlace(session, problem))
   if (flags.json) session.printJson(report)
   else if (flags.csv) session.print((await import('./csv.ts')).csvOf(report, by))
   else session.print(...(await (await import('./report-text.ts')).reportLines(report, by, session)))

@@ -196,6 +196,13 @@ describe('hai cost', () => {
     expect(text).toContain('anthropic (claude): 4 of 4 calls failed in the last 24 h, quota_exhausted')
   })
 
+  it('says where a setting is that is not in force', async () => {
+    report = aReport({
+      problems: ['budget configuration (budget.yaml, on Windmill u/operator/hai_budget): caps.day: no'],
+    })
+    expect((await hai(['cost'])).stderr).toContain('! u/operator/hai_budget: caps.day: no\n')
+  })
+
   it('passes on what was asked, and prints the answer as it is', async () => {
     const asked = [
       '--since',

@@ -38,6 +38,14 @@ const report = (given: object = {}, who: 'operator' | 'guest' = 'operator') =>
   costReport(db.sql, { days: 2, ...given }, aCaller(who))
 
 describe('a report', () => {
+  it('says to whoever may mend it that a setting is not in force', async () => {
+    expect(await report()).not.toHaveProperty('problems')
+    const said = 'budget configuration (budget.yaml, on Windmill u/operator/hai_budget): caps.day: no'
+    await db.sql`update hai.config set error = ${said} where name = 'budget'`
+    expect(await report()).toMatchObject({ problems: [said] })
+    expect(await report({}, 'guest')).not.toHaveProperty('problems')
+  })
+
   it('tells tasks that needed no model, a local one, or were escalated', async () => {
     await anEndedTask(db.sql, 'done')
     await answered(null)

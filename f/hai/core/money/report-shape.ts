@@ -163,6 +163,8 @@ export interface RouteFailures {
 
 /** `cost/report {since?, until?, days?, by?, tz?, top?}`. */
 export interface CostReport {
+  /** Settings that are not in force, by which caps and prices go: a sentence each, for whoever may mend them. */
+  problems?: string[]
   as_of: string
   /** First and last day, both included. */
   since: string

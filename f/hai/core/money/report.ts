@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Caller } from '../caller.ts'
 import type { Sql } from '../db.ts'
 import { parse } from '../errors.ts'
+import { settingTroubles } from '../settings.ts'
 import { applyBudget, capMargin, capStates } from './caps.ts'
 import { routeFailures } from './escalation.ts'
 import { LIST_SOURCE } from './list-prices-data.ts'
@@ -46,7 +47,7 @@ export async function costReport(
   const only = caller.role === 'member' ? caller.name : null
   const all = caller.role !== 'member'
   const sets: Key[][] = [['day'], ['backend', 'model'], ...by.map((one) => [one])]
-  const [lines, previous, tasks, tasksBefore, caps, margin, windows, top_tasks, caps_hit, failures] =
+  const [lines, previous, tasks, tasksBefore, caps, margin, windows, top_tasks, caps_hit, failures, broken] =
     await Promise.all([
       sumsOf(sql, range, sets, only),
       sumsOf(sql, earlier, [], only),
@@ -58,6 +59,7 @@ export async function costReport(
       top > 0 ? topTasks(sql, range, top, caller) : [],
       all ? capsHit(sql, range) : [],
       all ? routeFailures(sql) : [],
+      all ? settingTroubles(sql).then((troubles) => troubles.broken) : [],
     ])
   const { since, until, zone } = range
   return {
@@ -70,6 +72,7 @@ export async function costReport(
     by: Object.fromEntries(by.map((one) => [one, perKey(lines, one)])),
     ...{ caps, margin, windows, unknown: unknownOf(lines), top_tasks, caps_hit, failures },
     list: LIST_SOURCE,
+    ...(broken.length > 0 ? { problems: broken } : {}),
   }
 }
 
