@@ -139,7 +139,7 @@ export class Accounts {
         `${endpoint} answered ${nameOf(path)} with something that is not JSON`,
         {
           cause,
-          next: 'hai doctor',
+          next: 'is that the address of a hai? hai profile ls',
         },
       )
     }

@@ -90,7 +90,7 @@ function unexpected(answer: Answer, path: string, from: Answerer): Failure {
   }
   const odd = status < 300 ? 'an answer that is not JSON' : `${status}`
   return new Failure('unreachable', `${from.endpoint} answered ${odd}${said ? `: ${said}` : ''}`, {
-    next: 'hai doctor',
+    next: 'is that the address of a hai? hai profile ls',
   })
 }
 

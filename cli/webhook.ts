@@ -183,18 +183,22 @@ export class Webhook {
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw error
         const futile = error.code === 'ENOTFOUND' || error.code === 'ETIMEDOUT'
-        if (wait === undefined || futile || (once && error.sent)) throw this.#unreachable(error, once)
+        if (wait === undefined || futile || (once && error.sent)) throw await this.#unreachable(error, once)
       }
       await sleep(wait)
     }
   }
 
-  #unreachable(error: ConnectionError, once: boolean): Failure {
+  async #unreachable(error: ConnectionError, once: boolean): Promise<Failure> {
     const { endpoint, local } = this.target
     const unknown = once && error.sent ? '; whether it was done is not known' : ''
+    const { isThisMachine } = await import('./house-address.ts')
+    const stack = isThisMachine(new URL(endpoint))
+      ? 'whoever keeps that stack starts it by hai up'
+      : undefined
     return new Failure('unreachable', `cannot reach ${endpoint} (${error.message})${unknown}`, {
       cause: error,
-      next: local ? 'hai status, then hai logs' : 'hai doctor',
+      next: local ? 'hai up; hai logs' : `${stack ?? 'is it running'}; is the address right? hai profile ls`,
     })
   }
 

@@ -72,6 +72,15 @@ describe('which server is called', () => {
     expect(JSON.parse(ran.stdout)).toEqual({ todos: [] })
   })
 
+  it('names who starts a stack that does not answer, and sends nobody round', async () => {
+    writeConfig('http://127.0.0.1:1')
+    const cure = '→ whoever keeps that stack starts it by hai up; is the address right? hai profile ls'
+    expect((await runHai(['todo', 'ls', '--profile', 'nas'], { env })).stderr).toContain(cure)
+    const { stdout } = await runHai(['doctor', '--profile', 'nas'], { env })
+    expect(stdout).toContain(cure)
+    expect(stdout).not.toContain('→ hai doctor')
+  })
+
   it.each([
     [['--profile', 'home', 'todo', 'edit'], 'hai todo edit'],
     [['todo', '--profile', 'todo', 'edit'], 'hai todo edit'],
