@@ -227,13 +227,21 @@ function pauseOf(error: Failure): number | undefined {
 
 /**
  * A door's arguments as they are sent. Windmill takes a text that begins like `$var:…` for a reference to a secret and
- * puts that in its place; one more `$` keeps any text as it is, and the door takes it off again.
+ * puts that in its place; one more `$` keeps any text as it is, and the door takes it off again. So with the name of the
+ * field that later releases take for a template of such references.
  */
-function argumentsOf(args: object): string {
-  return JSON.stringify(args, (_, value) =>
-    typeof value === 'string' && value.startsWith('$') ? `$${value}` : value,
-  )
+export function argumentsOf(args: object): string {
+  return JSON.stringify(args, (_, value) => {
+    if (typeof value === 'string') return value.startsWith('$') ? `$${value}` : value
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    if (!Object.keys(value).some((name) => TEMPLATE.test(name))) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [TEMPLATE.test(name) ? `$${name}` : name, item]),
+    )
+  })
 }
+
+const TEMPLATE = /^\$+interpolate$/
 
 function isJson(body: string): boolean {
   return body.startsWith('{')

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { argumentsOf } from '../../cli/webhook.ts'
 import { main as inboxRoute } from '../../f/hai/http/inbox.ts'
 import { main as inbox } from '../../f/hai/inbox.ts'
 import { main as addTodo } from '../../f/hai/todo/add.ts'
@@ -25,6 +26,20 @@ describe('a webhook door', () => {
     })
     await inbox([{ source: 'test', content: '$HOME' }])
     expect(await kept()).toMatchObject({ content: '$HOME' })
+  })
+
+  it('gets from our clients what Windmill takes for no template, and keeps it as it was', async () => {
+    const template = { $interpolate: ['$var:f/hai/x', { $var: 'f/hai/x' }] }
+    const metadata = {
+      ...{ template, deep: [[template]], $$interpolate: 1, $interpolated: '$', interpolate: template },
+      ...{ pair: { $interpolate: template, $$interpolate: [template] }, text: '"$interpolate"' },
+    }
+    const sent = argumentsOf({ body: { source: 'test', content: 'x', metadata } })
+    // Windmill looks for no more than this
+    expect(sent).not.toMatch(/(?<!\\)"\$interpolate"/)
+    await inbox((JSON.parse(sent) as { body: unknown }).body)
+    expect(await kept()).toMatchObject({ metadata })
+    expect((await kept())!.metadata).toEqual(metadata)
   })
 
   it('refuses the secrets of its worker’s environment, which Windmill puts where $NAME was, and repeats none', async () => {
