@@ -247,11 +247,11 @@ describe('many callers', () => {
     expect(new Set(answers.map(({ body }) => body.job)).size).toBe(200)
   })
 
-  it('are answered while every work process is blocked', async () => {
+  it('are answered while every work process that they may have is blocked', async () => {
     const ids = await Promise.all(Array.from({ length: 10 }, () => submit('work')))
     await expect
       .poll(async () => (await Promise.all(ids.map(view))).filter(({ running }) => running).length)
-      .toBe(8)
+      .toBe(6)
     const began = performance.now()
     for (let i = 0; i < 20; i++) expect((await stack.call('f/hai/pid')).status).toBe(200)
     expect(performance.now() - began).toBeLessThan(40_000)
