@@ -138,13 +138,9 @@ async function server(session: Session): Promise<Finding[]> {
 async function model(session: Session): Promise<Finding> {
   const what = 'model'
   try {
-    const {
-      default: name,
-      reason = '',
-      unusable,
-      models,
-      offers,
-    } = await session.call<ModelList>('model/list', {})
+    const list = await session.call<ModelList>('model/list', {})
+    const { default: name, reason = '', unusable, models, offers } = list
+    if (list.for === 'member') return membersModel(list)
     if (unusable)
       return { what, verdict: 'bad', text: `nothing answers by default: ${reason}`, fix: 'hai model ls' }
     if (name === null) {
@@ -170,6 +166,18 @@ async function model(session: Session): Promise<Finding> {
   }
 }
 
+/** Who is no operator is told whom to ask, as nothing of it is his to mend. */
+function membersModel({ default: name, unusable, models }: ModelList): Finding {
+  const what = 'model'
+  const trouble = unusable || models.some((row) => row.trouble && name === `${row.backend}/${row.model}`)
+  if (name === null)
+    return { what, verdict: 'unsure', text: 'there is none; what is built in answers', fix: ASK }
+  if (trouble) return { what, verdict: 'bad', text: `${name} can not answer now`, fix: ASK }
+  return { what, verdict: 'good', text: `${name} answers` }
+}
+
+const ASK = 'ask the operator'
+
 async function tokens(session: Session): Promise<Finding[]> {
   try {
     return await tokenFindings(session)
@@ -179,12 +187,15 @@ async function tokens(session: Session): Promise<Finding[]> {
 }
 
 /** Settings that are not in force, files that nothing reads, guards that are off, and an environment that the stack hasn't. */
-async function settings(session: Session, { problems, guards = [] }: Health): Promise<Finding[]> {
+async function settings(session: Session, health: Health): Promise<Finding[]> {
+  const { problems, guards = [] } = health
   const what = 'settings'
   const broken = await Promise.all(problems.filter(isOfSettings).map((text) => inPlace(session, text)))
   const found = (await localFindings(session)).map(
     ({ what, text, fix, bad }): Finding => ({ what, verdict: bad ? 'bad' : 'unsure', text, fix }),
   )
+  // what they hold and whether they are taken is the operator's
+  if (health.for === 'member') return []
   const local = (await session.profile()).local
   const where = local ? tilde(await settingsFolder(session), session.io.env) : 'u/operator/hai_…'
   const findings: Finding[] = [
@@ -210,10 +221,11 @@ function contract(health: Health, problem: string | undefined): Finding {
   return { what, verdict: 'bad', text: `${health.contract}, this hai speaks ${CONTRACT}`, fix: problem }
 }
 
-function schema({ schema: { version, expected } }: Health, local: boolean): Finding {
+function schema({ schema: { version, expected }, for: whom }: Health, local: boolean): Finding {
   const what = 'schema'
   if (version === expected) return { what, verdict: 'good', text: String(version) }
-  const fix = local ? 'hai down && hai up' : 'run f/hai/admin/migrate there'
+  const there = whom === 'member' ? ASK : 'run f/hai/admin/migrate there'
+  const fix = local ? 'hai down && hai up' : there
   return { what, verdict: 'bad', text: `${version}, the bundle expects ${expected}`, fix }
 }
 

@@ -76,7 +76,10 @@ function unexpected(answer: Answer, path: string, from: Answerer): Failure {
       next: tokenAdvice(from),
     })
   }
-  if (status === 403) return new Failure('denied', `${from.name} refused: ${said}`, { code: 'forbidden' })
+  if (status === 403) {
+    const next = from.local ? {} : { next: 'this token is not for that; ask the operator' }
+    return new Failure('denied', `${from.name} refused: ${said}`, { code: 'forbidden', ...next })
+  }
   if (status === 404) {
     const where = `workspace ${from.workspace} at ${from.endpoint}`
     return new Failure('notFound', `${where} has no f/hai/${path}`, {

@@ -91,6 +91,10 @@ async function list(session: Session, json = false): Promise<undefined> {
     return
   }
   session.print(...(await modelTable(found, session)))
+  if (found.for === 'member') {
+    if (found.default === null) session.note('nothing answers by default; ask the operator for a model')
+    return
+  }
   if (found.models.length === 0) session.note('no model is there; start Ollama, or: hai model add URL')
   if (found.default && found.reason)
     session.note(`${found.unusable ? 'nothing' : found.default} answers: ${found.reason}`)

@@ -240,6 +240,29 @@ describe('with members', () => {
     )
   })
 
+  it('tells a member nothing to do that only the operator may', async () => {
+    const kims = await elsewhere(await tokenOf('--for', 'kim'))
+    const asked = await kims('ask', 'how deep is the sea?')
+    expect(asked).toMatchObject({ exit: 6, stderr: expect.stringContaining('→ ask the operator: ') })
+    const doctor = await kims('doctor')
+    expect(doctor.stdout).not.toContain('u/operator/')
+    expect(doctor.stdout).toContain(
+      '– model: there is none; what is built in answers\n  → ask the operator\n',
+    )
+    const models = await kims('model', 'ls')
+    expect(models.stderr).toContain('nothing answers by default; ask the operator for a model')
+    for (const argv of [
+      ['model', 'test'],
+      ['config', 'show'],
+      ['cost', 'cap', 'raise', '5', '--today'],
+    ]) {
+      const ran = await kims(...argv)
+      expect([argv, ran.exit, ran.stdout]).toEqual([argv, 4, ''])
+      expect(ran.stderr).toContain('ask the operator')
+    }
+    for (const ran of [doctor, models]) expect(ran.stdout + ran.stderr).not.toMatch(/hai (model|config|up)\b/)
+  })
+
   it('says to a member without scopes too that it is the operator’s', async () => {
     const impersonate = { impersonate_email: 'kim@example.com' }
     const response = await stack.request('/api/users/tokens/impersonate', {

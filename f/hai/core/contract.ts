@@ -287,6 +287,8 @@ export interface Setting {
 }
 
 export interface Health {
+  /** As in `ModelList`. */
+  for?: 'member'
   ok: boolean
   contract: number
   schema: { version: number; expected: number }
@@ -331,6 +333,8 @@ export interface ModelRow {
 }
 
 export interface ModelList {
+  /** Who looks, as far as he is no operator: what is to be done is not his to do. */
+  for?: 'member'
   /** `backend/model` that answers when nothing else is said, and why. */
   default: string | null
   reason?: string

@@ -76,8 +76,8 @@ export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): 
     queue: rest,
   }
   if (caller?.role === 'member') {
-    const wrong = problems.length > 0 ? ['something is wrong; the operator sees what: hai doctor'] : []
-    return { ...common, lanes: [], pulses: [], backends: [], workers: [], problems: wrong }
+    const wrong = problems.length > 0 ? ['something is wrong; ask the operator, who sees what it is'] : []
+    return { for: 'member', ...common, lanes: [], pulses: [], backends: [], workers: [], problems: wrong }
   }
   return {
     ...common,

@@ -11,6 +11,7 @@ import {
 import type { Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
 import { isFullId, taskId } from './ids.ts'
+import { withStepFor } from './next-step.ts'
 import { partialOf } from './partial.ts'
 import { summaryColumns } from './task-list.ts'
 import { waitingOn } from './waiting.ts'
@@ -46,7 +47,10 @@ export async function showTask(sql: Sql, given: string, caller: Caller): Promise
     waitingOn(sql, id),
     partialOf(sql, task!),
   ])
-  const told = { waiting_on, steps: [...steps], totals }
+  const told = {
+    ...{ waiting_on: withStepFor(caller, waiting_on), error: withStepFor(caller, task!.error) },
+    ...{ steps: [...steps], totals },
+  }
   if (isClosed(task!, caller)) return { ...task!, ...CLOSED, ...told, events: events.map(closed) }
   return { ...task!, ...told, events: [...events], ...(partial ? { partial } : {}) }
 }
@@ -69,9 +73,10 @@ export async function taskResult(sql: Sql, given: string, caller: Caller): Promi
     select id, state, output, result, error, requester, data_tier from hai.task_queue where id = ${id}`
   const { requester, data_tier, ...task } = row!
   const partial = await partialOf(sql, { id, state: task.state!, output: task.output ?? null })
+  const told = { ...task, error: withStepFor(caller, task.error) }
   const said = isClosed({ requester, data_tier }, caller)
-    ? { ...task, output: null, result: null }
-    : { ...task, partial: partial ?? null }
+    ? { ...told, output: null, result: null }
+    : { ...told, partial: partial ?? null }
   return Object.fromEntries(
     Object.entries(said).filter(([, value]) => value !== null),
   ) as unknown as TaskResult

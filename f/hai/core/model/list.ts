@@ -57,7 +57,7 @@ export function modelsFor({ role }: Pick<Caller, 'role'>, list: ModelList): Mode
     url: null,
     ...(trouble ? { trouble: { ...trouble, text: 'it can not answer now' } } : {}),
   }))
-  return { default: answers, ...(unusable ? { unusable } : {}), models, offers: [] }
+  return { for: 'member', default: answers, ...(unusable ? { unusable } : {}), models, offers: [] }
 }
 
 type Trouble = NonNullable<ModelRow['trouble']>
