@@ -51,7 +51,8 @@ function lookUp(stack: Stack, call: Call): Job | undefined {
   return job && isVisible(job, call) ? job : undefined
 }
 
-function isVisible(job: Job, call: Call): boolean {
+/** Whether the caller may know of a job. */
+export function isVisible(job: Job, call: Call): boolean {
   const { admin, user } = call.get('identity')
   return admin || job.identity.user === user
 }

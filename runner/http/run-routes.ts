@@ -6,6 +6,7 @@ import { readFlow } from '../flows/flow-value.ts'
 import type { Job } from '../jobs.ts'
 import { inputOf, objectOf, webhookEvent } from './arguments.ts'
 import { type Api, type Call, pathAfter, type Stack } from './context.ts'
+import { isVisible } from './job-routes.ts'
 import type { Wanted } from './job-updates.ts'
 import { streamUpdates } from './update-stream.ts'
 import { completedOrTimeout } from './wait.ts'
@@ -62,7 +63,7 @@ function refuseForeign(call: Call, path: string): void {
 
 async function startScript(stack: Stack, call: Call, path: string): Promise<Job> {
   refuseForeign(call, path)
-  const request = requestOf(call, path)
+  const request = requestOf(stack, call, path)
   const input = await inputOf(call)
   const skip = call.req.query('skip_preprocessor') === 'true'
   const event = skip ? undefined : () => webhookEvent(call, input)
@@ -77,7 +78,7 @@ async function startByHash(stack: Stack, call: Call, hash: string): Promise<Job>
 
 async function startFlow(stack: Stack, call: Call, path: string): Promise<Job> {
   refuseForeign(call, path)
-  const request = requestOf(call, path)
+  const request = requestOf(stack, call, path)
   const { args, text } = await inputOf(call)
   return stack.flows.submit({ ...request, args, bytes: text.length })
 }
@@ -91,14 +92,18 @@ async function startPreview(stack: Stack, call: Call): Promise<Job> {
   }
   const named = typeof path === 'string' && path !== '' ? path : `u/${call.get('identity').user}/preview`
   const script = await stack.catalog.inline({ path: named, content })
-  const request = { ...requestOf(call, named), args: objectIn(args, 'args'), kind: 'preview' as const }
+  const request = { ...requestOf(stack, call, named), args: objectIn(args, 'args'), kind: 'preview' as const }
   return stack.executor.run(script, typeof tag === 'string' && tag ? { ...request, tag } : request)
 }
 
 async function startFlowPreview(stack: Stack, call: Call): Promise<Job> {
   const { value, path, args } = await objectOf(call)
   const named = typeof path === 'string' && path !== '' ? path : `u/${call.get('identity').user}/preview`
-  const request = { ...requestOf(call, named), args: objectIn(args, 'args'), kind: 'flowpreview' as const }
+  const request = {
+    ...requestOf(stack, call, named),
+    args: objectIn(args, 'args'),
+    kind: 'flowpreview' as const,
+  }
   return stack.flows.run(readFlow(value, named), request)
 }
 
@@ -108,7 +113,7 @@ function objectIn(value: unknown, field: string): Record<string, unknown> {
   throw new ApiError(400, `${field} is ${JSON.stringify(value)}; expected an object of arguments by name`)
 }
 
-function requestOf(call: Call, path: string): Omit<RunRequest, 'args'> {
+function requestOf(stack: Stack, call: Call, path: string): Omit<RunRequest, 'args'> {
   const query = call.req.query()
   const identity = call.get('identity')
   // what waits must not sit where doors are answered
@@ -118,10 +123,20 @@ function requestOf(call: Call, path: string): Omit<RunRequest, 'args'> {
     identity: { ...identity, job: false },
     id: jobIdIn(query, 'job_id'),
     tag: query.tag || undefined,
-    parentJob: jobIdIn(query, 'parent_job'),
-    rootJob: jobIdIn(query, 'root_job'),
+    parentJob: ancestorOf(stack, call, 'parent_job'),
+    rootJob: ancestorOf(stack, call, 'root_job'),
     scheduledFor: scheduledFor(query),
   }
+}
+
+/** A job that the new one is said to come from: with somebody else's it would stand among his. */
+function ancestorOf(stack: Stack, call: Call, field: 'parent_job' | 'root_job'): string | undefined {
+  const id = jobIdIn(call.req.query(), field)
+  if (!id) return undefined
+  const job = stack.jobs.get(id)
+  // a job's own token is of the one whose rights it has
+  if (job && (isVisible(job, call) || job.runsAs.user === call.get('identity').user)) return id
+  throw new ApiError(400, `${field} is no job that you may see; leave it out, or name one of your own`)
 }
 
 function jobIdIn(query: Record<string, string>, field: string): string | undefined {

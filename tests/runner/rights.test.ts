@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
@@ -342,6 +343,23 @@ describe('a member without rights', () => {
     expect(ids).toContain(mine)
     expect(ids).not.toContain(other)
   })
+
+  it.each(['parent_job', 'root_job'])(
+    'says of no job that it comes from somebody else’s, as %s',
+    async (name) => {
+      const token = await guests()
+      const [, other] = await ask('/api/w/hai/jobs/run/p/f/hai/who', {})
+      const [, mine] = await ask('/api/w/hai/jobs/run/p/f/hai/who', {}, token)
+      for (const id of [other, randomUUID()])
+        for (const route of ['run', 'run_wait_result'])
+          expect(await ask(`/api/w/hai/jobs/${route}/p/f/hai/who?${name}=${id}`, {}, token)).toEqual([
+            400,
+            expect.stringContaining(`${name} is no job that you may see`),
+          ])
+      expect((await ask(`/api/w/hai/jobs/run/p/f/hai/who?${name}=${mine}`, {}, token))[0]).toBe(201)
+      expect((await ask(`/api/w/hai/jobs/run/p/f/hai/who?${name}=${mine}`, {}))[0]).toBe(201)
+    },
+  )
 
   it('gets nothing resolved by a reference in an argument that she may not read, where the operator does', async () => {
     const args = { value: { deep: '$var:f/hai/secret' } }
