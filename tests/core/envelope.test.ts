@@ -36,6 +36,8 @@ describe('what an envelope refuses', () => {
     ['context.0.name', { context: [{ name: '', content: 'x' }] }, ['some text']],
     ['context.1.content', { context: [{ name: 'a', content: '' }, { name: 'b' }] }, ['missing']],
     ['context.0.size', { context: [{ name: 'a', content: '', size: 3 }] }, ['unknown field']],
+    // as JSON brings it; in a literal it would be no entry
+    ['metadata.__proto__', { metadata: JSON.parse('{"__proto__":{"a":1}}') }, ['choose another']],
     ['user', { user: '' }, ['1 to 200']],
     ['zulip_user_id', { zulip_user_id: '12' }, ['"12"', 'number']],
     ['zulip_user_id', { zulip_user_id: 1.5 }, ['1.5', 'int']],

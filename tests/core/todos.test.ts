@@ -126,6 +126,7 @@ describe('addTodo', () => {
     ['due', { due: 'someday' }, 'tomorrow 17:00'],
     ['due', { due: '2026-02-31' }, 'not a date'],
     ['metadata', { metadata: 'x' }, 'expected'],
+    ['metadata.__proto__', { metadata: JSON.parse('{"__proto__":1}') }, 'choose another'],
     ['created_by', { created_by: '' }, 'characters'],
   ])('names %s when it is wrong, and adds nothing', async (field, given, said) => {
     await expect(aTodo(db.sql, given)).rejects.toMatchObject({

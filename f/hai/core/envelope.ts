@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { PRIORITIES, type Priority } from './contract.ts'
 import { conversationKey } from './normal.ts'
+import { record } from './own.ts'
 
 const CONTENT_BYTES = 256 * 1024
 const CONTEXT_BYTES = 4 * 1024 * 1024
@@ -77,7 +78,7 @@ export const Envelope = z.strictObject({
       'true is not accepted: nothing asks a person before such a task yet; ask for what changes nothing, or leave it out',
     )
     .default(false),
-  metadata: z.record(z.string(), z.unknown()).default({}),
+  metadata: record(z.unknown()).default({}),
 })
 export type Envelope = z.output<typeof Envelope>
 

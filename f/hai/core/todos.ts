@@ -7,6 +7,7 @@ import { inTransaction, type Sql } from './db.ts'
 import { HaiError, parse, shown } from './errors.ts'
 import { newId, todoId } from './ids.ts'
 import { Tag } from './normal.ts'
+import { record } from './own.ts'
 import { refuseCycle } from './todo-dependencies.ts'
 import { todoColumns } from './todo-list.ts'
 import { parseTodoText } from './todo-text.ts'
@@ -20,7 +21,7 @@ const tags = z
   .array(Tag)
   .max(20, 'expected at most 20 tags')
   .transform((all) => [...new Set(all)])
-const metadata = z.record(z.string(), z.unknown())
+const metadata = record(z.unknown())
 
 /** Of a text that is nothing but tags, a priority and a date. */
 export const nothingToDo = () =>
