@@ -6,7 +6,7 @@ type Colors = ReturnType<typeof pc.createColors>
  * `**bold**` and `` `code` ``, closed on the same line and no longer than `SPAN_MOST`: text from a model may be nothing
  * but marks, and a search to the end of the line from each of them takes minutes.
  */
-const SPAN = /\*\*(?=\S)(.{1,156}?)(?<=\S)\*\*|(?<!`)(`{1,16})(?!`)(.{1,156}?)(?<!`)\2(?!`)/g
+const SPAN = /\*\*(?=\S)(.{0,155}?\S)\*\*|(?<!`)(`{1,16})(?!`)(.{1,156}?)(?<!`)\2(?!`)/g
 const SPAN_HERE = new RegExp(SPAN.source, 'y')
 /** What may begin a span, or be half of what does. */
 const MARK = /\*\*(?=\S|$)|`+|\*$/g
