@@ -22,8 +22,8 @@ export type ItemKind = 'resource' | 'variable' | 'schedule' | 'http_trigger'
 /** Windmill's paths end at the first dot of a file's name. */
 const PATH = /^[fu](\/[\w-]+)+$/
 const LOOK_EVERY_MS = 500
-/** Whether it is of hai itself, which runs on behalf of a service user: its callers need no rights of their own. */
-export const isOwn = (path: string) => path.startsWith('f/hai/')
+/** Whether it is of hai itself: what callers run, or what runs behind its HTTP routes. */
+export const isOwn = (path: string) => /^f\/hai(_routes)?\//.test(path)
 const FLOW_FILE = '__flow/flow.yaml'
 
 /** The scripts and items below `f/` and `u/` of a folder, read as data and read anew when a file changes. */

@@ -41,7 +41,7 @@ export function namedEnvironment(env: NodeJS.ProcessEnv, names: string[]): Recor
 }
 
 /**
- * What a script of the bundle below f/hai gets beside that, as on a worker group of hai's own: nobody else's may read the
+ * What a script of hai's own gets beside that, as on a worker group of hai's own: nobody else's may read the
  * database past its doors. A deploy migrates by a preview, so that one of the operator's gets it too.
  */
 export function databaseEnvironment(job: Job, script: Script, url: string): Record<string, string> {

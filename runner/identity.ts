@@ -18,7 +18,7 @@ export interface Identity {
   scopes?: string[]
   /** The token changes nothing and runs nothing. */
   readOnly?: boolean
-  /** A folder whose variables and resources he reads beside his own. */
+  /** A folder that he reads beside his own and hai's. */
   reads?: string
 }
 
@@ -40,12 +40,12 @@ export const ROUTE_OWNER: Identity = {
   email: 'hai@example.com',
   admin: false,
   job: false,
-  reads: 'f/hai/',
+  reads: 'f/hai_routes/',
 }
 
-/** Whether somebody may read the variable or resource at that path. What lies below his own name everybody may. */
+/** Whether somebody may read what lies at that path, and so run it. Whoever calls reads the folder `hai`, and what lies below his own name. */
 export const mayRead = ({ admin, user, reads }: Identity, path: string): boolean =>
-  admin || path.startsWith(`u/${user}/`) || (reads !== undefined && path.startsWith(reads))
+  admin || [`u/${user}/`, 'f/hai/', reads].some((folder) => folder !== undefined && path.startsWith(folder))
 
 /** Windmill takes a label that begins like this for the name itself. */
 const VERBATIM = /^(webhook|http|email|ws)-/

@@ -38,6 +38,7 @@ const imports: Import[] = [...sources].flatMap(([from, text]) =>
 const isScript = (file: string) => /^[fu]\//.test(file) && file.endsWith('.ts')
 const isCore = (file: string) => file.startsWith('f/hai/core/')
 const isDoor = (file: string) => isScript(file) && !isCore(file)
+const isRoute = (file: string) => file.startsWith('f/hai_routes/')
 const isResident = (file: string) => file.startsWith('cli/worker/')
 const shown = ({ from, to }: Import) => `${from} → ${to}`
 
@@ -149,9 +150,28 @@ describe('the house', () => {
   })
 
   it('lets a door work with what it handed on, which came back as its sender means it', () => {
-    const doors = files.filter((file) => isDoor(file) && !/^f\/hai\/http\/|__flow\//.test(file))
+    const doors = files.filter((file) => isDoor(file) && !isRoute(file) && !file.includes('__flow/'))
     const strays = doors.flatMap((file) => asSentIn(sources.get(file)!).map((name) => `${file}: ${name}`))
     expect(strays).toEqual([])
+  })
+
+  it('keeps the scripts of routes where no caller reads, and their triggers where all do', () => {
+    const triggers = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .filter((file) => file.endsWith('.http_trigger.yaml') && existsSync(join(root, file)))
+    const served = triggers.map((file) => {
+      const { script_path: path } = parse(readFileSync(join(root, file), 'utf8')) as { script_path: string }
+      expect(path, file).toBe(
+        file.replace(/^f\/hai\/http\//, 'f/hai_routes/').replace('.http_trigger.yaml', ''),
+      )
+      return `${path}.ts`
+    })
+    expect(served.sort()).toEqual(files.filter(isRoute).sort())
+    const asRoute = files.filter((file) => isDoor(file) && /\broute\(/.test(sources.get(file)!))
+    expect(asRoute.sort()).toEqual(files.filter(isRoute).sort())
   })
 
   it('reads the environment in core only where a job meets it', () => {
@@ -173,7 +193,7 @@ describe('the house', () => {
       .map((file) => [file, readFileSync(join(root, file), 'utf8')] as const)
     const named = new RegExp(['f/hai/', 'db(_password)?\\b(?!\\.ts)'].join(''))
     expect(texts.filter(([, text]) => named.test(text)).map(([file]) => file)).toEqual([])
-    const items = texts.filter(([file]) => /^f\/hai\/.*\.(variable|resource)\.yaml$/.test(file))
+    const items = texts.filter(([file]) => /^f\/hai(_routes)?\/.*\.(variable|resource)\.yaml$/.test(file))
     expect(items.length).toBeGreaterThan(3)
     const holdsSecret = ([, text]: readonly [string, string]) => {
       const { is_secret = false, value } = parse(text) as { is_secret?: boolean; value?: unknown }

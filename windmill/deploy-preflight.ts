@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { neededTags } from './deploy-tags.ts'
 import { readBundle } from './items.ts'
+import { isOwn } from './scripts.ts'
 import { ServerError, type WindmillServer } from './server.ts'
 
 const OLDEST = [1, 699] as const
@@ -34,15 +35,15 @@ export async function preflight(
 
 /** What is read in hai's folder can be named in the text of everybody who may read there: no secret may be among it. */
 async function exposed(windmill: WindmillServer): Promise<string[]> {
-  const variables = await windmill.json<Listed[]>('variables/list?path_start=f/hai/')
-  const resources = await windmill.json<Listed[]>('resources/list?path_start=f/hai/')
+  const variables = await windmill.json<Listed[]>('variables/list?path_start=f/hai')
+  const resources = await windmill.json<Listed[]>('resources/list?path_start=f/hai')
   const settings = ({ resource_type: type = '' }: Listed) => type.startsWith('c_hai_')
   const found = [...variables.filter((one) => one.is_secret), ...resources.filter((one) => !settings(one))]
     .map(({ path }) => path)
-    .filter((path) => path.startsWith('f/hai/'))
+    .filter(isOwn)
   if (found.length === 0) return []
   return [
-    `${found.join(', ')}: whoever may read the folder hai can name them in a text and gets what they hold; when this is deployed, move them elsewhere or delete them (the database is found by HAI_DATABASE_URL of the workers alone)`,
+    `${found.join(', ')}: whoever may read the folder, or calls a route of hai's, can name them in a text and gets what they hold; when this is deployed, move them elsewhere or delete them (the database is found by HAI_DATABASE_URL of the workers alone)`,
   ]
 }
 

@@ -1,4 +1,5 @@
 import { poll } from './deploy-jobs.ts'
+import { isOwn } from './scripts.ts'
 import { ServerError, type WindmillServer } from './server.ts'
 
 const SECONDS = 300
@@ -28,8 +29,8 @@ export async function untilRunnable(windmill: WindmillServer, paths: string[]): 
 
 /** The hashes of the live scripts of the bundle, libraries too, by path. */
 export async function liveScripts(windmill: WindmillServer): Promise<Map<string, string>> {
-  const listed = await windmill.list<Listed>('scripts/list?path_start=f/hai/&include_without_main=true')
-  return new Map(listed.map(({ path, hash }) => [path, hash]))
+  const listed = await windmill.list<Listed>('scripts/list?path_start=f/hai&include_without_main=true')
+  return new Map(listed.filter(({ path }) => isOwn(path)).map(({ path, hash }) => [path, hash]))
 }
 
 async function isRunnable(windmill: WindmillServer, path: string, hash: string): Promise<boolean> {

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { withoutTags } from './deploy-tags.ts'
-import { readScripts } from './scripts.ts'
+import { FOLDERS, readScripts } from './scripts.ts'
 import { recordedHashes } from './staleness.ts'
 
 const TAGGED = /(\.script|\.schedule|__flow\/flow)\.yaml$/
 
 /** Copies the bundle into an empty folder in the form in which it goes to the server; the checkout stays as it is. */
 export function stage(root: string, folder: string, onePool: boolean): void {
-  cpSync(join(root, 'f', 'hai'), join(folder, 'f', 'hai'), { recursive: true })
+  for (const own of FOLDERS.map((name) => join('f', name)).filter((own) => existsSync(join(root, own)))) {
+    cpSync(join(root, own), join(folder, own), { recursive: true })
+  }
   for (const name of readdirSync(root).filter((name) => /^c_hai_.*\.resource-type\.yaml$/.test(name))) {
     cpSync(join(root, name), join(folder, name))
   }
@@ -24,7 +26,7 @@ export function stage(root: string, folder: string, onePool: boolean): void {
 function syncSettings(root: string): Record<string, unknown> {
   return {
     ...(parse(readFileSync(join(root, 'wmill.yaml'), 'utf8')) as Record<string, unknown>),
-    includes: ['f/hai/**'],
+    includes: FOLDERS.map((name) => `f/${name}/**`),
     excludes: [],
     skipSecrets: true,
     skipWorkspaceDependencies: true,

@@ -1,4 +1,5 @@
 import type { BundleFiles } from './items.ts'
+import { isOwn } from './scripts.ts'
 
 interface FlowModule {
   value?: { tag?: string; tag_override?: string; modules?: FlowModule[] }
@@ -16,7 +17,7 @@ export function neededTags(bundle: BundleFiles, onePool: boolean): Map<string, s
   const tags = new Map([['bun', 'scripts without a tag']])
   if (bundle.items('__flow/flow.yaml').length > 0) tags.set('flow', 'flows')
   const items = onePool ? [] : KINDS.flatMap((kind) => bundle.items(kind))
-  for (const { path, content } of items.filter(({ path }) => path.startsWith('f/hai/'))) {
+  for (const { path, content } of items.filter(({ path }) => isOwn(path))) {
     for (const tag of tagsOf(content)) tags.set(tag, path)
   }
   return tags

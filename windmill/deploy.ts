@@ -10,7 +10,7 @@ import { byItem, type Change, plan, pushNew, removeOld, type Staged } from './de
 import { untilRunnable } from './deploy-ready.ts'
 import { healthProblems, readSettings, smokeTest } from './deploy-smoke.ts'
 import { stage } from './deploy-stage.ts'
-import { readScripts } from './scripts.ts'
+import { isOwn, readScripts } from './scripts.ts'
 import { ServerError, WindmillServer } from './server.ts'
 import { configureWmill } from './wmill.ts'
 
@@ -121,7 +121,7 @@ async function apply(windmill: WindmillServer, target: Target, changes: Change[]
   const applied = await migrateDatabase(windmill, root)
   log(applied.length > 0 ? `migrated: ${applied.join(', ')}` : 'the schema is up to date')
   if (changes.some(({ type }) => type !== 'deleted')) await pushNew(staged, { skipFolders })
-  const scripts = readScripts(root).filter(({ path }) => path.startsWith('f/hai/'))
+  const scripts = readScripts(root).filter(({ path }) => isOwn(path))
   await untilRunnable(
     windmill,
     scripts.map(({ path }) => path),

@@ -3,7 +3,7 @@ import { parse } from 'yaml'
 import { withoutTags } from './deploy-tags.ts'
 import type { Facts, Side } from './drift-compare.ts'
 import { readBundle } from './items.ts'
-import { readScripts, readText } from './scripts.ts'
+import { isOwn, readScripts, readText } from './scripts.ts'
 import type { WindmillServer } from './server.ts'
 
 const SCRIPT = [
@@ -58,7 +58,7 @@ export function gitSides(root: string, onePool: boolean): Side[] {
   const schedules = bundle.items('.schedule.yaml').map(({ path, content }): Side => {
     return { kind: 'schedule', path, facts: scheduleFacts(pooled(content)) }
   })
-  return [...scripts, ...flows, ...schedules].filter(({ path }) => path.startsWith('f/hai/'))
+  return [...scripts, ...flows, ...schedules].filter(({ path }) => isOwn(path))
 }
 
 /** A flow with the files that it names put in their places. */
@@ -74,7 +74,7 @@ function inlined(value: unknown, folder: string): unknown {
 
 /** The same of a server. */
 export async function liveSides(windmill: WindmillServer): Promise<Side[]> {
-  const below = 'path_start=f/hai/'
+  const below = 'path_start=f/hai'
   const scripts = await all(windmill, `scripts/list?${below}&include_without_main=true`, 'scripts/get/p')
   const flows = await all(windmill, `flows/list?${below}`, 'flows/get')
   const schedules = await all(windmill, `schedules/list?${below}`, 'schedules/get')
@@ -103,7 +103,7 @@ export async function liveSides(windmill: WindmillServer): Promise<Side[]> {
 async function all(windmill: WindmillServer, list: string, get: string): Promise<Facts[]> {
   const paths = (await windmill.list<{ path: string }>(list)).map(({ path }) => path)
   const items: Facts[] = []
-  for (const path of paths.filter((path) => path.startsWith('f/hai/'))) {
+  for (const path of paths.filter(isOwn)) {
     const item = await windmill.find<Facts>(`${get}/${path}`)
     if (item) items.push(item)
   }

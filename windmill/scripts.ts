@@ -11,6 +11,12 @@ export interface ScriptFiles {
   lock: string | undefined
 }
 
+/** What callers run, and what runs behind HTTP routes, where callers do not read. */
+export const FOLDERS = ['hai', 'hai_routes']
+
+/** Whether it lies in one of them. */
+export const isOwn = (path: string): boolean => FOLDERS.some((folder) => path.startsWith(`f/${folder}/`))
+
 /** All files below `f/` and `u/`, as paths from the root with slashes, sorted. */
 export function bundlePaths(root: string): string[] {
   return ['f', 'u']

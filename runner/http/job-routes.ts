@@ -45,7 +45,7 @@ export function jobRoutes(stack: Stack): Hono<Api> {
   return routes
 }
 
-/** Undefined when there is none, or the caller may not know of it. */
+/** Undefined when there is none, or it is not for the caller's eyes. */
 function lookUp(stack: Stack, call: Call): Job | undefined {
   const job = stack.jobs.get((call.req.param('id') ?? '').toLowerCase())
   return job && isVisible(job, call) ? job : undefined
@@ -60,7 +60,9 @@ export function isVisible(job: Job, call: Call): boolean {
 function find(stack: Stack, call: Call): Job {
   const job = lookUp(stack, call)
   if (job) return job
-  const id = call.req.param('id')
+  const id = call.req.param('id') ?? ''
+  if (stack.jobs.get(id.toLowerCase()))
+    throw new ApiError(403, `Permission denied: You do not have access to run ${id}`)
   throw new ApiError(
     404,
     `job ${id} not found; of finished jobs the local runner keeps the newest, until it stops`,

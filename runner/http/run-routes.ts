@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { ApiError } from '../api-error.ts'
-import { isOwn } from '../bundle.ts'
 import type { RunRequest } from '../executor.ts'
 import { readFlow } from '../flows/flow-value.ts'
+import { mayRead } from '../identity.ts'
 import type { Job } from '../jobs.ts'
 import { inputOf, objectOf, webhookEvent } from './arguments.ts'
 import { type Api, type Call, pathAfter, type Stack } from './context.ts'
@@ -54,11 +54,11 @@ function addModes(
   })
 }
 
-/** Who is no admin runs hai's doors and flows, and what lies below a name of their own: the rest is the operator's. */
+/** Who is no admin runs what he may read: hai's doors and flows, and what lies below his own name. The rest is the operator's. */
 function refuseForeign(call: Call, path: string): void {
-  const { admin, user } = call.get('identity')
-  if (admin || path.startsWith(`u/${user}/`) || (isOwn(path) && !path.startsWith('f/hai/core/'))) return
-  throw new ApiError(403, `Permission denied: ${user} has no right to run ${path}`)
+  const identity = call.get('identity')
+  if (identity.admin || (mayRead(identity, path) && !path.startsWith('f/hai/core/'))) return
+  throw new ApiError(403, `Permission denied: ${identity.user} has no right to run ${path}`)
 }
 
 async function startScript(stack: Stack, call: Call, path: string): Promise<Job> {

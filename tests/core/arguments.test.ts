@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import { argumentsOf } from '../../cli/webhook.ts'
-import { main as inboxRoute } from '../../f/hai/http/inbox.ts'
 import { main as inbox } from '../../f/hai/inbox.ts'
 import { main as addTodo } from '../../f/hai/todo/add.ts'
 import { main as run } from '../../f/hai/worker/run.ts'
+import { main as inboxRoute } from '../../f/hai_routes/inbox.ts'
 import { testDatabase } from '../support/database.ts'
 import { doorsOn } from '../support/doors.ts'
 

@@ -347,7 +347,7 @@ describe('a text that looks like a reference', () => {
     // such is the token of a job
     expect(seen.join()).not.toMatch(UUID)
     const list = await stack.request(
-      `/api/w/${stack.workspace}/jobs/list?per_page=60&script_path_start=f/hai/http`,
+      `/api/w/${stack.workspace}/jobs/list?per_page=60&script_path_start=f/hai_routes`,
     )
     for (const { id } of (await list.json()) as { id: string }[]) {
       const args = await (await stack.request(`/api/w/${stack.workspace}/jobs_u/get_args/${id}`)).text()
@@ -370,7 +370,7 @@ describe('what is kept', () => {
   it('of a request is no header and nothing that was not asked for', async () => {
     const list = await stack.request(`/api/w/${stack.workspace}/jobs/list?per_page=100`)
     const jobs = ((await list.json()) as { id: string; script_path: string }[]).filter(({ script_path }) =>
-      script_path.startsWith('f/hai/http/'),
+      script_path.startsWith('f/hai_routes/'),
     )
     expect(jobs.length).toBeGreaterThan(10)
     for (const { id } of jobs) {

@@ -7,7 +7,7 @@ import { bundleFolder } from './bundle-folder.ts'
 
 const WHO = `export async function main(value: any) {
   const { WM_USERNAME, WM_EMAIL, WM_END_USER_EMAIL, WM_PERMISSIONED_AS, BASE_INTERNAL_URL, WM_WORKSPACE, WM_TOKEN } = process.env
-  const secret = await fetch(BASE_INTERNAL_URL + '/api/w/' + WM_WORKSPACE + '/variables/get_value/f/hai/secret', {
+  const secret = await fetch(BASE_INTERNAL_URL + '/api/w/' + WM_WORKSPACE + '/variables/get_value/u/operator/secret', {
     headers: { authorization: 'Bearer ' + WM_TOKEN },
   })
   return { user: WM_USERNAME, email: WM_EMAIL, end: WM_END_USER_EMAIL, as: WM_PERMISSIONED_AS, reads: secret.status, value }
@@ -29,7 +29,10 @@ const { root } = bundleFolder({
   'f/hai/core/who.ts': WHO,
   'u/operator/own__flow/flow.yaml':
     'summary: own\nvalue:\n  modules:\n    - id: a\n      value: { type: script, path: u/operator/who, input_transforms: {} }\n',
+  'f/hai_routes/who.ts': WHO,
   'f/hai/secret.variable.yaml': 'value: hush\nis_secret: true\n',
+  'f/hai_routes/secret.variable.yaml': 'value: hush\nis_secret: true\n',
+  'u/operator/secret.variable.yaml': 'value: hush\nis_secret: true\n',
 })
 
 let stack: TestStack
@@ -271,10 +274,11 @@ describe('a member without rights', () => {
   })
 
   it.each([
-    ['GET', 'resources/get_value/f/hai/models'],
-    ['GET', 'resources/get_value_interpolated/f/hai/models'],
+    ['GET', 'resources/get_value/u/operator/hai_models'],
+    ['GET', 'resources/get_value_interpolated/f/hai_routes/models'],
     ['GET', 'resources/list'],
-    ['GET', 'variables/get_value/f/hai/secret'],
+    ['GET', 'variables/get_value/f/hai_routes/secret'],
+    ['GET', 'variables/get_value/u/operator/secret'],
     ['GET', 'variables/list'],
     ['POST', 'variables/create'],
     ['POST', 'jobs/run/preview'],
@@ -334,9 +338,9 @@ describe('a member without rights', () => {
     const [, other] = await ask('/api/w/hai/jobs/run/p/f/hai/who', {})
     expect((await ask(`/api/w/hai/jobs_u/get/${mine}`, undefined, token))[0]).toBe(200)
     for (const path of ['get', 'get_logs', 'getupdate', 'completed/get_result_maybe', 'get_root_job_id']) {
-      expect((await ask(`/api/w/hai/jobs_u/${path}/${other}`, undefined, token))[0]).toBe(404)
+      expect((await ask(`/api/w/hai/jobs_u/${path}/${other}`, undefined, token))[0]).toBe(403)
     }
-    expect((await ask(`/api/w/hai/jobs_u/queue/cancel/${other}`, {}, token))[0]).toBe(404)
+    expect((await ask(`/api/w/hai/jobs_u/queue/cancel/${other}`, {}, token))[0]).toBe(403)
     expect((await ask(`/api/w/hai/jobs_u/getupdate_sse/${other}`, undefined, token))[1]).toContain('notfound')
     const listed = JSON.parse((await ask('/api/w/hai/jobs/list', undefined, token))[1]) as { id: string }[]
     const ids = listed.map(({ id }) => id)
@@ -362,15 +366,19 @@ describe('a member without rights', () => {
   )
 
   it('gets nothing resolved by a reference in an argument that she may not read, where the operator does', async () => {
-    const args = { value: { deep: '$var:f/hai/secret' } }
-    expect(await who(stack.token, 'f/hai/who', args)).toMatchObject({ value: { deep: 'hush' } })
-    expect(await who(await guests(), 'f/hai/who', args)).toEqual({
-      error: {
-        name: 'InternalErr',
-        message:
-          "Not found: Variable f/hai/secret not found for `deep`: you don't have access to f/hai/secret",
-      },
-    })
+    const args = (path: string) => ({ value: { deep: `$var:${path}` } })
+    const found = { value: { deep: 'hush' } }
+    for (const path of ['f/hai_routes/secret', 'u/operator/secret']) {
+      expect(await who(stack.token, 'f/hai/who', args(path))).toMatchObject(found)
+      expect(await who(await guests(), 'f/hai/who', args(path))).toEqual({
+        error: {
+          name: 'InternalErr',
+          message: `Not found: Variable ${path} not found for \`deep\`: you don't have access to ${path}`,
+        },
+      })
+    }
+    // as on a server, where whoever calls reads folder hai: so that no secret lies there
+    expect(await who(await guests(), 'f/hai/who', args('f/hai/secret'))).toMatchObject(found)
   })
 
   it('is gone with her tokens', async () => {

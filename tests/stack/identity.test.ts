@@ -6,6 +6,7 @@ import { startStack, type TestStack } from '../support/stack.ts'
 
 const MEMBERS = `
 kim: { role: member, usernames: [kim] }
+sam: { role: member, usernames: [sam] }
 alerts: { role: machine, usernames: [alerts] }
 laptop: { role: operator, usernames: [laptop] }
 `
@@ -29,7 +30,7 @@ beforeAll(async () => {
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'members.yaml'), MEMBERS)
-  for (const name of ['kim', 'stranger']) {
+  for (const name of ['kim', 'sam', 'stranger']) {
     const email = `${name}@example.com`
     await text('/api/w/hai/workspaces/add_user', { email, username: name, is_admin: false })
     tokens.set(name, await text('/api/users/tokens/impersonate', { impersonate_email: email }))
@@ -69,25 +70,72 @@ describe('a token that a member makes for herself', () => {
     expect(await run(label, 'p/f/hai/worker/sweep', { every_seconds: -1000 })).toEqual(FORBIDDEN)
   })
 
-  it.each(LABELS)('with a label opens no route, nor its script: %s', async (label) => {
+  it.each(LABELS)('with a label opens no route: %s', async (label) => {
     const answer = await send('/api/r/hai/admin/tasks', undefined, tokens.get(label))
     const { error } = (await answer.json()) as ErrorBody
     expect([answer.status, error.message]).toEqual([403, expect.stringContaining('make one without')])
-    expect((await run(label, 'p/f/hai/http/task/list'))[0]).toBe(403)
   })
 
-  it('without a label is hers at a route, and in its script', async () => {
+  it('without a label is hers at a route, whose script she can not run', async () => {
     const answer = await send('/api/r/hai/admin/tasks', undefined, tokens.get('kim'))
     expect([answer.status, await answer.json()]).toEqual([200, expect.objectContaining({ tasks: [] })])
-    const [status, { tasks }] = await run<TaskList>('kim', 'p/f/hai/http/task/list')
-    expect([status, tasks]).toEqual([200, []])
+    const script = await send(
+      '/api/w/hai/jobs/run_wait_result/p/f/hai_routes/task/list',
+      {},
+      tokens.get('kim'),
+    )
+    expect([script.status, await script.text()]).toEqual([
+      403,
+      expect.stringContaining('kim has no right to run f/hai_routes/task/list'),
+    ])
+  })
+})
+
+describe('the job of a call of a route', () => {
+  interface Listed {
+    id: string
+    script_path: string
+    permissioned_as: string
+  }
+  const jobsOf = async (who?: string) => {
+    const list = await send(
+      '/api/w/hai/jobs/list?script_path_start=f/hai_routes',
+      undefined,
+      tokens.get(who ?? ''),
+    )
+    return (await list.json()) as Listed[]
+  }
+
+  it('is in nobody’s list but hers who called and the operator’s, who alone read what came and went', async () => {
+    const body = { body: 'for all to do' }
+    const added = await send('/api/r/hai/admin/todos', body, tokens.get('kim'))
+    expect(added.status).toBe(201)
+    const [job] = await jobsOf('kim')
+    expect(job).toMatchObject({ script_path: 'f/hai_routes/todo/add', permissioned_as: 'u/hai' })
+    expect((await jobsOf()).map(({ id }) => id)).toContain(job?.id)
+    expect(await jobsOf('sam')).toEqual([])
+    for (const path of [
+      'get',
+      'get_args',
+      'get_logs',
+      'completed/get_result',
+      'completed/get_result_maybe',
+    ]) {
+      const about = `/api/w/hai/jobs_u/${path}/${job?.id}`
+      const others = await send(about, undefined, tokens.get('sam'))
+      expect([others.status, await others.text()], path).toEqual([
+        403,
+        `Permission denied: You do not have access to run ${job?.id}`,
+      ])
+      expect((await send(about, undefined, tokens.get('kim'))).status, path).toBe(200)
+    }
   })
 })
 
 describe('somebody who is no member', () => {
   it('rings a worker, and opens nothing', async () => {
     expect(await run('stranger', 'p/f/hai/worker/run')).toEqual([200, { ran: expect.any(Number) }])
-    for (const path of ['home', 'inbox', 'task/list', 'http/task/list', 'cost/rollup', 'admin/migrate'])
+    for (const path of ['home', 'inbox', 'task/list', 'cost/rollup', 'admin/migrate'])
       expect(await run('stranger', `p/f/hai/${path}`, { body: {} }), path).toEqual(FORBIDDEN)
     expect((await send('/api/r/hai/admin/tasks', undefined, tokens.get('stranger'))).status).toBe(403)
   })

@@ -1,8 +1,0 @@
-import { route } from '../core/door.ts'
-import { bodyOf } from '../core/http/body.ts'
-import { receiveOne } from '../core/http/inbox.ts'
-
-/** Takes one envelope, strictly read, and answers 202 once its task is committed. `POST /inbox`. */
-export async function main(body: unknown, raw_string: string) {
-  return route((sql, caller) => receiveOne(sql, bodyOf({ body, raw_string }), caller))
-}

@@ -1,8 +1,0 @@
-import { route } from '../core/door.ts'
-import { chatModels } from '../core/http/chat.ts'
-import { inOpenAiShape } from '../core/http/openai-error.ts'
-
-/** The one model a chat client may choose, in OpenAI's shape. `GET /v1/models`. */
-export async function main() {
-  return inOpenAiShape(route(async () => chatModels()))
-}

@@ -1,8 +1,0 @@
-import { route } from '../../core/door.ts'
-import { bodyOf } from '../../core/http/body.ts'
-import { createTodo } from '../../core/http/todos.ts'
-
-/** Adds a todo of the caller's and answers 201. `POST /admin/todos`. */
-export async function main(body: unknown, raw_string: string) {
-  return route((sql, caller) => createTodo(sql, bodyOf({ body, raw_string }), caller))
-}

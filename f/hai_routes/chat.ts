@@ -1,0 +1,15 @@
+import { route } from '../hai/core/door.ts'
+import { bodyOf } from '../hai/core/http/body.ts'
+import { answerChat } from '../hai/core/http/chat-stream.ts'
+import { inOpenAiShape } from '../hai/core/http/openai-error.ts'
+import { accessFor } from '../hai/core/model/access.ts'
+
+/** Makes a task of a chat's last message and gives its answer, in OpenAI's shapes. `POST /v1/chat/completions`; waits five minutes at most. */
+export async function main(body: unknown, raw_string: string) {
+  return inOpenAiShape(
+    route((sql, caller, principal, _stopped, jobId) => {
+      const means = { principal, jobId, models: accessFor }
+      return answerChat(sql, bodyOf({ body, raw_string }), caller, means)
+    }),
+  )
+}

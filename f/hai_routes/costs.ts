@@ -1,0 +1,7 @@
+import { route } from '../hai/core/door.ts'
+import { costsToday } from '../hai/core/http/costs.ts'
+
+/** What today's model calls came to, in all and per agent. `GET /admin/costs/today`. */
+export async function main() {
+  return route((sql, caller) => costsToday(sql, caller))
+}

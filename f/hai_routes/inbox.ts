@@ -1,0 +1,8 @@
+import { route } from '../hai/core/door.ts'
+import { bodyOf } from '../hai/core/http/body.ts'
+import { receiveOne } from '../hai/core/http/inbox.ts'
+
+/** Takes one envelope, strictly read, and answers 202 once its task is committed. `POST /inbox`. */
+export async function main(body: unknown, raw_string: string) {
+  return route((sql, caller) => receiveOne(sql, bodyOf({ body, raw_string }), caller))
+}

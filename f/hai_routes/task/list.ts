@@ -1,0 +1,13 @@
+import { route } from '../../hai/core/door.ts'
+import { fieldsOf, type RequestEvent } from '../../hai/core/http/request.ts'
+import { TaskQuery, tasksOfToday } from '../../hai/core/http/tasks.ts'
+
+/** What of the request becomes arguments; its headers don't. */
+export async function preprocessor(event: RequestEvent) {
+  return fieldsOf(event, TaskQuery)
+}
+
+/** Today's tasks, newest first; with `state` those of any day that are in it. `GET /admin/tasks`. */
+export async function main(state?: string, limit?: string, cursor?: string, text?: string) {
+  return route((sql, caller) => tasksOfToday(sql, { state, limit, cursor, text }, caller))
+}

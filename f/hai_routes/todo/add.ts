@@ -1,0 +1,8 @@
+import { route } from '../../hai/core/door.ts'
+import { bodyOf } from '../../hai/core/http/body.ts'
+import { createTodo } from '../../hai/core/http/todos.ts'
+
+/** Adds a todo of the caller's and answers 201. `POST /admin/todos`. */
+export async function main(body: unknown, raw_string: string) {
+  return route((sql, caller) => createTodo(sql, bodyOf({ body, raw_string }), caller))
+}

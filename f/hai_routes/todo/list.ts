@@ -1,0 +1,13 @@
+import { route } from '../../hai/core/door.ts'
+import { fieldsOf, type RequestEvent } from '../../hai/core/http/request.ts'
+import { TodoQuery, todosOf } from '../../hai/core/http/todos.ts'
+
+/** What of the request becomes arguments; its headers don't. */
+export async function preprocessor(event: RequestEvent) {
+  return fieldsOf(event, TodoQuery)
+}
+
+/** Open todos by due date, or those of a `status` newest first. `GET /admin/todos`. */
+export async function main(status?: string, tag?: string, text?: string, limit?: string, cursor?: string) {
+  return route((sql, caller) => todosOf(sql, { status, tag, text, limit, cursor }, caller))
+}
