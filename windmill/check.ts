@@ -1,3 +1,4 @@
+import { checkDoors, checkSyntax } from './check-doors.ts'
 import { checkFlows } from './check-flows.ts'
 import { checkReferences } from './check-references.ts'
 import { checkResources } from './check-resources.ts'
@@ -5,10 +6,10 @@ import { checkSchedules } from './check-schedules.ts'
 import { checkSignatures } from './check-signatures.ts'
 import { checkTriggers } from './check-triggers.ts'
 import { type BundleFiles, type Problem, readBundle } from './items.ts'
-import { readScripts } from './scripts.ts'
-import { orphanedHashes, staleItems } from './staleness.ts'
+import { staleMetadata } from './metadata.ts'
+import { readDoors, readScripts } from './scripts.ts'
 
-/** All that is wrong with a bundle and `wmill lint --locks-required` does not see, by file. */
+/** All that would keep a bundle from running on a server, or surprise its operator, by file. */
 export async function checkBundle(root: string): Promise<Problem[]> {
   const bundle = readBundle(root)
   const problems = [
@@ -20,23 +21,20 @@ export async function checkBundle(root: string): Promise<Problem[]> {
     ...checkTriggers(bundle),
     ...checkFolders(bundle),
     ...checkOrphans(bundle),
-    ...(await checkSignatures(readScripts(root))),
-    ...(await checkStaleness(root)),
+    ...(await checkSignatures(readScripts(root).filter(({ path }) => !path.includes('/core/')))),
+    ...(await checkSyntax(readScripts(root))),
+    ...(await checkDoors(root)),
+    ...(await checkMetadata(root)),
   ]
   return problems.sort((a, b) => a.file.localeCompare(b.file))
 }
 
-async function checkStaleness(root: string): Promise<Problem[]> {
-  const again = 'run npm run metadata'
-  const stale = (await staleItems(root)).map(({ path, reason }) => ({
-    file: path,
-    what: `${reason}; ${again}`,
+async function checkMetadata(root: string): Promise<Problem[]> {
+  const stale = await staleMetadata(root)
+  return [...stale.keys()].map((file) => ({
+    file,
+    what: 'it is not what its door says; run npm run metadata',
   }))
-  const orphaned = orphanedHashes(root, readBundle(root).files).map((key) => ({
-    file: 'wmill-lock.yaml',
-    what: `${key} is gone; ${again}`,
-  }))
-  return [...stale, ...orphaned]
 }
 
 function checkFolders({ files }: BundleFiles): Problem[] {
@@ -47,12 +45,16 @@ function checkFolders({ files }: BundleFiles): Problem[] {
     .map((file) => ({ file, what: 'it is missing, and a push fails without it: wmill folder add-missing' }))
 }
 
-/** What belongs to a script that is gone. */
-function checkOrphans({ files }: BundleFiles): Problem[] {
-  return files
-    .filter((file) => /\.script\.(yaml|lock)$/.test(file))
-    .filter((file) => !files.includes(file.replace(/\.script\.(yaml|lock)$/, '.ts')))
-    .map((file) => ({ file, what: 'its script is gone; remove it' }))
+/** What belongs to a script that is gone, or is no door; and locks, which are made when the bundle is staged. */
+function checkOrphans({ root, files }: BundleFiles): Problem[] {
+  const doors = new Set(readDoors(root).map(({ path }) => path))
+  const metadata = files
+    .filter((file) => file.endsWith('.script.yaml') && !doors.has(file.replace(/\.script\.yaml$/, '')))
+    .map((file) => ({ file, what: 'there is no door beside it; remove it' }))
+  const locks = files
+    .filter((file) => file.endsWith('.lock'))
+    .map((file) => ({ file, what: 'locks are made when the bundle is staged; remove it' }))
+  return [...metadata, ...locks]
 }
 
 /** The problems as a table, a line each. */

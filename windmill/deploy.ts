@@ -9,9 +9,9 @@ import { type Preflight, preflight } from './deploy-preflight.ts'
 import { byItem, type Change, plan, pushNew, removeOld, type Staged } from './deploy-push.ts'
 import { untilRunnable } from './deploy-ready.ts'
 import { healthProblems, readSettings, smokeTest } from './deploy-smoke.ts'
-import { stage } from './deploy-stage.ts'
-import { isOwn, readScripts } from './scripts.ts'
+import { readDoors } from './scripts.ts'
 import { ServerError, WindmillServer } from './server.ts'
+import { stageBundle } from './stage.ts'
 import { configureWmill } from './wmill.ts'
 
 const USAGE = `usage: npm run deploy -- --workspace W --base-url URL [--dry-run] [--one-pool] [--keep]
@@ -71,13 +71,13 @@ async function deployFrom(folder: string, options: Options, log: Log): Promise<n
   const found = await preflight(windmill, { root, onePool })
   report(found, options, log)
   const staged = { cwd: join(folder, 'bundle'), configDir: join(folder, 'config') }
-  stage(root, staged.cwd, onePool)
+  await stageBundle(root, staged.cwd, { onePool })
   configureWmill(staged.configDir, server)
   const changes = await plan(staged, { skipFolders: found.folderExists })
   const wanted = keep ? changes.filter(({ type }) => type !== 'deleted') : changes
   logPlan(wanted, log)
   if (options.dryRun) return 0
-  const target = { staged, root, skipFolders: found.folderExists }
+  const target = { staged, skipFolders: found.folderExists }
   await apply(windmill, target, wanted, log).catch((error: unknown) => {
     if (!(error instanceof ServerError)) throw error
     const stays = 'what was done so far stays, and it is safe to run this again'
@@ -112,19 +112,17 @@ function logPlan(changes: Change[], log: Log): void {
 
 interface Target {
   staged: Staged
-  root: string
   skipFolders: boolean
 }
 
 async function apply(windmill: WindmillServer, target: Target, changes: Change[], log: Log): Promise<void> {
-  const { staged, root, skipFolders } = target
-  const applied = await migrateDatabase(windmill, root)
+  const { staged, skipFolders } = target
+  const applied = await migrateDatabase(windmill, staged.cwd)
   log(applied.length > 0 ? `migrated: ${applied.join(', ')}` : 'the schema is up to date')
   if (changes.some(({ type }) => type !== 'deleted')) await pushNew(staged, { skipFolders })
-  const scripts = readScripts(root).filter(({ path }) => isOwn(path))
   await untilRunnable(
     windmill,
-    scripts.map(({ path }) => path),
+    readDoors(staged.cwd).map(({ path }) => path),
   )
   log('pushed; every script can be run')
   await readSettings(windmill)

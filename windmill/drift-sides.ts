@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { withoutTags } from './deploy-tags.ts'
 import type { Facts, Side } from './drift-compare.ts'
 import { readBundle } from './items.ts'
 import { isOwn, readScripts, readText } from './scripts.ts'
@@ -43,22 +42,21 @@ function facts(from: Facts, keys: string[]): Facts {
   return Object.fromEntries(keys.map((key) => [key, from[key] ?? null]))
 }
 
-/** The scripts, flows and schedules of the checkout. */
-export function gitSides(root: string, onePool: boolean): Side[] {
-  const pooled = (item: Facts) => (onePool ? withoutTags(item) : item)
+/** The scripts, flows and schedules of a staged bundle. */
+export function gitSides(root: string): Side[] {
   const bundle = readBundle(root)
   const scripts = readScripts(root).map(({ path, code, metadata, lock }): Side => {
-    const stated = scriptFacts(pooled(parse(metadata ?? '{}') as Facts))
+    const stated = scriptFacts(parse(metadata ?? '{}') as Facts)
     return { kind: 'script', path, facts: { ...stated, content: code, lock } }
   })
   const flows = bundle.items('__flow/flow.yaml').map(({ path, content }): Side => {
     const whole = inlined(content, join(root, `${path}__flow`)) as Facts
-    return { kind: 'flow', path, facts: flowFacts(pooled(whole)) }
+    return { kind: 'flow', path, facts: flowFacts(whole) }
   })
   const schedules = bundle.items('.schedule.yaml').map(({ path, content }): Side => {
-    return { kind: 'schedule', path, facts: scheduleFacts(pooled(content)) }
+    return { kind: 'schedule', path, facts: scheduleFacts(content) }
   })
-  return [...scripts, ...flows, ...schedules].filter(({ path }) => isOwn(path))
+  return [...scripts, ...flows, ...schedules]
 }
 
 /** A flow with the files that it names put in their places. */

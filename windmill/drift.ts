@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { readOptions, UsageError } from './deploy-options.ts'
-import { compare, driftTable } from './drift-compare.ts'
+import { compare, driftTable, type Side } from './drift-compare.ts'
 import { gitSides, liveSides } from './drift-sides.ts'
 import { ServerError, WindmillServer } from './server.ts'
+import { stageBundle } from './stage.ts'
 
 const USAGE = `usage: npm run drift -- --workspace W --base-url URL [--one-pool] [--token-file FILE]
 The token comes from WMILL_TOKEN, from HAI_TOKEN or from the file.`
@@ -21,7 +25,7 @@ export async function drift(
   }
   try {
     const { server, root, onePool } = readOptions(argv, env, ['one-pool'])
-    const git = gitSides(root, onePool)
+    const git = await stagedSides(root, onePool)
     const differences = compare(git, await liveSides(new WindmillServer(server)))
     log(differences.length > 0 ? driftTable(differences) : `${git.length} items, all as in Git`)
     return differences.length > 0 ? 1 : 0
@@ -30,5 +34,16 @@ export async function drift(
     else if (error instanceof ServerError) log(`cannot compare: ${error.message}`)
     else throw error
     return error instanceof UsageError ? 2 : 3
+  }
+}
+
+/** The checkout as a deploy would push it. */
+async function stagedSides(root: string, onePool: boolean): Promise<Side[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'hai-drift-'))
+  try {
+    await stageBundle(root, folder, { onePool })
+    return gitSides(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
   }
 }

@@ -9,6 +9,7 @@ import { deploy } from './deploy.ts'
 import { drift } from './drift.ts'
 import { generateMetadata } from './metadata.ts'
 import { staleResourceTypes, writeResourceTypes } from './resource-types.ts'
+import { OccupiedFolder, writeBundle } from './stage.ts'
 
 const USAGE = `usage: windmill.cjs COMMAND
   metadata [--root=DIR]  write schemas, locks and hashes of the bundle, with the official CLI against our runner
@@ -26,9 +27,11 @@ const OPTIONS = {
   workspace: { type: 'string' },
   'token-file': { type: 'string' },
   token: { type: 'string' },
+  out: { type: 'string' },
+  'one-pool': { type: 'boolean' },
 } as const
 
-type Values = { [Name in keyof typeof OPTIONS]?: string }
+type Values = { [Name in Exclude<keyof typeof OPTIONS, 'one-pool'>]?: string } & { 'one-pool'?: boolean }
 
 async function main([command, ...rest]: string[]): Promise<number> {
   if (command === 'deploy') return deploy(rest, process.env)
@@ -38,11 +41,13 @@ async function main([command, ...rest]: string[]): Promise<number> {
   const log = (line: string) => process.stdout.write(`${line}\n`)
   switch (command) {
     case 'metadata':
-      for (const file of writeResourceTypes(root)) log(`wrote ${file}`)
-      await generateMetadata(root, log)
+      for (const file of [...writeResourceTypes(root), ...(await generateMetadata(root))])
+        log(`wrote ${file}`)
       return 0
     case 'check':
       return check(root, log)
+    case 'bundle':
+      return bundle(root, values, log)
     case 'conformance':
       return conformance(values, log)
     default:
@@ -66,6 +71,24 @@ async function check(root: string, log: (line: string) => void): Promise<number>
   const problems = [...stale, ...(await checkBundle(root))]
   log(problems.length > 0 ? problemTable(problems) : 'nothing is wrong with the bundle')
   return problems.length > 0 ? 1 : 0
+}
+
+async function bundle(root: string, values: Values, log: (line: string) => void): Promise<number> {
+  if (!values.out) throw new UsageError(`--out is missing: the folder to write\n${USAGE}`)
+  const folder = resolve(values.out)
+  const problems = await checkBundle(root)
+  if (problems.length > 0) {
+    log(problemTable(problems))
+    return 1
+  }
+  try {
+    const doors = await writeBundle(root, folder, { onePool: values['one-pool'] ?? false })
+    log(`${doors} doors, each in one file, and all that belongs to them: ${folder}`)
+  } catch (error) {
+    if (!(error instanceof OccupiedFolder)) throw error
+    throw new UsageError(error.message)
+  }
+  return 0
 }
 
 async function conformance(values: Values, log: (line: string) => void): Promise<number> {

@@ -1,45 +1,66 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { serveBundle } from '../runner/bare-stack.ts'
-import { bundlePaths, readScripts } from './scripts.ts'
-import { forgetHashes, orphanedHashes, staleItems } from './staleness.ts'
+import { withoutImports } from './door-imports.ts'
+import { readDoors, readText } from './scripts.ts'
 import { fillSummaries } from './summaries.ts'
 import { configureWmill, wmill } from './wmill.ts'
 
+/** Writes the metadata of each door that is not as its text says; gives the files. A second run changes nothing. */
+export async function generateMetadata(root: string): Promise<string[]> {
+  const stale = await staleMetadata(root)
+  for (const [file, text] of stale) writeFileSync(join(root, file), text)
+  return [...stale.keys()]
+}
+
+/** The files of doors' metadata that are missing, or not what the official CLI makes of the doors now, with what they should be. */
+export async function staleMetadata(root: string): Promise<Map<string, string>> {
+  const folder = await mkdtemp(join(tmpdir(), 'hai-metadata-'))
+  try {
+    const made = await madeAnew(root, folder)
+    return new Map([...made].filter(([file, text]) => readText(join(root, file)) !== text))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 /**
- * Makes the schemas, locks and hashes of a bundle: the official CLI does it, our runner answers what it asks of a
- * server. A second run changes nothing. Throws with the CLI's words when it fails, or when something stays stale.
+ * The official CLI reads schemas off the doors, in a folder that holds nothing else; our runner answers what it asks of a
+ * server. Imports have no part in a schema, and locks are made when the bundle is staged. Throws with the CLI's words.
  */
-export async function generateMetadata(root: string, log: (line: string) => void): Promise<void> {
-  fillSummaries(root, readScripts(root))
-  const stale = await staleItems(root)
-  const gone = orphanedHashes(root, bundlePaths(root))
-  // The CLI knows nothing of package-lock.json: without their hashes it makes these anew.
-  forgetHashes(root, [...gone, ...stale.flatMap(({ path }) => [path, `${path}+__flow_hash`])])
-  await runGenerator(root, log)
-  const left = await staleItems(root)
-  if (left.length === 0) return
-  throw new Error(
-    `metadata is still stale: ${left.map(({ path, reason }) => `${path} (${reason})`).join(', ')}`,
+async function madeAnew(root: string, folder: string): Promise<Map<string, string>> {
+  const doors = readDoors(root)
+  const bundle = join(folder, 'bundle')
+  for (const { path, code, metadata } of doors) {
+    mkdirSync(dirname(join(bundle, path)), { recursive: true })
+    writeFileSync(join(bundle, `${path}.ts`), withoutImports(code))
+    if (metadata !== undefined) writeFileSync(join(bundle, `${path}.script.yaml`), metadata)
+  }
+  writeFileSync(join(bundle, 'wmill.yaml'), 'defaultTs: bun\nincludes: [f/**]\nnonDottedPaths: true\n')
+  fillSummaries(bundle, doors)
+  await runGenerator(bundle, folder)
+  return new Map(
+    doors.map(({ path }) => {
+      const file = `${path}.script.yaml`
+      return [file, (readText(join(bundle, file)) ?? '').replace(/^lock: .*\n/m, '')]
+    }),
   )
 }
 
-async function runGenerator(root: string, log: (line: string) => void): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'hai-metadata-'))
-  const stack = await serveBundle({ root, dataDir: folder, log })
+async function runGenerator(bundle: string, folder: string): Promise<void> {
+  const stack = await serveBundle({ root: bundle, dataDir: folder, log: () => {} })
   try {
     configureWmill(folder, stack)
-    const { code, stdout, stderr } = await wmill(['generate-metadata', '--yes'], {
-      cwd: root,
+    const ran = await wmill(['generate-metadata', '--schema-only', '--yes'], {
+      cwd: bundle,
       configDir: folder,
     })
-    log(stripVTControlCharacters(stdout).trimEnd())
-    if (code === 0) return
-    throw new Error(`wmill generate-metadata ended with code ${code}: ${stderr.trim() || stdout.trim()}`)
+    const said = stripVTControlCharacters(ran.stderr.trim() || ran.stdout.trim())
+    if (ran.code !== 0) throw new Error(`wmill generate-metadata ended with code ${ran.code}: ${said}`)
   } finally {
     await stack.close()
-    await rm(folder, { recursive: true, force: true })
   }
 }

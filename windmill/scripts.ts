@@ -31,7 +31,14 @@ export function bundlePaths(root: string): string[] {
     .sort()
 }
 
-/** All scripts, libraries too; a flow's inline scripts are part of their flow. */
+/** What callers, routes and schedules start: each script of the bundle that has a main. All else, such as core, becomes part of them. */
+export function readDoors(root: string): ScriptFiles[] {
+  return readScripts(root).filter(
+    ({ path, code }) => isOwn(path) && /^export async function main\b/m.test(code),
+  )
+}
+
+/** All scripts, what they import of the bundle too; a flow's inline scripts are part of their flow. */
 export function readScripts(root: string): ScriptFiles[] {
   return bundlePaths(root)
     .filter((file) => file.endsWith('.ts') && !file.includes('__flow/'))

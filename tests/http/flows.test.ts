@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { main as presentTask } from '../../f/hai/ask__flow/present.ts'
+import { main as presentTask } from '../../f/hai/ask__flow/show_it.ts'
 import type { Accepted, TaskView } from '../../f/hai/core/contract.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 

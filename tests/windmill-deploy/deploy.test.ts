@@ -28,7 +28,7 @@ let lines: string[]
 
 beforeAll(async () => {
   root = bundleFolder(FILES).root
-  await generateMetadata(root, () => {})
+  await generateMetadata(root)
 })
 
 beforeEach(async () => {

@@ -130,11 +130,15 @@ it('finds what is missing or left over', async () => {
     ...SOUND,
     'f/other/a.ts': 'export async function main() {}\n',
     'f/hai/gone.script.yaml': 'summary: gone\n',
-    'wmill-lock.yaml': 'version: v2\nlocks:\n  f/hai/gone: 00\n',
+    'f/hai/ok.script.lock': 'x',
+    'f/hai/wide.ts': "import { z } from 'zod'\nexport async function main() {\n  return z\n}\n",
+    'f/hai/core/odd.ts': 'export const same = <T>(x: T): T => x\n',
   })
   const table = problemTable(await checkBundle(root))
   expect(table).toMatch(/^f\/other\/folder\.meta\.yaml\s+it is missing/m)
-  expect(table).toMatch(/^f\/hai\/gone\.script\.yaml\s+its script is gone/m)
-  expect(table).toMatch(/^wmill-lock\.yaml\s+f\/hai\/gone is gone; run npm run metadata$/m)
-  expect(table).toMatch(/^f\/hai\/ok\s+it has no f\/hai\/ok\.script\.yaml; run npm run metadata$/m)
+  expect(table).toMatch(/^f\/hai\/gone\.script\.yaml\s+there is no door beside it/m)
+  expect(table).toMatch(/^f\/hai\/ok\.script\.lock\s+locks are made when the bundle is staged/m)
+  expect(table).toMatch(/^f\/hai\/ok\.script\.yaml\s+it is not what its door says; run npm run metadata$/m)
+  expect(table).toMatch(/^f\/hai\/wide\.ts\s+it imports zod in another way than by name/m)
+  expect(table).toMatch(/^f\/hai\/core\/odd\.ts\s+line 1 can't be read as tsx/m)
 })

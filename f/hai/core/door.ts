@@ -39,8 +39,10 @@ type As = (requester: string) => Caller
  * A door behind an HTTP route. What it refuses it doesn't repeat: Windmill may have put a secret in the place of what was
  * sent, one that the route's owner can read and the sender can't.
  */
-export const route = <T>(work: Work<[caller: Caller], T>): Promise<T | Failure> =>
-  called((sql, _house, caller, ...more) => work(sql, caller, ...more), { told: 'plain', user: routeUser })
+export async function route<T>(work: Work<[caller: Caller], T>): Promise<T | Failure> {
+  const manner = { told: 'plain', user: routeUser } as const
+  return called((sql, _house, caller, ...more) => work(sql, caller, ...more), manner)
+}
 
 async function called<T>(
   work: Work<[house: Household, caller: Caller], T>,

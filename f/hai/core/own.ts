@@ -1,8 +1,9 @@
 import { z } from 'zod'
 
 /** A record's own entry of a name that came from outside: `constructor` and `__proto__` are names that every object has. */
-export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined
+export function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined
+}
 
 /** Values by names that a caller chose. `__proto__`, which zod would leave out without a word, is refused. */
 export const record = <Value extends z.ZodType>(value: Value) =>

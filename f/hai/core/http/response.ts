@@ -5,7 +5,11 @@ export interface Shaped<Body> {
 }
 
 /** 201: what was asked for is there now. */
-export const created = <Body>(result: Body): Shaped<Body> => ({ windmill_status_code: 201, result })
+export function created<Body>(result: Body): Shaped<Body> {
+  return { windmill_status_code: 201, result }
+}
 
 /** 202: it is written down and will be done. */
-export const accepted = <Body>(result: Body): Shaped<Body> => ({ windmill_status_code: 202, result })
+export function accepted<Body>(result: Body): Shaped<Body> {
+  return { windmill_status_code: 202, result }
+}
