@@ -1,5 +1,6 @@
-// Format, lint, types and tests in one go, or with --fast only what needs no stack. What failed is named again at the
-// end, after the files that took longest; the last line counts every check and every test.
+// Format, lint, types and tests in one go; with --fast only what needs no stack, with --peers what is tried in the programs
+// of others, which are installed for it. What failed is named again at the end, after the files that took longest; the
+// last line counts every check and every test.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -42,12 +43,31 @@ async function vitest(name, paths, { env, without = [] } = {}) {
   failed.push(...living.map((command) => `${name}: left behind and ended: ${command}`))
 }
 
-check('format and lint', 'biome', 'ci', '--error-on-warnings', '.')
-check('unused code', 'knip')
-check('types', 'tsc', '-p', '.')
-if (process.argv.includes('--fast')) {
+/** The Bun that the image of a Windmill worker has (1.721), from npm; undefined when it can't be had. */
+function installBun() {
+  const architecture = process.arch === 'arm64' ? 'aarch64' : process.arch
+  const name = `@oven/bun-${process.platform}-${architecture}`
+  const prefix = join(folder, 'bun')
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', prefix, `${name}@1.3.10`]
+  const ok = run(`install ${name}@1.3.10`, 'npm', args)
+  return ok ? join(prefix, 'node_modules', name, 'bin', 'bun') : undefined
+}
+
+const PEERS = 'tests/peers/**'
+const isPeers = process.argv.includes('--peers')
+if (!isPeers) {
+  check('format and lint', 'biome', 'ci', '--error-on-warnings', '.')
+  check('unused code', 'knip')
+  check('types', 'tsc', '-p', '.')
+}
+if (isPeers) {
+  const bun = installBun()
+  if (bun) await vitest('peers', ['tests/peers'], { env: { HAI_PEER_BUN: bun } })
+  else failed.push('peers: the Bun of a Windmill worker could not be installed')
+} else if (process.argv.includes('--fast')) {
   await vitest('tests without a stack', [], {
     without: [
+      PEERS,
       'tests/{evening,stack,worker,shell,http,windmill,windmill-deploy}/**',
       'tests/runner/!(job-output|log-rotation|update-stream).test.ts',
       'tests/core/{plans,linear,state-machine,doors-fuzz}*',
@@ -56,7 +76,7 @@ if (process.argv.includes('--fast')) {
     ],
   })
 } else {
-  await vitest('tests', [])
+  await vitest('tests', [], { without: [PEERS] })
   const warmOrCold = ['api', 'results', 'processes', 'stream'].map((name) => `tests/runner/${name}.test.ts`)
   await vitest('tests without warm processes', warmOrCold, { env: { HAI_COLD: '1' } })
   if (debian.isThere()) {
