@@ -56,7 +56,6 @@ it('migrates, pushes what is new, puts a task through, and finds nothing left to
   expect(await run()).toBe(0)
   expect([...new Set(steps())]).toEqual([
     'run f/hai/admin/migrate',
-    'create folders hai',
     'create resources/type c_hai_models',
     'create scripts',
     'create schedules f/hai/worker/run',

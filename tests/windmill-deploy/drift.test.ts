@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { drift } from '../../windmill/drift.ts'
+import { stageBundle } from '../../windmill/stage.ts'
 import { bundleFolder } from '../runner/bundle-folder.ts'
 import { StandIn } from './stand-in.ts'
 
@@ -13,19 +16,23 @@ const FLOW = `summary: ask
 value:
   modules:
     - id: a
-      value: { type: rawscript, language: bun, content: '!inline a.ts', lock: '!inline a.lock', input_transforms: {} }
+      value: { type: rawscript, language: bun, content: '!inline a.ts', input_transforms: {} }
 `
 const FILES = {
+  'package-lock.json': '{"packages":{}}',
   'f/hai/one.ts': CODE,
   'f/hai/one.script.yaml': SCRIPT,
-  'f/hai/one.script.lock': '{}\n//bun.lock\n<empty>\n',
   'f/hai/one.schedule.yaml': SCHEDULE,
   'f/hai/ask__flow/flow.yaml': FLOW,
   'f/hai/ask__flow/a.ts': CODE,
-  'f/hai/ask__flow/a.lock': '{}\n',
   'u/operator/own.ts': CODE,
 }
 const { root } = bundleFolder(FILES)
+const { root: staged } = bundleFolder({})
+beforeAll(() => stageBundle(root, staged, { onePool: false }))
+/** As a deploy pushed it; a server takes the last line break off a lock. */
+const text = (file: string) => readFileSync(join(staged, file), 'utf8')
+const lock = (file: string) => text(file).trimEnd()
 
 let windmill: StandIn
 let lines: string[]
@@ -37,8 +44,8 @@ beforeEach(async () => {
   // As a server keeps them: with defaults, nulls and keys of its own, in another order.
   windmill.scripts.set('f/hai/one', {
     ...parse(SCRIPT),
-    lock: '{}\n//bun.lock\n<empty>',
-    content: CODE,
+    lock: lock('f/hai/one.script.lock'),
+    content: text('f/hai/one.ts'),
     timeout: null,
     dedicated_worker: false,
     hash: '0123456789abcdef',
@@ -52,8 +59,8 @@ beforeEach(async () => {
     ...edited,
   })
   const step = {
-    content: CODE,
-    lock: '{}',
+    content: text('f/hai/ask__flow/a.ts'),
+    lock: lock('f/hai/ask__flow/a.lock'),
     language: 'bun',
     type: 'rawscript',
     tag: null,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,10 +12,12 @@ import { projectRoot } from '../../runner/root.ts'
 import { migrateDatabase } from '../../windmill/deploy-migrate.ts'
 import { healthProblems, smokeTest } from '../../windmill/deploy-smoke.ts'
 import { WindmillServer } from '../../windmill/server.ts'
+import { stageBundle } from '../../windmill/stage.ts'
 import { startStack } from '../support/stack.ts'
 import { StandIn } from './stand-in.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'hai-deploy-test-'))
+symlinkSync(join(projectRoot(), 'node_modules'), join(folder, 'node_modules'))
 const database = `bare_${process.pid}`
 const admin = postgres(inject('databaseUrl'), { max: 1, onnotice: () => {} })
 
@@ -25,7 +27,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** Runs a script as a worker does: a file of its own in Bun, with nothing installed beside it. */
+/** Runs a script as a worker does: a file of its own in Bun, with the packages of its lock beside it. */
 async function asJob(content: string, windmill: StandIn, databaseUrl: string): Promise<unknown> {
   writeFileSync(join(folder, 'main.ts'), content)
   writeFileSync(
@@ -47,7 +49,7 @@ async function asJob(content: string, windmill: StandIn, databaseUrl: string): P
   return JSON.parse(stdout)
 }
 
-it('migrates a bare database from a preview that carries all it imports, and has nothing to do the next time', async () => {
+it('migrates a bare database from a preview that carries all it needs of the bundle, and has nothing to do the next time', async () => {
   await admin`create database ${admin(database)}`
   const url = new URL(inject('databaseUrl'))
   url.pathname = `/${database}`
@@ -58,8 +60,10 @@ it('migrates a bare database from a preview that carries all it imports, and has
     workspace: 'homelab',
     token: windmill.token,
   })
-  expect(await migrateDatabase(server, projectRoot())).toHaveLength(SCHEMA_VERSION)
-  expect(await migrateDatabase(server, projectRoot())).toEqual([])
+  const staged = join(folder, 'staged')
+  await stageBundle(projectRoot(), staged, { onePool: false })
+  expect(await migrateDatabase(server, staged)).toHaveLength(SCHEMA_VERSION)
+  expect(await migrateDatabase(server, staged)).toEqual([])
   windmill.stop()
 })
 
