@@ -14,10 +14,14 @@ const database = testDatabase()
 
 doorsOn(database)
 
-const DOORS = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts') && !path.startsWith('core/') && !path.includes('__flow'))
-  .map((path) => path.slice(0, -'.ts'.length))
-  .sort()
+const doorsIn = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.startsWith('core/') && !path.includes('__flow'))
+    .map((path) => path.slice(0, -'.ts'.length))
+    .sort()
+/** What runs behind a route has the folder's name in front. */
+const ROUTES = `${FOLDER}_routes`
+const DOORS = [...doorsIn(FOLDER), ...doorsIn(ROUTES).map((path) => `hai_routes/${path}`)]
 
 type Args = Record<string, unknown>
 interface Door {
@@ -26,8 +30,10 @@ interface Door {
   call(args: Args): Promise<unknown>
 }
 
+const isRoute = (path: string) => path.startsWith('hai_routes/')
+
 async function doorAt(path: string): Promise<Door> {
-  const file = join(FOLDER, `${path}.ts`)
+  const file = join(isRoute(path) ? join(ROUTES, '..') : FOLDER, `${path}.ts`)
   const signature = await signatureOf(readFileSync(file, 'utf8'))
   const names = signature!.parameters.map(({ name }) => name)
   const { main } = (await import(file)) as { main: (...args: unknown[]) => Promise<unknown> }
@@ -116,7 +122,7 @@ const goodArgs = ({ id, lease_no, lease_token }: Rows): Record<string, Args> => 
   'gitops/status': {
     objects: [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', namespace: 'b' } }],
   },
-  'http/chat': {
+  'hai_routes/chat': {
     body: {
       model: 'hai',
       messages: [{ role: 'user', content: 'help' }],
@@ -125,9 +131,9 @@ const goodArgs = ({ id, lease_no, lease_token }: Rows): Record<string, Args> => 
       stream_options: {},
     },
   },
-  'http/inbox': { body: ENVELOPE },
-  'http/todo/add': { body: { ...WORDS, parse: true, idempotency_key: 'k' } },
-  'http/todo/update': { id, body: WORDS },
+  'hai_routes/inbox': { body: ENVELOPE },
+  'hai_routes/todo/add': { body: { ...WORDS, parse: true, idempotency_key: 'k' } },
+  'hai_routes/todo/update': { id, body: WORDS },
   inbox: { body: ENVELOPE },
   'model/test': { backend: 'nobody', model: 'm' },
   'task/feedback': { id, verdict: 'noise', note: 'n' },
@@ -279,7 +285,7 @@ async function fault({ path, call }: Door, args: Args): Promise<string | undefin
   if (/\n\s+at |node_modules|TypeError|RangeError|\.ts\b/.test(text) || text.includes(FOLDER))
     return `shows its code: ${text}`
   if (text.length > 20_000) return `${text.length} characters`
-  if (path.startsWith('http/') && text.toLowerCase().includes(SECRET.toLowerCase()))
+  if (isRoute(path) && text.toLowerCase().includes(SECRET.toLowerCase()))
     return `repeats what was sent: ${text}`
   return undefined
 }
