@@ -47,7 +47,7 @@ export async function add(
     kind: 'openai-compatible',
     url: server.url,
     billing: flags.billing ?? (inHouse ? 'local' : 'metered'),
-    ...(key ? { api_key: local ? `$env:${key.variable}` : `$var:u/operator/${name}_api_key` } : {}),
+    ...(key ? { api_key: `$env:${key.variable}` } : {}),
     models,
   }
   const billing = local && !flags.billing && known?.billing ? known.billing : entry.billing

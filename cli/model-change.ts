@@ -25,7 +25,7 @@ export async function enable(session: Session, name: string): Promise<undefined>
     const known = (await readList(session))?.models.some((row) => row.backend === backend && !row.found)
     if (known) return printForWindmill(session, { backends: { [backend]: { enabled: true } } })
     if (!settings) throw unknown(backend, ON_WINDMILL)
-    return printForWindmill(session, { backends: { [backend]: onWindmill(backend, settings) } })
+    return printForWindmill(session, { backends: { [backend]: settings } })
   }
   const { env } = session.io
   const changed = await editModels(env, (document) =>
@@ -178,13 +178,11 @@ export async function sayWhoAnswers(session: Session, written?: string): Promise
   } else if (list) session.note('nothing answers by default; hai model ls shows what there is')
 }
 
-/** On Windmill a key is a variable of the workspace, as workers there share no environment with anybody. */
-function onWindmill(backend: string, settings: BackendSettings): BackendSettings {
-  return settings.api_key ? { ...settings, api_key: `$var:u/operator/${backend}_api_key` } : settings
-}
-
 export async function printForWindmill(session: Session, value: object): Promise<undefined> {
-  session.print(stringify({ resource_type: 'c_hai_models', value }).trimEnd())
+  const text = stringify({ resource_type: 'c_hai_models', value }).trimEnd()
+  session.print(text)
   session.note(`nothing was changed: on a server this belongs into ${ON_WINDMILL} of your own repository;`)
   session.note('put it under what is there, then: wmill sync push')
+  for (const [, name] of text.matchAll(/\$env:(\w+)/g))
+    session.note(`give ${name} to the workers of the group hai-work, and name it in their WHITELIST_ENVS`)
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
+import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 
@@ -211,6 +212,41 @@ describe('the house', () => {
       // whether it is set, for a hint
       'runner/lifecycle.ts',
     ])
+  })
+
+  it('lets the sweep and the operator’s view of the settings read resources, and no door a variable', async () => {
+    const doors = files.filter(isDoor)
+    const { outputFiles } = await build({
+      entryPoints: doors,
+      absWorkingDir: root,
+      outdir: root,
+      outbase: root,
+      bundle: true,
+      packages: 'external',
+      format: 'esm',
+      platform: 'node',
+      write: false,
+    })
+    const asking = (what: RegExp) =>
+      doors.filter((_, at) => what.test(outputFiles[at]!.text)).map((door) => door.replace(/\.ts$/, ''))
+    expect(outputFiles.map(({ path }) => path)).toEqual(
+      doors.map((door) => join(root, door.replace(/ts$/, 'js'))),
+    )
+    expect(asking(/resources\/\w+/)).toEqual(['f/hai/config/show', 'f/hai/worker/sweep'])
+    expect(asking(/variables\/\w+/)).toEqual([])
+  })
+
+  it('lets each script have its caller’s rights, and each route those that a deploy gives it', () => {
+    const items = execFileSync('git', ['ls-files', '--', 'f/*.yaml', 'u/*.yaml'], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .filter((file) => file && existsSync(join(root, file)))
+    expect(items.length).toBeGreaterThan(50)
+    const another = (file: string) =>
+      /on_behalf_of|permissioned_as/.test(readFileSync(join(root, file), 'utf8'))
+    expect(items.filter(another)).toEqual([])
   })
 
   it('lets no SQL past the tagged template but migrations', () => {

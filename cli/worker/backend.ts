@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parse as parseYaml } from 'yaml'
+import { refuseUnfit } from '../../f/hai/core/config.ts'
 import { HaiError, parse } from '../../f/hai/core/errors.ts'
 import { type Access, accessOf } from '../../f/hai/core/model/access.ts'
 import { Models } from '../../f/hai/core/model/config.ts'
@@ -30,7 +31,7 @@ export async function findBackend(env: Env, wanted: string | undefined): Promise
   const own = readModels(env)
   const { models, asked } = name ? only(name, model, own, env) : { models: own, asked: undefined }
   const around = surroundings()
-  const first = await accessOf(models, around, asked, noVariable)
+  const first = await accessOf(models, around, asked)
   if ('offers' in first) throw nothingToAsk(first.offers, around, env)
   const { kind } = first.choice.backend
   if (kind === 'claude-code' && !around.offers.some(({ backend }) => backend === 'claude-code')) {
@@ -39,7 +40,7 @@ export async function findBackend(env: Env, wanted: string | undefined): Promise
     })
   }
   const access = async () => {
-    const found = await accessOf(models, surroundings(), asked, noVariable)
+    const found = await accessOf(models, surroundings(), asked)
     if ('offers' in found)
       throw new HaiError('unavailable', `no Ollama answers at ${around.ollamaUrl} any more`)
     return asked ? { ...found, choice: { ...found.choice, reason: 'what this worker asks' } } : found
@@ -74,24 +75,12 @@ function readModels(env: Env): Models {
   const file = modelsFileOf(env)
   try {
     const given: unknown = parseYaml(readText(file)) ?? {}
-    refusePastedKeys(given)
+    refuseUnfit(given)
     return parse(Models, given)
   } catch (error) {
     if (error instanceof Failure) throw error
     // what follows on further lines is the text itself
     throw new Failure('usage', `${file}: ${(error as Error).message.split('\n')[0]}`)
-  }
-}
-
-/** Before anything else looks at it: a message that refuses a pasted key must not show the key. */
-function refusePastedKeys(given: unknown): void {
-  const { backends } = (given ?? {}) as { backends?: Record<string, { api_key?: unknown } | null> }
-  for (const [name, backend] of Object.entries(backends ?? {})) {
-    if (typeof backend?.api_key !== 'string' || backend.api_key.startsWith('$')) continue
-    throw new HaiError(
-      'invalid',
-      `backends.${name}.api_key holds the key itself, not shown here; expected $env:NAME`,
-    )
   }
 }
 
@@ -102,13 +91,6 @@ function readText(file: string): string {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
     throw error
   }
-}
-
-async function noVariable(path: string): Promise<never> {
-  throw new HaiError(
-    'invalid',
-    `models configuration: $var:${path} is kept in a workspace of Windmill, which a worker elsewhere cannot read; write $env:NAME, and set NAME where the worker runs`,
-  )
 }
 
 function nothingToAsk(offers: string[], around: Surroundings, env: Env): Failure {

@@ -543,11 +543,12 @@ backends:
     expect(resource_type).toBe('c_hai_models')
     expect(Models.parse(value).backends.llama).toMatchObject({
       url: `${server.url}/v1`,
-      api_key: '$var:u/operator/llama_api_key',
+      api_key: '$env:A_KEY',
       models: { smollm2: { context: 2048 } },
     })
     expect(ran.stderr).toContain('nothing was changed')
     expect(ran.stderr).toContain('u/operator/hai_models.resource.yaml')
+    expect(ran.stderr).toContain('give A_KEY to the workers of the group hai-work')
     expect(ran.stderr).toContain('on the server it is another machine')
     expect(written()).toBe('')
   })

@@ -398,7 +398,8 @@ describe('changing the models of a server', () => {
     const ran = await remote('model', 'enable', 'anthropic')
     const { resource_type, value } = parse(ran.stdout) as { resource_type: string; value: unknown }
     expect(resource_type).toBe('c_hai_models')
-    expect(Models.parse(value).backends.anthropic?.api_key).toBe('$var:u/operator/anthropic_api_key')
+    expect(Models.parse(value).backends.anthropic?.api_key).toBe('$env:ANTHROPIC_API_KEY')
+    expect(ran.stderr).toContain('give ANTHROPIC_API_KEY to the workers of the group hai-work')
     expect(ran.stderr).toContain('nothing was changed')
     expect(ran.stderr).toContain('u/operator/hai_models.resource.yaml')
     expect(existsSync(join(home.path, '.config/hai/models.yaml'))).toBe(false)

@@ -49,8 +49,11 @@ describe('hai worker run', () => {
   })
 
   it.each([
-    ['sk-ant-secret', /backends\.claude\.api_key holds the key itself, not shown here; expected \$env:NAME/],
-    ['$var:u/operator/key', /kept in a workspace of Windmill, .* write \$env:NAME/],
+    [
+      'sk-ant-secret',
+      /backends\.claude\.api_key holds a value of its own, not shown here; expected \$env:NAME/,
+    ],
+    ['$var:u/operator/key', /api_key begins with \$var:, which hai does not look up; name it by \$env:NAME/],
   ])('refuses an api_key of %s, which is not for it to read', async (api_key, reason) => {
     configure({ backends: { claude: { kind: 'anthropic', billing: 'metered', api_key, models: { x: {} } } } })
     const ran = await run('--backend', 'claude')

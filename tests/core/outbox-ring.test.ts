@@ -161,17 +161,6 @@ describe('a notice', () => {
     expect(calls).toMatchObject([{ path: SEND, args: {} }])
   })
 
-  it('that whoever rang may not send is left to the schedule, with no ring after ring for it', async () => {
-    await channelsAre({ hook: webhook({ token: '$var:u/operator/ntfy' }) })
-    await tell()
-    const { calls, start } = recorder()
-    await ringOutbox(db.sql, start)
-    callAs('stranger', { WM_JOB_ID: calls[0]!.jobId })
-    expect(await send()).toMatchObject({ sent: 0 })
-    await ringOutbox(db.sql, start)
-    expect(calls).toHaveLength(1)
-  })
-
   it('that was rung for says nothing of the schedule’s pulse', async () => {
     await tell()
     await send()

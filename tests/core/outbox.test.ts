@@ -20,7 +20,7 @@ interface Answer {
 }
 
 const TOKEN = 'tk_not_to_be_seen'
-const secrets = { environment: { NTFY_TOKEN: TOKEN }, variable: async (path: string) => `value of ${path}` }
+const environment = { NTFY_TOKEN: TOKEN }
 const db = testDatabase()
 let server: Server
 let url: string
@@ -77,7 +77,7 @@ const webhook = (path = '/hook', fields: object = {}) => ({
   ...fields,
 })
 const send = (channels: unknown, sql = db.sql) =>
-  sendNotices(sql, parse(Channels, channels), { secrets, signal: new AbortController().signal })
+  sendNotices(sql, parse(Channels, channels), { environment, signal: new AbortController().signal })
 
 interface Row {
   attempts: number
@@ -118,7 +118,7 @@ describe('what arrives', () => {
 
   it('is what ntfy publishes, cut to what it takes', async () => {
     await aNotice({ text: 'ä'.repeat(3000), priority: 'urgent', link: 'https://example.com/' })
-    await send({ phone: webhook('/', { format: 'ntfy', topic: 'homelab', token: '$var:u/operator/ntfy' }) })
+    await send({ phone: webhook('/', { format: 'ntfy', topic: 'homelab', token: '$env:NTFY_TOKEN' }) })
     const { message, ...rest } = arrived[0]!.body
     expect(rest).toEqual({
       topic: 'homelab',
@@ -129,7 +129,7 @@ describe('what arrives', () => {
     })
     expect(message).toMatch(/^ä+…$/)
     expect(Buffer.byteLength(String(message))).toBeLessThanOrEqual(4096)
-    expect(arrived[0]?.headers.authorization).toBe('Bearer value of u/operator/ntfy')
+    expect(arrived[0]?.headers.authorization).toBe(`Bearer ${TOKEN}`)
   })
 
   it('comes once for a dedup key, and goes only where its kind is wanted', async () => {
@@ -284,7 +284,7 @@ describe('without a channel', () => {
 
 describe('the channels configuration', () => {
   it.each([
-    ['a token of its own', { token: TOKEN }, /hook\.token.*not the token itself/],
+    ['a token of its own', { token: TOKEN }, /hook\.token.*never the secret itself/],
     ['an address that is none', { url: 'ntfy.example.com' }, /hook\.url.*http or https URL/],
     ['ntfy without a topic', { format: 'ntfy' }, /hook\.topic.*expected a topic/],
     ['an unknown field', { colour: 'red' }, /colour/],

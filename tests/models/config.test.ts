@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { Channels } from '../../f/hai/core/channels.ts'
 import { loadConfig, storedConfig } from '../../f/hai/core/config.ts'
 import { HaiError } from '../../f/hai/core/errors.ts'
 import { Models } from '../../f/hai/core/model/config.ts'
@@ -66,9 +67,52 @@ describe('configuration', () => {
   })
 
   it('keeps references as references', async () => {
-    await load({ backends: { claude: { ...claude, api_key: '$var:u/operator/claude_key' } } })
-    expect((await stored())?.value.backends.claude.api_key).toBe('$var:u/operator/claude_key')
+    await load({ backends: { claude: { ...claude, api_key: '$env:CLAUDE_KEY' } } })
+    expect((await stored())?.value.backends.claude.api_key).toBe('$env:CLAUDE_KEY')
   })
+
+  it.each(['$var:u/operator/key', '$var:', '$res:u/operator/x', '$jsonvar:u/zz', '$encrypted:c2VjcmV0'])(
+    'refuses %s wherever it stands, with what to write instead, and shows nothing of it',
+    async (given) => {
+      const hook = { kind: 'webhook', url: 'https://example.com/' }
+      const cases = [
+        [
+          'models',
+          Models,
+          { backends: { claude: { ...claude, api_key: given } } },
+          'backends.claude.api_key',
+        ],
+        ['models', Models, { backends: { claude: { ...claude, url: given } } }, 'backends.claude.url'],
+        ['models', Models, { default: given }, 'default'],
+        ['channels', Channels, { hook: { ...hook, token: given } }, 'hook.token'],
+        ['channels', Channels, { hook: { ...hook, url: given } }, 'hook.url'],
+        ['channels', Channels, { hook: { ...hook, notices: [given] } }, 'hook.notices.0'],
+      ] as const
+      for (const [name, schema, own, field] of cases) {
+        const read = async (path: string) => (path === `f/hai/${name}` ? {} : own)
+        await loadConfig(db.sql, name, schema, read)
+        const [row] = await db.sql<{ error: string }[]>`select error from hai.config where name = ${name}`
+        const [kind] = given.split(/(?<=:)/)
+        expect(row?.error).toContain(
+          `: ${field} begins with ${kind}, which hai does not look up; name it by $env:NAME, and set it where`,
+        )
+        expect(row?.error).toMatch(/export NAME=….*group hai-work.*WHITELIST_ENVS/)
+        expect(row?.error.replace(kind!, '')).not.toContain(given.slice(kind!.length) || given)
+      }
+    },
+  )
+
+  it.each(['sk-ant-1234', '$2b$secret', '$ANTHROPIC', '$env:lower', '7788', ['zz']])(
+    'shows nothing of a key %j that is pasted',
+    async (api_key) => {
+      await load({}, { backends: { claude: { ...claude, api_key } } })
+      const { error } = (await stored()) as { error: string }
+      expect(error).toContain(
+        'backends.claude.api_key holds a value of its own, not shown here; expected $env:NAME',
+      )
+      expect(error).not.toContain(String(api_key))
+    },
+  )
 
   it('goes on with the last good one when it becomes bad, records why, and forgets that when it is good again', async () => {
     await load({}, { liveness_seconds: 60 })
@@ -218,7 +262,7 @@ describe('the models configuration', () => {
     [
       'a reference of no known form',
       { backends: { x: { ...claude, api_key: '$ANTHROPIC' } } },
-      /backends\.x\.api_key: .*expected \$var:/,
+      /backends\.x\.api_key holds a value of its own, not shown here; expected \$env:NAME/,
     ],
     [
       'a price below nothing',

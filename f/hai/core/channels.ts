@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { REFERENCE } from './outbox/reference.ts'
+import { EXPECTED, REFERENCE } from './reference.ts'
 
 /** An address may be a secret itself: whoever knows it may write there. */
 const Url = z.union([z.url({ protocol: /^https?$/ }), z.string().regex(REFERENCE)], {
-  error: 'expected an http or https URL, or a reference to one: $var:u/operator/… or $env:NAME',
+  error:
+    'expected an http or https URL, or $env:NAME, where NAME holds one in the environment of the workers',
 })
 
 const Channel = z
@@ -18,10 +19,7 @@ const Channel = z
       .regex(/^[\w-]{1,64}$/, 'expected the name of an ntfy topic: letters, digits, - and _')
       .optional(),
     /** Sent as a bearer token. A reference, never the token itself. */
-    token: z
-      .string()
-      .regex(REFERENCE, 'expected $var:u/operator/… or $env:NAME, not the token itself')
-      .optional(),
+    token: z.string().regex(REFERENCE, EXPECTED).optional(),
     /** Only notices of these kinds; all when not given. */
     notices: z.array(z.string().min(1)).min(1).optional(),
     enabled: z.boolean().default(true),

@@ -4,11 +4,14 @@ import type { z } from 'zod'
 import type { Sql } from './db.ts'
 import { fieldsAt, HaiError, parse } from './errors.ts'
 import { nearest } from './nearest.ts'
+import { EXPECTED, REFERENCE, setting } from './reference.ts'
 import { findResource } from './windmill.ts'
 
 type Read = typeof findResource
 
 const SECRET = /(^|_)(key|token|password|secret)$/
+/** What Windmill would look up with the rights of whoever reads it. A door has its caller's, so that no setting may need any. */
+const OF_WINDMILL = /^\$(var|jsonvar|res|encrypted):/
 
 /**
  * The effective configuration `name`: the bundle's defaults under the operator's own file, key by key. The last good one
@@ -44,15 +47,6 @@ export interface Layers {
 export async function readLayers(name: string, read: Read = findResource): Promise<Layers> {
   const [defaults, own] = await Promise.all([read(`f/hai/${name}`), read(`u/operator/hai_${name}`)])
   return { defaults: defaults ?? {}, own: own ?? {} }
-}
-
-/** What is wrong when a reference of a configuration leads to nothing, and where that is mended. `field` is never its value. */
-export function emptyReference(name: string, field: string, reference: string): HaiError {
-  const [, variable] = /^\$env:(.+)$/.exec(reference) ?? []
-  const cure = variable
-    ? `set it where the stack, or hai worker run, is started: export ${variable}=…, then hai down (on Windmill: for the workers, with ${variable} in their WHITELIST_ENVS)`
-    : `give the variable ${reference.slice('$var:'.length)} a value`
-  return new HaiError('invalid', `${name} configuration: ${field} is ${reference}, which is empty; ${cure}`)
 }
 
 /** The last good configuration `name`, as doors read it: without a call to Windmill. */
@@ -96,13 +90,19 @@ function layered(schema: z.ZodType, defaults: unknown, own: unknown): unknown {
   return merge(defaults, own)
 }
 
-/** Before anything else looks at it: a message that refuses a pasted key must not show the key. */
-function refuseUnfit(value: unknown, path: string[] = []): void {
-  const secret = SECRET.test(path.at(-1) ?? '') && !isRecord(value) && value !== null
-  if (secret && !(typeof value === 'string' && value.startsWith('$'))) {
-    const expected = 'expected a reference, $var:u/operator/… or $env:NAME'
-    throw new HaiError('invalid', `${path.join('.')} holds a value of its own, not shown here; ${expected}`)
+/** Before anything else looks at it: a message that refuses a pasted key must not show the key. `invalid` says where. */
+export function refuseUnfit(value: unknown, path: string[] = []): void {
+  const [kind] = (typeof value === 'string' && OF_WINDMILL.exec(value)) || []
+  if (kind) {
+    const cure = `name it by $env:NAME, and ${setting('NAME')}`
+    throw new HaiError(
+      'invalid',
+      `${path.join('.')} begins with ${kind}, which hai does not look up; ${cure}`,
+    )
   }
+  const secret = SECRET.test(path.at(-1) ?? '') && !isRecord(value) && value !== null
+  if (secret && !(typeof value === 'string' && REFERENCE.test(value)))
+    throw new HaiError('invalid', `${path.join('.')} holds a value of its own, not shown here; ${EXPECTED}`)
   if (typeof value === 'string' && !keepable(value))
     throw new HaiError(
       'invalid',

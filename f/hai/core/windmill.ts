@@ -33,24 +33,16 @@ export async function wasCancelled(jobId: string): Promise<boolean> {
   }
 }
 
-/** A resource as it is stored, its references unread; undefined when there is none. `invalid` when it is a file that can't be read. */
+/**
+ * A resource as it is stored, its references unread; undefined when there is none. `invalid` when it is a file that can't
+ * be read. Only who may read it may call: the sweep's schedule, and the operator.
+ */
 export async function findResource(path: string): Promise<unknown> {
   const answer = await send(`resources/get_value/${path}`, {})
   if (answer.status === 404) return undefined
   // a file of the operator's on his own machine: its reader's words say where and why
   if (answer.status === 400) throw new HaiError('invalid', answer.text.replace(/^Bad request: /, ''))
   return JSON.parse(accepted(answer, path))
-}
-
-/** A variable's value, secrets included. `unavailable` to a job of whoever may not read it: another one's may. */
-export async function getVariable(path: string): Promise<string> {
-  const answer = await send(`variables/get_value/${path}`, {})
-  if (answer.status === 401 || answer.status === 403) {
-    throw new HaiError('unavailable', `$var:${path} may not be read by whoever called this worker`, {
-      details: { next_step: 'name it by $env:NAME instead, from the environment of the workers' },
-    })
-  }
-  return JSON.parse(accepted(answer, path)) as string
 }
 
 /** Sends a piece of an answer down the job's own stream: one line of JSON, as a job may work on many tasks. */

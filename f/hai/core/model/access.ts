@@ -1,7 +1,7 @@
-import { emptyReference, storedConfig } from '../config.ts'
+import { storedConfig } from '../config.ts'
 import { type ClaimedTask, RESTRICTED } from '../contract.ts'
 import type { Sql } from '../db.ts'
-import { getVariable } from '../windmill.ts'
+import { resolveReference } from '../reference.ts'
 import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
 import { type Choice, Models } from './config.ts'
 import { type Surroundings, surroundings } from './surroundings.ts'
@@ -27,7 +27,7 @@ export interface NoAccess {
 /** The backend and model for the next task, or those that `wanted` names; or why there is none. */
 export async function modelAccess(sql: Sql, wanted?: string, data_tier?: string): Promise<Access | NoAccess> {
   const models = await storedConfig(sql, 'models', Models)
-  const access = await accessOf(models, surroundings(), wanted, getVariable, data_tier)
+  const access = await accessOf(models, surroundings(), wanted, data_tier)
   if ('choice' in access) return access
   const [row] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
   return row?.error ? { ...access, error: row.error } : access
@@ -40,20 +40,19 @@ export const accessFor = (
 ): Promise<Access | NoAccess> => modelAccess(sql, undefined, data_tier)
 
 /**
- * The same where there is no database: by these `models`, with `getSecret` for what `$var:` names. What is restricted
- * sees what is of the house, and is offered nothing else.
+ * The same where there is no database: by these `models`. What is restricted sees what is of the house, and is offered
+ * nothing else.
  */
 export async function accessOf(
   given: Models,
   around: Surroundings,
   wanted: string | undefined,
-  getSecret: (path: string) => Promise<string>,
   data_tier?: string,
 ): Promise<Access | NoAccess> {
   const isRestricted = data_tier === RESTRICTED
   const models = isRestricted ? ofHouse(given) : given
   const choice = await (wanted ? chooseNamed(wanted, models, around) : choose(models, around))
-  if (choice) return { choice, models, apiKey: await secret(choice, around.environment, getSecret) }
+  if (choice) return { choice, models, apiKey: keyOf(choice, around) }
   const offers = around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name])
   return { offers: isRestricted ? [] : offers, idle: idle(models, around) }
 }
@@ -64,17 +63,9 @@ export async function localAccess(sql: Sql): Promise<Access | undefined> {
   const around = surroundings()
   const here = Object.entries(models.backends).filter(([, { external }]) => !external)
   const choice = await freeChoice({ ...models, backends: Object.fromEntries(here) }, around)
-  return choice && { choice, models, apiKey: await secret(choice, around.environment, getVariable) }
+  return choice && { choice, models, apiKey: keyOf(choice, around) }
 }
 
-async function secret(
-  { name, backend }: Choice,
-  env: NodeJS.ProcessEnv,
-  getSecret: (path: string) => Promise<string>,
-): Promise<string | undefined> {
-  const [, kind, where = ''] = /^\$(var|env):(.+)$/.exec(backend.api_key ?? '') ?? []
-  if (!kind) return undefined
-  const value = kind === 'var' ? await getSecret(where) : env[where]
-  if (value) return value
-  throw emptyReference('models', `api_key of ${name}`, backend.api_key ?? '')
+function keyOf({ name, backend: { api_key } }: Choice, { environment }: Surroundings): string | undefined {
+  return api_key && resolveReference(api_key, { name: 'models', field: `api_key of ${name}` }, environment)
 }

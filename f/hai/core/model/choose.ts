@@ -1,6 +1,7 @@
 import type { ModelRow } from '../contract.ts'
 import { HaiError, short } from '../errors.ts'
 import { own } from '../own.ts'
+import { REFERENCE } from '../reference.ts'
 import type { Backend, Choice, Models } from './config.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
 import { reaches } from './reach.ts'
@@ -120,7 +121,7 @@ export function lack(backend: Backend, around: Surroundings): ModelRow['trouble'
   if (backend.external) return undefined
   if (backend.kind === 'claude-code' && !around.has('claude'))
     return { code: 'missing', text: 'claude is not on the PATH of the stack' }
-  const [, variable] = /^\$env:(.+)$/.exec(backend.api_key ?? '') ?? []
+  const [, variable] = REFERENCE.exec(backend.api_key ?? '') ?? []
   if (variable && !around.environment[variable])
     return { code: 'no_key', text: `${variable} is empty in the environment of the stack` }
   return undefined

@@ -2,6 +2,7 @@ import type { LanguageModelV3Prompt } from '@ai-sdk/provider'
 import { z } from 'zod'
 import { type Price, Prices, Rates } from '../money/prices.ts'
 import type { Tokens } from '../money/tokens.ts'
+import { EXPECTED, REFERENCE } from '../reference.ts'
 
 const Model = Rates.extend({
   /** Tokens that question, history and answer may have together. */
@@ -37,14 +38,8 @@ const Backend = z
     kind: z.enum(['openai-compatible', 'anthropic', 'claude-code']),
     /** A server's bare address means `/v1` of it. Only Claude's have one of their own. */
     url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).optional(),
-    /** `$var:f/…` names a Windmill variable, `$env:NAME` a variable of the worker's environment. Never the key itself. */
-    api_key: z
-      .string()
-      .regex(
-        /^\$(var:[fu]\/.+|env:[A-Z][A-Z0-9_]*)$/,
-        'expected $var:u/operator/… or $env:NAME, not the key itself',
-      )
-      .optional(),
+    /** `$env:NAME` names a variable of the worker's environment. Never the key itself. */
+    api_key: z.string().regex(REFERENCE, EXPECTED).optional(),
     billing: z.enum(['local', 'metered', 'subscription']),
     enabled: z.boolean().default(true),
     /** Called only by workers elsewhere (`hai worker run --backend NAME`): tasks wait for one in a lane of its name. */

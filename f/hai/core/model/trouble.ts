@@ -2,6 +2,7 @@ import { storedConfig } from '../config.ts'
 import type { BackendTrouble } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { own } from '../own.ts'
+import { REFERENCE } from '../reference.ts'
 import { span } from '../span.ts'
 import { urlOf } from './choose.ts'
 import { Models } from './config.ts'
@@ -108,7 +109,7 @@ async function inForce(sql: Sql, around: Surroundings): Promise<(row: Row) => bo
     const backend = own(backends, name)
     if (!backend) return name === 'ollama' && isFound(url, around)
     if (!backend.enabled || urlOf(backend) !== url) return false
-    const [, variable] = /^\$env:(.+)$/.exec(backend.api_key ?? '') ?? []
+    const [, variable] = REFERENCE.exec(backend.api_key ?? '') ?? []
     const key = variable === undefined ? undefined : around.environment[variable]
     // a key that is not to be seen from here may be the one
     const hidden = backend.api_key !== undefined && key === undefined

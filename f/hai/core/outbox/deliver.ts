@@ -1,8 +1,8 @@
 import type { Channel } from '../channels.ts'
 import { HaiError } from '../errors.ts'
+import { resolveReference } from '../reference.ts'
 import { messageOf } from './message.ts'
 import type { HeldNotice, Receipt } from './notice.ts'
-import { resolveReference, type Secrets } from './reference.ts'
 
 const TIMEOUT_MS = 10_000
 const SAID_MAX = 200
@@ -18,7 +18,7 @@ export type Delivered =
 export async function deliver(
   notice: HeldNotice,
   { name, channel }: { name: string; channel: Channel },
-  secrets: Secrets,
+  environment: NodeJS.ProcessEnv,
 ): Promise<Delivered> {
   const hidden: string[] = []
   const failed = (
@@ -29,8 +29,10 @@ export async function deliver(
     return { ok: false, error: `${name}: ${shown}`, retryAfterSeconds: undefined, ...rest }
   }
   try {
-    const url = await resolveReference(channel.url, `${name}.url`, secrets)
-    const token = channel.token && (await resolveReference(channel.token, `${name}.token`, secrets))
+    const resolved = (field: 'url' | 'token', text: string) =>
+      resolveReference(text, { name: 'channels', field: `${name}.${field}` }, environment)
+    const url = resolved('url', channel.url)
+    const token = channel.token && resolved('token', channel.token)
     hidden.push(...[url, token, channel.topic].filter((secret) => secret !== undefined))
     const response = await post(url, token, notice, channel)
     const said = (await response.text()).slice(0, 4096)

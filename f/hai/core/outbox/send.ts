@@ -5,7 +5,6 @@ import { HaiError, parse, withoutWords } from '../errors.ts'
 import { Schedule } from '../instant.ts'
 import { surroundings } from '../model/surroundings.ts'
 import { outage } from '../outage.ts'
-import { getVariable } from '../windmill.ts'
 import { deliver } from './deliver.ts'
 import {
   drop,
@@ -17,7 +16,6 @@ import {
   putBack,
   takeNotice,
 } from './notice.ts'
-import { isVariable, type Secrets } from './reference.ts'
 import { ringAnswered, SEND } from './ring.ts'
 
 const FIRST_PAUSE_SECONDS = 30
@@ -47,8 +45,7 @@ interface Ring {
 
 /**
  * Sends what is due to the configured channels. Safe to run twice at once, and whoever rings: only one who is `trusted`
- * writes the schedule's pulse, and reads Windmill's variables, which are nobody else's to read. It tells numbers alone:
- * who may read its job may not be who is told.
+ * writes the schedule's pulse. It tells numbers alone: who may read its job may not be who is told.
  */
 export async function sendOutbox(sql: Sql, ring: Ring): Promise<Sent> {
   const { every_seconds: every } = ring
@@ -67,10 +64,9 @@ async function answerRing(
   schedule: Schedule | undefined,
 ): Promise<Sent> {
   const channels = await storedConfig(sql, 'channels', Channels)
-  if (!trusted && Object.values(channels).some(needsVariable)) return { ...NOTHING }
   await ringAnswered(sql, jobId)
   const sent = await sendNotices(sql, channels, {
-    secrets: { environment: surroundings().environment, variable: getVariable },
+    environment: surroundings().environment,
     signal,
   })
   if (!trusted || !schedule) return sent
@@ -80,25 +76,20 @@ async function answerRing(
   return sent
 }
 
-const NOTHING: Sent = { sent: 0, later: 0, failed: 0, dropped: 0 }
-
-const needsVariable = ({ enabled, url, token }: Channel): boolean =>
-  enabled && [url, token].some((text) => text !== undefined && isVariable(text))
-
 /** Sends what is due until nothing is, or no channel answers. */
 export async function sendNotices(
   sql: Sql,
   channels: Channels,
-  { secrets, signal }: { secrets: Secrets; signal: AbortSignal },
+  { environment, signal }: { environment: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<Sent> {
   const enabled = Object.entries(channels).filter(([, { enabled }]) => enabled)
   const run: Run = {
     sql,
-    secrets,
+    environment,
     channels: enabled.map(([name, channel]) => ({ name, channel })),
     down: new Map(),
   }
-  const told: Sent = { ...NOTHING, dropped: await dropStale(sql) }
+  const told: Sent = { sent: 0, later: 0, failed: 0, dropped: await dropStale(sql) }
   const deadline = Date.now() + RUN_MS
   while (run.channels.length > run.down.size && !signal.aborted && Date.now() < deadline) {
     const notice = await takeNotice(sql)
@@ -113,14 +104,14 @@ export async function sendNotices(
 
 interface Run {
   sql: Sql
-  secrets: Secrets
+  environment: NodeJS.ProcessEnv
   channels: { name: string; channel: Channel }[]
   /** Channels that did not answer in this run, and for how many seconds to leave them alone. */
   down: Map<string, number>
 }
 
 /** One attempt for one notice: to each channel that wants it, has not got it yet, and is not down. */
-async function send(notice: HeldNotice, { sql, secrets, channels, down }: Run): Promise<keyof Sent> {
+async function send(notice: HeldNotice, { sql, environment, channels, down }: Run): Promise<keyof Sent> {
   const wanting = channels.filter(({ channel }) => channel.notices?.includes(notice.kind) ?? true)
   if (wanting.length === 0) {
     await drop(sql, notice)
@@ -130,7 +121,7 @@ async function send(notice: HeldNotice, { sql, secrets, channels, down }: Run): 
   const errors: string[] = []
   let pause = backoff(notice.attempts)
   for (const to of left.filter(({ name }) => !down.has(name))) {
-    const delivered = await deliver(notice, to, secrets)
+    const delivered = await deliver(notice, to, environment)
     if (delivered.ok) {
       notice.receipts[to.name] = delivered.receipt
       continue
