@@ -65,4 +65,5 @@ export async function serveBundle(options: {
 const NOBODY: Queue = {
   submit: ({ end }) => end({ kind: 'crashed', started: false, reason: 'this stack only reads the bundle' }),
   withdraw: () => false,
+  patience: 0,
 }

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { WHITELIST } from '../windmill/whitelist.ts'
 import { MARK } from './process-mark.ts'
 
 type Env = Record<string, string | undefined>
@@ -17,18 +18,7 @@ export interface EnvironmentMark {
 }
 
 /** Names whose values decide what a worker reaches; those that end in `*` are prefixes. */
-const WATCHED = [
-  'OLLAMA_HOST',
-  'ANTHROPIC_*',
-  'OPENAI_*',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-  'KUBECONFIG',
-  'HAI_*',
-]
+const WATCHED = [...WHITELIST, 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'HAI_*']
 /** These are of one command, or say which stack is meant, and may be others for each. */
 const OF_THE_CALLER = new Set([
   'HAI_TOKEN',

@@ -1,37 +1,51 @@
+import { join } from 'node:path'
+import { WHITELIST } from '../windmill/whitelist.ts'
 import { isOwn, type Script } from './bundle.ts'
 import type { Job } from './jobs.ts'
 
-/** All that a script may see of the environment the stack was started in; names ending in `*` are prefixes. */
-const INHERITED = [
-  'PATH',
-  'HOME',
-  'TZ',
-  'LANG',
-  'TMPDIR',
-  'XDG_CONFIG_HOME',
-  'HAI_*',
-  'ANTHROPIC_API_KEY',
-  'ANTHROPIC_BASE_URL',
-  'OPENAI_API_KEY',
-  'OPENAI_BASE_URL',
-  'OLLAMA_HOST',
-  'KUBECONFIG',
-  'KUBERNETES_SERVICE_*',
-  'HTTP_PROXY',
-  'HTTPS_PROXY',
-  'NO_PROXY',
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-]
-/** These say where the CLI connects, perhaps to another installation, and are no business of a script. */
-const CLIENT_ONLY = ['HAI_TOKEN', 'HAI_ENDPOINT', 'HAI_WORKSPACE', 'HAI_PROFILE']
 /** The database with its password: only a job of hai's own gets it, and not the process before it has that job. */
 const DATABASE_URL = 'HAI_DATABASE_URL'
+/** Where a day begins, when no setting says it. */
+const TIME_ZONE = 'HAI_TIME_ZONE'
+/** What a worker hands on of its own, whatever its whitelist names. */
+const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
 
-/** What every worker process is started with. */
-export function inheritedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
-  const kept = Object.entries(env).filter(([name]) => isInherited(name))
-  return Object.fromEntries(kept.map(([name, value]) => [name, value ?? '']))
+/**
+ * What every worker process is started with: what Windmill's worker gives to Bun, and what the whitelist names, empty where
+ * it is not set. Throws when HAI_TIME_ZONE is no time zone.
+ */
+export function workerEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const home = env.HOME || '/tmp'
+  const cache = join(home, '.bun', 'install', 'cache')
+  const listed = WHITELIST.filter((name) => name !== DATABASE_URL).map((name) => [name, env[name] ?? ''])
+  return {
+    ...proxiesOf(env),
+    PATH: env.PATH ?? '',
+    HOME: home,
+    TZ: '',
+    FORCE_COLOR: '1',
+    DO_NOT_TRACK: '1',
+    BUN_INSTALL_CACHE_DIR: cache,
+    // where Bun keeps it by itself: a worker writes 0, for none
+    BUN_RUNTIME_TRANSPILER_CACHE_PATH: join(cache, '@t@'),
+    ...Object.fromEntries(listed),
+    [TIME_ZONE]: timeZoneOf(env),
+  }
+}
+
+/** A worker's jobs are in UTC, whatever its machine's clock shows; this machine's days are those of who sits at it. */
+function timeZoneOf({ [TIME_ZONE]: named }: NodeJS.ProcessEnv): string {
+  try {
+    const { timeZone } = new Intl.DateTimeFormat('en', named ? { timeZone: named } : {}).resolvedOptions()
+    return timeZone === 'Etc/Unknown' ? 'UTC' : timeZone
+  } catch {
+    throw new Error(`${TIME_ZONE} is "${named}"; expected a time zone such as Europe/Berlin`)
+  }
+}
+
+function proxiesOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  const set = PROXIES.flatMap((name) => (env[name] ? [[name, env[name]] as [string, string]] : []))
+  return set.length > 0 ? { NO_PROXY: 'localhost,127.0.0.1', ...Object.fromEntries(set) } : {}
 }
 
 /** What a job gets beside that: the variables that the settings name, whatever they are called, where they are set. */
@@ -49,13 +63,6 @@ export function databaseEnvironment(job: Job, script: Script, url: string): Reco
   return isAllowed ? { [DATABASE_URL]: url } : {}
 }
 
-function isInherited(name: string): boolean {
-  if (name === DATABASE_URL || CLIENT_ONLY.includes(name)) return false
-  return INHERITED.some((known) =>
-    known.endsWith('*') ? name.startsWith(known.slice(0, -1)) : name === known,
-  )
-}
-
 /** The variables that Windmill's worker sets for a job. What doesn't apply is an empty string there too. */
 export function jobEnvironment(
   job: Job,
@@ -65,7 +72,6 @@ export function jobEnvironment(
   const who = job.schedulePath ? job.identity.username : 'user'
   const statePath = flowStep ? `${flowStep.flowPath}/${flowStep.id}_${who}` : `${job.path}/${who}`
   return {
-    BASE_INTERNAL_URL: context.endpoint,
     BASE_URL: context.endpoint,
     WM_BASE_URL: context.endpoint,
     WM_WORKSPACE: context.workspace,
@@ -77,9 +83,8 @@ export function jobEnvironment(
     WM_JOB_PATH: job.path,
     WM_ROOT_JOB_ID: job.rootJob,
     WM_SCHEDULE_PATH: job.schedulePath,
-    WM_SCHEDULED_FOR: job.scheduledFor.toISOString(),
+    WM_SCHEDULED_FOR: toTheSecond(job.scheduledFor),
     WM_STATE_PATH: statePath,
-    WM_STATE_PATH_NEW: statePath,
     WM_WORKER_GROUP: context.workerGroup,
     WM_FLOW_JOB_ID: flowStep?.flowJob ?? '',
     WM_ROOT_FLOW_JOB_ID: flowStep?.rootFlowJob ?? '',
@@ -88,5 +93,8 @@ export function jobEnvironment(
     WM_OBJECT_PATH: '',
     WM_RUNNABLE_ID: '',
     WM_END_USER_EMAIL: '',
+    WM_TESTED_RUNNABLE: '',
   }
 }
+
+const toTheSecond = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z')

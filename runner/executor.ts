@@ -21,7 +21,7 @@ const LOOK_AT_MEMORY_MS = 500
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What the executor knows of a pool. */
-export type Queue = Pick<Pool, 'submit' | 'withdraw'>
+export type Queue = Pick<Pool, 'submit' | 'withdraw' | 'patience'>
 
 export interface ExecutorOptions {
   catalog: Catalog
@@ -97,7 +97,7 @@ export class Executor {
     job.canceled = { by, reason }
     const running = this.#running.get(job.id)
     if (running?.process) {
-      running.process.terminate()
+      running.process.end(this.#poolOf(job).patience)
       return
     }
     clearTimeout(this.#delayed.get(job.id))
@@ -168,7 +168,7 @@ export class Executor {
 
   /** What a script is handed: references in it are replaced here and nowhere else, with the rights of the job's user. */
   #resolved({ args, event, runsAs }: Job, env: Record<string, string>): Given {
-    const { BASE_URL: _, BASE_INTERNAL_URL: __, ...variables } = env
+    const { BASE_URL: _, ...variables } = env
     const reader = this.#options.items.reader((path) => mayRead(runsAs, path))
     const resolved = (given: Args) => resolveArguments(given, reader, variables)
     // on a server a preprocessor has one argument, the event
@@ -187,13 +187,14 @@ export class Executor {
     const running = this.#running.get(job.id)!
     running.process = process
     clearTimeout(running.timer)
-    if (job.canceled) process.terminate()
+    const end = () => process.end(this.#poolOf(job).patience)
+    if (job.canceled) end()
     this.#options.jobs.start(job, `${workerGroup}-${process.pid}`)
     if (script.timeout !== undefined) {
       const seconds = script.timeout
       running.timer = setTimeout(() => {
         running.stopReason = { name: 'Timeout', message: `job timed out after ${seconds}s` }
-        process.terminate()
+        end()
       }, seconds * 1000)
     }
     return {

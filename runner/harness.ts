@@ -15,7 +15,8 @@ interface PluginBuilder {
 const ANSWERS = 3
 const SHAPING = ['windmill_status_code', 'windmill_headers', 'windmill_content_type', 'wm_failure']
 const home = process.cwd()
-const environment = { ...process.env }
+// the flag that binds it to the runner shows there too
+const { BUN_FEATURE_FLAG_NO_ORPHANS: _, ...environment } = process.env
 
 async function perform(order: Order): Promise<void> {
   setEnvironment(order.env)
@@ -137,7 +138,10 @@ function textOf(thrown: unknown): string {
 
 function setEnvironment(job: Record<string, string>): void {
   for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name]
-  Object.assign(process.env, environment, job)
+  // Bun takes an empty TZ for none, and would write one that is as the word undefined
+  for (const [name, value = ''] of Object.entries({ ...environment, ...job })) {
+    if ((process.env[name] ?? '') !== value || !(name in process.env)) process.env[name] = value
+  }
 }
 
 /** What one job changed for the whole process must not meet the next. */

@@ -27,6 +27,8 @@ export interface PoolOptions {
   /** Idle processes above this number end at once, those above `min` after a minute. */
   keep: number
   max: number
+  /** Milliseconds from a SIGINT to the end of a process whose job is to end; 0: no signal, and no time. */
+  patience: number
   /** So many of these never go to jobs that nobody but their caller waits for. */
   reserved: number
   spawn: () => WorkerProcess
@@ -97,14 +99,19 @@ export class Pool {
     return this.#queue.length > 0 || this.#members.size > this.#idle.length
   }
 
-  /** Ends all processes: idle ones now, busy ones when their job ends or after `grace` ms by `how`. */
-  async stop(grace: number, how: 'terminate' | 'kill'): Promise<void> {
+  /** How long a job that is to end may tidy up; milliseconds. */
+  get patience(): number {
+    return this.#options.patience
+  }
+
+  /** Ends all processes: idle ones now, busy ones when their job ends or after `grace` ms, with that much patience. */
+  async stop(grace: number, patience: number): Promise<void> {
     this.#stopping = true
     clearInterval(this.#shrinking)
     for (const waiting of this.#queue.clear()) this.#end(waiting, STOPPING)
     for (const member of this.#idle.splice(0)) member.process.kill()
     const timer = setTimeout(() => {
-      for (const { process } of this.#members) process[how]()
+      for (const { process } of this.#members) process.end(patience)
     }, grace)
     await Promise.all([...this.#members].map(({ process }) => process.gone))
     clearTimeout(timer)
@@ -130,7 +137,8 @@ export class Pool {
     member.assignment = assignment
     const ending = await this.#attempt(member, assignment)
     this.#guard(() => {
-      if (!assignment.warm || this.#stopping || member.stamp !== this.#options.stamp()) member.process.kill()
+      const isOver = !assignment.warm || this.#stopping || member.process.spent
+      if (isOver || member.stamp !== this.#options.stamp()) member.process.kill()
     })
     this.#guard(() => {
       if (!member.process.spent) this.#rest(member)

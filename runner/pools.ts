@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bunBinary } from './bun-binary.ts'
 import type { Bundle } from './bundle.ts'
-import { inheritedEnvironment } from './environment.ts'
+import { workerEnvironment } from './environment.ts'
 import { Pool, type PoolOptions } from './pool.ts'
 import { WorkerProcess } from './process.ts'
 import { projectRoot } from './root.ts'
@@ -37,7 +37,7 @@ export function createPools(options: {
     harness: join(projectRoot(), 'runner', 'harness.ts'),
     dataDir,
     cwd,
-    env: inheritedEnvironment(env),
+    env: workerEnvironment(env),
   }
   const pool = (name: string, preload: string[], size: Limits) => {
     return new Pool({
@@ -53,16 +53,25 @@ export function createPools(options: {
     return cold ? [] : paths.map((path) => join(bundle.root, `${path}.ts`)).filter((file) => existsSync(file))
   }
   return {
-    doors: pool('doors', files(PRELOADED.doors), limits(2, 4, number(env, 'HAI_DOOR_PROCESSES', 4), 0)),
+    doors: pool('doors', files(PRELOADED.doors), {
+      ...limits(2, 4, number(env, 'HAI_DOOR_PROCESSES', 4)),
+      ...{ reserved: 0, patience: 0 },
+    }),
     // jobs that wait for tasks are never so many that those which do them, or look after them, have no place
-    work: pool('work', files(PRELOADED.work), limits(1, 4, number(env, 'HAI_WORK_PROCESSES', 8), 2)),
+    work: pool('work', files(PRELOADED.work), {
+      ...limits(1, 4, number(env, 'HAI_WORK_PROCESSES', 8)),
+      ...{ reserved: 2, patience: WORK_PATIENCE_MS },
+    }),
   }
 }
 
-type Limits = Pick<PoolOptions, 'min' | 'keep' | 'max' | 'reserved'>
+/** As MAX_WAIT_FOR_SIGINT of the worker group for work, which the manifests set: a task at hand is given back. */
+const WORK_PATIENCE_MS = 10_000
 
-function limits(min: number, keep: number, max: number, reserved: number): Limits {
-  return { min: Math.min(min, max), keep: Math.min(keep, max), max, reserved }
+type Limits = Pick<PoolOptions, 'min' | 'keep' | 'max' | 'reserved' | 'patience'>
+
+function limits(min: number, keep: number, max: number): Pick<Limits, 'min' | 'keep' | 'max'> {
+  return { min: Math.min(min, max), keep: Math.min(keep, max), max }
 }
 
 function number(env: NodeJS.ProcessEnv, name: string, fallback: number): number {

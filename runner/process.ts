@@ -31,7 +31,6 @@ interface Run {
   resolve: (ending: Ending) => void
 }
 
-const KILL_AFTER_MS = 3_000
 /** A script that closed or replaced its own stdout never sends the mark. */
 const MARK_WAIT_MS = 250
 
@@ -52,7 +51,7 @@ export class WorkerProcess {
   #answers: Buffer[] = []
   #header: Extract<Answer, { type: 'ended' }> | undefined
   #killer: NodeJS.Timeout | undefined
-  /** Somebody here asked it to end. */
+  /** Somebody here wants it to end. */
   #dismissed = false
 
   constructor(options: ProcessOptions) {
@@ -95,25 +94,29 @@ export class WorkerProcess {
     })
   }
 
-  /** Asks the process to end (SIGTERM), and ends it when it hasn't in 3 seconds. */
-  terminate(): void {
+  /** Ends the process as a worker does: at once, or so many milliseconds after a SIGINT that it did not end at. */
+  end(patience: number): void {
+    if (patience === 0) {
+      this.kill()
+      return
+    }
     this.spent = true
     this.#dismissed = true
-    this.#signal('SIGTERM')
-    this.#killer ??= setTimeout(() => this.kill(), KILL_AFTER_MS)
+    // to itself alone: what it started is its own to end
+    if (this.pid !== undefined && this.#isAlive()) signal(this.pid, 'SIGINT')
+    clearTimeout(this.#killer)
+    this.#killer = setTimeout(() => this.kill(), patience)
   }
 
   /** Ends the process and all it started, now. */
   kill(): void {
     this.spent = true
     this.#dismissed = true
-    this.#signal('SIGKILL')
+    if (this.pid !== undefined && this.#isAlive()) signal(-this.pid, 'SIGKILL')
   }
 
-  #signal(name: NodeJS.Signals): void {
-    if (this.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null) {
-      signal(-this.pid, name)
-    }
+  #isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
   #watchExit(resolve: () => void): void {

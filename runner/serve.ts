@@ -24,6 +24,7 @@ export interface ServeOptions {
 }
 
 const DOOR_GRACE_MS = 2_000
+const WORK_GRACE_MS = 3_000
 const LOOK_AFTER_MS = 5_000
 const ORPHANS_MS = 500
 
@@ -214,8 +215,8 @@ class Runner {
     this.#stack?.executor.stop()
     this.#stack?.flows.stop()
     const jobsEnded = Promise.all([
-      this.#pools?.doors.stop(DOOR_GRACE_MS, 'kill'),
-      this.#pools?.work.stop(0, 'terminate'),
+      this.#pools?.doors.stop(DOOR_GRACE_MS, 0),
+      this.#pools?.work.stop(0, WORK_GRACE_MS),
     ])
     if (this.#stack) await closeServer(this.#stack.server, jobsEnded)
     await jobsEnded

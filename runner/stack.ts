@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { Accounts } from './accounts.ts'
 import { writeAtomically } from './atomic-file.ts'
 import type { Bundle } from './bundle.ts'
@@ -110,7 +111,7 @@ export async function migrate({ bundle, executor, log }: Stack): Promise<void> {
   await job.done
   if (job.success) return
   throw new Error(
-    `the schema could not be migrated: ${messageOf(job.result)}\n${job.output.log.text()}`.trimEnd(),
+    `the schema could not be migrated: ${messageOf(job.result)}\n${stripVTControlCharacters(job.output.log.text())}`.trimEnd(),
   )
 }
 

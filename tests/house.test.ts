@@ -4,6 +4,7 @@ import { join, posix } from 'node:path'
 import { build } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { WHITELIST as NAMES } from '../windmill/whitelist.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -35,6 +36,9 @@ const imports: Import[] = [...sources].flatMap(([from, text]) =>
     }),
   ),
 )
+
+/** The one list that all share who start workers, or say how. */
+const WHITELIST = 'windmill/whitelist.ts'
 
 const isScript = (file: string) => /^[fu]\//.test(file) && file.endsWith('.ts')
 const isCore = (file: string) => file.startsWith('f/hai/core/')
@@ -94,13 +98,17 @@ describe('the house', () => {
 
   it('lets the runner import nothing of the bundle or the CLI', () => {
     expect(
-      imports.filter(({ from, to }) => from.startsWith('runner/') && !to.startsWith('runner/')).map(shown),
+      imports
+        .filter(({ from, to }) => from.startsWith('runner/') && !to.startsWith('runner/') && to !== WHITELIST)
+        .map(shown),
     ).toEqual([])
   })
 
   it('lets cdk8s stand apart', () => {
     expect(
-      imports.filter(({ from, to }) => from.startsWith('cdk8s/') && !to.startsWith('cdk8s/')).map(shown),
+      imports
+        .filter(({ from, to }) => from.startsWith('cdk8s/') && !to.startsWith('cdk8s/') && to !== WHITELIST)
+        .map(shown),
     ).toEqual([])
   })
 
@@ -177,11 +185,23 @@ describe('the house', () => {
 
   it('reads the environment in core only where a job meets it', () => {
     const readers = files.filter((file) => isCore(file) && sources.get(file)!.includes('process.env'))
-    expect(readers).toEqual([
+    expect(readers.sort()).toEqual([
       'f/hai/core/door.ts',
       'f/hai/core/model/surroundings.ts',
       'f/hai/core/windmill.ts',
+      'f/hai/core/zone.ts',
     ])
+  })
+
+  it('reads of the environment only what a worker gives its jobs, and asks the process for its zone in one place', () => {
+    const scripts = files.filter(isScript)
+    const where = (words: RegExp) => scripts.filter((file) => words.test(sources.get(file)!))
+    expect(where(/BASE_INTERNAL_URL|WM_STATE_PATH_NEW/)).toEqual([])
+    expect(where(/DateTimeFormat\(\)/)).toEqual([])
+    const named = scripts.filter(isCore).flatMap((file) => environmentNames(sources.get(file)!))
+    const given = /^(WM_[A-Z_]+|BASE_URL|FORCE_COLOR)$/
+    expect(named.filter((name) => !given.test(name) && !NAMES.includes(name))).toEqual([])
+    expect(named.length).toBeGreaterThan(8)
   })
 
   it('finds the database by the environment alone, and keeps no secret where a text can name it', () => {
@@ -270,6 +290,14 @@ describe('the house', () => {
     )
   })
 })
+
+/** Names that a source takes out of its own environment: `process.env.X`, `env.X` and `{ X, Y: y } = process.env`. */
+function environmentNames(source: string): string[] {
+  const taken = [...source.matchAll(/{([^{}]*)} = process\.env/g)].flatMap(([, list = '']) =>
+    [...list.matchAll(/(?<![:\w] ?)\b[A-Z][A-Z0-9_]+\b/g)].map(([name]) => name),
+  )
+  return [...taken, ...[...source.matchAll(/\benv\.([A-Z][A-Z0-9_]+)/g)].map(([, name = '']) => name)]
+}
 
 /** What any door may load. The SDKs of models are none of these: a call loads its own. */
 const LIGHT = ['@ai-sdk/provider', 'chrono-node', 'postgres', 'ulid', 'zod']

@@ -1,3 +1,4 @@
+import { WHITELIST } from '../../windmill/whitelist.ts'
 import { ownerRole, readerRole } from '../charts/database.ts'
 import { type Config, databaseHost } from '../config.ts'
 import { DATABASE, DATABASE_URL, POSTGRES_PORT, READER, WINDMILL_SECRET } from '../names.ts'
@@ -22,16 +23,19 @@ export function snippets(config: Config): Snippet[] {
 
 function windmillValues({ windmill }: Config): Snippet {
   const keys = windmill.worker_secrets.map(({ env }) => env)
-  // without these a job does not know that it runs in a cluster
-  const cluster = ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']
-  const doors = { name: 'default', extraEnv: environment([DATABASE_URL], []) }
+  const doors = { name: 'default', extraEnv: environment([DATABASE_URL]) }
   const work = {
     name: 'hai-work',
     replicas: windmill.work_replicas,
     privileged: false,
     disableUnsharePid: true,
     resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
-    extraEnv: [{ name: 'WORKER_TAGS', value: 'hai-work' }, ...environment([DATABASE_URL, ...keys], cluster)],
+    extraEnv: [
+      { name: 'WORKER_TAGS', value: 'hai-work' },
+      // a job that is cancelled gives the tasks at hand back: so many seconds pass before it is killed
+      { name: 'MAX_WAIT_FOR_SIGINT', value: '10' },
+      ...environment([DATABASE_URL, ...keys]),
+    ],
   }
   return {
     file: 'windmill-values.yaml',
@@ -45,10 +49,10 @@ function windmillValues({ windmill }: Config): Snippet {
   }
 }
 
-/** Names that jobs see: those from the Secret, and others that the worker has anyway. */
-function environment(secrets: string[], others: string[]) {
+/** Names that jobs see, those from the Secret among them. */
+function environment(secrets: string[]) {
   return [
-    { name: 'WHITELIST_ENVS', value: [...secrets, ...others].join(',') },
+    { name: 'WHITELIST_ENVS', value: [...new Set([...WHITELIST, ...secrets])].join(',') },
     ...secrets.map((name) => ({
       name,
       valueFrom: { secretKeyRef: { name: WINDMILL_SECRET, key: name } },

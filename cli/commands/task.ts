@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import type { Command } from 'commander'
 import type { TaskEvent, TaskEvents, TaskView } from '../../f/hai/core/contract.ts'
 import { AnswerPrinter } from '../answer-printer.ts'
@@ -149,7 +150,8 @@ async function printLog(session: Session, id: string): Promise<undefined> {
       },
     )
   })
-  const lines = log.replace(/\n$/, '')
+  // a worker has its scripts colour what they print, for whatever shows it
+  const lines = stripVTControlCharacters(log).replace(/\n$/, '')
   if (lines) session.print(session.io.stdout.isTTY ? harmless(lines) : lines)
   else
     session.note(`its job ${task.job_id} has written nothing; its steps: hai task show ${shortId(task.id)}`)

@@ -21,7 +21,7 @@ beforeEach(async () => {
     response.writeHead(201).end(url.searchParams.get('job_id') ?? '')
   }).listen(0, '127.0.0.1')
   await vi.waitUntil(() => windmill.listening)
-  vi.stubEnv('BASE_INTERNAL_URL', `http://127.0.0.1:${(windmill.address() as AddressInfo).port}`)
+  vi.stubEnv('BASE_URL', `http://127.0.0.1:${(windmill.address() as AddressInfo).port}`)
   vi.stubEnv('WM_WORKSPACE', 'test')
   vi.stubEnv('WM_TOKEN', 'a-token')
 })
@@ -59,7 +59,7 @@ describe('receive', () => {
   })
 
   it('stands by its acceptance when no worker can be called, and shows no token', async () => {
-    vi.stubEnv('BASE_INTERNAL_URL', 'http://127.0.0.1:1')
+    vi.stubEnv('BASE_URL', 'http://127.0.0.1:1')
     const told = vi.spyOn(console, 'error').mockImplementation(() => {})
     const accepted = await receive(db.sql, anEnvelope(), aCaller())
     expect(accepted).toEqual({

@@ -14,7 +14,7 @@ it('starts its jobs so that only who started them may read them', async () => {
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  for (const name of ['BASE_INTERNAL_URL', 'BASE_URL']) vi.stubEnv(name, url)
+  vi.stubEnv('BASE_URL', url)
   await startScript('f/hai/worker/run', {}, { jobId: 'a' })
   await wakeAt(new Date(Date.now() + 60_000).toISOString())
   server.close()

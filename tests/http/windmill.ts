@@ -16,7 +16,7 @@ export function windmillWith(comes: { worker?: (jobId: string) => Promise<unknow
   beforeAll(async () => {
     server.listen(0, '127.0.0.1')
     await vi.waitUntil(() => server.listening)
-    vi.stubEnv('BASE_INTERNAL_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    vi.stubEnv('BASE_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
     vi.stubEnv('WM_WORKSPACE', 'test')
     vi.stubEnv('WM_TOKEN', 'a-token')
   })

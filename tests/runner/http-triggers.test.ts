@@ -7,8 +7,8 @@ const trigger = (script: string, method: string, route: string, auth = 'windmill
 const raw = (text: string) =>
   text.replace('wrap_body: false\nraw_string: false', 'wrap_body: true\nraw_string: true')
 const RIGHTS = `export async function main(path?: string) {
-    const { BASE_INTERNAL_URL, WM_WORKSPACE, WM_TOKEN, WM_USERNAME, WM_EMAIL, WM_PERMISSIONED_AS } = process.env
-    const api = BASE_INTERNAL_URL + '/api/w/' + WM_WORKSPACE + '/'
+    const { BASE_URL, WM_WORKSPACE, WM_TOKEN, WM_USERNAME, WM_EMAIL, WM_PERMISSIONED_AS } = process.env
+    const api = BASE_URL + '/api/w/' + WM_WORKSPACE + '/'
     const headers = { authorization: 'Bearer ' + WM_TOKEN, 'content-type': 'application/json' }
     const ask = async (path: string, body?: object) =>
       (await fetch(api + path, { headers, ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}) })).status

@@ -156,7 +156,10 @@ describe('a job whose way to its process breaks', () => {
       items: { reader: () => ({}) },
       tokens: { mint: () => ({ token: '', revoke() {} }) },
       named: () => ({}),
-      pools: { doors: { submit() {}, withdraw: () => true }, work: { submit() {}, withdraw: () => true } },
+      pools: {
+        doors: { submit() {}, withdraw: () => true, patience: 0 },
+        work: { submit() {}, withdraw: () => true, patience: 0 },
+      },
       cold: true,
       workspace: 'hai',
       endpoint: () => '',
@@ -240,7 +243,17 @@ describe('a job in a pool', () => {
       return process as unknown as WorkerProcess
     }
     const pool = new Pool({
-      ...{ name: 'doors', min: 0, keep: 2, max: 2, reserved: 0, spawn, stamp: () => '', changed() {} },
+      ...{
+        name: 'doors',
+        min: 0,
+        keep: 2,
+        max: 2,
+        reserved: 0,
+        patience: 0,
+        spawn,
+        stamp: () => '',
+        changed() {},
+      },
       log: (line) => void logged.push(line),
       ...given,
     })
@@ -309,6 +322,7 @@ it('goes first when it is a schedule’s or a wake-up, whoever rang', async () =
   const pool = {
     submit: ({ user, admin, shared }: Assignment) => void order.push([user, admin, shared]),
     withdraw: () => true,
+    patience: 0,
   }
   const executor = new Executor({
     ...{ jobs, items: { reader: () => ({}) }, tokens: { mint: () => ({ token: '', revoke() {} }) } },

@@ -1,10 +1,26 @@
+import { randomUUID } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { bunBinary } from '../../runner/bun-binary.ts'
+import { workerEnvironment } from '../../runner/environment.ts'
+import { JobOutput } from '../../runner/job-output.ts'
+import { WorkerProcess } from '../../runner/process.ts'
+import { MARK } from '../../runner/process-mark.ts'
 import { commandOf } from '../../runner/process-table.ts'
+import { projectRoot } from '../../runner/root.ts'
+import { WHITELIST } from '../../windmill/whitelist.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 import { bundleFolder } from './bundle-folder.ts'
 
 const WORK = 'tag: hai-work\n'
+/** Says when it is told to end, by whatever signal can be heard. */
+const TOLD = `export async function main() {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => console.log('told'))
+  console.log('on')
+  await new Promise((r) => setTimeout(r, 60_000))
+}`
 const { root, write } = bundleFolder({
   'f/hai/pid.ts': 'export function main() { return process.pid }',
   'f/hai/echo.ts':
@@ -23,33 +39,52 @@ const { root, write } = bundleFolder({
   'f/hai/fd3.ts':
     'import { writeSync } from "node:fs"\nexport function main() { writeSync(3, "rubbish\\n"); return 1 }',
   'f/hai/env.ts': `export function main(set?: string) {
-    const before = { MINE: process.env.MINE, job: process.env.WM_JOB_ID, schedule: process.env.WM_SCHEDULE_PATH }
+    const before = { job: process.env.WM_JOB_ID, schedule: process.env.WM_SCHEDULE_PATH }
     if (set) process.env.WM_EXTRA = set
-    return { ...before, keys: Object.keys(process.env) }
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+    return { ...before, all: { ...process.env }, zone }
   }`,
-  'f/hai/quick.ts': 'export async function main() { await new Promise((r) => setTimeout(r, 60_000)) }',
+  'f/hai/told.ts': TOLD,
+  'f/hai/quick.ts': TOLD,
   'f/hai/quick.script.yaml': 'timeout: 0.3\n',
   'f/hai/work.ts': 'export async function main() { await new Promise((r) => setTimeout(r, 60_000)) }',
   'f/hai/work.script.yaml': WORK,
-  'f/hai/stubborn.ts':
-    'export function main() { process.on("SIGTERM", () => {}); console.log("on"); for (;;) {} }',
-  'f/hai/stubborn.script.yaml': WORK,
   'f/hai/tidy.ts': `export async function main() {
+    process.on('SIGTERM', () => console.log('told by the wrong signal'))
     console.log('on')
-    await new Promise<void>((r) => process.once('SIGTERM', r))
+    await new Promise<void>((r) => process.once('SIGINT', r))
     console.log('gave the task back')
   }`,
   'f/hai/tidy.script.yaml': WORK,
+  'f/hai/tidied.ts': `export async function main() {
+    console.log('on')
+    await new Promise<void>((r) => process.once('SIGINT', r))
+    console.log('gave the task back')
+  }`,
+  'f/hai/tidied.script.yaml': `${WORK}timeout: 2\n`,
   'f/hai/child.ts': `import { spawn } from 'node:child_process'
 export async function main() {
   const child = spawn('sleep', ['61'], { stdio: 'ignore' })
   console.log(String(child.pid))
   await new Promise(() => {})
 }`,
+  'f/hai/channels.resource.yaml':
+    'resource_type: c_hai_channels\nvalue: { phone: { url: $env:NAMED_KEY } }\n',
   'f/other/pid.ts': 'export function main() { return process.pid }',
+  'f/other/names.ts': 'export function main() { return Object.keys(process.env) }',
   'f/hai/version.ts': "import { version } from './library.ts'\nexport function main() { return version }",
   'f/hai/library.ts': 'export const version = 1',
 })
+
+/** All that a Bun job of Windmill 1.721 sees. */
+const OF_A_WORKER = [
+  ...['PATH', 'HOME', 'TZ', 'FORCE_COLOR', 'DO_NOT_TRACK', 'BASE_URL'],
+  ...['BUN_INSTALL_CACHE_DIR', 'BUN_RUNTIME_TRANSPILER_CACHE_PATH'],
+  ...['WM_BASE_URL', 'WM_EMAIL', 'WM_END_USER_EMAIL', 'WM_FLOW_JOB_ID', 'WM_FLOW_PATH', 'WM_FLOW_STEP_ID'],
+  ...['WM_JOB_ID', 'WM_JOB_PATH', 'WM_OBJECT_PATH', 'WM_PERMISSIONED_AS', 'WM_ROOT_FLOW_JOB_ID'],
+  ...['WM_ROOT_JOB_ID', 'WM_RUNNABLE_ID', 'WM_SCHEDULED_FOR', 'WM_SCHEDULE_PATH', 'WM_STATE_PATH'],
+  ...['WM_TESTED_RUNNABLE', 'WM_TOKEN', 'WM_USERNAME', 'WM_WORKER_GROUP', 'WM_WORKSPACE'],
+]
 
 let stack: TestStack
 const cold = process.env.HAI_COLD === '1'
@@ -58,8 +93,12 @@ beforeAll(async () => {
   const env = {
     MINE: 'not for scripts',
     HAI_TOKEN: 'secret',
-    HAI_MINE: 'for scripts',
+    HAI_MINE: 'not for scripts either',
+    TZ: 'Asia/Tokyo',
     ANTHROPIC_API_KEY: 'key',
+    OPENAI_API_KEY: 'of a backend that no setting names',
+    NAMED_KEY: 'of a channel that a setting names',
+    HTTPS_PROXY: 'http://proxy.example.com:3128',
   }
   stack = await startStack({ bundle: root, databaseUrl: inject('databaseUrl'), env })
 })
@@ -73,8 +112,9 @@ async function submit(script: string, args: object = {}): Promise<string> {
   return response.text()
 }
 
+/** Without the colours that a worker has its scripts write. */
 async function logs(id: string): Promise<string> {
-  return (await stack.request(`/api/w/hai/jobs_u/get_logs/${id}`)).text()
+  return stripVTControlCharacters(await (await stack.request(`/api/w/hai/jobs_u/get_logs/${id}`)).text())
 }
 
 interface View {
@@ -171,15 +211,33 @@ describe('cancel', () => {
     await dead(pid)
   })
 
-  it('lets a script end its work first, but not for longer than 3 seconds', async () => {
-    const [tidy, stubborn] = [await submit('tidy'), await submit('stubborn')]
-    await Promise.all([printed(tidy, 'on'), printed(stubborn, 'on')])
-    const pid = await pidOf(stubborn)
-    await Promise.all([cancel(tidy), cancel(stubborn)])
+  it('kills a door at once, and lets work tidy up at a SIGINT', async () => {
+    const [told, tidy] = [await submit('told'), await submit('tidy')]
+    await Promise.all([printed(told, 'on'), printed(tidy, 'on')])
+    const pids = [await pidOf(told), await pidOf(tidy)]
+    await Promise.all([cancel(told), cancel(tidy)])
+    expect((await ended(told)).result?.error?.name).toBe('Canceled')
+    expect(await logs(told)).toBe('on\n')
     expect((await ended(tidy)).result?.error?.name).toBe('Canceled')
-    expect(await logs(tidy)).toContain('gave the task back')
-    expect((await ended(stubborn)).result?.error?.name).toBe('Canceled')
-    await dead(pid)
+    expect(await logs(tidy)).toBe('on\ngave the task back\n')
+    // that its job is over by itself leaves no process that was told to end
+    await Promise.all(pids.map(dead))
+  })
+
+  it('waits no longer than it is told to for a script that hears the signal and goes on', async () => {
+    const bun = bunBinary()
+    const dataDir = join(root, 'data')
+    const harness = join(projectRoot(), 'runner', 'harness.ts')
+    const env = workerEnvironment(process.env)
+    const name = randomUUID()
+    const child = new WorkerProcess({ bun, harness, dataDir, cwd: root, env, name, preload: [] })
+    const output = new JobOutput(() => {})
+    const order = { id: 'a', path: 'f/hai/told', file: join(root, 'f/hai/told.ts'), args: {}, parameters: [] }
+    const ending = child.run({ ...order, env: {}, mark: '\0over\n' }, output, () => {})
+    await expect.poll(() => output.log.text()).toBe('on\n')
+    child.end(300)
+    expect(await ending).toMatchObject({ kind: 'crashed', reason: expect.stringContaining('SIGKILL') })
+    expect(output.log.text()).toBe('on\ntold\n')
   })
 
   it('also ends what the script started', async () => {
@@ -191,22 +249,29 @@ describe('cancel', () => {
     await dead(child)
   })
 
-  it('happens when the caller of the sync route hangs up', async () => {
+  it.each([
+    ['told', 'on\n'],
+    ['tidy', 'on\ngave the task back\n'],
+  ])('happens alike when the caller of the sync route hangs up: %s', async (script, said) => {
     const id = crypto.randomUUID()
-    const path = '/api/w/hai/jobs/run_wait_result/p/f/hai/spin'
+    const path = `/api/w/hai/jobs/run_wait_result/p/f/hai/${script}`
     const headers = { authorization: `Bearer ${stack.token}`, 'content-type': 'application/json' }
     const call = httpRequest(`${stack.endpoint}${path}?job_id=${id}`, { method: 'POST', headers })
     call.on('error', () => {})
     call.end('{}')
-    await printed(id, 'spinning')
+    await printed(id, 'on')
     call.destroy()
     expect((await ended(id)).result?.error?.message).toContain('http connection broke')
+    expect(await logs(id)).toBe(said)
   })
 
   it('is what a timeout in the script metadata does', async () => {
     const { status, body } = await stack.call('f/hai/quick')
     expect(status).toBe(422)
     expect(body).toEqual({ error: { name: 'Timeout', message: 'job timed out after 0.3s' } })
+    const id = await submit('tidied')
+    expect((await ended(id)).result?.error).toMatchObject({ name: 'Timeout' })
+    expect(await logs(id)).toBe('on\ngave the task back\n')
   })
 })
 
@@ -274,16 +339,33 @@ describe('a warm process', () => {
   })
 
   it('shows a job nothing of the job before it, nor of the environment hai was started in', async () => {
-    type Env = { MINE: string | null; job: string; schedule: string; keys: string[] }
+    type Env = { job: string; schedule: string; zone: string; all: Record<string, string> }
     const one = (await stack.call<Env>('f/hai/env', { set: 'left behind' })).body
     const two = (await stack.call<Env>('f/hai/env')).body
     expect(two.job).not.toBe(one.job)
-    expect(two.MINE).toBeNull()
     expect(two.schedule).toBe('')
-    expect(two.keys).toContain('HAI_MINE')
-    expect(two.keys).toContain('ANTHROPIC_API_KEY')
-    expect(two.keys).not.toContain('HAI_TOKEN')
-    expect(two.keys).not.toContain('WM_EXTRA')
+    expect(two.zone).toBe('UTC')
+    const proxies = ['HTTPS_PROXY', 'NO_PROXY']
+    const names = [...OF_A_WORKER, ...WHITELIST, ...proxies, 'NAMED_KEY', MARK]
+    expect(Object.keys(two.all).sort()).toEqual(names.sort())
+    expect(two.all).toMatchObject({
+      FORCE_COLOR: '1',
+      DO_NOT_TRACK: '1',
+      BASE_URL: stack.endpoint,
+      HAI_TIME_ZONE: 'Asia/Tokyo',
+      ANTHROPIC_API_KEY: 'key',
+      NAMED_KEY: 'of a channel that a setting names',
+      NO_PROXY: 'localhost,127.0.0.1',
+      // named, and set nowhere
+      KUBECONFIG: '',
+      WM_SCHEDULED_FOR: expect.stringMatching(/T\d\d:\d\d:\d\dZ$/),
+    })
+  })
+
+  it('shows a script that is none of hai’s no database', async () => {
+    const { body } = await stack.call<string[]>('f/other/names')
+    expect(body).toContain('HAI_TIME_ZONE')
+    expect(body).not.toContain('HAI_DATABASE_URL')
   })
 
   it('is replaced when a file of the bundle changed', async () => {

@@ -66,6 +66,7 @@ const pool = {
     handed = begin({ pid: 1 } as WorkerProcess)
   },
   withdraw: () => true,
+  patience: 0,
 }
 const executor = new Executor({
   ...{

@@ -6,8 +6,8 @@ import { startStack, type TestStack } from '../support/stack.ts'
 import { bundleFolder } from './bundle-folder.ts'
 
 const WHO = `export async function main(value: any) {
-  const { WM_USERNAME, WM_EMAIL, WM_END_USER_EMAIL, WM_PERMISSIONED_AS, BASE_INTERNAL_URL, WM_WORKSPACE, WM_TOKEN } = process.env
-  const secret = await fetch(BASE_INTERNAL_URL + '/api/w/' + WM_WORKSPACE + '/variables/get_value/u/operator/secret', {
+  const { WM_USERNAME, WM_EMAIL, WM_END_USER_EMAIL, WM_PERMISSIONED_AS, BASE_URL, WM_WORKSPACE, WM_TOKEN } = process.env
+  const secret = await fetch(BASE_URL + '/api/w/' + WM_WORKSPACE + '/variables/get_value/u/operator/secret', {
     headers: { authorization: 'Bearer ' + WM_TOKEN },
   })
   return { user: WM_USERNAME, email: WM_EMAIL, end: WM_END_USER_EMAIL, as: WM_PERMISSIONED_AS, reads: secret.status, value }

@@ -44,7 +44,7 @@ export function doorsOn(database: TestDatabase, own: Record<string, unknown> = {
   beforeAll(async () => {
     windmill.listen(0, '127.0.0.1')
     await vi.waitUntil(() => windmill.listening)
-    vi.stubEnv('BASE_INTERNAL_URL', `http://127.0.0.1:${(windmill.address() as AddressInfo).port}`)
+    vi.stubEnv('BASE_URL', `http://127.0.0.1:${(windmill.address() as AddressInfo).port}`)
     vi.stubEnv('HAI_DATABASE_URL', database.url)
     vi.stubEnv('WM_WORKSPACE', 'test')
     vi.stubEnv('WM_TOKEN', 'a-token')

@@ -5,6 +5,7 @@ import { HaiError, STATUS, withoutWords } from './errors.ts'
 import { DEFAULT_MEMBERS, type Members } from './members.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
 import { outage } from './outage.ts'
+import { ownZone } from './zone.ts'
 
 /** A failed call as Windmill understands it: the job fails, and a sync caller gets the status and `result`. */
 interface Failure {
@@ -98,7 +99,7 @@ export interface Job {
   jobId: string
   /** The operator or a schedule of the bundle's started it. */
   trusted: boolean
-  /** Aborts when Windmill stops the job. */
+  /** Aborts when Windmill stops the job, where its workers wait for it: MAX_WAIT_FOR_SIGINT. */
   signal: AbortSignal
   principal: As
   /** The member whose job it is, and who can read it; undefined when it is nobody's. */
@@ -177,7 +178,7 @@ let stopping: AbortController | undefined
 function stopped(): AbortSignal {
   if (!stopping) {
     const controller = new AbortController()
-    process.once('SIGTERM', () => controller.abort())
+    process.once('SIGINT', () => controller.abort())
     stopping = controller
   }
   return stopping.signal
@@ -284,7 +285,7 @@ async function householdOf(sql: Sql): Promise<Household & { version: number }> {
       (select value ->> 'time_zone' from hai.config where name = 'budget') as zone,
       (select array_agg(referred[1])
         from hai.config, regexp_matches(value::text, '"\\$env:([A-Z][A-Z0-9_]*)"', 'g') as referred) as referred`
-  const zone = row?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+  const zone = row?.zone ?? ownZone()
   const secrets = Object.entries(process.env).flatMap(([name, value]) =>
     value && (SECRET.test(name) || row?.referred?.includes(name)) ? [value] : [],
   )

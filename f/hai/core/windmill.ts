@@ -74,14 +74,14 @@ async function call(path: string, init: RequestInit): Promise<string> {
 
 /** One call, its answer read to the end: a connection may break at any byte. */
 async function send(path: string, init: RequestInit): Promise<Answer> {
-  const { BASE_INTERNAL_URL, WM_WORKSPACE, WM_TOKEN } = process.env
+  const { BASE_URL, WM_WORKSPACE, WM_TOKEN } = process.env
   const headers = { authorization: `Bearer ${WM_TOKEN}`, 'content-type': 'application/json' }
-  const url = `${BASE_INTERNAL_URL}/api/w/${WM_WORKSPACE}/${path}`
+  const url = `${BASE_URL}/api/w/${WM_WORKSPACE}/${path}`
   try {
     const response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
     return { status: response.status, text: await response.text() }
   } catch (cause) {
-    const message = `Windmill can't be reached at ${BASE_INTERNAL_URL} (${networkReason(cause)})`
+    const message = `Windmill can't be reached at ${BASE_URL} (${networkReason(cause)})`
     throw new HaiError('unavailable', message, { cause })
   }
 }

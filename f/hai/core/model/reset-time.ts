@@ -1,4 +1,5 @@
 import { instantAt, wallClock } from '../dates.ts'
+import { ownZone } from '../zone.ts'
 
 /** Any of the ways in which a server, or the program before it, says when it may be asked again. */
 export interface Told {
@@ -16,7 +17,7 @@ export interface Reader {
 
 /** For so many seconds from now nobody is to ask again, at least; 0 when the time that was said is over. */
 export function resetSeconds(told: Told): number | undefined {
-  const at = { now: new Date(), zone: Intl.DateTimeFormat().resolvedOptions().timeZone }
+  const at = { now: new Date(), zone: ownZone() }
   const until = resetTime(told, at)
   return until && Math.max(0, (until.getTime() - at.now.getTime()) / 1000)
 }

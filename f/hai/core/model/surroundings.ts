@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { HaiError } from '../errors.ts'
+import { ownZone } from '../zone.ts'
 
 /** What the worker finds around itself, read at each call: a warm process outlives one job's environment. */
 export interface Surroundings {
@@ -9,7 +10,11 @@ export interface Surroundings {
   readonly ollamaUrl: string
   /** Backends that are there and wait to be enabled. */
   offers: { backend: string; how: string }[]
-  /** Less what nobody may name in his settings and no program of a model may see: the database's address. */
+  /**
+   * For settings to refer to and programs of models to see: without the database's address, without what would have a
+   * program colour its words, and without what a whitelist names and nobody set, which is empty on a worker. Its zone is
+   * ours, in which the times are understood that a program says.
+   */
   environment: NodeJS.ProcessEnv
   /** Whether a program of that name is on the PATH. */
   has(program: string): boolean
@@ -18,13 +23,14 @@ export interface Surroundings {
 const OLLAMA_PORT = 11434
 
 export function surroundings(): Surroundings {
-  const { HAI_DATABASE_URL: _, ...environment } = process.env
+  const { HAI_DATABASE_URL: _, FORCE_COLOR: __, ...environment } = process.env
+  const set = Object.entries(environment).filter(([, value]) => value)
   return {
     get ollamaUrl() {
       return ollamaUrl(process.env.OLLAMA_HOST)
     },
     offers: offersIn(process.env),
-    environment,
+    environment: { ...Object.fromEntries(set), TZ: ownZone() },
     has: (program) => isOnPath(program, process.env),
   }
 }

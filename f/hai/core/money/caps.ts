@@ -6,6 +6,7 @@ import { inTransaction, type Sql } from '../db.ts'
 import { HaiError, parse } from '../errors.ts'
 import { MODEL_LANES } from '../lease.ts'
 import { Models } from '../model/config.ts'
+import { ownZone } from '../zone.ts'
 import { limitOf, recount, stopCounting } from './counters.ts'
 import type { CapMargin, CapState } from './report-shape.ts'
 
@@ -26,7 +27,7 @@ export async function applyBudget(sql: Sql): Promise<void> {
     const [config] = await tx<{ value: unknown; hash: string }[]>`
       select value, hash from hai.config where name = 'budget'`
     const budget = parse(Budget, config?.value ?? {})
-    const zone = budget.time_zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+    const zone = budget.time_zone ?? ownZone()
     await foldAnew(tx, zone)
     await tx`
       update hai.fold set budget_hash = ${config?.hash ?? BUILT_IN}, budget = ${tx.json(budget as never)}, zone = ${zone}`
