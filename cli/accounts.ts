@@ -8,6 +8,10 @@ import { oneLine } from './width.ts'
 export interface User {
   username: string
   email: string
+  is_admin?: boolean
+  /** Runs what is there and writes nothing: Windmill's role of that name, not hai's. */
+  operator?: boolean
+  disabled?: boolean
 }
 
 /** What Windmill says of a token; nobody is shown the token itself again. */

@@ -11,6 +11,7 @@ import { tilde } from './paths.ts'
 import type { Session } from './session.ts'
 import { inPlace, isOfSettings } from './setting-notes.ts'
 import { tokenFindings } from './token-findings.ts'
+import { userFindings } from './user-findings.ts'
 
 type Check = (session: Session) => Promise<Finding[]>
 
@@ -123,7 +124,9 @@ async function server(session: Session): Promise<Finding[]> {
   } catch (error) {
     return [...findings, failed('server', error)]
   }
-  findings.push(...(await settings(session, health)), await model(session), ...(await tokens(session)))
+  findings.push(...(await settings(session, health)), await model(session))
+  findings.push(...(await orFailed('tokens', tokenFindings(session))))
+  findings.push(...(await orFailed('users', userFindings(session))))
   const { pending, running, awaiting_approval } = health.queue
   const text = `${pending} pending, ${running} running, ${awaiting_approval} waiting for approval`
   const problems = health.problems.filter((problem) => !isOfSettings(problem))
@@ -178,13 +181,8 @@ function membersModel({ default: name, unusable, models }: ModelList): Finding {
 
 const ASK = 'ask the operator'
 
-async function tokens(session: Session): Promise<Finding[]> {
-  try {
-    return await tokenFindings(session)
-  } catch (error) {
-    return [failed('tokens', error)]
-  }
-}
+const orFailed = (what: string, found: Promise<Finding[]>): Promise<Finding[]> =>
+  found.catch((error: unknown) => [failed(what, error)])
 
 /** Settings that are not in force, files that nothing reads, guards that are off, and an environment that the stack hasn't. */
 async function settings(session: Session, health: Health): Promise<Finding[]> {

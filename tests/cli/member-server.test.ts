@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CONTRACT } from '../../f/hai/core/contract.ts'
 import { type CannedWorld, cannedWorld } from './canned-world.ts'
 import { runHai } from './run-hai.ts'
 
@@ -25,6 +26,13 @@ cannedWorld(
     '/api/users/tokens/delete/test-token': () => ({ status: 200, body: 'deleted' }),
   }),
 )
+
+const HEALTH = {
+  contract: CONTRACT,
+  schema: { version: 1, expected: 1 },
+  queue: { pending: 0, running: 0, awaiting_approval: 0 },
+  problems: [],
+}
 
 const run = (...argv: string[]) => runHai(argv, { env: world.env })
 const made = () =>
@@ -90,4 +98,55 @@ it('says whose tokens it could not see, and claims nothing of them', async () =>
   expect(listed.stderr).toContain('not shown are the tokens of kim')
   const members = JSON.parse((await run('member', 'ls', '--json')).stdout).members
   expect(members.map(({ tokens }: { tokens: unknown }) => tokens)).toEqual([[], null])
+})
+
+describe('hai doctor on a server', () => {
+  const seen = async (...users: object[]) => {
+    world.server.doors['admin/health'] = () => ({ result: HEALTH })
+    world.server.doors['model/list'] = () => ({ result: { default: null, models: [], offers: [] } })
+    if (users.length > 0) world.server.doors['users/list'] = () => ({ result: users })
+    const { stdout, exit } = await run('doctor')
+    return { exit, lines: stdout.split('\n').filter((line) => / users: /.test(line)), stdout }
+  }
+  const operator = { ...USERS[0], is_admin: true, operator: false }
+  const kim = { ...USERS[1], is_admin: false, operator: true, disabled: false }
+
+  it('names everybody but the operator who may write scripts, with what to do', async () => {
+    const lee = { username: 'lee', email: 'lee@example.com', is_admin: true, operator: false }
+    const { lines, stdout, exit } = await seen(operator, { ...kim, operator: false }, lee)
+    expect(lines).toEqual([
+      "✗ users: kim (hai's member) may write scripts there, and with one read all keys and the whole database",
+      '✗ users: lee (an admin, no member of hai) may write scripts there, and with one read all keys and the whole database',
+    ])
+    expect(stdout).toContain('→ give kim the role Operator in Windmill')
+    expect(exit).toBe(11)
+  })
+
+  it('finds nothing in who runs what is there, or can not come in', async () => {
+    const gone = { username: 'gone', email: 'gone@example.com', operator: false, disabled: true }
+    const { lines } = await seen(operator, kim, gone)
+    expect(lines).toEqual(["✓ users: 2 seen, none but the operator's own writes scripts"])
+  })
+
+  it('says nothing where it can not know: a server that tells no roles, scopes without users, no operator', async () => {
+    expect((await seen(...USERS)).lines).toEqual([])
+    for (const status of [401, 403]) {
+      world.server.doors['users/list'] = () => ({ status, body: 'Required scope: users:read' })
+      expect((await seen()).lines).toEqual([])
+    }
+    world.server.doors['config/show'] = () => ({
+      status: 403,
+      result: { error: { code: 'forbidden', message: 'kim is not the operator' } },
+    })
+    expect((await seen(operator, { ...kim, operator: false })).lines).toEqual([])
+  })
+
+  it('names who stands for two members', async () => {
+    const problem =
+      'members configuration (members.yaml, on Windmill u/operator/hai_members): nas.usernames: kim is kim already; one user name is one member; what was good before is in force'
+    world.server.doors['admin/health'] = () => ({ result: { ...HEALTH, problems: [problem] } })
+    const { stdout, exit } = await run('doctor')
+    expect(stdout).toContain('✗ settings: u/operator/hai_members: nas.usernames: kim is kim already')
+    expect(exit).toBe(11)
+  })
 })
