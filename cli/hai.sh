@@ -46,7 +46,7 @@ field() { # JSON KEY
 
 # Runs a door; its result is in $answer. The token and the body are on no command line.
 call() { # PATH JSON
-  for pause in 1 2 3 ''; do
+  for again in 1 2 3 ''; do
     answer=$(printf 'header = "Authorization: Bearer %s"\n' "$token" | curl --silent --config - --max-time 60 \
       --header 'Content-Type: application/json' --data-binary @/dev/fd/3 --write-out '\n%{errormsg}\n%{http_code}' \
       "${HAI_ENDPOINT%/}/api/w/$HAI_WORKSPACE/jobs/run_wait_result/p/f/hai/$1?invisible_to_owner=true" 3<<END
@@ -55,7 +55,7 @@ END
     )
     status=${answer##*"$nl"} answer=${answer%"$nl"*}
     trouble=${answer##*"$nl"} answer=${answer%"$nl"*}
-    case $status$trouble in *resolve*) break ;; 000* | 50[234]*) [ -z "$pause" ] || nap "$pause" ;; *) break ;; esac
+    case $status$trouble in *resolve*) break ;; 000* | 50[234]*) [ -z "$again" ] || nap "$again" ;; *) break ;; esac
   done
   code=$(field "$answer" code)
   case $status:$code in
@@ -117,11 +117,17 @@ case $command in
     call inbox "{\"body\":{\"source\":\"cli\",\"content\":\"$text\",\"idempotency_key\":\"$key\"}}"
     id=$(field "$answer" task_id) spent=0 pause=1
     trap 'goes_on 130 interrupted' INT TERM
+    # what is answered at once is seen at once, where sleep takes parts of a second
+    if set -- && sleep 0.01 2>/dev/null; then set -- 0.3 0.6 && nap 0.15; fi
     while call task/result "{\"id\":\"$id\"}" && state=$(field "$answer" state); do
       case $state in pending | running) ;; *) break ;; esac
       [ "$spent" -lt "${limit:-$((spent + 1))}" ] || goes_on 124 "gave up waiting after $limit s"
-      nap "$pause"
-      spent=$((spent + pause)) pause=$((spent < 90 ? 1 + spent / 10 : 10))
+      nap "${1-$pause}"
+      case $# in
+        0) spent=$((spent + pause)) pause=$((spent < 36 ? 1 + spent / 4 : 10)) ;;
+        1) shift && spent=1 ;;
+        *) shift ;;
+      esac
     done
     output=$(field "$answer" output) why=$(field "$answer" message) next=$(field "$answer" next_step)
     [ -z "$output" ] || printf '%s\n' "$output" | plain

@@ -93,6 +93,25 @@ describe.each(shells)('hai.sh in $name', (shell) => {
     expect(new Set(keys).size).toBe(1)
   })
 
+  it.each([
+    ['parts of a second', '*', [0.01, 0.15, 0.3, 0.6, 1, 1, 1, 2, 2, 3]],
+    ['whole seconds', '*.*', [0.01, 1, 1, 1, 1, 2, 2, 3]],
+  ])('looks soon, and then less and less, where sleep takes %s', async (_, refused, pauses) => {
+    const log = join(folder, `${shell.name}-${refused.length}.log`)
+    const naps = having(shell, 'sleep', (file) => {
+      const refuse = refused === '*' ? '' : `case $1 in ${refused}) exit 1 ;; esac\n`
+      writeFileSync(file, `#!/bin/sh\necho "$1" >>'${log}'\n${refuse}`, { mode: 0o755 })
+    })
+    const looks = pauses.length - 1 + (refused === '*' ? 0 : 1)
+    server.doors.inbox = () => ({ result: { task_id: ID, status: 'accepted' } })
+    server.calls.length = 0
+    server.doors['task/result'] = (_args, call) => ({
+      result: call < looks ? { id: ID, state: 'pending' } : { id: ID, state: 'done', output: 'yes' },
+    })
+    expect(await run(naps, server.env, ['ask', 'x']).ended).toEqual({ code: 0, stdout: 'yes\n', stderr: '' })
+    expect(readFileSync(log, 'utf8').trim().split('\n').map(Number)).toEqual(pauses)
+  })
+
   it('leaves a task running when it is interrupted or has waited enough, and says how to pick it up', async () => {
     server.doors.inbox = () => ({ result: { task_id: ID, status: 'accepted' } })
     server.doors['task/result'] = () => ({ result: { id: ID, state: 'running' } })
