@@ -1,4 +1,4 @@
-import type { State, TaskEvent, TaskEvents, TaskView, WaitingOn } from '../f/hai/core/contract.ts'
+import type { State, TaskEvent, TaskEvents, TaskResult, TaskView, WaitingOn } from '../f/hai/core/contract.ts'
 import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import { shortId } from './ids.ts'
@@ -7,6 +7,8 @@ import type { Webhook } from './webhook.ts'
 
 export interface Following {
   id: string
+  /** It was put down just now: nothing is to be seen yet. */
+  fresh: boolean
   /** The last event that is known already; 0 when not given. */
   after?: number | undefined
   /** Ends the watch with a rejection. */
@@ -35,17 +37,19 @@ const QUIET_AGAIN_MS = 10_000
 const AWAY_MS = 120_000
 
 /**
- * Watches a task until it ends or waits for approval. Every event is handed over once and in order, also across lost
- * connections: the cursor is the last event's `seq`.
+ * Watches a task until it ends or waits for approval, and gives what came of it; servers before this release don't say.
+ * Every event is handed over once and in order, also across lost connections: the cursor is the last event's `seq`.
  */
-export async function follow(webhook: Webhook, following: Following): Promise<void> {
-  const { id, signal, pace } = following
+export async function follow(webhook: Webhook, following: Following): Promise<TaskResult | undefined> {
+  const { id, fresh: isNew, signal, pace } = following
   const connection = new Connection(following)
   const silence = new Silence(following)
   let after = following.after ?? 0
+  // where a look is a job, the first one is not wasted
+  if (isNew && !webhook.target.local) await pace.pause(signal)
   for (;;) {
     signal.throwIfAborted()
-    const page = { id, after, limit: PAGE }
+    const page = { id, after, limit: PAGE, with_result: true }
     const answer = await connection.attempt(() => webhook.call<TaskEvents>('task/events', page))
     if (answer) {
       const fresh = answer.events.filter(({ seq }) => seq > after)
@@ -53,7 +57,7 @@ export async function follow(webhook: Webhook, following: Following): Promise<vo
       following.onEvents(fresh, answer)
       if (fresh.some(({ type }) => type !== 'delta')) pace.reset()
       if (answer.events.length === PAGE) continue
-      if (STANDING.includes(answer.state)) return
+      if (STANDING.includes(answer.state)) return answer.result
       const due = silence.isOver(answer.events.length)
       const task = due && (await connection.attempt(() => webhook.call<TaskView>('task/show', { id })))
       if (task) silence.explain(task.waiting_on)

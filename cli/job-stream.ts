@@ -55,7 +55,9 @@ async function pause(ms: number | undefined, signal: AbortSignal): Promise<void>
 
 async function listen(webhook: Webhook, watching: Watching, reader: UpdateReader): Promise<'over' | 'cut'> {
   const { jobId, signal } = watching
-  const path = `jobs_u/getupdate_sse/${encodeURIComponent(jobId)}?stream_offset=${reader.offset}&only_result=true`
+  // else Windmill looks every 3 s whether there is news for the stream
+  const query = `stream_offset=${reader.offset}&only_result=true&fast=true`
+  const path = `jobs_u/getupdate_sse/${encodeURIComponent(jobId)}?${query}`
   const events = new EventStream()
   const decoder = new StringDecoder('utf8')
   try {

@@ -16,6 +16,7 @@ export class LiveAnswer {
   /** Pieces of the next attempt, whose event has yet to come. */
   #early: Piece[] = []
   #streaming = false
+  #claimed = false
 
   /** `show` gets the whole answer so far, whenever it has grown or begun anew. */
   constructor(show: (text: string) => void) {
@@ -25,7 +26,10 @@ export class LiveAnswer {
   /** What events tell: `claimed` begins an attempt, `delta` is text of it. */
   tell(events: TaskEvent[]): void {
     const begins = events.findLastIndex((event) => event.type === 'claimed')
-    if (begins >= 0) this.#begin()
+    if (begins >= 0) {
+      this.#claimed = true
+      this.#begin()
+    }
     for (const { type, text, data } of events.slice(Math.max(0, begins))) {
       if (type === 'delta' && data.at === this.#told.length) this.#add(text)
     }
@@ -34,7 +38,7 @@ export class LiveAnswer {
   /** What the job's stream tells. */
   stream(piece: Piece): void {
     const anew = piece.at === 0
-    if (this.#early.length > 0 || (anew && this.#streaming)) {
+    if (!this.#claimed || this.#early.length > 0 || (anew && this.#streaming)) {
       this.#early = anew ? [piece] : [...this.#early, piece]
       return
     }

@@ -1,4 +1,4 @@
-import type { TaskEvent, TaskEvents } from '../f/hai/core/contract.ts'
+import type { Accepted, TaskEvent, TaskEvents, TaskResult } from '../f/hai/core/contract.ts'
 import { follow, STANDING } from './follow.ts'
 import { type Piece, watchJob } from './job-stream.ts'
 import { LiveAnswer } from './live-answer.ts'
@@ -7,6 +7,8 @@ import type { Webhook } from './webhook.ts'
 
 export interface LiveFollowing {
   id: string
+  /** What the inbox said of it just now. */
+  accepted?: Accepted | undefined
   /** The last event that is known already; 0 when not given. Of a task under way all must come: they tell its answer. */
   after?: number | undefined
   /** Ends the watch with a rejection. */
@@ -18,10 +20,15 @@ export interface LiveFollowing {
   onText?: ((text: string) => void) | undefined
 }
 
-/** Watches a task until it ends or waits for approval, with its answer's text as soon as it is written. */
-export async function followLive(webhook: Webhook, following: LiveFollowing): Promise<void> {
-  const { id, after, signal, onStep, onNote, onText } = following
-  const pace = new Pace(webhook.target.local)
+/** Watches a task until it ends or waits for approval, with its answer's text as soon as it is written; gives what `follow` gives. */
+export async function followLive(
+  webhook: Webhook,
+  following: LiveFollowing,
+): Promise<TaskResult | undefined> {
+  const { id, accepted, after, signal, onStep, onNote, onText } = following
+  const { local } = webhook.target
+  const fresh = accepted?.status === 'accepted'
+  const pace = new Pace(local, fresh)
   const answer = new LiveAnswer(onText ?? (() => {}))
   const jobs = new CurrentJob(webhook, { id, signal, pace, onPiece: (piece) => answer.stream(piece) })
   const onEvents = (events: TaskEvent[], page: TaskEvents) => {
@@ -32,8 +39,11 @@ export async function followLive(webhook: Webhook, following: LiveFollowing): Pr
     answer.tell(events)
     jobs.see(events, page)
   }
+  // the job that was called for it takes it up, as a rule: its end, which costs no look, tells when there is something to see
+  if (fresh && !local && accepted.job_id) jobs.listen(accepted.job_id)
   try {
-    await Promise.race([follow(webhook, { id, after, signal, pace, onEvents, onNote }), jobs.failed])
+    const ended = follow(webhook, { id, fresh, after, signal, pace, onEvents, onNote })
+    return await Promise.race([ended, jobs.failed])
   } finally {
     jobs.leave()
   }
@@ -49,6 +59,7 @@ class CurrentJob {
   #leave = new AbortController()
   #fail: (error: unknown) => void = () => {}
   #working = false
+  #written = false
 
   constructor(
     webhook: Webhook,
@@ -65,17 +76,23 @@ class CurrentJob {
   see(events: TaskEvent[], { state, job_id }: TaskEvents): void {
     for (const { type } of events)
       this.#working = type !== 'claimed' && (this.#working || type !== 'accepted')
-    if (!this.#working || state !== 'running' || !job_id || job_id === this.#jobId) return
+    if (this.#working && state === 'running' && job_id && job_id !== this.#jobId) this.listen(job_id)
+  }
+
+  listen(jobId: string): void {
     this.leave()
-    this.#jobId = job_id
+    this.#jobId = jobId
     this.#leave = new AbortController()
     const { id, signal, pace, onPiece } = this.#task
     watchJob(this.#webhook, {
-      jobId: job_id,
+      jobId,
       taskId: id,
       signal: AbortSignal.any([signal, this.#leave.signal]),
       onPiece: (piece) => {
-        pace.stir()
+        // what was claimed has to be seen before its text
+        if (this.#working || this.#written) pace.stir()
+        else pace.wake()
+        this.#written = true
         onPiece(piece)
       },
       onEnd: () => pace.wake(),

@@ -1,22 +1,46 @@
-/** While text comes in, the end may come at any time: a look no later than this. */
+interface Rhythm {
+  /** The times between the first looks at what was begun just now: what is answered at once is seen at once. */
+  soon: number[]
+  /** From then on, and anew when something happened: growing by the factor, to the most. */
+  first: number
+  factor: number
+  most: number
+  /** As long as text comes in no further apart than this, there is nothing else to be seen. */
+  quiet: number
+  /** While it does, a look comes no later than this after it was due. */
+  stirred: number
+}
+
+/** Milliseconds. */
+const LOCAL: Rhythm = { soon: [], first: 8, factor: 1.5, most: 100, quiet: 100, stirred: 1_000 }
+/** Each look is a job there, and its stream tells of new text every half second at most. */
+const REMOTE: Rhythm = {
+  soon: [150, 300, 600],
+  first: 1_000,
+  factor: 2,
+  most: 10_000,
+  quiet: 1_000,
+  stirred: 10_000,
+}
+
+/** While text comes in, the end may come at any time: once it has paused, a look no later than this. */
 const STIRRED_MS = 1_000
-/** As long as text comes in no further apart than this, there is nothing else to be seen. */
-const QUIET_MS = 100
 
 /** The time between two looks: short at first, and never so short that a remote server minds. */
 export class Pace {
-  #first: number
-  #most: number
-  #factor: number
+  #rhythm: Rhythm
+  #soon: number[]
   #delay: number
   #woken = false
   /** When the text that comes in has paused. */
   #quietAt = 0
   #end: (() => void) | undefined
 
-  constructor(local: boolean) {
-    ;[this.#first, this.#factor, this.#most] = local ? [8, 1.5, 100] : [1_000, 2, 10_000]
-    this.#delay = this.#first
+  /** `fresh`: what is looked at was begun just now. */
+  constructor(local: boolean, fresh: boolean) {
+    this.#rhythm = local ? LOCAL : REMOTE
+    this.#soon = fresh ? [...this.#rhythm.soon] : []
+    this.#delay = this.#rhythm.first
   }
 
   /** Resolves when it is time for the next look, or when the signal aborts. */
@@ -25,9 +49,8 @@ export class Pace {
       this.#woken = false
       return Promise.resolve()
     }
-    const delay = this.#delay
-    this.#delay = Math.min(this.#most, delay * this.#factor)
-    const latest = Date.now() + delay + STIRRED_MS
+    const delay = this.#soon.shift() ?? this.#next()
+    const latest = Date.now() + delay + this.#rhythm.stirred
     return new Promise((resolve) => {
       const due = () => {
         const wait = Math.min(this.#quietAt, latest) - Date.now()
@@ -47,15 +70,21 @@ export class Pace {
     })
   }
 
+  #next(): number {
+    const delay = this.#delay
+    this.#delay = Math.min(this.#rhythm.most, delay * this.#rhythm.factor)
+    return delay
+  }
+
   /** Something happened: what follows may come soon. */
   reset(): void {
-    this.#delay = this.#first
+    this.#delay = this.#rhythm.first
   }
 
   /** Something goes on, which another way tells of as well. */
   stir(): void {
-    this.#quietAt = Date.now() + QUIET_MS
-    this.#delay = Math.min(this.#delay, Math.max(this.#first, STIRRED_MS))
+    this.#quietAt = Date.now() + this.#rhythm.quiet
+    this.#delay = Math.min(this.#delay, Math.max(this.#rhythm.first, STIRRED_MS))
   }
 
   /** Ends the pause at hand, or the next one: something is there to be looked at. */

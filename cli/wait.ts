@@ -1,4 +1,4 @@
-import type { State, TaskEvent, TaskResult } from '../f/hai/core/contract.ts'
+import type { Accepted, State, TaskEvent, TaskResult } from '../f/hai/core/contract.ts'
 import { AnswerPrinter } from './answer-printer.ts'
 import { EXIT, exitOfState } from './exit.ts'
 import { Failure } from './failure.ts'
@@ -24,6 +24,8 @@ export interface WaitOptions {
   json?: boolean
   /** Seconds. */
   timeout?: number
+  /** What the inbox said of it just now. */
+  accepted?: Accepted
   /** The last event of a task that has ended which need not be told. */
   after?: number
 }
@@ -39,6 +41,7 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   const printer = await AnswerPrinter.create(session)
   const ended = followLive(webhook, {
     id,
+    accepted: options.accepted,
     after: options.after,
     signal,
     onStep: stepPrinter(printer, options.quiet ?? false),
@@ -47,11 +50,12 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   })
   try {
     const first = await Promise.race([
-      ended,
+      ended.then((result) => ({ result })),
       interruption(session, signal),
       timeUp(options.timeout, signal),
     ]).finally(() => stop.abort())
-    if (!first) return await printResult(session, id, options.json ? 'json' : printer)
+    if (typeof first === 'object')
+      return await printResult(session, id, options.json ? 'json' : printer, first.result)
     if (first === 'timeout' && options.json) {
       session.printJson(await session.call<TaskResult>('task/result', { id }))
     }
@@ -131,13 +135,17 @@ function timeUp(seconds: number | undefined, signal: AbortSignal): Promise<'time
   })
 }
 
-/** Prints a task's answer, or what is left of it. A task that is not done is a Failure: what became of it, and the next step. */
+/**
+ * Prints a task's answer, or what is left of it, which is asked for unless it is `known`. A task that is not done is a
+ * Failure: what became of it, and the next step.
+ */
 export async function printResult(
   session: Session,
   id: string,
   how: 'json' | AnswerPrinter,
+  known?: TaskResult,
 ): Promise<undefined> {
-  const task = await session.call<TaskResult>('task/result', { id })
+  const task = known ?? (await session.call<TaskResult>('task/result', { id }))
   await session.touch({ id: task.id })
   const answer = answerOf(task)
   if (how === 'json') session.printJson(task)

@@ -95,7 +95,7 @@ export class Webhook {
         `${this.target.name} answered ${submitted.status} instead of a job's id`,
       )
     }
-    const pace = new Pace(this.target.local)
+    const pace = new Pace(this.target.local, true)
     const look = `jobs_u/completed/get_result_maybe/${jobId}`
     for (;;) {
       if (signal.aborted) {

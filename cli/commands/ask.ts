@@ -57,7 +57,7 @@ async function askAndWait(
 ): Promise<undefined> {
   const accepted = await submit(session, words, options, conversation)
   if (!options.wait) return printAccepted(session, accepted, options)
-  return waitFor(session, accepted.task_id, options).catch((error: unknown) => {
+  return waitFor(session, accepted.task_id, { ...options, accepted }).catch((error: unknown) => {
     if (!(error instanceof Failure) || error.code !== 'forbidden') throw error
     const message = `task ${shortId(accepted.task_id)} is accepted and goes on; its answer is not for this token to read: ${error.message}`
     throw new Failure('denied', message, {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { TaskList, TaskSummary } from '../../f/hai/core/contract.ts'
+import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/contract.ts'
 import { examples, lengthOfTime } from '../command.ts'
 import { conversationOf } from '../conversation.ts'
 import { EXIT } from '../exit.ts'
@@ -104,10 +104,10 @@ class Chat {
     const session = this.#session
     try {
       const fields = { content, conversation_id: this.#conversation, target_agent: this.#options.agent }
-      const { task_id, conversation_id } = await put(session, fields, this.#saidNew)
+      const accepted = await put(session, fields, this.#saidNew)
       this.#saidNew = false
-      this.#conversation = conversation_id
-      await this.#wait(task_id)
+      this.#conversation = accepted.conversation_id
+      await this.#wait(accepted)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       // A script's next question would meet the same; a person may mend it and go on.
@@ -119,9 +119,10 @@ class Chat {
   }
 
   /** For a person Ctrl-C stops the answer; for a script, which goes on with nothing else, only the waiting. */
-  async #wait(id: string): Promise<void> {
+  async #wait(accepted: Accepted): Promise<void> {
+    const id = accepted.task_id
     try {
-      await waitFor(this.#session, id, this.#options)
+      await waitFor(this.#session, id, { ...this.#options, accepted })
     } catch (error) {
       if (!(error instanceof Failure && error.exit === EXIT.interrupted && this.#attended)) throw error
       await this.#stop(id)

@@ -161,7 +161,8 @@ function addRun(todo: Command, session: Session): void {
         const { task_id, conversation_id, written_by } = accepted
         if (written_by) session.note(`what it says is ${written_by}'s; hai todo show ${id} shows it`)
         await session.touch({ id: task_id, conversation_id })
-        return options.wait ? waitFor(session, task_id, options) : printAccepted(session, accepted, options)
+        if (!options.wait) return printAccepted(session, accepted, options)
+        return waitFor(session, task_id, { ...options, accepted })
       }),
     )
   examples(waitOptions(run), 'hai todo run 7f3k2m')

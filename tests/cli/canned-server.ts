@@ -22,6 +22,8 @@ export interface CannedServer {
   /** What HAI_* must be for a CLI to come here. */
   env: Record<string, string>
   calls: Call[]
+  /** How long each call is on its way; milliseconds. */
+  delay: number
   doors: Record<string, Door>
   callsOf(path: string): Call[]
   close(): Promise<void>
@@ -31,6 +33,7 @@ export interface CannedServer {
 export async function cannedServer(doors: Record<string, Door> = {}, port = 0): Promise<CannedServer> {
   const token = 'test-token-0123456789abcdef'
   const calls: Call[] = []
+  const canned = { delay: 0 }
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
@@ -46,6 +49,7 @@ export async function cannedServer(doors: Record<string, Door> = {}, port = 0): 
     const query = Object.fromEntries(url.searchParams)
     const args = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : query
     calls.push({ path, args, headers: request.headers })
+    if (canned.delay > 0) await new Promise((resolve) => setTimeout(resolve, canned.delay))
     if (request.headers.authorization !== `Bearer ${token}`) return answer(401, 'Unauthorized')
     if (url.pathname.includes('/jobs/run') && query.invisible_to_owner !== 'true')
       return answer(500, 'whoever may run the bundle could read this job')
@@ -59,20 +63,20 @@ export async function cannedServer(doors: Record<string, Door> = {}, port = 0): 
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return {
+  return Object.assign(canned, {
     endpoint,
     workspace: 'test',
     token,
     env: { HAI_ENDPOINT: endpoint, HAI_TOKEN: token, HAI_WORKSPACE: 'test' },
     calls,
     doors,
-    callsOf: (path) => calls.filter((call) => call.path === path),
+    callsOf: (path: string) => calls.filter((call) => call.path === path),
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
       }),
-  }
+  })
 }
 
 /** The body by which a door refuses. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { TaskSummary } from '../../f/hai/core/contract.ts'
 import { cancel } from '../../f/hai/core/control.ts'
 import { enqueueMany } from '../../f/hai/core/enqueue.ts'
+import { heldOf } from '../../f/hai/core/lease.ts'
 import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { finishStep, startStep, tellEvent } from '../../f/hai/core/steps.ts'
 import { listTasks } from '../../f/hai/core/task-list.ts'
@@ -376,6 +377,18 @@ describe('taskEvents', () => {
     const { events } = await taskEvents(db.sql, { id }, operator)
     expect(events).toEqual((await showTask(db.sql, id, operator)).events)
     expect(events[0]!.at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+  })
+
+  it('gives the result of a task that has ended, where it is asked for and no event is left', async () => {
+    const id = await aTask(db.sql)
+    const asked = { id, with_result: true }
+    expect(await taskEvents(db.sql, asked, operator)).not.toHaveProperty('result')
+    await complete(db.sql, { ...heldOf(await claimed(db.sql)), output: 'yes' })
+    const result = { id, state: 'done', output: 'yes' }
+    expect(await taskEvents(db.sql, asked, operator)).toMatchObject({ result })
+    expect(await taskEvents(db.sql, { ...asked, after: 3 }, operator)).toMatchObject({ result, events: [] })
+    expect(await taskEvents(db.sql, { ...asked, limit: 2 }, operator)).not.toHaveProperty('result')
+    expect(await taskEvents(db.sql, { id }, operator)).not.toHaveProperty('result')
   })
 
   it('names the job that works on the task', async () => {

@@ -45,6 +45,15 @@ describe('work', () => {
     expect(await busySlots(db.sql)).toBe(0)
   })
 
+  it('says in its stream that an answer is given, to who rang it of his own tasks', async () => {
+    const id = await aTask(db.sql)
+    await aTask(db.sql, {}, 'guest')
+    const ended: string[] = []
+    const streamEnd = (task: string) => void ended.push(task)
+    expect(await work(db.sql, shift({ reader: 'operator', streamEnd }))).toEqual({ ran: 2 })
+    expect(ended).toEqual([id])
+  })
+
   it('is done at once when there is nothing to do', async () => {
     expect(await work(db.sql, shift())).toEqual({ ran: 0 })
   })

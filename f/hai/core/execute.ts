@@ -41,7 +41,10 @@ export async function execute(
   means: Means,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await answerBuiltIn(sql, task, means.principal(task.requester))) return
+  if (await answerBuiltIn(sql, task, means.principal(task.requester))) {
+    if (isShown(task, means)) means.streamEnd?.(task.id)
+    return
+  }
   if (task.lane === BUILT_IN) return leaveToModels(sql, task)
   const access = (await means.models?.(sql, task).catch(notThere)) ?? { offers: [] }
   if ('code' in access) {

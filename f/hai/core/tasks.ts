@@ -88,6 +88,7 @@ const Events = z.strictObject({
   id: z.string(),
   after: z.int().min(0).default(0),
   limit: z.int().min(1).max(1000).default(200),
+  with_result: z.boolean().default(false),
 })
 
 interface Followed {
@@ -105,7 +106,7 @@ export async function taskEvents(
   input: z.input<typeof Events>,
   caller: Caller,
 ): Promise<TaskEvents> {
-  const { id: given, after, limit } = parse(Events, input)
+  const { id: given, after, limit, with_result } = parse(Events, input)
   const id = isFullId(given) ? given : await taskId(sql, given, caller)
   const [task] = await sql<Followed[]>`
     select state, last_seq, job_id, requester, data_tier, coalesce((
@@ -122,5 +123,8 @@ export async function taskEvents(
   // JSON that Postgres made has its own form of a time
   const timed = task.events.map((event) => ({ ...event, at: new Date(event.at).toISOString() }))
   const events = isClosed({ requester, data_tier }, caller) ? timed.map(closed) : timed
-  return { ...rest, events, ...(job_id ? { job_id } : {}) }
+  const stands = task.state !== 'pending' && task.state !== 'running'
+  const whole = with_result && stands && events.length < limit
+  const result = whole ? { result: await taskResult(sql, id, caller) } : {}
+  return { ...rest, events, ...(job_id ? { job_id } : {}), ...result }
 }

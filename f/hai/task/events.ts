@@ -1,7 +1,7 @@
 import { door } from '../core/door.ts'
 import { taskEvents } from '../core/tasks.ts'
 
-/** A task's history after a cursor: what a tail polls. */
-export async function main(id: string, after: number = 0, limit: number = 200) {
-  return door({ id, after, limit }, taskEvents)
+/** A task's history after a cursor: what a tail polls. `with_result` spares it another call when the task has ended. */
+export async function main(id: string, after: number = 0, limit: number = 200, with_result: boolean = false) {
+  return door({ id, after, limit, with_result }, taskEvents)
 }
