@@ -42,6 +42,38 @@ describe('one worker', () => {
     expect(callsOf(server)).toHaveLength(24)
   })
 
+  it.each([1, 16])(
+    'answers what needs no model while all it has at hand wait for one, %i at once',
+    async (most) => {
+      server = await fakeOpenAi()
+      server.next('hang', 'hang')
+      await ask(2)
+      const stop = new AbortController()
+      const shift = aShift(anAccess(aChoice(server.url)), { concurrency: most, signal: stop.signal })
+      const working = work(db.sql, shift)
+      await expect.poll(() => callsOf(server).length).toBe(Math.min(most, 2))
+      for (let n = 0; n < 2; n += 1) {
+        const id = await aTask(db.sql)
+        await expect.poll(async () => (await rowOf(db.sql, id)).state).toBe('done')
+      }
+      stop.abort()
+      await working
+      expect(await busySlots(db.sql)).toBe(0)
+    },
+  )
+
+  it('leaves what needs no model to others when it is called for other lanes', async () => {
+    server = await fakeOpenAi()
+    server.next({ text: 'Because.', pause: { headers: 1500 } })
+    const shift = aShift(anAccess(aChoice(server.url)), { concurrency: 16, lanes: ['interactive'] })
+    await ask(1)
+    const working = work(db.sql, shift)
+    await expect.poll(() => callsOf(server).length).toBe(1)
+    const id = await aTask(db.sql)
+    expect(await working).toEqual({ ran: 1 })
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'pending' })
+  })
+
   it('gives all of them back when it is stopped', async () => {
     server = await fakeOpenAi()
     server.next('hang', 'hang', 'hang')

@@ -4,7 +4,7 @@ import type { Sql } from './db.ts'
 import { parse, withoutWords } from './errors.ts'
 import { execute, type Means } from './execute.ts'
 import { hold } from './hold.ts'
-import { claim, claimableLanes, LANES } from './lease.ts'
+import { BUILT_IN, claim, claimableLanes, hasClaimable, LANES } from './lease.ts'
 import { leasedTask } from './leased-task.ts'
 import { outage } from './outage.ts'
 import { ringOutbox } from './outbox/ring.ts'
@@ -13,6 +13,8 @@ import { answered, wake } from './wakeup.ts'
 /** Between two looks at a queue in which another worker held what this one wanted; milliseconds, doubling. */
 const PASSED_OVER_MS = 4
 const PASSED_OVER_MOST_MS = 256
+/** Between two looks for what hai answers itself, while everything at hand waits for a model. */
+const BUILT_IN_MS = 1_000
 
 export interface Shift extends Means {
   /** Names the worker in events: a job, or a process elsewhere. */
@@ -82,6 +84,10 @@ class Hands {
   #shift: Shift
   #end: number
   #busy = 0
+  /** Of those, the ones that wait for a model. */
+  #waiting = 0
+  #watched = false
+  #over = new AbortController()
   /** What befell each. */
   #all: Promise<unknown>[] = []
 
@@ -102,17 +108,45 @@ class Hands {
   }
 
   #begin(): void {
-    if (this.#busy === (this.#shift.concurrency ?? 1)) return
+    if (this.#busy < (this.#shift.concurrency ?? 1)) this.#add(this.#shift.lanes)
+  }
+
+  #add(lanes: string[] | undefined): void {
     this.#busy += 1
     const ended = (error?: unknown) => {
       this.#busy -= 1
+      if (this.#busy === 0) this.#over.abort()
       return error
     }
-    this.#all.push(this.#work().then(() => ended(), ended))
+    this.#all.push(this.#work(lanes).then(() => ended(), ended))
   }
 
-  async #work(): Promise<void> {
-    const { worker, jobId, signal, start, lanes = [...LANES] } = this.#shift
+  /** Another hand may begin; and while all wait, what hai answers itself is not held back by what asks models. */
+  #waits(): void {
+    this.#waiting += 1
+    this.#begin()
+    const { lanes = [BUILT_IN] } = this.#shift
+    if (this.#watched || !lanes.includes(BUILT_IN)) return
+    this.#watched = true
+    this.#all.push(this.#watch().catch((error: unknown) => error))
+  }
+
+  async #watch(): Promise<void> {
+    const scope = scopeOf(this.#shift)
+    const over = AbortSignal.any([this.#over.signal, this.#shift.signal])
+    const rest = Math.max(0, this.#end - Date.now())
+    const ends = AbortSignal.any([over, AbortSignal.timeout(rest)])
+    for (;;) {
+      await setTimeout(BUILT_IN_MS, undefined, { signal: ends }).catch(() => {})
+      if (ends.aborted) return
+      const idle = this.#waiting === this.#busy && (await hasClaimable(this.#sql, [BUILT_IN], scope))
+      if (idle && !ends.aborted) this.#add([BUILT_IN])
+    }
+  }
+
+  async #work(only: string[] | undefined): Promise<void> {
+    const { worker, jobId, signal, start } = this.#shift
+    const lanes = only ?? [...LANES]
     const scope = scopeOf(this.#shift)
     let pause = PASSED_OVER_MS
     // where a claim looks first needs no looking up; the other lanes are few, and asked for when these have nothing
@@ -122,8 +156,19 @@ class Hands {
       const task = await claim(this.#sql, { worker, lanes: looked, ...job, ...scope })
       if (task) {
         const handle = leasedTask(this.#sql, task, start)
-        const means = { ...this.#shift, waits: () => this.#begin() }
-        await hold(handle, task.id, signal, (lost) => execute(this.#sql, task, handle, means, lost))
+        let waits = 0
+        const means = {
+          ...this.#shift,
+          waits: () => {
+            waits += 1
+            this.#waits()
+          },
+        }
+        await hold(handle, task.id, signal, (lost) => execute(this.#sql, task, handle, means, lost)).finally(
+          () => {
+            this.#waiting -= waits
+          },
+        )
         // what it spent may have brought a cap near
         await ringOutbox(this.#sql, start)
         this.ran += 1
@@ -131,7 +176,7 @@ class Hands {
         looked = lanes
         continue
       }
-      const open = await claimableLanes(this.#sql, this.#shift.lanes, scope)
+      const open = await claimableLanes(this.#sql, only, scope)
       if (open.length === 0) return
       const others = open.filter((lane) => !lanes.includes(lane))
       if (looked === lanes && others.length > 0) {
