@@ -183,6 +183,20 @@ describe('the house', () => {
     expect(asRoute.sort()).toEqual(files.filter(isRoute).sort())
   })
 
+  it('lets a preprocessor return named fields of a request alone', () => {
+    const preprocessors = files.flatMap((file) => {
+      const [, body] =
+        /^export async function preprocessor\(event: RequestEvent\) {\n([\s\S]*?)\n}$/m.exec(
+          sources.get(file)!,
+        ) ?? []
+      return isDoor(file) && sources.get(file)!.includes('function preprocessor(') ? [{ file, body }] : []
+    })
+    expect(preprocessors.length).toBeGreaterThan(5)
+    const named =
+      /^ {2}return (fieldsOf\(event, \w+\)|{ \.\.\.fieldsOf\(event, \w+\), raw_string: jsonText\(event\) })$/
+    expect(preprocessors.filter(({ body = '' }) => !named.test(body))).toEqual([])
+  })
+
   it('reads the environment in core only where a job meets it', () => {
     const readers = files.filter((file) => isCore(file) && sources.get(file)!.includes('process.env'))
     expect(readers.sort()).toEqual([
