@@ -72,7 +72,7 @@ const built = await Bun.build({ entrypoints: [entry], outdir, target: 'bun', plu
 if (!built.success) throw new AggregateError(built.logs, 'it does not build')
 `
 const WRAPPER = `
-import * as Main from './main.js'
+import * as Main from "./main.js"
 import { readFileSync, writeFileSync } from 'node:fs'
 const { names, args, event } = JSON.parse(readFileSync('args.json', 'utf8'))
 const given = event ? await Main.preprocessor(event) : args
