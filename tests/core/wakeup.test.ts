@@ -107,6 +107,23 @@ describe('wake', () => {
     }
   })
 
+  it('counts on no worker that another one called, who may have cancelled it', async () => {
+    for (let n = 0; n < 6; n += 1) await aTask(db.sql, FOR_A_MODEL, 'guest')
+    const his = recorder()
+    await wake(db.sql, his.start, 'u/guest')
+    expect(his.calls).toHaveLength(4)
+    const { calls, start } = recorder()
+    await wake(db.sql, start, 'u/operator')
+    expect(calls).toHaveLength(4)
+    // of his own each counts
+    await wake(db.sql, start, 'u/operator')
+    await wake(db.sql, his.start, 'u/guest')
+    expect([calls.length, his.calls.length]).toEqual([4, 4])
+    await answered(db.sql, calls[0]!.jobId)
+    await wake(db.sql, start, 'u/operator')
+    expect(calls).toHaveLength(5)
+  })
+
   it('calls again when nobody came within half a minute', async () => {
     await aTask(db.sql)
     const { calls, start } = recorder()

@@ -3,7 +3,7 @@ import type { Sql } from './db.ts'
 import { claimable } from './lease.ts'
 import { fail } from './outcome.ts'
 import { ring } from './presence.ts'
-import { startScript } from './windmill.ts'
+import { ringer, startScript } from './windmill.ts'
 
 export const WORKER = 'f/hai/worker/run'
 
@@ -17,10 +17,15 @@ const CALL_SECONDS = 30
 export type Start = typeof startScript
 
 /**
- * Calls as many workers as due tasks could use free slots, less those called and not here yet. After the commit that
- * made work due. When a call fails the row is still there and the sweep calls again. Gives the first job's id.
+ * Calls as many workers as due tasks could use free slots, less those that `caller` called and that are not here yet:
+ * what another one called he may have cancelled. After the commit that made work due. When a call fails the row is still
+ * there and the sweep calls again. Gives the first job's id.
  */
-export async function wake(sql: Sql, start: Start = startScript): Promise<string | undefined> {
+export async function wake(
+  sql: Sql,
+  start: Start = startScript,
+  caller: string = ringer(),
+): Promise<string | undefined> {
   const jobIds = Array.from({ length: MOST_CALLS }, () => randomUUID())
   const called = await sql<{ job_id: string }[]>`
     with lane as (
@@ -34,12 +39,16 @@ export async function wake(sql: Sql, start: Start = startScript): Promise<string
           limit lane.free
         ) due)), 0) as workers
       from lane
+    ), own as (
+      -- each caller has places of his own, and nobody's unanswered calls stand in another's way
+      select no from (
+        select case ${caller}::text when '' then 0 else (hashtext(${caller}) & 67108863) * ${MOST_CALLS} end as before
+      ) caller, generate_series(before + 1, before + ${MOST_CALLS}) as no
     ), coming as (
-      select no from hai.wakeup where called_at > now() - make_interval(secs => ${CALL_SECONDS})
+      select no from own join hai.wakeup using (no)
+      where called_at > now() - make_interval(secs => ${CALL_SECONDS})
     ), place as (
-      select no, row_number() over (order by no) as nth
-      from generate_series(1, ${MOST_CALLS}) as no
-      where no not in (select no from coming)
+      select no, row_number() over (order by no) as nth from own where no not in (select no from coming)
     )
     insert into hai.wakeup as w (no, job_id)
     select place.no, call.job_id

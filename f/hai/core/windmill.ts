@@ -21,6 +21,9 @@ export async function startScript(
   await call(`jobs/run/p/${path}?${query}`, { method: 'POST', body: JSON.stringify(args) })
 }
 
+/** The user with whose rights this job runs, who may cancel what it starts; empty outside of a job. */
+export const ringer = (): string => process.env.WM_PERMISSIONED_AS ?? ''
+
 /** Whether somebody cancelled a job. Where that can't be told, as nobody answers or the job isn't for these eyes: false. */
 export async function wasCancelled(jobId: string): Promise<boolean> {
   try {
