@@ -139,13 +139,14 @@ export class RemoteTask implements TaskHandle {
 /** The server knows its own prices. */
 const ledgerRow = ({ call_id, backend, model, billing }: ModelCall) => ({ call_id, backend, model, billing })
 
-const spentOf = ({ tokens, ms, usd = null, error, ended, at_least }: Spent) => ({
+const spentOf = ({ tokens, ms, usd = null, error, ended, at_least, unsent }: Spent) => ({
   tokens,
   ms,
   usd,
   ...(error ? { error } : {}),
   ...(ended ? { ended } : {}),
   ...(at_least ? { at_least } : {}),
+  ...(unsent ? { unsent } : {}),
 })
 
 function ignoring(harmless: (error: unknown) => boolean): (error: unknown) => undefined {

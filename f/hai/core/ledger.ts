@@ -47,6 +47,8 @@ const Settled = Call.omit({ most: true }).extend({
   ended: z.enum(['cancelled', 'stopped']).optional(),
   /** There may have been more tokens than were seen. */
   at_least: z.boolean().default(false),
+  /** Nobody was reached: there was no call. */
+  unsent: z.boolean().default(false),
 })
 
 /** Holds what a call can cost that a worker elsewhere is about to make; see `reserve`. */
@@ -68,7 +70,7 @@ export async function settle(
   input: z.input<typeof SettledUnder>,
 ): Promise<{ call_id: string; usd: number | null }> {
   const parsed = parse(SettledUnder, input)
-  const { tokens, ms, usd: told, error, ended, at_least, id, lease_no, lease_token, ...said } = parsed
+  const { tokens, ms, usd: told, error, ended, at_least, unsent, id, lease_no, lease_token, ...said } = parsed
   // as it was reserved: that is what was held, and whose prices of which day hold
   const [call] = await sql<Reserved[]>`
     select backend, model, billing, at, case
@@ -79,6 +81,8 @@ export async function settle(
           and token_digest = ${tokenDigest({ lease_token })}::bytea
       end as own
     from hai.usage where call_id = ${said.call_id}`
+  // said once more, as the first answer was lost
+  if (!call && unsent) return { call_id: said.call_id, usd: null }
   if (!call) throw new HaiError('not_found', `call ${said.call_id} was never reserved; reserve it first`)
   const { at, own, ...reserved } = call
   if (!own) {
@@ -88,7 +92,7 @@ export async function settle(
     )
   }
   const price = await priceOf(sql, reserved, new Date(at))
-  const ends = { ...(error ? { error } : {}), ...(ended ? { ended } : {}), at_least }
+  const ends = { ...(error ? { error } : {}), ...(ended ? { ended } : {}), at_least, unsent }
   const spent = { tokens, ms, ...(told == null ? {} : { usd: told }), ...ends }
   const usd = await settleCall(sql, given({ call_id: said.call_id, ...reserved, price }), spent)
   return { call_id: said.call_id, usd: usd ?? null }

@@ -6,7 +6,7 @@ import { atLeast, endedBy, usedBy } from './broken-usage.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
 import { type Choice, MAX_OUTPUT, type Message, type ModelCall, type Models, type Spent } from './config.ts'
 import { FailedCall } from './failed-call.ts'
-import { classify, type Got } from './failure.ts'
+import { classify, type Got, isUnsent } from './failure.ts'
 import { type Caller, fittedCall } from './fitted-call.ts'
 import { limitsOf } from './limits.ts'
 import { load, withLoading } from './ollama.ts'
@@ -135,7 +135,8 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
       throw signal.reason
     }
     const failure = classify(error, choice)
-    await handle.settleUsage(call, { ...usedBy(error, got), ms, error: failure.code })
+    const unsent = got.deltas === 0 && isUnsent(error)
+    await handle.settleUsage(call, { ...usedBy(error, got), ms, error: failure.code, unsent })
     throw new FailedCall(failure, error, got.deltas > 0)
   } finally {
     await telling.end()

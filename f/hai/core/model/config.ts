@@ -129,4 +129,6 @@ export interface Spent {
   ended?: 'cancelled' | 'stopped'
   /** The tokens are what was seen of them; there may have been more. */
   at_least?: boolean
+  /** Nobody was reached, so that there was no call. */
+  unsent?: boolean
 }

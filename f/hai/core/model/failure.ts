@@ -120,11 +120,17 @@ const REFUSALS = new Set<string>(['login_expired', 'quota_exhausted', 'wrong_url
 /** What a failed call used: nothing when the backend refused it or was never reached, else what is known of it. */
 export function tokensOfFailure(error: unknown): Tokens {
   if (error instanceof BrokenCall) return error.tokens ?? (REFUSALS.has(error.code) ? NO_TOKENS : UNCOUNTED)
-  if (isMissingProgram(error)) return NO_TOKENS
   if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return NO_TOKENS
-  return UNTRUSTED.test(networkReason(error)) || NO_TLS.test(networkReason(error)) || isNever(error)
-    ? NO_TOKENS
-    : UNCOUNTED
+  return isUnsent(error) ? NO_TOKENS : UNCOUNTED
+}
+
+/** Whether a call failed before anything of it reached the backend: there is no program or no connection, or no trust in it. */
+export function isUnsent(error: unknown): boolean {
+  // a program that is there and can't be run
+  if (error instanceof BrokenCall) return error.code === 'unusable' && error.cause instanceof Error
+  if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return false
+  const reason = networkReason(error)
+  return isMissingProgram(error) || UNTRUSTED.test(reason) || NO_TLS.test(reason) || isNever(error)
 }
 
 /** Whether a program that was to be run is not there. */

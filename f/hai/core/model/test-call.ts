@@ -13,7 +13,7 @@ import { backendAnswers, rememberOllama, toldByFailure } from './backend-state.t
 import { callModel } from './call.ts'
 import type { Choice, Message } from './config.ts'
 import { endpointOf, knownOf } from './endpoint.ts'
-import { BrokenCall, classify, type Got, tokensOfFailure } from './failure.ts'
+import { BrokenCall, classify, type Got, isUnsent, tokensOfFailure } from './failure.ts'
 import { ledgerCall, mostOutput } from './ledger-call.ts'
 import { limitsOf } from './limits.ts'
 import { load, withLoading } from './ollama.ts'
@@ -91,7 +91,7 @@ async function recorded(sql: Sql, access: Access, { requester, signal }: Tester)
     return { ...tested, ok: true, ...times }
   }
   const failure = { ...classify(error, choice), backend: choice.name, endpoint: endpointOf(access) }
-  await settle(sql, call, { ...spent, error: failure.code })
+  await settle(sql, call, { ...spent, error: failure.code, unsent: isUnsent(error) })
   await toldByFailure(sql, failure)
   const { code, message, next_step } = failure
   return withoutPasswordsIn({

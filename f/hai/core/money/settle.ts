@@ -15,9 +15,11 @@ interface Row extends Record<keyof Spent['tokens'], number | null> {
 /**
  * Writes down once what a call came to and turns its hold into what it cost, in USD: by our price, else in the backend's
  * own words if it is metered. A metered call of which not all is known goes on counting at the most it can have cost; see
- * `ENDINGS`. Undefined when it was never reserved; `conflict` when it was settled with other numbers. Needs no lease.
+ * `ENDINGS`. One that was never sent is no call: its row goes, and its hold with it; null then. Undefined when it was never
+ * reserved; `conflict` when it was settled with other numbers. Needs no lease.
  */
 export async function settle(sql: Sql, call: ModelCall, spent: Spent): Promise<number | null | undefined> {
+  if (spent.unsent) return unreserve(sql, call.call_id)
   const { tokens, ms, error = null, at_least = false } = spent
   const usd = usdOf(call, spent)
   const list = call.billing === 'subscription' ? costOf(call, spent) : null
@@ -53,6 +55,24 @@ export async function settle(sql: Sql, call: ModelCall, spent: Spent): Promise<n
   if (!was) return undefined
   if (was.state === 'settled') refuseOthers(call, was, spent)
   return was.state === 'settled' ? was.usd : usd
+}
+
+async function unreserve(sql: Sql, callId: string): Promise<null> {
+  await sql`
+    with call as (
+      -- of what was settled or seen to cost something it can't be true
+      delete from hai.usage where call_id = ${callId} and state <> 'settled' and coalesce(usd, 0) = 0
+      returning *
+    )
+    insert into hai.cap_counter as known (cap, key, period, held, presumed)
+    select cap.name, counter.key, counter.period,
+      case call.state when 'open' then -call.bound else 0 end,
+      case call.state when 'presumed' then -call.bound else 0 end
+    from call ${counting(sql)}
+    where call.bound > 0 and counter.key is not null
+    order by 1, 2, 3
+    ${added(sql)}`
+  return null
 }
 
 function endingOf({ ended, error, tokens }: Spent): Ending {
