@@ -57,7 +57,7 @@ export async function follow(webhook: Webhook, following: Following): Promise<Ta
       following.onEvents(fresh, answer)
       if (fresh.some(({ type }) => type !== 'delta')) pace.reset()
       if (answer.events.length === PAGE) continue
-      if (STANDING.includes(answer.state)) return answer.result
+      if (STANDING.includes(answer.state)) return answer.outcome
       const due = silence.isOver(answer.events.length)
       const task = due && (await connection.attempt(() => webhook.call<TaskView>('task/show', { id })))
       if (task) silence.explain(task.waiting_on)

@@ -32,7 +32,7 @@ function aQuestion(telling: boolean) {
         ),
         state: done ? 'done' : 'pending',
         last_seq: done ? 2 : 1,
-        ...(done && telling && with_result ? { result: RESULT } : {}),
+        ...(done && telling && with_result ? { outcome: RESULT } : {}),
       },
     }),
     'task/result': () => ({ result: RESULT }),

@@ -382,13 +382,13 @@ describe('taskEvents', () => {
   it('gives the result of a task that has ended, where it is asked for and no event is left', async () => {
     const id = await aTask(db.sql)
     const asked = { id, with_result: true }
-    expect(await taskEvents(db.sql, asked, operator)).not.toHaveProperty('result')
+    expect(await taskEvents(db.sql, asked, operator)).not.toHaveProperty('outcome')
     await complete(db.sql, { ...heldOf(await claimed(db.sql)), output: 'yes' })
-    const result = { id, state: 'done', output: 'yes' }
-    expect(await taskEvents(db.sql, asked, operator)).toMatchObject({ result })
-    expect(await taskEvents(db.sql, { ...asked, after: 3 }, operator)).toMatchObject({ result, events: [] })
-    expect(await taskEvents(db.sql, { ...asked, limit: 2 }, operator)).not.toHaveProperty('result')
-    expect(await taskEvents(db.sql, { id }, operator)).not.toHaveProperty('result')
+    const outcome = { id, state: 'done', output: 'yes' }
+    expect(await taskEvents(db.sql, asked, operator)).toMatchObject({ outcome })
+    expect(await taskEvents(db.sql, { ...asked, after: 3 }, operator)).toMatchObject({ outcome, events: [] })
+    expect(await taskEvents(db.sql, { ...asked, limit: 2 }, operator)).not.toHaveProperty('outcome')
+    expect(await taskEvents(db.sql, { id }, operator)).not.toHaveProperty('outcome')
   })
 
   it('names the job that works on the task', async () => {

@@ -166,8 +166,8 @@ export interface TaskEvents {
   state: State
   last_seq: number
   job_id?: string
-  /** Where it was asked for, of a task that has ended or waits for approval, with the last of its events. */
-  result?: TaskResult
+  /** Where it was asked for, of a task that has ended or waits for approval, with the last of its events. Not `result`, whose `error` would be the call's. */
+  outcome?: TaskResult
 }
 
 /** `due` is a day (`2026-11-27`) or, when a time was said, an RFC 3339 instant. */

@@ -125,6 +125,6 @@ export async function taskEvents(
   const events = isClosed({ requester, data_tier }, caller) ? timed.map(closed) : timed
   const stands = task.state !== 'pending' && task.state !== 'running'
   const whole = with_result && stands && events.length < limit
-  const result = whole ? { result: await taskResult(sql, id, caller) } : {}
-  return { ...rest, events, ...(job_id ? { job_id } : {}), ...result }
+  const outcome = whole ? { outcome: await taskResult(sql, id, caller) } : {}
+  return { ...rest, events, ...(job_id ? { job_id } : {}), ...outcome }
 }
