@@ -25,6 +25,8 @@ export interface KeptToken {
   username: string
   label: string | undefined
   scopes: string[] | undefined
+  /** The one in which it is a token; anywhere when not given. */
+  workspace?: string | undefined
   read_only: boolean
   /** RFC 3339. */
   expiration: string | undefined
@@ -34,7 +36,10 @@ export interface KeptToken {
 }
 
 /** What a new token may and for how long. */
-export type TokenGrant = Pick<KeptToken, 'username' | 'label' | 'scopes' | 'read_only' | 'expiration'>
+export type TokenGrant = Pick<
+  KeptToken,
+  'username' | 'label' | 'scopes' | 'workspace' | 'read_only' | 'expiration'
+>
 
 const PREFIX_LENGTH = 10
 /** A token's last use is written down no oftener. */

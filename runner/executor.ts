@@ -193,7 +193,7 @@ export class Executor {
     if (script.timeout !== undefined) {
       const seconds = script.timeout
       running.timer = setTimeout(() => {
-        running.stopReason = { name: 'Timeout', message: `job timed out after ${seconds}s` }
+        running.stopReason = terminated('timeout after exceeding job-specific duration limit')
         end()
       }, seconds * 1000)
     }
@@ -242,9 +242,7 @@ export class Executor {
     clearTimeout(running?.timer)
     this.#running.delete(job.id)
     if (job.canceled) {
-      const { by, reason } = job.canceled
-      const message = `Job canceled: ${reason} by ${by}`
-      this.#fail(job, { message, name: 'Canceled', reason, canceler: by })
+      this.#fail(job, cancellation(job, job.canceled))
     } else if (running?.stopReason) {
       this.#options.log(`ended ${labelOf(job)}: ${running.stopReason.message}`)
       this.#fail(job, running.stopReason)
@@ -261,7 +259,17 @@ export class Executor {
 /** Of the job's token: who called stays its name, its rights are its own. */
 function rightsOf({ identity, runsAs }: Job): Identity {
   const { username } = identity
-  return { ...runsAs, username, scopes: undefined }
+  return { ...runsAs, username, scopes: undefined, workspace: undefined }
+}
+
+/** One that runs is its worker's to end, and one that waits the server's: they say it in two ways. */
+function cancellation(job: Job, { by, reason }: { by: string; reason: string }): Record<string, unknown> {
+  if (job.startedAt) return terminated(`cancelled by ${by} (reason: ${reason})`)
+  return { message: `Job canceled: ${reason} by ${by}`, name: 'Canceled', reason, canceler: by }
+}
+
+function terminated(why: string): { name: string; message: string } {
+  return { name: 'ExecutionErr', message: `execution error:\njob process terminated due to ${why}` }
 }
 
 function executionError(error: unknown): Record<string, unknown> {

@@ -113,7 +113,9 @@ function describe(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { name: 'Error', message: textOf(error) }
   const message = `${error.message}${placeOf(error)}`
   const described: Record<string, unknown> = { name: error.name, message, stack: error.stack }
-  const extra = Object.entries(error).filter(([key]) => !['name', 'message', 'stack'].includes(key))
+  const extra = Object.getOwnPropertyNames(error)
+    .filter((key) => !TOLD_APART.has(key))
+    .map((key) => [key, (error as unknown as Record<string, unknown>)[key]])
   try {
     if (extra.length > 0) described.extra = JSON.parse(serialize(Object.fromEntries(extra)))
   } catch (reason) {
@@ -121,6 +123,9 @@ function describe(error: unknown): Record<string, unknown> {
   }
   return described
 }
+
+/** What an error as it is stored holds beside, or not at all. */
+const TOLD_APART = new Set('name message stack line column sourceURL originalLine originalColumn'.split(' '))
 
 /** Where the compiler found something wrong. */
 function placeOf(error: Error): string {

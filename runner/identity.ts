@@ -16,6 +16,8 @@ export interface Identity {
   job: boolean
   /** All that a token may be used for; anything when not given. */
   scopes?: string[]
+  /** The workspace in which the token is one. */
+  workspace?: string | undefined
   /** The token changes nothing and runs nothing. */
   readOnly?: boolean
   /** A folder that he reads beside his own and hai's. */
@@ -89,12 +91,12 @@ export class Tokens {
   #made(digest: string): Identity | undefined {
     const token = this.#accounts.find(digest)
     if (!token) return undefined
-    const { username, label, scopes, read_only: readOnly } = token
+    const { username, label, scopes, workspace, read_only: readOnly } = token
     const user = username === OPERATOR.username ? OPERATOR : this.#accounts.user(username)
     if (!user) return undefined
     const name = label ? (VERBATIM.test(label) ? label : `label-${label}`) : username
     const { email, admin } = user
-    return { username: name, user: username, email, admin, job: false, scopes, readOnly }
+    return { username: name, user: username, email, admin, job: false, scopes, workspace, readOnly }
   }
 }
 

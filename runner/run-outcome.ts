@@ -21,9 +21,10 @@ function withStream(ending: Finished, text: string): Finished {
 /** A script that returns `wm_failure` failed, and says so in the result that is kept. */
 function withFailure(ending: Finished): Omit<Finished, 'kind'> {
   if (!ending.shaped || !ending.success) return ending
-  const { wm_failure: failure, ...siblings } = JSON.parse(ending.result) as Record<string, unknown>
-  if (failure === undefined) return ending
-  const message = typeof failure === 'string' ? failure : JSON.stringify(failure)
-  const result = JSON.stringify({ ...siblings, error: { name: 'ManualFailure', message } })
+  const given = JSON.parse(ending.result) as Record<string, unknown>
+  const message = given.wm_failure
+  // Windmill reads a text there, and takes what is none for any field
+  if (typeof message !== 'string') return ending
+  const result = JSON.stringify({ ...given, error: { name: 'ManualFailure', message } })
   return { success: false, shaped: true, result }
 }

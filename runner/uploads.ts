@@ -11,6 +11,8 @@ export interface UploadedScript {
   tag: string | undefined
   /** Seconds. */
   timeout: number | undefined
+  /** It is listed no more, and runs as before. */
+  archived?: true
 }
 
 export interface UploadedFlow {

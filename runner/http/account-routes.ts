@@ -105,6 +105,7 @@ function grantOf(call: Call, body: Record<string, unknown>, username: string): T
     username,
     label,
     scopes: isTexts(scopes) ? scopes : undefined,
+    workspace: optionalText(body, 'workspace_id') || undefined,
     read_only: read_only === true,
     expiration,
   }

@@ -16,19 +16,23 @@ export interface Input {
   body: unknown
   /** The body as it came; in base64 where it is no text. */
   text: string
+  /** It is neither JSON nor a form: only its text is handed on, asked for or not. */
+  isText?: true
 }
 
 /** The input of a run: the payload of a GET, else the body. */
 export async function inputOf(call: Call): Promise<Input> {
-  if (call.req.method === 'GET') {
-    const { args, body } = payloadOf(call)
-    return { args: { ...args, ...extraOf(call) }, body, text: '' }
-  }
-  const { args, body, text } = await routeInputOf(call)
-  const raw = call.req.query('raw') === 'true' ? { raw_string: text } : {}
-  const wrapped = call.req.query('wrap_body') === 'true' ? { body } : args
-  return { args: { ...wrapped, ...raw, ...extraOf(call) }, body, text }
+  const sent = await routeInputOf(call)
+  const input = call.req.method === 'GET' ? { ...sent, ...payloadOf(call) } : sent
+  const wrapped = call.req.query('wrap_body') === 'true' ? { body: input.body } : input.args
+  return { ...input, args: { ...wrapped, ...extraOf(call), ...rawOf(input, isRaw(call)) } }
 }
+
+const isRaw = (call: Call): boolean => call.req.query('raw') === 'true'
+
+/** The text of a body where it is handed on. */
+export const rawOf = ({ isText, text }: Input, asked: boolean): { raw_string?: string } =>
+  isText || asked ? { raw_string: text } : {}
 
 /** What the body of a call brings, whatever its method. */
 export async function routeInputOf(call: Call): Promise<Input> {
@@ -36,10 +40,14 @@ export async function routeInputOf(call: Call): Promise<Input> {
 }
 
 /** What a script's preprocessor gets of a webhook call. */
-export function webhookEvent(call: Call, { body, text }: Input): Args {
-  const raw = call.req.query('raw') === 'true' ? text : null
-  return { kind: 'webhook', body, raw_string: raw, query: call.req.query(), headers: allHeaders(call) }
+export function webhookEvent(call: Call, input: Input): Args {
+  const { raw_string = null } = rawOf(input, isRaw(call))
+  return { kind: 'webhook', body: input.body, raw_string, query: queryOf(call), headers: allHeaders(call) }
 }
+
+/** All parameters of a call; of several of one name the last. */
+export const queryOf = (call: Call): Record<string, string> =>
+  Object.fromEntries(new URL(call.req.url).searchParams)
 
 /** The headers of a call by their names in lower case. */
 export const allHeaders = (call: Call): Record<string, string> => call.req.header()
@@ -53,39 +61,30 @@ export async function bodyOf(call: Call): Promise<unknown> {
 export async function objectOf(call: Call): Promise<Args> {
   const text = textOf(await readBody(call.env.incoming))
   const value = text.trim() === '' ? {} : parseJson(text)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Args
+  if (isArgs(value)) return value
   throw new ApiError(400, 'the body is not a JSON object')
 }
 
-function fromBody(bytes: Buffer, contentType: string | undefined): Input {
-  const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? ''
-  switch (type) {
-    case '':
-    case 'application/json':
-      return fromJson(textOf(bytes), type)
-    case 'application/x-www-form-urlencoded': {
-      const text = textOf(bytes)
-      const fields = Object.fromEntries(new URLSearchParams(text))
-      return { args: fields, body: fields, text }
-    }
-    case 'text/plain':
-    case 'text/xml':
-    case 'application/xml': {
-      const text = textOf(bytes)
-      return { args: { raw_string: text }, body: {}, text }
-    }
-    case 'multipart/form-data':
-      throw new ApiError(400, 'multipart/form-data needs object storage, which the local stack has not')
-    default:
-      return { args: {}, body: {}, text: isUtf8(bytes) ? bytes.toString() : bytes.toString('base64') }
+/** By how its type begins, in Windmill's spelling; a type that it doesn't know is text, and no error. */
+function fromBody(bytes: Buffer, type: string | undefined): Input {
+  if (type === undefined && bytes.length === 0) return { args: {}, body: {}, text: '' }
+  const isOf = (...types: string[]) => types.some((known) => type?.startsWith(known))
+  if (type === undefined || isOf('application/json')) return fromJson(textOf(bytes))
+  if (isOf('application/x-www-form-urlencoded')) {
+    const text = textOf(bytes)
+    const fields = Object.fromEntries(new URLSearchParams(text))
+    return { args: fields, body: fields, text }
   }
+  if (isOf('multipart/form-data'))
+    throw new ApiError(400, 'multipart/form-data needs object storage, which the local stack has not')
+  const isText = isUtf8(bytes) || isOf('text/plain', 'text/xml', 'application/xml')
+  return { args: {}, body: {}, text: isText ? textOf(bytes) : bytes.toString('base64'), isText: true }
 }
 
-function fromJson(text: string, type: string): Input {
-  const trimmed = text.trim()
-  if (trimmed === '' && type === '') return { args: {}, body: {}, text }
+function fromJson(text: string): Input {
   const body = parseJson(text)
-  return { args: trimmed.startsWith('{') ? (body as Args) : { body }, body, text }
+  // as Windmill decides it: a blank in front makes another thing of an object
+  return { args: text.startsWith('{') ? (body as Args) : { body }, body, text }
 }
 
 function textOf(bytes: Buffer): string {
@@ -118,17 +117,22 @@ function read(text: string): unknown {
   }
 }
 
-function payloadOf(call: Call): Input {
+function payloadOf(call: Call): Pick<Input, 'args' | 'body'> {
   const payload = call.req.query('payload')
-  if (payload === undefined) return { args: {}, body: {}, text: '' }
-  return fromJson(Buffer.from(payload, 'base64').toString(), 'application/json')
+  if (payload === undefined) return { args: {}, body: {} }
+  const body = parseJson(Buffer.from(payload, 'base64').toString())
+  if (isArgs(body)) return { args: body, body }
+  throw new ApiError(400, 'payload is not a JSON object in base64')
 }
+
+const isArgs = (value: unknown): value is Args =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** What the query names of headers and of itself; what the call has not is not there. */
 function extraOf(call: Call): Args {
-  const { include_query, include_header } = call.req.query()
-  const query = list(include_query).map((name) => [name, call.req.query(name)])
-  const headers = list(include_header).map((name) => [
+  const given = queryOf(call)
+  const query = list(given.include_query).map((name) => [name, given[name]])
+  const headers = list(given.include_header).map((name) => [
     name.toLowerCase().replaceAll('-', '_'),
     call.req.header(name),
   ])
@@ -136,7 +140,7 @@ function extraOf(call: Call): Args {
 }
 
 function list(names: string | undefined): string[] {
-  return names ? names.split(',').map((name) => name.trim()) : []
+  return names ? names.split(',') : []
 }
 
 /** Read from Node's request itself, as it ends at the limit, whatever Content-Length said. */

@@ -18,9 +18,19 @@ export function authentication(stack: Stack) {
 export function holderOf(stack: Stack, call: Call): Identity {
   const token = tokenOf(call)
   const identity = token && stack.tokens.holder(token)
-  if (identity) return identity
+  if (identity && isHere(identity, workspaceOf(stack, call))) return identity
+  if (identity)
+    throw new ApiError(401, `Unauthorized: the token is one in the workspace ${identity.workspace} only`)
   const text = token ? 'the token is not known here' : 'no token: send it as Authorization: Bearer'
   throw new ApiError(401, `Unauthorized: ${text}`)
+}
+
+const isHere = ({ workspace }: Identity, here: string | undefined): boolean =>
+  workspace === undefined || workspace === here
+
+/** The workspace whose a call is: of what is everywhere none's, of a route that of its trigger. */
+function workspaceOf({ workspace }: Stack, { req }: Call): string | undefined {
+  return req.path.startsWith('/api/r/') ? workspace : /^\/api\/w\/([^/]+)\//.exec(req.path)?.[1]
 }
 
 /** What `wmill generate-metadata` asks for with nothing but a cookie. */

@@ -18,7 +18,9 @@ export function jobRoutes(stack: Stack): Hono<Api> {
   routes.get('/jobs/queue/list', (call) => listed(stack, call, (job) => job.completedAt === undefined))
   routes.get('/jobs_u/get/:id', (call) => call.json(jobView(find(stack, call), stack.workspace)))
   routes.get('/jobs_u/completed/get/:id', (call) => {
-    return call.json(jobView(findCompleted(stack, call), stack.workspace))
+    // here, where there is but one kind, Windmill names none
+    const { type: _, ...view } = jobView(findCompleted(stack, call), stack.workspace)
+    return call.json(view)
   })
   routes.get('/jobs_u/completed/get_result/:id', (call) => {
     return call.body(findCompleted(stack, call).result ?? 'null', 200, JSON_TYPE)

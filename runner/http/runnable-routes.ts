@@ -16,7 +16,10 @@ export function runnableRoutes(stack: Stack): Hono<Api> {
 
 function addScriptRoutes(routes: Hono<Api>, stack: Stack): void {
   const { catalog, uploads } = stack
-  routes.get('/scripts/list', (call) => call.json(catalog.scriptPaths().map((path) => view(stack, path))))
+  routes.get('/scripts/list', (call) => {
+    const listed = catalog.scriptPaths().filter((path) => !uploads.script(path)?.archived)
+    return call.json(listed.map((path) => view(stack, path)))
+  })
   routes.get('/scripts/get/p/*', (call) => call.json(view(stack, pathAfter(call, '/scripts/get/p/'))))
   routes.get('/scripts/exists/p/*', (call) => {
     return call.json(catalog.scriptView(pathAfter(call, '/scripts/exists/p/')) !== undefined)
@@ -51,8 +54,10 @@ function addScriptRoutes(routes: Hono<Api>, stack: Stack): void {
   for (const verb of ['delete', 'archive']) {
     routes.post(`/scripts/${verb}/p/*`, (call) => {
       const path = pathAfter(call, `/scripts/${verb}/p/`)
-      if (!uploads.script(path)) throw new ApiError(404, `script ${path} was not deployed here`)
-      uploads.remove('scripts', path)
+      const script = uploads.script(path)
+      if (!script) throw new ApiError(404, `script ${path} was not deployed here`)
+      if (verb === 'archive') uploads.setScript({ ...script, archived: true })
+      else uploads.remove('scripts', path)
       return call.json(path)
     })
   }

@@ -7,7 +7,7 @@ import type { RunRequest } from '../executor.ts'
 import { type Identity, OPERATOR, ROUTE_OWNER } from '../identity.ts'
 import { resolveResource } from '../references.ts'
 import { type HttpTrigger, HttpTriggers, type Match } from '../triggers.ts'
-import { allHeaders, type Input, routeInputOf } from './arguments.ts'
+import { allHeaders, type Input, queryOf, rawOf, routeInputOf } from './arguments.ts'
 import { holderOf } from './authentication.ts'
 import { type Api, type Call, pathAfter, type Stack } from './context.ts'
 import { covers } from './scopes.ts'
@@ -21,7 +21,9 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
   const routes = new Hono<Api>()
   const triggers = new HttpTriggers(stack.catalog, stack.workspace)
   routes.all('/*', async (call) => {
-    const path = pathAfter(call, '/api/r/').replace(/\/$/, '')
+    // Windmill answers these itself, whatever is there
+    if (call.req.method === 'HEAD' || call.req.method === 'OPTIONS') return call.text('')
+    const path = pathOf(call)
     const match = triggers.find(call.req.method, path)
     if (!match) throw new ApiError(404, `no HTTP trigger serves ${call.req.method} ${path}`)
     const { trigger } = match
@@ -38,6 +40,8 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
   return routes
 }
 
+const pathOf = (call: Call): string => pathAfter(call, '/api/r/').replace(/\/+$/, '')
+
 /** A route runs with the rights of the trigger's owner: a user for just this, or the operator where he made it. Who calls lends his name only. */
 function requestOf(
   call: Call,
@@ -45,16 +49,17 @@ function requestOf(
   { identity, input }: { identity: Identity; input: Input },
 ): RunRequest {
   const { script_path: path, wrap_body: wrap, raw_string: raw } = trigger
-  const args = { ...(wrap ? { body: input.body } : input.args), ...(raw ? { raw_string: input.text } : {}) }
+  const text = rawOf(input, raw)
+  const args = { ...(wrap ? { body: input.body } : input.args), ...text }
   const event = () => ({
     kind: 'http',
     body: input.body,
-    raw_string: raw ? input.text : null,
+    raw_string: text.raw_string ?? null,
     route: trigger.route_path,
-    path: call.req.path,
+    path: pathOf(call),
     method: call.req.method.toLowerCase(),
     params,
-    query: call.req.query(),
+    query: queryOf(call),
     headers: allHeaders(call),
     trigger_path: trigger.path,
   })

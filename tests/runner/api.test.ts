@@ -11,7 +11,8 @@ const { root } = bundleFolder({
   'f/hai/throws.ts': 'export function main() { throw new Error("no") }',
   'f/hai/who.ts':
     'export function main() { return { user: process.env.WM_USERNAME, email: process.env.WM_EMAIL, path: process.env.WM_JOB_PATH, flow: process.env.WM_FLOW_PATH } }',
-  'f/hai/prints.ts': 'export function main() { console.log("one"); console.error("two"); return 1 }',
+  'f/hai/prints.ts':
+    'export function main() { console.log("one"); process.stderr.write("two\\n"); return 1 }',
 })
 
 let stack: TestStack
@@ -165,8 +166,8 @@ describe('jobs', () => {
     const [status, id] = await post(`${RUN}prints`, '{}')
     expect([status, id]).toEqual([201, expect.stringMatching(/^[0-9a-f-]{14}7[0-9a-f-]{21}$/)])
     const job = await completed(id)
+    expect(job).not.toHaveProperty('type')
     expect(job).toMatchObject({
-      type: 'CompletedJob',
       id,
       script_path: 'f/hai/prints',
       success: true,

@@ -99,7 +99,7 @@ describe('an HTTP trigger', () => {
         kind: 'http',
         method: 'get',
         route: 'hai/tasks/:id/files/*rest',
-        path: '/api/r/hai/tasks/01ABC/files/a/b.txt',
+        path: 'hai/tasks/01ABC/files/a/b.txt',
         params: { id: '01ABC', rest: 'a/b.txt' },
         query: { full: 'yes' },
         body: {},

@@ -10,6 +10,7 @@ import { WorkerProcess } from '../../runner/process.ts'
 import { MARK } from '../../runner/process-mark.ts'
 import { commandOf } from '../../runner/process-table.ts'
 import { projectRoot } from '../../runner/root.ts'
+import { WORKER_NAMES } from '../../windmill/conformance/worker-names.ts'
 import { WHITELIST } from '../../windmill/whitelist.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 import { bundleFolder } from './bundle-folder.ts'
@@ -76,16 +77,6 @@ export async function main() {
   'f/hai/library.ts': 'export const version = 1',
 })
 
-/** All that a Bun job of Windmill 1.721 sees. */
-const OF_A_WORKER = [
-  ...['PATH', 'HOME', 'TZ', 'FORCE_COLOR', 'DO_NOT_TRACK', 'BASE_URL'],
-  ...['BUN_INSTALL_CACHE_DIR', 'BUN_RUNTIME_TRANSPILER_CACHE_PATH'],
-  ...['WM_BASE_URL', 'WM_EMAIL', 'WM_END_USER_EMAIL', 'WM_FLOW_JOB_ID', 'WM_FLOW_PATH', 'WM_FLOW_STEP_ID'],
-  ...['WM_JOB_ID', 'WM_JOB_PATH', 'WM_OBJECT_PATH', 'WM_PERMISSIONED_AS', 'WM_ROOT_FLOW_JOB_ID'],
-  ...['WM_ROOT_JOB_ID', 'WM_RUNNABLE_ID', 'WM_SCHEDULED_FOR', 'WM_SCHEDULE_PATH', 'WM_STATE_PATH'],
-  ...['WM_TESTED_RUNNABLE', 'WM_TOKEN', 'WM_USERNAME', 'WM_WORKER_GROUP', 'WM_WORKSPACE'],
-]
-
 let stack: TestStack
 const cold = process.env.HAI_COLD === '1'
 
@@ -121,6 +112,7 @@ interface View {
   type: string
   running?: boolean
   success?: boolean
+  canceled?: boolean
   worker?: string
   result?: { error?: { name: string; message: string } }
 }
@@ -205,8 +197,9 @@ describe('cancel', () => {
     const { success, result } = await ended(id)
     expect(success).toBe(false)
     expect(result?.error).toMatchObject({
-      name: 'Canceled',
-      message: 'Job canceled: no longer wanted by operator',
+      name: 'ExecutionErr',
+      message:
+        'execution error:\njob process terminated due to cancelled by operator (reason: no longer wanted)',
     })
     await dead(pid)
   })
@@ -216,9 +209,9 @@ describe('cancel', () => {
     await Promise.all([printed(told, 'on'), printed(tidy, 'on')])
     const pids = [await pidOf(told), await pidOf(tidy)]
     await Promise.all([cancel(told), cancel(tidy)])
-    expect((await ended(told)).result?.error?.name).toBe('Canceled')
+    expect((await ended(told)).canceled).toBe(true)
     expect(await logs(told)).toBe('on\n')
-    expect((await ended(tidy)).result?.error?.name).toBe('Canceled')
+    expect((await ended(tidy)).canceled).toBe(true)
     expect(await logs(tidy)).toBe('on\ngave the task back\n')
     // that its job is over by itself leaves no process that was told to end
     await Promise.all(pids.map(dead))
@@ -268,9 +261,11 @@ describe('cancel', () => {
   it('is what a timeout in the script metadata does', async () => {
     const { status, body } = await stack.call('f/hai/quick')
     expect(status).toBe(422)
-    expect(body).toEqual({ error: { name: 'Timeout', message: 'job timed out after 0.3s' } })
+    const message =
+      'execution error:\njob process terminated due to timeout after exceeding job-specific duration limit'
+    expect(body).toEqual({ error: { name: 'ExecutionErr', message } })
     const id = await submit('tidied')
-    expect((await ended(id)).result?.error).toMatchObject({ name: 'Timeout' })
+    expect((await ended(id)).result?.error).toEqual({ name: 'ExecutionErr', message })
     expect(await logs(id)).toBe('on\ngave the task back\n')
   })
 })
@@ -321,7 +316,7 @@ describe('many callers', () => {
     for (let i = 0; i < 20; i++) expect((await stack.call('f/hai/pid')).status).toBe(200)
     expect(performance.now() - began).toBeLessThan(40_000)
     await Promise.all(ids.map((id) => cancel(id)))
-    for (const id of ids) expect((await ended(id)).result?.error?.name).toBe('Canceled')
+    for (const id of ids) expect((await ended(id)).canceled).toBe(true)
   })
 })
 
@@ -346,7 +341,7 @@ describe('a warm process', () => {
     expect(two.schedule).toBe('')
     expect(two.zone).toBe('UTC')
     const proxies = ['HTTPS_PROXY', 'NO_PROXY']
-    const names = [...OF_A_WORKER, ...WHITELIST, ...proxies, 'NAMED_KEY', MARK]
+    const names = [...WORKER_NAMES, ...WHITELIST, ...proxies, 'NAMED_KEY', MARK]
     expect(Object.keys(two.all).sort()).toEqual(names.sort())
     expect(two.all).toMatchObject({
       FORCE_COLOR: '1',

@@ -70,7 +70,12 @@ it.each([
   [{ windmill_status_code: 'teapot', result: 1 }, 500, 'Invalid status code: "teapot"'],
   [{ windmill_headers: { 'bad name': 'b' }, result: 1 }, 500, expect.stringContaining('Invalid headers')],
   [{ wm_failure: 'no', windmill_status_code: 400, result: { error: 1 } }, 400, '{"error":1}'],
-  [{ wm_failure: 'no', a: 1 }, 422, '{"a":1,"error":{"name":"ManualFailure","message":"no"}}'],
+  [{ wm_failure: ['no'], a: 1 }, 200, '{"wm_failure":["no"],"a":1}'],
+  [
+    { wm_failure: 'no', a: 1 },
+    422,
+    '{"wm_failure":"no","a":1,"error":{"name":"ManualFailure","message":"no"}}',
+  ],
 ])('shapes the response as the result %j asks', async (shape, status, body) => {
   const response = await stack.request(`${WAIT}shaped`, {
     method: 'POST',

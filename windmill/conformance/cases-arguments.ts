@@ -15,8 +15,26 @@ export const ARGUMENT_CASES: Case[] = [
     async run(server) {
       const { json } = await server.wait('shaped', { shape: 1 }, { query: '?wrap_body=true' })
       assert.equal(json, null)
-      const list = await server.wait('nothing', [1, 2])
-      assert.equal(list.status, 200)
+      for (const query of ['', '?wrap_body=true']) {
+        const list = await server.wait('sent', [1, 2], { query })
+        assert.deepEqual(list.json, { body: [1, 2], raw_string: null })
+      }
+      const blank = await server.wait('sent', ' {"n":1}')
+      assert.deepEqual(blank.json, { body: { n: 1 }, raw_string: null })
+    },
+  },
+  {
+    name: 'hands a body of no known type on as its text, and in base64 what is none',
+    async run(server) {
+      for (const type of ['text/csv', 'application/octet-stream', 'text/plain']) {
+        const headers = { 'content-type': type }
+        const { json } = await server.wait('sent', 'a,b', { headers })
+        assert.deepEqual(json, { body: null, raw_string: 'a,b' }, type)
+        const wrapped = await server.wait('sent', 'a,b', { headers, query: '?wrap_body=true' })
+        assert.deepEqual(wrapped.json, { body: {}, raw_string: 'a,b' }, type)
+        const event = await server.wait('prepared', 'a,b', { headers })
+        assert.equal((event.json as { raw: string }).raw, 'a,b')
+      }
     },
   },
   {
@@ -34,14 +52,20 @@ export const ARGUMENT_CASES: Case[] = [
       const query = '?include_query=a&a=from-query&include_header=b'
       const { json } = await server.wait('echo', {}, { query, headers: { b: 'from-header' } })
       assert.deepEqual(json, { a: 'from-query', b: 'from-header', date: false })
+      const none = await server.wait('echo', { a: 1 }, { query: '?include_query=b&include_header=b' })
+      assert.deepEqual(none.json, { a: 1, b: 'default', date: false })
+      const twice = await server.wait('echo', {}, { query: '?include_query=a&a=1&a=2' })
+      assert.equal((twice.json as { a: string }).a, '2')
     },
   },
   {
-    name: 'takes the payload of a GET',
+    name: 'takes the payload of a GET, and refuses one that says JSON and brings none',
     async run(server) {
       const payload = encodeURIComponent(Buffer.from('{"n":4}').toString('base64'))
       const path = `jobs/run_wait_result/p/${server.path('double')}?payload=${payload}`
       assert.deepEqual((await server.call(path)).json, { twice: 8 })
+      const headers = { 'content-type': 'application/json' }
+      assert.equal((await server.call(path, { headers })).status, 400)
     },
   },
   {
@@ -55,9 +79,19 @@ export const ARGUMENT_CASES: Case[] = [
   {
     name: 'runs the preprocessor of a script for a webhook, and skips it on demand',
     async run(server) {
-      const { json } = await server.wait('prepared', { seen: 'direct' }, { query: '?include_query=a&a=b' })
-      const seen = json as { kind: string; body: unknown; query: { a: string } }
-      assert.deepEqual([seen.kind, seen.body, seen.query.a], ['webhook', { seen: 'direct' }, 'b'])
+      const { json } = await server.wait(
+        'prepared',
+        { seen: 'direct' },
+        {
+          query: '?a=b',
+          headers: { 'x-one': 'c' },
+        },
+      )
+      const { kind, body, query, header, raw } = json as Record<string, unknown>
+      assert.deepEqual(
+        [kind, body, (query as { a: string }).a, header, raw],
+        ['webhook', { seen: 'direct' }, 'b', 'c', null],
+      )
       const skipped = await server.wait('prepared', { seen: 'direct' }, { query: '?skip_preprocessor=true' })
       assert.equal(skipped.json, 'direct')
     },
@@ -81,6 +115,18 @@ export const ARGUMENT_CASES: Case[] = [
         ((await server.wait('echo', { a: '$WM_USERNAME' })).json as { a: string }).a,
         '$WM_USERNAME',
       )
+    },
+  },
+  {
+    name: 'hands a token of the caller’s own user to whoever names it beside a reference',
+    async run(server) {
+      const path = server.path('beside')
+      const variable = { path, value: 'kept', is_secret: false, description: '' }
+      assert.equal((await server.call('variables/create', { body: variable })).status, 201)
+      server.cleanUp(() => server.call(`variables/delete/${path}`, { method: 'DELETE' }))
+      const a = { opens: `$var:${path}`, token: '$WM_TOKEN' }
+      assert.equal((await server.wait('asks', { a })).json, server.username)
+      assert.equal((await server.wait('asks', { a: { token: '$WM_TOKEN' } })).json, 401)
     },
   },
   {

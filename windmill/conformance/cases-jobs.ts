@@ -14,7 +14,10 @@ export const JOB_CASES: Case[] = [
   {
     name: 'shows a completed job with what clients rely on',
     async run(server) {
-      const job = await server.completed(await server.start('double', { n: 1 }))
+      const id = await server.start('double', { n: 1 })
+      const completed = await server.completed(id)
+      assert.equal(completed.type, undefined)
+      const job = (await server.call(`jobs_u/get/${id}`)).json as Record<string, unknown>
       assert.deepEqual(
         [job.type, job.success, job.canceled, job.job_kind, job.script_path, job.is_flow_step],
         ['CompletedJob', true, false, 'script', server.path('double'), false],
@@ -100,8 +103,10 @@ export const JOB_CASES: Case[] = [
   {
     name: 'ends a script that takes longer than its timeout',
     async run(server) {
-      const { status, text } = await server.wait('limited')
-      assert.ok(status >= 400, text)
+      const { status, json } = await server.wait('limited')
+      const { error } = json as { error: { message: string } }
+      assert.ok(status >= 400)
+      assert.match(error.message, /terminated due to timeout after exceeding job-specific duration limit/)
     },
   },
   {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import type { Case } from './case.ts'
 import type { Server } from './server.ts'
 
-async function shaped(server: Server, shape: object): Promise<[number, string]> {
-  const { status, text } = await server.wait('shaped', { shape })
-  return [status, text]
+/** Status and value: a server writes JSON with blanks. */
+async function shaped(server: Server, shape: object): Promise<[number, unknown]> {
+  const { status, text, json } = await server.wait('shaped', { shape })
+  return [status, text === '' ? text : json]
 }
 
 /** What becomes of what a script returns or throws. */
@@ -27,7 +28,7 @@ export const RESULT_CASES: Case[] = [
       assert.ok(status >= 400, `status ${status}`)
       assert.deepEqual(
         [error.name, error.message, error.extra],
-        ['RangeError', 'too much', { code: '54000' }],
+        ['RangeError', 'too much', { code: '54000', cause: 'a cause' }],
       )
     },
   },
@@ -42,10 +43,7 @@ export const RESULT_CASES: Case[] = [
   {
     name: 'shapes the response as the result asks: status, headers, content type',
     async run(server) {
-      assert.deepEqual(await shaped(server, { windmill_status_code: 409, result: { a: 1 } }), [
-        409,
-        '{"a":1}',
-      ])
+      assert.deepEqual(await shaped(server, { windmill_status_code: 409, result: { a: 1 } }), [409, { a: 1 }])
       assert.deepEqual(await shaped(server, { windmill_status_code: 204 }), [204, ''])
       const csv = await server.wait('shaped', { shape: { windmill_content_type: 'text/csv', result: 'a,b' } })
       assert.deepEqual([csv.status, csv.text], [200, 'a,b'])
@@ -63,12 +61,21 @@ export const RESULT_CASES: Case[] = [
         windmill_status_code: 404,
         result: { error: { code: 'not_found' } },
       }
-      assert.deepEqual(await shaped(server, shape), [404, '{"error":{"code":"not_found"}}'])
+      assert.deepEqual(await shaped(server, shape), [404, { error: { code: 'not_found' } }])
       const job = await server.completed(await server.start('shaped', { shape }))
       assert.equal(job.success, false)
-      const result = job.result as { error: object; result: object }
+      const result = job.result as { error: object; result: object; wm_failure: string }
+      assert.equal(result.wm_failure, 'no such todo')
       assert.deepEqual(result.error, { name: 'ManualFailure', message: 'no such todo' })
       assert.deepEqual(result.result, { error: { code: 'not_found' } })
+    },
+  },
+  {
+    name: 'takes a wm_failure that is no text for a field like any other',
+    since: '1.699.0',
+    async run(server) {
+      const shape = { wm_failure: { no: 'text' } }
+      assert.deepEqual(await shaped(server, shape), [200, shape])
     },
   },
   {

@@ -4,6 +4,8 @@ import type { Server } from './server.ts'
 
 /** A server may look for new routes only once a minute. */
 const ROUTE_PATIENCE_MS = 90_000
+/** And keeps who a token's holder is for two. */
+const LOGIN_PATIENCE_MS = 150_000
 
 interface Trigger {
   path: string
@@ -120,6 +122,13 @@ export const RIGHTS_CASES: Case[] = [
       const { raw_string, ...seen } = json as { raw_string: string; body: unknown }
       assert.deepEqual(JSON.parse(raw_string), body)
       assert.deepEqual(seen, { body: { a: 'found', b: ['say $var:x'] } })
+      const list = await server.call(`/r/${route}/`, { body: [1, { a: 2 }], token })
+      assert.deepEqual(list.json, { body: [1, { a: 2 }], raw_string: '[1,{"a":2}]' })
+      const csv = { body: 'a,b', headers: { 'content-type': 'text/csv' }, token }
+      assert.deepEqual((await server.call(`/r/${route}`, csv)).json, { body: {}, raw_string: 'a,b' })
+      assert.equal((await server.call(`/r/${route}`, { body: '{"a":', token })).status, 400)
+      const head = await server.call(`/r/${route}`, { method: 'HEAD', token: 'nobody' })
+      assert.deepEqual([head.status, head.text], [200, ''])
       for (const scope of [`http_triggers:read:${route}`, `jobs:run:scripts:${server.path('sent')}`]) {
         const other = await server.makeToken({ scopes: [scope] })
         const refused = await server.call(`/r/${route}`, { body, token: other })
@@ -151,6 +160,30 @@ export const RIGHTS_CASES: Case[] = [
     },
   },
   {
+    name: 'knows a token that was made for the workspace in the workspace alone',
+    async run(server) {
+      const token = await server.makeToken({ workspace_id: server.workspace })
+      assert.equal((await server.call('users/whoami', { token })).status, 200)
+      assert.equal((await server.call('/users/whoami', { token })).status, 401)
+    },
+  },
+  {
+    name: 'gives whoever calls an HTTP trigger at most a token of its owner’s',
+    async run(server) {
+      const path = server.path('owned')
+      const variable = { path, value: 'kept', is_secret: false, description: '' }
+      assert.equal((await server.call('variables/create', { body: variable })).status, 201)
+      server.cleanUp(() => server.call(`variables/delete/${path}`, { method: 'DELETE' }))
+      const { route } = await makeTrigger(server, { name: 'asks', method: 'none', script: 'asks' })
+      const body = { a: { opens: `$var:${path}`, token: '$WM_TOKEN' } }
+      assert.equal((await firstAnswer(server, route, { body, token: 'nobody' })).json, server.username)
+      const missing = { a: { opens: `$var:${server.path('none')}`, token: '$WM_TOKEN' } }
+      const refused = await server.call(`/r/${route}`, { body: missing, token: 'nobody' })
+      assert.equal(refused.status, 422)
+      assert.doesNotMatch(refused.text, /kept|eyJ/)
+    },
+  },
+  {
     name: 'ends a token at its time, and when it is deleted',
     async run(server) {
       const expiration = new Date(Date.now() + 2_000).toISOString()
@@ -158,11 +191,16 @@ export const RIGHTS_CASES: Case[] = [
       await server.until(
         async () => (await server.call('/users/whoami', { token: short })).status === 401,
         'it ended',
+        LOGIN_PATIENCE_MS,
       )
       const token = await server.makeToken()
       await server.call(`/users/tokens/delete/${token.slice(0, 10)}`, { method: 'DELETE' })
       const status = async () => (await server.call('/users/whoami', { token })).status
-      await server.until(async () => (await status()) === 401, 'the deleted token is refused')
+      await server.until(
+        async () => (await status()) === 401,
+        'the deleted token is refused',
+        LOGIN_PATIENCE_MS,
+      )
     },
   },
 ]

@@ -49,7 +49,12 @@ export class Server {
     const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body)
     const response = await fetch(`${this.endpoint}${below}`, {
       method: options.method ?? (body === undefined ? 'GET' : 'POST'),
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+      headers: {
+        authorization: `Bearer ${token}`,
+        // a call that says JSON has to bring some
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       body: text,
       signal,
     })

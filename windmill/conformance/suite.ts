@@ -6,6 +6,7 @@ import { JOB_CASES } from './cases-jobs.ts'
 import { RESULT_CASES } from './cases-results.ts'
 import { RIGHTS_CASES } from './cases-rights.ts'
 import { STREAM_CASES } from './cases-streams.ts'
+import { WORKER_CASES } from './cases-worker.ts'
 import { deployScripts } from './scripts.ts'
 import type { Server } from './server.ts'
 
@@ -13,6 +14,7 @@ const CASES: Case[] = [
   ...RESULT_CASES,
   ...ARGUMENT_CASES,
   ...JOB_CASES,
+  ...WORKER_CASES,
   ...STREAM_CASES,
   ...FLOW_CASES,
   ...RIGHTS_CASES,
