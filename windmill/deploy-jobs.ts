@@ -19,11 +19,19 @@ interface Finished {
   result?: unknown
 }
 
+export interface Code {
+  content: string
+  path?: string
+  lock?: string
+  tag?: string
+}
+
 /** Runs code as a job that leaves no script behind, and returns its result; a failed job is a ServerError with its message. */
 export async function preview<T>(
   windmill: WindmillServer,
-  code: { path: string; content: string },
+  code: Code,
   seconds: number,
+  name = code.path ?? 'a preview',
 ): Promise<T> {
   const id = (
     await windmill.text('jobs/run/preview?invisible_to_owner=true', { ...code, language: 'bun', args: {} })
@@ -33,9 +41,9 @@ export async function preview<T>(
     return state.completed ? state : undefined
   })
   const link = `${windmill.server.endpoint}/run/${id}?workspace=${windmill.server.workspace}`
-  if (!job) throw new ServerError(`${code.path} has not ended after ${seconds} s; look at ${link}`)
+  if (!job) throw new ServerError(`${name} has not ended after ${seconds} s; look at ${link}`)
   if (job.success) return job.result as T
-  throw new ServerError(`${code.path} failed: ${failureIn(job.result)}; look at ${link}`)
+  throw new ServerError(`${name} failed: ${failureIn(job.result)}; look at ${link}`)
 }
 
 /** A door's own refusal is read before what Windmill says of the job. */

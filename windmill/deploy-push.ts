@@ -1,5 +1,10 @@
+import { cpSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
-import { ServerError } from './server.ts'
+import { compare, type Difference, type Kind } from './drift-compare.ts'
+import { gitSides, liveSides } from './drift-sides.ts'
+import { bundlePaths } from './scripts.ts'
+import { ServerError, type WindmillServer } from './server.ts'
 import { wmill } from './wmill.ts'
 
 /** Where a staged bundle is, and the CLI's configuration that leads to the server. */
@@ -8,62 +13,60 @@ export interface Staged {
   configDir: string
 }
 
-export interface Change {
-  type: 'added' | 'edited' | 'deleted'
-  path: string
+/**
+ * What a deploy would change. A server adds keys of its own to what it is given, and the official CLI takes them for
+ * changes; here only what the bundle says counts.
+ */
+export async function plan(windmill: WindmillServer, staged: Staged): Promise<Difference[]> {
+  const git = gitSides(staged.cwd)
+  return compare(git, await liveSides(windmill, git))
 }
 
-/** Adds and updates; deletes nothing, as what runs now may still need it. */
-const EXPAND = ['--keep-deleted']
-/** What else is gone from the bundle may be somebody's: only scripts, flows, schedules and triggers are removed. */
-const KEPT = /\.(resource|resource-type|variable)\.|folder\.meta\./
-const CONTRACT = [
-  '--skip-resources',
-  '--skip-resource-types',
-  '--skip-variables',
-  '--skip-apps',
-  '--skip-folders',
-]
-
-export interface PushOptions {
-  /** Owners and permissions of a folder that exists are the operator's. */
-  skipFolders: boolean
-}
-
-/** What a deploy would change, by the official CLI's own comparison. */
-export async function plan(staged: Staged, options: PushOptions): Promise<Change[]> {
-  const output = await sync(['--dry-run', '--json-output', '--skip-apps', ...folders(options)], staged)
-  const { changes = [] } = JSON.parse(output.slice(output.indexOf('{'))) as { changes?: Change[] }
-  return changes.filter(({ type, path }) => type !== 'deleted' || !KEPT.test(path))
-}
-
-/** Changes of files as changes of what they make up: a script's code, metadata and lock are one. */
-export function byItem(changes: Change[]): Change[] {
-  const types = new Map<string, Change['type']>()
-  for (const { type, path } of changes) {
-    const item = path.replace(/\.(script\.(yaml|lock)|ts)$/, '').replace(/__flow\/.*$/, '__flow')
-    types.set(item, (types.get(item) ?? type) === type ? type : 'edited')
+/** Adds and updates by the official CLI; deletes nothing, as what runs now may still need it. */
+export async function pushNew(staged: Staged, changes: Difference[]): Promise<void> {
+  const cwd = join(dirname(staged.cwd), 'push')
+  const wanted = new Set(changes.filter(({ state }) => state !== 'extra').flatMap(filesOf(staged.cwd)))
+  for (const file of ['wmill.yaml', ...wanted]) {
+    mkdirSync(dirname(join(cwd, file)), { recursive: true })
+    cpSync(join(staged.cwd, file), join(cwd, file))
   }
-  return [...types].map(([path, type]) => ({ type, path }))
-}
-
-/** Adds what is new and updates what changed. */
-export async function pushNew(staged: Staged, options: PushOptions): Promise<void> {
-  await sync(['--yes', ...EXPAND, ...folders(options)], staged)
-}
-
-/** Takes away what the bundle no longer has. */
-export async function removeOld(staged: Staged): Promise<void> {
-  await sync(['--yes', ...CONTRACT], staged)
-}
-
-function folders({ skipFolders }: PushOptions): string[] {
-  return skipFolders ? ['--skip-folders'] : []
-}
-
-async function sync(flags: string[], staged: Staged): Promise<string> {
-  const { code, stdout, stderr } = await wmill(['sync', 'push', ...flags], staged)
-  if (code === 0) return stdout
+  const { code, stdout, stderr } = await wmill(['sync', 'push', '--yes', '--keep-deleted'], {
+    ...staged,
+    cwd,
+  })
+  if (code === 0) return
   const said = stripVTControlCharacters(stderr.trim() || stdout.trim()).slice(-2000)
   throw new ServerError(`wmill sync push ended with code ${code}: ${said}`)
+}
+
+const FILES: Record<Kind, (path: string) => RegExp> = {
+  script: (path) => new RegExp(`^${path}\\.(ts|script\\.yaml|script\\.lock)$`),
+  flow: (path) => new RegExp(`^${path}__flow/`),
+  schedule: (path) => new RegExp(`^${path}\\.schedule\\.yaml$`),
+  http_trigger: (path) => new RegExp(`^${path}\\.http_trigger\\.yaml$`),
+  resource: (path) => new RegExp(`^${path}\\.resource\\.yaml$`),
+  resource_type: (path) => new RegExp(`^${path}\\.resource-type\\.yaml$`),
+}
+
+function filesOf(root: string): (change: Difference) => string[] {
+  const files = [...bundlePaths(root), ...readdirSync(root)]
+  return ({ kind, path }) => files.filter((file) => FILES[kind](path).test(file))
+}
+
+/** What starts something goes before what it starts. */
+const REMOVED = ['schedule', 'http_trigger', 'flow', 'script'] as const
+
+/**
+ * Takes away what the bundle no longer has, the libraries of earlier releases too. Scripts are deleted and not archived,
+ * as an archived one still runs when it is called.
+ */
+export async function removeOld(windmill: WindmillServer, changes: Difference[]): Promise<string[]> {
+  const gone = REMOVED.flatMap((kind) =>
+    changes.filter((change) => change.state === 'extra' && change.kind === kind),
+  )
+  for (const { kind, path } of gone) {
+    if (kind === 'script') await windmill.text(`scripts/delete/p/${path}`, {})
+    else await windmill.remove(`${kind}s/delete/${path}`)
+  }
+  return gone.map(({ path }) => path)
 }

@@ -6,9 +6,11 @@ import { checkBundle, problemTable } from './check.ts'
 import { migrateDatabase } from './deploy-migrate.ts'
 import { type Options, readOptions, UsageError } from './deploy-options.ts'
 import { type Preflight, preflight } from './deploy-preflight.ts'
-import { byItem, type Change, plan, pushNew, removeOld, type Staged } from './deploy-push.ts'
-import { untilRunnable } from './deploy-ready.ts'
+import { plan, pushNew, removeOld, type Staged } from './deploy-push.ts'
+import { liveScripts, untilNew, untilRunnable, warm } from './deploy-ready.ts'
+import { makeFolders, mendOwners } from './deploy-rights.ts'
 import { healthProblems, readSettings, smokeTest } from './deploy-smoke.ts'
+import type { Difference } from './drift-compare.ts'
 import { readDoors } from './scripts.ts'
 import { ServerError, WindmillServer } from './server.ts'
 import { stageBundle } from './stage.ts'
@@ -68,17 +70,15 @@ async function deployFrom(folder: string, options: Options, log: Log): Promise<n
   const { root, server, onePool, keep } = options
   const windmill = new WindmillServer(server)
   await refuseUnfit(root)
-  const found = await preflight(windmill, { root, onePool })
-  report(found, options, log)
   const staged = { cwd: join(folder, 'bundle'), configDir: join(folder, 'config') }
   await stageBundle(root, staged.cwd, { onePool })
+  report(await preflight(windmill, { staged: staged.cwd, onePool }), options, log)
   configureWmill(staged.configDir, server)
-  const changes = await plan(staged, { skipFolders: found.folderExists })
-  const wanted = keep ? changes.filter(({ type }) => type !== 'deleted') : changes
+  const changes = await plan(windmill, staged)
+  const wanted = keep ? changes.filter(({ state }) => state !== 'extra') : changes
   logPlan(wanted, log)
   if (options.dryRun) return 0
-  const target = { staged, skipFolders: found.folderExists }
-  await apply(windmill, target, wanted, log).catch((error: unknown) => {
+  await apply(windmill, staged, wanted, log).catch((error: unknown) => {
     if (!(error instanceof ServerError)) throw error
     const stays = 'what was done so far stays, and it is safe to run this again'
     throw new ServerError(`${error.message}; ${stays}`, error.status, { cause: error })
@@ -104,31 +104,52 @@ function report({ version, user, warnings }: Preflight, { server, onePool }: Opt
   if (onePool) log(`note: ${ONE_POOL_COST}`)
 }
 
-function logPlan(changes: Change[], log: Log): void {
-  const items = byItem(changes)
-  log(items.length > 0 ? `${items.length} changes:` : 'the server has this bundle already')
-  for (const { type, path } of items) log(`  ${type.padEnd(7)}  ${path}`)
+const VERBS = { missing: 'added', changed: 'edited', extra: 'deleted' }
+
+function logPlan(changes: Difference[], log: Log): void {
+  log(
+    changes.length > 0 ? `${changes.length} changes:` : 'nothing is new: the server has this bundle already',
+  )
+  for (const { state, kind, path } of changes) log(`  ${VERBS[state].padEnd(7)}  ${kind.padEnd(13)}  ${path}`)
 }
 
-interface Target {
-  staged: Staged
-  skipFolders: boolean
-}
-
-async function apply(windmill: WindmillServer, target: Target, changes: Change[], log: Log): Promise<void> {
-  const { staged, skipFolders } = target
+async function apply(
+  windmill: WindmillServer,
+  staged: Staged,
+  changes: Difference[],
+  log: Log,
+): Promise<void> {
+  const took = stopwatch()
   const applied = await migrateDatabase(windmill, staged.cwd)
   log(applied.length > 0 ? `migrated: ${applied.join(', ')}` : 'the schema is up to date')
-  if (changes.some(({ type }) => type !== 'deleted')) await pushNew(staged, { skipFolders })
-  await untilRunnable(
-    windmill,
-    readDoors(staged.cwd).map(({ path }) => path),
-  )
-  log('pushed; every script can be run')
-  await readSettings(windmill)
-  const seconds = await smokeTest(windmill)
+  for (const done of await makeFolders(windmill)) log(done)
+  const pushed = changes.filter(({ state }) => state !== 'extra')
+  if (pushed.length > 0) {
+    log(`pushing ${pushed.length} …`)
+    await pushNew(staged, pushed)
+  }
+  for (const path of await mendOwners(windmill)) log(`${path} runs as the user hai now`)
+  if (pushed.length > 0) log(`pushed, ${took()}`)
+  const doors = readDoors(staged.cwd).map(({ path }) => path)
+  const live = await liveScripts(windmill)
+  await untilRunnable(windmill, live, doors)
+  const fresh = pushed.filter(({ kind }) => kind === 'script').map(({ path }) => path)
+  if (fresh.length > 0) {
+    log(`having each of ${fresh.length} new versions answer …`)
+    await warm(windmill, live, fresh)
+    await untilNew(windmill, live, fresh)
+    log(`calls get the new versions, ${took()}`)
+  }
+  await readSettings(windmill, live)
+  const seconds = await smokeTest(windmill, live)
   log(`a task went through the inbox and came back in ${seconds.toFixed(1)} s`)
-  if (changes.some(({ type }) => type === 'deleted')) await removeOld(staged)
-  for (const problem of await healthProblems(windmill)) log(`health: ${problem}`)
-  log('deployed')
+  for (const path of await removeOld(windmill, changes)) log(`deleted ${path}`)
+  for (const problem of await healthProblems(windmill, live)) log(`health: ${problem}`)
+  log(`deployed, ${took()}`)
+}
+
+/** How long it is since then, as one reads it. */
+function stopwatch(): () => string {
+  const began = performance.now()
+  return () => `${((performance.now() - began) / 1000).toFixed(1)} s`
 }

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 
 export type Facts = Record<string, unknown>
 
+export type Kind = 'script' | 'flow' | 'schedule' | 'http_trigger' | 'resource' | 'resource_type'
+
 /** One thing of the bundle on either side; its facts are what both can tell of it. */
 export interface Side {
-  kind: 'script' | 'flow' | 'schedule'
+  kind: Kind
   path: string
   facts: Facts
   /** Who changed it last, and when; only a server knows. */
@@ -13,7 +15,7 @@ export interface Side {
 
 export interface Difference {
   state: 'changed' | 'missing' | 'extra'
-  kind: string
+  kind: Kind
   path: string
   /** Hashes of what is compared, a dash where there is nothing. */
   git: string

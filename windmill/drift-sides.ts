@@ -1,8 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import type { Facts, Side } from './drift-compare.ts'
+import type { Facts, Kind, Side } from './drift-compare.ts'
 import { readBundle } from './items.ts'
-import { isOwn, readScripts, readText } from './scripts.ts'
+import { FOLDERS, isOwn, readScripts, readText, SERVICE_USER } from './scripts.ts'
 import type { WindmillServer } from './server.ts'
 
 const SCRIPT = [
@@ -32,6 +33,26 @@ const SCHEDULE = [
   'summary',
 ]
 const EXTRAS = ['description', 'retry', 'tag', 'no_flow_overlap', 'paused_until']
+const TRIGGER = [
+  'summary',
+  'script_path',
+  'is_flow',
+  'route_path',
+  'http_method',
+  'request_type',
+  'authentication_method',
+  'authentication_resource_path',
+  'is_static_website',
+  'workspaced_route',
+  'wrap_body',
+  'raw_string',
+  'mode',
+  // whose rights a caller's request has
+  'permissioned_as',
+]
+const RESOURCE = ['resource_type', 'value', 'description']
+const RESOURCE_TYPE = ['schema', 'description']
+const TYPE_FILE = '.resource-type.yaml'
 
 const scriptFacts = (from: Facts) => facts(from, [...SCRIPT, ...LIMITS])
 const flowFacts = (from: Facts) => facts(from, FLOW)
@@ -42,7 +63,7 @@ function facts(from: Facts, keys: string[]): Facts {
   return Object.fromEntries(keys.map((key) => [key, from[key] ?? null]))
 }
 
-/** The scripts, flows and schedules of a staged bundle. */
+/** What a staged bundle holds. */
 export function gitSides(root: string): Side[] {
   const bundle = readBundle(root)
   const scripts = readScripts(root).map(({ path, code, metadata, lock }): Side => {
@@ -56,7 +77,24 @@ export function gitSides(root: string): Side[] {
   const schedules = bundle.items('.schedule.yaml').map(({ path, content }): Side => {
     return { kind: 'schedule', path, facts: scheduleFacts(content) }
   })
-  return [...scripts, ...flows, ...schedules]
+  const triggers = bundle.items('.http_trigger.yaml').map(({ path, content }): Side => {
+    const stated = { ...content, permissioned_as: `u/${SERVICE_USER}` }
+    return { kind: 'http_trigger', path, facts: facts(stated, TRIGGER) }
+  })
+  const resources = bundle.items('.resource.yaml').map(({ path, content }): Side => {
+    return { kind: 'resource', path, facts: facts(content, RESOURCE) }
+  })
+  const types = readdirSync(root)
+    .filter((name) => name.endsWith(TYPE_FILE))
+    .map((name): Side => {
+      const content = parse(readFileSync(join(root, name), 'utf8')) as Facts
+      return {
+        kind: 'resource_type',
+        path: name.slice(0, -TYPE_FILE.length),
+        facts: facts(content, RESOURCE_TYPE),
+      }
+    })
+  return [...types, ...resources, ...scripts, ...flows, ...schedules, ...triggers]
 }
 
 /** A flow with the files that it names put in their places. */
@@ -70,42 +108,60 @@ function inlined(value: unknown, folder: string): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, inlined(inner, folder)]))
 }
 
-/** The same of a server. */
-export async function liveSides(windmill: WindmillServer): Promise<Side[]> {
-  const below = 'path_start=f/hai'
-  const scripts = await all(windmill, `scripts/list?${below}&include_without_main=true`, 'scripts/get/p')
-  const flows = await all(windmill, `flows/list?${below}`, 'flows/get')
-  const schedules = await all(windmill, `schedules/list?${below}`, 'schedules/get')
-  return [
-    ...scripts.map((script): Side => {
-      const own = scriptFacts(script)
-      return { kind: 'script', path: String(script.path), facts: own, changed: changed(script, 'created') }
-    }),
-    ...flows.map((flow): Side => {
-      return {
-        kind: 'flow',
-        path: String(flow.path),
-        facts: flowFacts(flow),
-        changed: changed(flow, 'edited'),
-      }
-    }),
-    ...schedules.map((schedule): Side => {
-      const { path } = schedule
-      const own = scheduleFacts(schedule)
-      return { kind: 'schedule', path: String(path), facts: own, changed: changed(schedule, 'edited') }
-    }),
-  ]
+/**
+ * The same of a server. Resources and types are an operator's too, so of them only what the bundle has is looked at. A script
+ * that was archived is there: it runs when it is called.
+ */
+export async function liveSides(windmill: WindmillServer, git: Side[]): Promise<Side[]> {
+  const listed = async (kind: Kind, list: string) => {
+    const found = await Promise.all(
+      FOLDERS.map((folder) =>
+        windmill.list<{ path: string }>(`${list}${list.includes('?') ? '&' : '?'}path_start=f/${folder}/`),
+      ),
+    )
+    const paths = found.flat().map(({ path }) => path)
+    return [...new Set(paths.filter(isOwn))].map((path) => ({ kind, path }))
+  }
+  const known = (kind: Kind) => git.filter((side) => side.kind === kind).map(({ path }) => ({ kind, path }))
+  const names = await Promise.all([
+    listed('script', 'scripts/list?include_without_main=true'),
+    listed('flow', 'flows/list'),
+    listed('schedule', 'schedules/list'),
+    listed('http_trigger', 'http_triggers/list'),
+    known('resource'),
+    known('resource_type'),
+  ])
+  const archived = await listed('script', 'scripts/list?include_without_main=true&show_archived=true')
+  const sides = await atOnce(names.flat(), async ({ kind, path }): Promise<Side | undefined> => {
+    const [get, pick, verb] = LIVE[kind]
+    const item = await windmill.find<Facts>(`${get}/${path}`)
+    return item && { kind, path, facts: pick(item), changed: changed(item, verb) }
+  })
+  const wanted = new Set(known('script').map(({ path }) => path))
+  const left = archived.filter(({ path }) => !wanted.has(path))
+  return [...sides, ...left.map((name): Side => ({ ...name, facts: {}, changed: 'archived' }))]
 }
 
-/** Every item of a list, whole: a list's own rows leave the content out. */
-async function all(windmill: WindmillServer, list: string, get: string): Promise<Facts[]> {
-  const paths = (await windmill.list<{ path: string }>(list)).map(({ path }) => path)
-  const items: Facts[] = []
-  for (const path of paths.filter(isOwn)) {
-    const item = await windmill.find<Facts>(`${get}/${path}`)
-    if (item) items.push(item)
+const LIVE: Record<Kind, [get: string, pick: (from: Facts) => Facts, verb: 'created' | 'edited']> = {
+  script: ['scripts/get/p', scriptFacts, 'created'],
+  flow: ['flows/get', flowFacts, 'edited'],
+  schedule: ['schedules/get', scheduleFacts, 'edited'],
+  http_trigger: ['http_triggers/get', (from) => facts(from, TRIGGER), 'edited'],
+  resource: ['resources/get', (from) => facts(from, RESOURCE), 'edited'],
+  resource_type: ['resources/type/get', (from) => facts(from, RESOURCE_TYPE), 'edited'],
+}
+
+/** So many requests at once: a list's own rows leave the content out. */
+const AT_ONCE = 8
+
+async function atOnce<T, R>(items: T[], ask: (item: T) => Promise<R | undefined>): Promise<R[]> {
+  const left = items.entries()
+  const answers: (R | undefined)[] = []
+  const work = async () => {
+    for (const [at, item] of left) answers[at] = await ask(item)
   }
-  return items
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return answers.filter((answer) => answer !== undefined)
 }
 
 function changed(item: Facts, verb: 'created' | 'edited'): string {

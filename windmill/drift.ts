@@ -11,7 +11,7 @@ const USAGE = `usage: npm run drift -- --workspace W --base-url URL [--one-pool]
 The token comes from WMILL_TOKEN, from HAI_TOKEN or from the file.`
 
 /**
- * Compares the scripts, flows and schedules of the checkout with those of a server. Returns the exit code: 0 the same,
+ * Compares what a deploy of the checkout would push with what a server has. Returns the exit code: 0 the same,
  * 1 they differ (a table says where), 2 usage, 3 they could not be compared.
  */
 export async function drift(
@@ -26,7 +26,7 @@ export async function drift(
   try {
     const { server, root, onePool } = readOptions(argv, env, ['one-pool'])
     const git = await stagedSides(root, onePool)
-    const differences = compare(git, await liveSides(new WindmillServer(server)))
+    const differences = compare(git, await liveSides(new WindmillServer(server), git))
     log(differences.length > 0 ? driftTable(differences) : `${git.length} items, all as in Git`)
     return differences.length > 0 ? 1 : 0
   } catch (error) {

@@ -14,6 +14,9 @@ export interface ScriptFiles {
 /** What callers run, and what runs behind HTTP routes, where callers do not read. */
 export const FOLDERS = ['hai', 'hai_routes']
 
+/** HTTP routes run as him: he may run what lies in those folders, and write nothing. */
+export const SERVICE_USER = 'hai'
+
 /** Whether it lies in one of them. */
 export const isOwn = (path: string): boolean => FOLDERS.some((folder) => path.startsWith(`f/${folder}/`))
 

@@ -23,10 +23,18 @@ export class WindmillServer {
 
   /** The answer's text. A status of 400 and more is a ServerError with the server's words. */
   async text(path: string, body?: unknown): Promise<string> {
+    return this.#ask(body === undefined ? 'GET' : 'POST', path, body)
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#ask('DELETE', path)
+  }
+
+  async #ask(method: string, path: string, body?: unknown): Promise<string> {
     const { endpoint, workspace, token } = this.server
     const url = `${endpoint}/api${path.startsWith('/') ? path : `/w/${encodeURIComponent(workspace)}/${path}`}`
     const response = await fetch(url, {
-      method: body === undefined ? 'GET' : 'POST',
+      method,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: body === undefined ? undefined : JSON.stringify(body),
       redirect: 'manual',

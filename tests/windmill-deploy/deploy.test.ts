@@ -13,12 +13,19 @@ const FILES = {
     'defaultTs: bun\nincludes:\n  - f/hai/**\n  - u/operator/**\nincludeSchedules: true\nincludeTriggers: true\nskipSecrets: true\nnonDottedPaths: true\n',
   'c_hai_models.resource-type.yaml': 'schema: {}\ndescription: models\n',
   'f/hai/folder.meta.yaml': 'summary: hai\ndisplay_name: hai\nowners: []\nextra_perms: {}\n',
+  'f/hai_routes/folder.meta.yaml': 'summary: routes\ndisplay_name: hai_routes\nowners: []\nextra_perms: {}\n',
   'f/hai/inbox.ts': `import { word } from './core/word.ts'\n\n${door('word')}`,
   'f/hai/core/word.ts': "export const word = 'accepted'\n",
   'f/hai/worker/run.ts': door('2'),
   'f/hai/worker/run.script.yaml': WORKER,
   'f/hai/worker/run.schedule.yaml':
     'schedule: 0 * * * * *\ncron_version: v2\ntimezone: Etc/UTC\nscript_path: f/hai/worker/run\nis_flow: false\nargs: {}\nenabled: true\nsummary: work\n',
+  'f/hai/http/inbox.http_trigger.yaml':
+    'script_path: f/hai_routes/inbox\nis_flow: false\nroute_path: hai/inbox\nhttp_method: post\nrequest_type: sync\nauthentication_method: windmill\nis_static_website: false\nworkspaced_route: false\nwrap_body: true\nraw_string: true\n',
+  'f/hai_routes/inbox.ts': door('3'),
+  'f/hai/worker/sweep.ts': door('4'),
+  'f/hai/task/result.ts': door('5'),
+  'f/hai/admin/health.ts': door('6'),
   'f/hai/admin/migrate.ts': door("({ version: 1, applied: ['first'] })"),
 }
 
@@ -56,9 +63,12 @@ it('migrates, pushes what is new, puts a task through, and finds nothing left to
   expect(await run()).toBe(0)
   expect([...new Set(steps())]).toEqual([
     'run f/hai/admin/migrate',
+    'create folders hai_routes',
+    'create folders hai',
     'create resources/type c_hai_models',
     'create scripts',
     'create schedules f/hai/worker/run',
+    'create http_triggers f/hai/http/inbox',
     'run f/hai/worker/sweep',
     'run f/hai/inbox',
     'run f/hai/task/result',
@@ -66,36 +76,85 @@ it('migrates, pushes what is new, puts a task through, and finds nothing left to
   ])
   expect(windmill.scripts.get('f/hai/inbox')).toMatchObject({
     language: 'bun',
+    tag: 'hai',
     lock: expect.stringContaining('//bun.lock'),
   })
-  expect(lines.at(-1)).toBe('deployed')
+  expect(windmill.folders.get('hai_routes')?.extra_perms).toEqual({ 'u/hai': false })
+  expect(windmill.warmed.toSorted()).toEqual([...windmill.scripts.keys()].toSorted())
+  expect(lines.at(-1)).toMatch(/^deployed, /)
 
   windmill.changes = []
   expect(await run()).toBe(0)
-  expect(lines).toContain('the server has this bundle already')
+  expect(lines).toContain('nothing is new: the server has this bundle already')
   expect(steps().filter((step) => !step.startsWith('run '))).toEqual([])
+  expect(windmill.warmed).toHaveLength(windmill.scripts.size)
   const argv = ['--workspace', 'homelab', '--base-url', windmill.endpoint, '--root', root]
   expect(await drift(argv, { WMILL_TOKEN: windmill.token }, () => {})).toBe(0)
 })
 
-it('updates what changed, and removes what is gone only when a task has come back', async () => {
+it('pushes only what changed, whatever keys a server adds, and removes what is gone when a task has come back', async () => {
   await run()
+  for (const item of [
+    ...windmill.triggers.values(),
+    ...windmill.schedules.values(),
+    ...windmill.scripts.values(),
+  ]) {
+    Object.assign(item, { key_of_a_later_release: true, description: item.description ?? null })
+  }
   windmill.scripts.set('f/hai/old', { ...windmill.scripts.get('f/hai/inbox'), path: 'f/hai/old' })
+  windmill.scripts.set('f/hai/core/gone', { content: 'export const a = 1', archived: true })
+  windmill.scripts.set('f/other/old', { content: door('1') })
   windmill.scripts.set('f/hai/inbox', { ...windmill.scripts.get('f/hai/inbox'), content: door('0') })
   windmill.schedules.set('f/hai/old', { ...windmill.schedules.get('f/hai/worker/run') })
+  windmill.triggers.set('f/hai/http/old', { ...windmill.triggers.get('f/hai/http/inbox') })
   windmill.changes = []
   lines = []
   expect(await run('--keep')).toBe(0)
   expect(lines.join('\n')).not.toContain('deleted')
   expect(windmill.scripts.get('f/hai/inbox')?.content).toContain('word')
-  expect(windmill.changes.filter((change) => change.startsWith('remove'))).toEqual([])
+  expect(windmill.changes.filter((change) => !change.startsWith('run '))).toEqual([
+    'update script f/hai/inbox',
+  ])
   windmill.changes = []
   expect(await run()).toBe(0)
-  expect(lines).toContain('  deleted  f/hai/old.schedule.yaml')
-  expect(windmill.changes).toContain('remove schedules f/hai/old')
-  expect(windmill.changes.indexOf('remove script f/hai/old')).toBeGreaterThan(
-    windmill.changes.indexOf('run f/hai/task/result'),
-  )
+  expect(lines.map((line) => line.replace(/ +/g, ' '))).toContain(' deleted schedule f/hai/old')
+  const ended = windmill.changes.indexOf('run f/hai/task/result')
+  expect(windmill.changes.slice(ended + 1)).toEqual([
+    'remove schedules f/hai/old',
+    'remove http_triggers f/hai/http/old',
+    'remove script f/hai/core/gone',
+    'remove script f/hai/old',
+    'run f/hai/admin/health',
+  ])
+  expect([...windmill.scripts.keys()]).toContain('f/other/old')
+})
+
+it('waits until calls by path get the new versions too', async () => {
+  await run()
+  windmill.scripts.set('f/hai/inbox', { ...windmill.scripts.get('f/hai/inbox'), content: door('0') })
+  windmill.late = 1
+  expect(await run()).toBe(0)
+  expect(windmill.late).toBe(0)
+  expect(lines.join('\n')).toMatch(/calls get the new versions/)
+})
+
+it('gives each route the rights of the service user, and stops where it keeps another’s', async () => {
+  windmill.folders.set('hai', { owners: ['u/operator'], extra_perms: { 'g/all': false } })
+  expect(await run()).toBe(0)
+  expect(windmill.triggers.get('f/hai/http/inbox')?.permissioned_as).toBe('u/hai')
+  windmill.triggers.set('f/hai/http/inbox', {
+    ...windmill.triggers.get('f/hai/http/inbox'),
+    permissioned_as: 'u/operator',
+  })
+  expect(await run()).toBe(0)
+  expect(windmill.triggers.get('f/hai/http/inbox')?.permissioned_as).toBe('u/hai')
+  windmill.keepsOwners = true
+  windmill.triggers.set('f/hai/http/inbox', {
+    ...windmill.triggers.get('f/hai/http/inbox'),
+    permissioned_as: 'u/operator',
+  })
+  expect(await run()).toBe(1)
+  expect(lines.at(-1)).toMatch(/do not run as u\/hai.*f\/hai\/http\/inbox \(u\/operator\).*disable them/)
 })
 
 it('takes from doors the rights of somebody else than who calls, which drift tells', async () => {
@@ -135,12 +194,14 @@ it("leaves what is the operator's as it is", async () => {
 
 it('shows the plan of a dry run and changes nothing', async () => {
   expect(await run('--dry-run')).toBe(0)
-  expect(lines.filter((line) => line.includes('f/hai/inbox'))).toEqual(['  added    f/hai/inbox'])
+  expect(lines.filter((line) => line.endsWith(' f/hai/inbox'))).toEqual([
+    '  added    script         f/hai/inbox',
+  ])
   expect(windmill.changes).toEqual([])
 })
 
 it('stops before anything is pushed when no live worker serves a tag, unless there is one pool', async () => {
-  windmill.tags = new Set(['bun', 'gpu'])
+  windmill.tags = new Set(['bun', 'gpu', 'hai'])
   expect(await run()).toBe(1)
   expect(lines.at(-1)).toMatch(/no live worker serves the tag hai-work \(f\/hai\/worker\/run\).*--one-pool/)
   expect(windmill.changes).toEqual([])
@@ -153,13 +214,62 @@ it('stops before anything is pushed when no live worker serves a tag, unless the
   expect(await run('--one-pool', '--dry-run')).toBe(0)
 })
 
+it('stops at all that has to be mended first, says how, a line each, and changes nothing', async () => {
+  windmill.customTags = ['hai']
+  windmill.workers[0]!.database = false
+  windmill.settings.http_route_workspaced_route = true
+  windmill.users[1]!.operator = false
+  expect(await run()).toBe(1)
+  const said = lines.at(-1)!
+  for (const line of [
+    /^ {2}.* tag hai-work, .*custom_tags \{"value":\["hai","hai-work"\]\}$/m,
+    /^ {2}.* group hai \(tag hai\) give their jobs no HAI_DATABASE_URL: .*WHITELIST_ENVS$/m,
+    /^ {2}.* superadmin sends .*http_route_workspaced_route \{"value": false\}$/m,
+    /^ {2}the user hai.* may write scripts: give him Windmill's role operator/m,
+  ]) {
+    expect(said).toMatch(line)
+  }
+  windmill.users.splice(1, 1)
+  expect(await run()).toBe(1)
+  expect(lines.at(-1)).toMatch(/^ {2}there is no user hai.*Windmill's role operator$/m)
+  windmill.narrow = true
+  expect(await run()).toBe(1)
+  expect(lines.at(-1)).toMatch(/made with a workspace_id; deploy with one made without/)
+  expect(windmill.changes).toEqual([])
+})
+
+it('notes all that is open at once, a line each', async () => {
+  windmill.workers.pop()
+  windmill.users[2]!.operator = false
+  windmill.tokens[0]!.label = 'laptop'
+  windmill.dependencies = [{ language: 'bun', name: null }]
+  windmill.folders.set('hai', { name: 'hai', owners: ['u/operator'], extra_perms: { 'u/operator': true } })
+  windmill.folders.set('hai_routes', { name: 'hai_routes', owners: [], extra_perms: { 'g/all': false } })
+  expect(await run('--dry-run')).toBe(0)
+  const said = lines.join('\n')
+  for (const line of [
+    /^note: one worker alone serves hai-work/m,
+    /^note: kim may write scripts here/m,
+    /^note: the deploying token is labelled laptop/m,
+    /^note: the workspace has a default package\.json/m,
+    /^note: u\/hai may not read folder hai,/m,
+    /^note: g\/all may read folder hai_routes/m,
+  ]) {
+    expect(said).toMatch(line)
+  }
+  windmill.users[2]!.operator = true
+  lines = []
+  expect(await run('--dry-run')).toBe(0)
+  expect(lines.join('\n')).not.toContain('may write scripts')
+})
+
 it.each<[string, (windmill: StandIn) => void, RegExp]>([
   [
     'a server that is too old',
     (it) => {
-      it.version = 'CE v1.698.2'
+      it.version = 'CE v1.720.2'
     },
-    /hai needs 1\.699 or newer/,
+    /hai needs 1\.721 or newer/,
   ],
   [
     'something that is no Windmill',

@@ -70,8 +70,8 @@ it('migrates a bare database from a preview that carries all it needs of the bun
 it('puts a task through real doors, which leaves one finished row and no todo', async () => {
   const stack = await startStack()
   const server = new WindmillServer(stack)
-  expect(await smokeTest(server)).toBeLessThan(30)
+  expect(await smokeTest(server, new Map())).toBeLessThan(30)
   const { body } = await stack.call<TaskList>('f/hai/task/list', {})
   expect(body.tasks.map(({ source, state }) => [source, state])).toEqual([['test', 'done']])
-  expect(await healthProblems(server)).toEqual(expect.any(Array))
+  expect(await healthProblems(server, new Map())).toEqual(expect.any(Array))
 })

@@ -24,7 +24,28 @@ type Door = (args: Item) => unknown | Promise<unknown>
 /** A workspace in memory that speaks the routes which `wmill sync push` and the deploy tools call, in Windmill's shapes. */
 export class StandIn {
   version = 'CE v1.819.0'
-  tags = new Set(['bun', 'flow', 'hai-work'])
+  tags = new Set(['bun', 'flow', 'hai', 'hai-work'])
+  customTags = ['hai', 'hai-work']
+  /** Groups of workers by the tag that they serve, and whether their jobs know the database. */
+  workers = [
+    { group: 'hai', tag: 'hai', database: true },
+    { group: 'hai-work', tag: 'hai-work', database: true },
+    { group: 'hai-work', tag: 'hai-work', database: true },
+  ]
+  users = [
+    { username: 'operator', is_admin: true, operator: false, disabled: false },
+    { username: 'hai', is_admin: false, operator: true, disabled: false },
+    { username: 'kim', is_admin: false, operator: true, disabled: false },
+  ]
+  tokens = [{ token_prefix: 'stand-in-t', label: null as string | null }]
+  settings: Record<string, unknown> = {}
+  dependencies: Item[] = []
+  /** Whether the deploying token opens nothing but its workspace. */
+  narrow = false
+  /** Whether a route's owner is whoever pushes it, whatever is asked. */
+  keepsOwners = false
+  /** Jobs that calls by path start on the version before the last, as a server process that was not told yet does. */
+  late = 0
   tagsPerWorkspace = false
   scripts = new Map<string, Item>()
   flows = new Map<string, Item>()
@@ -40,6 +61,9 @@ export class StandIn {
   changes: string[] = []
   endpoint = ''
   token = 'stand-in-token-0123456789'
+  /** Scripts that were run by hash with nothing, in order. */
+  warmed: string[] = []
+  #before = new Map<string, string>()
   #jobs = new Map<string, Outcome>()
   #close = () => {}
 
@@ -60,10 +84,12 @@ export class StandIn {
     const app = new Hono()
     app.get('/api/version', (call) => call.text(this.version))
     app.use('*', async (call, next) => {
-      if (call.req.header('authorization') !== `Bearer ${this.token}`) return call.text('Unauthorized', 401)
+      const outside = !call.req.path.startsWith('/api/w/')
+      if (call.req.header('authorization') !== `Bearer ${this.token}` || (this.narrow && outside))
+        return call.text('Unauthorized', 401)
       await next()
     })
-    const user = { username: 'hai', email: 'hai@example.com', is_admin: true, groups: [] }
+    const user = { username: 'operator', email: 'operator@example.com', is_admin: true, groups: [] }
     app.get('/api/users/whoami', (call) => call.json(user))
     app.get('/api/w/homelab/users/whoami', (call) => call.json(user))
     app.get('/api/workers/is_default_tags_per_workspace', (call) => call.json(this.tagsPerWorkspace))
@@ -71,6 +97,14 @@ export class StandIn {
       const tags = (call.req.query('tags') ?? '').split(',')
       return call.json(Object.fromEntries(tags.map((tag) => [tag, this.tags.has(tag)])))
     })
+    app.get('/api/workers/list', (call) => {
+      return call.json(this.workers.map(({ tag, group }) => ({ worker_group: group, custom_tags: [tag] })))
+    })
+    app.get('/api/w/homelab/workers/custom_tags', (call) => call.json(this.customTags))
+    app.get('/api/users/tokens/list', (call) => call.json(this.tokens))
+    app.get('/api/settings/global/:key', (call) => call.json(this.settings[call.req.param('key')] ?? null))
+    app.get('/api/w/homelab/users/list', (call) => call.json(this.users))
+    app.get('/api/w/homelab/workspace_dependencies/list', (call) => call.json(this.dependencies))
     app.get('/api/w/homelab/workspaces/tarball', (call) => call.body(new Uint8Array(zipOf(this.#archive()))))
     this.#scriptRoutes(app)
     this.#jobRoutes(app)
@@ -92,13 +126,18 @@ export class StandIn {
       const path = String(script.path)
       this.changes.push(`${this.scripts.has(path) ? 'update' : 'create'} script ${path}`)
       const hash = createHash('sha256').update(JSON.stringify(script)).digest('hex').slice(0, 16)
-      this.scripts.set(path, { ...script, hash, created_by: 'hai', created_at: '2026-11-22T00:00:00Z' })
+      this.#before.set(path, String(this.scripts.get(path)?.hash ?? hash))
+      this.scripts.set(path, { ...script, hash, created_by: 'operator', created_at: '2026-11-22T00:00:00Z' })
       return call.text(hash, 201)
     })
-    app.get(`${base}/list`, (call) => call.json(call.req.query('page') === '1' ? listOf(this.scripts) : []))
+    app.get(`${base}/list`, (call) => {
+      const archived = call.req.query('show_archived') === 'true'
+      const some = listOf(this.scripts).filter((one) => Boolean(one.archived) === archived)
+      return call.json(call.req.query('page') === '1' ? below(call, some) : [])
+    })
     app.get(`${base}/deployment_status/h/:hash`, (call) => call.json({ lock: '' }))
     app.get(`${base}/get/p/*`, (call) => found(call, this.scripts, '/get/p/'))
-    app.post(`${base}/archive/p/*`, (call) => this.#remove(call, 'script', this.scripts, '/archive/p/'))
+    app.post(`${base}/delete/p/*`, (call) => this.#remove(call, 'script', this.scripts, '/delete/p/'))
   }
 
   #itemRoutes(app: Hono, kind: string, items: Map<string, Item>): void {
@@ -106,16 +145,29 @@ export class StandIn {
     const put = async (call: Context, verb: string, path?: string) => {
       const item = await call.req.json<Item>()
       const name = path ?? String(item.path ?? item.name)
+      if (kind === 'http_triggers') item.permissioned_as = this.#owner(name, item)
       this.changes.push(`${verb} ${kind} ${name}`)
       items.set(name, { ...items.get(name), ...item, path: name })
       return call.text(name, verb === 'create' ? 201 : 200)
     }
-    app.get(`${base}/list`, (call) => call.json((call.req.query('page') ?? '1') === '1' ? listOf(items) : []))
+    app.get(`${base}/list`, (call) =>
+      call.json((call.req.query('page') ?? '1') === '1' ? below(call, listOf(items)) : []),
+    )
     app.get(`${base}/exists/*`, (call) => call.json(items.has(after(call, '/exists/'))))
     app.get(`${base}/get/*`, (call) => found(call, items, '/get/'))
     app.post(`${base}/create`, (call) => put(call, 'create'))
     app.post(`${base}/update/*`, (call) => put(call, 'update', after(call, '/update/')))
     app.delete(`${base}/delete/*`, (call) => this.#remove(call, kind, items, '/delete/'))
+  }
+
+  /** Whoever pushes owns a route, but where a rule of the folder or an admin says otherwise. */
+  #owner(path: string, item: Item): unknown {
+    if (this.keepsOwners) return 'u/operator'
+    if (item.preserve_permissioned_as) return item.permissioned_as
+    const rules = this.folders.get('hai')?.default_permissioned_as as
+      | { permissioned_as: string }[]
+      | undefined
+    return this.triggers.get(path)?.permissioned_as ?? rules?.[0]?.permissioned_as ?? 'u/operator'
   }
 
   #remove(call: Context, kind: string, items: Map<string, Item>, verb: string): Response {
@@ -137,17 +189,36 @@ export class StandIn {
       return next()
     })
     app.post('/api/w/homelab/jobs/run/preview', async (call) => {
-      const { path, content } = await call.req.json<{ path: string; content: string }>()
+      const { path, content, tag } = await call.req.json<{ path?: string; content: string; tag?: string }>()
       const id = `job-${this.#jobs.size}`
-      this.#jobs.set(id, await outcome(async () => run(path, { content })))
+      const worker = this.workers.find((one) => one.tag === tag)
+      // a look at the worker itself
+      const look = { set: worker?.database ?? true, group: worker?.group ?? 'default' }
+      this.#jobs.set(id, await outcome(async () => (path ? run(path, { content }) : look)))
       return call.text(id, 201)
     })
     app.get('/api/w/homelab/jobs_u/completed/get_result_maybe/:id', (call) => {
       return call.json({ completed: true, ...this.#jobs.get(call.req.param('id')) })
     })
-    app.post('/api/w/homelab/jobs/run_wait_result/p/*', async (call) => {
-      return call.json((await run(after(call, '/run_wait_result/p/'), await call.req.json<Item>())) as object)
+    app.post('/api/w/homelab/jobs/run_wait_result/h/:hash', async (call) => {
+      const [path] = [...this.scripts].find(([, one]) => one.hash === call.req.param('hash')) ?? []
+      if (!path) return call.text('Not found: script', 404)
+      const args = await call.req.json<Item>()
+      if (Object.keys(args).length > 0 || this.warmed.includes(path))
+        return call.json((await run(path, args)) as object)
+      this.warmed.push(path)
+      return call.json({ error: { message: 'a field is missing' } }, 400)
     })
+    app.post('/api/w/homelab/jobs/run/p/*', async (call) => {
+      const path = after(call, '/run/p/')
+      const late = this.late > 0
+      if (late) this.late--
+      const id = `job-${this.#jobs.size}`
+      const hash = late ? this.#before.get(path) : this.scripts.get(path)?.hash
+      this.#jobs.set(id, { success: true, result: null, script_hash: String(hash) })
+      return call.text(id, 201)
+    })
+    app.get('/api/w/homelab/jobs_u/get/:id', (call) => call.json(this.#jobs.get(call.req.param('id'))!))
   }
 
   /** As the server exports a workspace: a JSON beside each script, flow, schedule and resource. */
@@ -176,6 +247,7 @@ export class StandIn {
 }
 
 interface Outcome {
+  script_hash?: string
   success: boolean
   result: unknown
 }
@@ -191,7 +263,10 @@ async function outcome(run: () => Promise<unknown>): Promise<Outcome> {
 
 const picked = (item: Item, keys: string[]) => Object.fromEntries(keys.map((key) => [key, item[key]]))
 
-const listOf = (items: Map<string, Item>) => [...items].map(([path, item]) => ({ ...item, path }))
+const listOf = (items: Map<string, Item>): Item[] => [...items].map(([path, item]) => ({ ...item, path }))
+
+const below = (call: Context, items: Item[]) =>
+  items.filter((item) => String(item.path ?? item.name).startsWith(call.req.query('path_start') ?? ''))
 
 function after(call: Context, marker: string): string {
   return decodeURIComponent(call.req.path.slice(call.req.path.indexOf(marker) + marker.length))
