@@ -19,7 +19,9 @@ function limit(text: string): number {
   }
 }
 
-type Page<Key extends string, Row> = Total & { next_cursor?: string } & { [K in Key]: Row[] }
+type Page<Key extends string, Row> = Total & { next_cursor?: string; problems?: string[] } & {
+  [K in Key]: Row[]
+}
 
 /** A door's list, in as many calls as `limit` takes; without one as the door cuts it. */
 export async function listOf<Key extends string, Row>(

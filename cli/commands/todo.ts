@@ -12,6 +12,7 @@ import { newKey } from '../idempotency-key.ts'
 import { shortId } from '../ids.ts'
 import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../list.ts'
 import type { Session } from '../session.ts'
+import { inPlace } from '../setting-notes.ts'
 import { printAccepted } from '../submit.ts'
 import { todoLine, todoTable, todoText } from '../todo-text.ts'
 import { type WaitOptions, waitFor } from '../wait.ts'
@@ -179,6 +180,7 @@ async function list(
     session.printJson(found)
     return
   }
+  for (const problem of found.problems ?? []) session.warn(await inPlace(session, problem))
   session.print(...(await todoTable(found.todos, session)))
   if (found.todos.length === 0) session.note(await none(session, filters))
   noteRest(session, found, found.todos.length)

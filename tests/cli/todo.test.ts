@@ -84,6 +84,14 @@ describe('hai todo add', () => {
 })
 
 describe('hai todo ls and next', () => {
+  it('says where the setting is that is not in force, and lists all the same', async () => {
+    const problems = ['budget configuration (budget.yaml, on Windmill u/operator/hai_budget): time_zone: no']
+    serve({ 'todo/list': () => ({ result: { todos: [aTodo()], total: 1, problems } }) })
+    const { exit, stderr } = await hai('todo', 'ls')
+    expect(exit).toBe(0)
+    expect(stderr).toContain('! u/operator/hai_budget: time_zone: no\n')
+  })
+
   it.each<[string[], object]>([
     [['ls'], {}],
     [['ls', '--all'], { status: 'all' }],

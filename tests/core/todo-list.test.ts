@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Todo } from '../../f/hai/core/contract.ts'
-import { listTodos } from '../../f/hai/core/todo-list.ts'
+import { listTodos, todosFor } from '../../f/hai/core/todo-list.ts'
 import { runTodo } from '../../f/hai/core/todo-run.ts'
 import { updateTodo } from '../../f/hai/core/todos.ts'
 import { testDatabase } from '../support/database.ts'
@@ -135,6 +135,16 @@ describe('listTodos', () => {
       message: expect.stringContaining(field),
     })
   })
+})
+
+it('tells who may mend it that the setting is not in force by which days are told, and no other', async () => {
+  const said = 'budget configuration (budget.yaml, on Windmill u/operator/hai_budget): time_zone: no'
+  expect(await todosFor(db.sql, {}, aCaller())).not.toHaveProperty('problems')
+  await db.sql`
+    insert into hai.config (name, value, hash, error)
+    values ('budget', '{}', 'a', ${said}), ('channels', '{}', 'a', 'channels configuration: no')`
+  expect(await todosFor(db.sql, {}, aCaller())).toMatchObject({ problems: [said], total: 0 })
+  expect(await todosFor(db.sql, {}, aCaller('guest'))).not.toHaveProperty('problems')
 })
 
 describe('what is next', () => {

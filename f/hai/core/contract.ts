@@ -204,6 +204,8 @@ export interface TodoView extends Todo {
 export interface TodoList extends Total {
   todos: Todo[]
   next_cursor?: string
+  /** That the setting by whose zone days are told is not in force, for whoever may mend it. */
+  problems?: string[]
 }
 
 /** What matters now, in one call: the newest of each, and in `totals` how many there are. */

@@ -6,6 +6,7 @@ import type { Part, Sql } from './db.ts'
 import { parse } from './errors.ts'
 import { Instant } from './instant.ts'
 import { contains, normal, Tag, Text, termsOf } from './normal.ts'
+import { settingTroubles } from './settings.ts'
 import { COUNT_LIMIT, totalOf } from './total.ts'
 
 /** What a todo waits for, each looked up by its id: a join might read all that is open for every row. */
@@ -81,6 +82,20 @@ export async function listTodos(
   const isWhole = !next_cursor && !by.cursor
   const total = isWhole ? totalOf(todos.length) : await countTodos(sql, by)
   return { todos, ...total, ...(next_cursor ? { next_cursor } : {}) }
+}
+
+/** `listTodos` for a caller; the operator is told when the setting is not in force that says when a day begins. */
+export async function todosFor(
+  sql: Sql,
+  input: Omit<z.input<typeof List>, 'zone'>,
+  { role, sees, zone }: Caller,
+): Promise<TodoList> {
+  const [list, { broken }] = await Promise.all([
+    listTodos(sql, { ...input, zone }, sees),
+    role === 'operator' ? settingTroubles(sql) : { broken: [] },
+  ])
+  const problems = broken.filter((sentence) => sentence.startsWith('budget configuration '))
+  return { ...list, ...(problems.length > 0 ? { problems } : {}) }
 }
 
 const inOrder = (sql: Sql, { status }: Filter) =>

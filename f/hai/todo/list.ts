@@ -1,5 +1,5 @@
 import { door } from '../core/door.ts'
-import { listTodos } from '../core/todo-list.ts'
+import { todosFor } from '../core/todo-list.ts'
 
 /** Open todos by due date, others newest first; with `next` only what can be done now, most pressing first. */
 export async function main(
@@ -12,5 +12,5 @@ export async function main(
   cursor?: string,
 ) {
   const filter = { status, tag, text, due_before, next, limit, cursor }
-  return door(filter, (sql, given, { zone, sees }) => listTodos(sql, { ...given, zone }, sees))
+  return door(filter, todosFor)
 }
