@@ -23,7 +23,14 @@ export function snippets(config: Config): Snippet[] {
 
 function windmillValues({ windmill }: Config): Snippet {
   const keys = windmill.worker_secrets.map(({ env }) => env)
-  const doors = { name: 'default', extraEnv: environment([DATABASE_URL]) }
+  const doors = {
+    name: 'hai',
+    replicas: 2,
+    privileged: false,
+    disableUnsharePid: true,
+    resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
+    extraEnv: [{ name: 'WORKER_TAGS', value: 'hai' }, ...environment([DATABASE_URL])],
+  }
   const work = {
     name: 'hai-work',
     replicas: windmill.work_replicas,
@@ -41,8 +48,8 @@ function windmillValues({ windmill }: Config): Snippet {
     file: 'windmill-values.yaml',
     merge: [
       "Values of Windmill's chart, for windmill.workerGroups; Helm replaces lists, so write them into yours.",
-      'default: give this environment to the group that serves the tag bun, whatever it is called: doors run there.',
-      'hai-work: append it; only this group runs what takes long, and sees the keys of models.',
+      'hai: what answers at once runs there. hai-work: only this group runs what takes long, and sees the keys of models.',
+      'A superadmin names both tags once, in the instance setting custom_tags.',
       'Every script that runs on these groups can read the database: let nobody but you write scripts on this server.',
     ],
     content: { windmill: { workerGroups: [doors, work] } },

@@ -51,7 +51,7 @@ describe('dist', () => {
     }
     const { windmill } = parse(tree.files.get('operator/windmill-values.yaml')!)
     const groups = windmill.workerGroups as Group[]
-    expect(groups.map(({ name }) => name)).toEqual(['default', 'hai-work'])
+    expect(groups.map(({ name }) => name)).toEqual(['hai', 'hai-work'])
     for (const { extraEnv } of groups) {
       const seen = extraEnv.find(({ name }) => name === 'WHITELIST_ENVS')?.value?.split(',')
       expect(seen).toContain('HAI_DATABASE_URL')
