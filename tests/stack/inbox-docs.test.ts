@@ -7,9 +7,8 @@ import { Envelope } from '../../f/hai/core/envelope.ts'
 import { testDatabase } from '../support/database.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
-const docs = readFileSync(join(import.meta.dirname, '../../docs/windmill.md'), 'utf8')
-const [, section = ''] = /^## The inbox, for a client of your own\n([\s\S]*?)^## /m.exec(docs) ?? []
-const [, example = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(section) ?? []
+const docs = readFileSync(join(import.meta.dirname, '../../docs/inbox.md'), 'utf8')
+const [, example = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(docs) ?? []
 
 const db = testDatabase()
 let stack: TestStack
@@ -19,7 +18,7 @@ beforeAll(async () => {
 
 describe('what the docs say of the inbox', () => {
   it('names each field that it takes, and no other', () => {
-    const rows = [...section.matchAll(/^\| (`.*?) \|/gm)].map(([, names = '']) => names)
+    const rows = [...docs.matchAll(/^\| (`.*?) \|/gm)].map(([, names = '']) => names)
     const named = rows.flatMap((names) => [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name))
     expect(named.toSorted()).toEqual(Object.keys(Envelope.shape).toSorted())
   })
