@@ -1,10 +1,13 @@
+import { placeOf } from '../f/hai/core/address.ts'
 import type { PostgresServer } from './postgres/server.ts'
 
 /** The Postgres that the stack works on. */
 export interface Database {
   /** With its password. It stays the same while the stack runs. */
   url: string
-  /** Where it is, as an error may show it. */
+  /** Where PostgreSQL itself is, which is not where the doors reach it when that is a connection pooler. */
+  directUrl: string
+  /** Where that is, as an error may show it. */
   address: string
   /** Empty for a server that isn't ours. */
   clusterDir: string
@@ -21,11 +24,13 @@ export async function openDatabase(options: {
   onUnrecoverable: (error: Error) => void
 }): Promise<Database> {
   const url = options.env.HAI_DATABASE_URL
-  if (url) return foreignDatabase(url)
+  if (url) return foreignDatabase(url, options.env.HAI_DATABASE_DIRECT_URL)
   const { startPostgres } = await import('./postgres/server.ts')
   const server: PostgresServer = await startPostgres(options)
+  const own = `${server.url}?sslmode=disable`
   return {
-    url: `${server.url}?sslmode=disable`,
+    url: own,
+    directUrl: own,
     address: `${server.connection.host}:${server.connection.port}`,
     clusterDir: server.clusterDir,
     pid: () => server.pid(),
@@ -33,28 +38,17 @@ export async function openDatabase(options: {
   }
 }
 
-function foreignDatabase(url: string): Database {
-  const { host, pathname } = parseUrl(url)
+function foreignDatabase(url: string, direct: string | undefined): Database {
+  placeOf(url)
+  const name = direct ? 'HAI_DATABASE_DIRECT_URL' : 'HAI_DATABASE_URL'
+  const directUrl = direct || url
+  const { host, port, database } = placeOf(directUrl, name)
   return {
     url,
-    address: `${host}${pathname} (HAI_DATABASE_URL)`,
+    directUrl,
+    address: `${host}:${port}/${database} (${name})`,
     clusterDir: '',
     pid: () => undefined,
     stop: async () => undefined,
   }
-}
-
-/** The message never shows the URL, as it may hold a password. */
-function parseUrl(url: string): URL {
-  const expected = 'expected postgresql://user:password@host:port/database'
-  if (!URL.canParse(url)) throw new Error(`HAI_DATABASE_URL is not a URL; ${expected}`)
-  const parts = new URL(url)
-  if (
-    !['postgres:', 'postgresql:'].includes(parts.protocol) ||
-    !parts.hostname ||
-    parts.pathname.length < 2
-  ) {
-    throw new Error(`HAI_DATABASE_URL names no host and database; ${expected}`)
-  }
-  return parts
 }

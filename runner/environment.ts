@@ -9,6 +9,8 @@ const DATABASE_URL = 'HAI_DATABASE_URL'
 const TIME_ZONE = 'HAI_TIME_ZONE'
 /** What a worker hands on of its own, whatever its whitelist names. */
 const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
+/** And what the stack alone connects by, past a pooler: no job gets that. */
+const OF_THE_DATABASE = [DATABASE_URL, 'HAI_DATABASE_DIRECT_URL']
 
 /**
  * What every worker process is started with: what Windmill's worker gives to Bun, and what the whitelist names, empty where
@@ -50,7 +52,7 @@ function proxiesOf(env: NodeJS.ProcessEnv): Record<string, string> {
 
 /** What a job gets beside that: the variables that the settings name, whatever they are called, where they are set. */
 export function namedEnvironment(env: NodeJS.ProcessEnv, names: string[]): Record<string, string> {
-  const given = names.filter((name) => name !== DATABASE_URL)
+  const given = names.filter((name) => !OF_THE_DATABASE.includes(name))
   return Object.fromEntries(given.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
 }
 

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
+import { isDirect, placeOf } from '../f/hai/core/address.ts'
 
 /** A killed runner's backend lets go as soon as it sees its connection closed. */
 const PATIENCE_MS = 5_000
 const RETRY_MS = 100
+
+const POOLED =
+  'a connection pooler answers there, and the local stack needs one session for as long as it runs; leave the address and set HAI_DATABASE_DIRECT_URL to PostgreSQL’s own'
 
 export interface InstanceLock {
   release: () => Promise<void>
@@ -13,7 +17,8 @@ export interface InstanceLock {
 /**
  * Holds the advisory lock that lets one runner only work on a data directory, on a connection of its own. When the
  * connection drops it is made anew and the lock taken again; `onLost` is called when another has it by then.
- * Undefined when another holds it. Throws when the database cannot be reached.
+ * Undefined when another holds it. Throws when the database cannot be reached, or through a connection pooler alone, which
+ * keeps no session: the lock would be anybody's.
  */
 export async function holdInstanceLock(options: {
   url: string
@@ -24,21 +29,29 @@ export async function holdInstanceLock(options: {
   const key = lockKey(options.dataDir)
   let released = false
   let held = false
-  const sql = postgres(options.url, {
+  const { host, port, password, ...place } = placeOf(options.url)
+  const sql = postgres({
+    ...place,
+    // as hai's own scripts do
+    host: [host] as unknown as string,
+    port: [port] as unknown as number,
+    password: () => password,
     max: 1,
+    prepare: false,
+    fetch_types: false,
     max_lifetime: null,
     idle_timeout: 0,
     connect_timeout: 5,
     backoff: () => RETRY_MS / 1000,
     connection: { application_name: 'hai runner' },
-    // as hai's own scripts do, and libpq
-    ...(new URL(options.url).searchParams.has('sslmode') ? {} : { ssl: 'prefer' as const }),
     onnotice: () => undefined,
     onclose: () => {
       if (held && !released) void retake()
     },
   })
   const take = async () => {
+    const backend = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`
+    if (!isDirect(backend, backend[0]!.pid)) throw new Error(POOLED)
     const [row] = await sql`select pg_try_advisory_lock(${key}::bigint) as taken`
     return row?.taken === true
   }

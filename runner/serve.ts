@@ -135,7 +135,7 @@ class Runner {
       this.#outrun = true
       this.stop(`another runner holds the lock of ${dataDir}`)
     }
-    this.#lock = await holdInstanceLock({ url: database.url, dataDir, log, onLost: outrun }).catch(
+    this.#lock = await holdInstanceLock({ url: database.directUrl, dataDir, log, onLost: outrun }).catch(
       (error) => {
         throw new Error(`cannot use the database at ${database.address}: ${error.message}`, { cause: error })
       },

@@ -50,8 +50,7 @@ async function serve(session: Session, flags: WorkerFlags, backend: Backend): Pr
   const rest = new Rest()
   const say = (line: string) => session.note(line)
   const webhook = await lastingWebhook(io, profile, say)
-  const url = io.env.HAI_DATABASE_URL
-  const unlisten = url ? await listen(url, () => rest.ring()) : undefined
+  const unlisten = await listen(io.env, () => rest.ring(), say)
   const { choice } = await backend.access()
   const doors = new Doors(webhook, say)
   const worker = flags.name ?? `${hostname()}/${process.pid}`

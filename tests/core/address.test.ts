@@ -106,6 +106,6 @@ it('takes nothing of what other programs set for theirs', async () => {
 })
 
 it('is nothing that a setting can name, or the program of a model can see', () => {
-  vi.stubEnv('HAI_DATABASE_URL', given.href)
-  expect(JSON.stringify(surroundings())).not.toContain('HAI_DATABASE_URL')
+  for (const name of ['HAI_DATABASE_URL', 'HAI_DATABASE_DIRECT_URL']) vi.stubEnv(name, given.href)
+  expect(JSON.stringify(surroundings())).not.toContain('HAI_DATABASE')
 })

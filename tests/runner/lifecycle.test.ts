@@ -123,7 +123,7 @@ describe('starting', () => {
     expect(failure).toMatch(/127\.0\.0\.1:1\/hai \(HAI_DATABASE_URL\): .*ECONNREFUSED/)
     expect(failure).not.toContain('secret')
     for (const [url, why] of [
-      ['nonsense', /HAI_DATABASE_URL is not a URL/],
+      ['nonsense', /HAI_DATABASE_URL is no URL/],
       ['postgresql://hai:secret@127.0.0.1:1', /HAI_DATABASE_URL names no host and database/],
       ['postgresql://hai:secret%zz@127.0.0.1:1/hai', /HAI_DATABASE_URL/],
     ] as const) {

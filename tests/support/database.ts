@@ -18,7 +18,8 @@ export function testDatabase(): TestDatabase {
   const pools: Pool[] = []
   const url = databaseUrl(name)
   const open: TestDatabase['open'] = (options) => {
-    const pool = connect({ url }, options)
+    // as doors do once they know that no pooler is between
+    const pool = connect({ url }, { prepare: true, ...options })
     pools.push(pool)
     return pool
   }

@@ -1,6 +1,7 @@
+import { isDirect } from './address.ts'
 import { asMeant } from './arguments.ts'
 import { type Caller, type Issued, identify, memberOf, principal, routeUser, webhookUser } from './caller.ts'
-import { connect, type Pool, type Sql } from './db.ts'
+import { connect, type Pool, prepareIf, type Sql } from './db.ts'
 import { HaiError, STATUS, withoutWords } from './errors.ts'
 import { DEFAULT_MEMBERS, type Members } from './members.ts'
 import { SCHEMA_VERSION } from './migrate.ts'
@@ -249,9 +250,10 @@ async function forget(): Promise<void> {
 }
 
 /** Names of variables that hold a secret, whether or not the settings refer to them: the job's own token is one. */
-const SECRET = /^HAI_DATABASE_URL$|(?:KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$/
+const SECRET = /^HAI_DATABASE_(?:DIRECT_)?URL$|(?:KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE)$/
 
 interface Greeting {
+  backend: number
   version: number
   members: Members | null
   zone: string | null
@@ -278,20 +280,24 @@ async function greet(sql: Sql): Promise<Household> {
 }
 
 async function householdOf(sql: Sql): Promise<Household & { version: number }> {
-  const [row] = await sql<Greeting[]>`
-    select set_config('application_name', ${process.env.WM_JOB_ID ?? 'hai'}, false),
+  const answer = await sql<Greeting[]>`
+    select pg_backend_pid() as backend,
+      -- for the session: poolers keep this name apart for each of their clients
+      set_config('application_name', ${process.env.WM_JOB_ID ?? 'hai'}, false),
       (select max(version) from hai.migration) as version,
       (select value from hai.config where name = 'members') as members,
       (select value ->> 'time_zone' from hai.config where name = 'budget') as zone,
       (select array_agg(referred[1])
         from hai.config, regexp_matches(value::text, '"\\$env:([A-Z][A-Z0-9_]*)"', 'g') as referred) as referred`
-  const zone = row?.zone ?? ownZone()
+  const [row] = answer
+  prepareIf(sql, isDirect(answer, row!.backend))
+  const zone = row!.zone ?? ownZone()
   const secrets = Object.entries(process.env).flatMap(([name, value]) =>
-    value && (SECRET.test(name) || row?.referred?.includes(name)) ? [value] : [],
+    value && (SECRET.test(name) || row!.referred?.includes(name)) ? [value] : [],
   )
   return {
-    version: row?.version ?? 0,
-    members: row?.members ?? DEFAULT_MEMBERS,
+    version: row!.version ?? 0,
+    members: row!.members ?? DEFAULT_MEMBERS,
     zone,
     secrets: new Set(secrets),
   }

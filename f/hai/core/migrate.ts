@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
+import { isDirect } from './address.ts'
 import { inTransaction, type Pool, type Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
@@ -25,6 +26,7 @@ export interface Migrated {
  * A database newer than this release is left alone: schemas only expand. `conflict` when an applied migration was edited.
  */
 export async function migrate(sql: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<Migrated> {
+  if ('begin' in sql) await tryTransaction(sql as Pool)
   await inTransaction(sql, async (tx) => {
     await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
     await tx`create schema if not exists hai`
@@ -35,12 +37,42 @@ export async function migrate(sql: Sql, migrations: readonly Migration[] = MIGRA
         checksum text not null,
         applied_at timestamptz not null default now()
       )`
+    await compileNothing(tx)
   })
   const applied: string[] = []
   for (const [index, migration] of migrations.entries()) {
     if (await apply(sql, index + 1, migration)) applied.push(migration.name)
   }
   return { version: migrations.length, applied }
+}
+
+/** A pooler in statement mode ends whoever begins one, and all that the driver tells of it is that it was closed. */
+async function tryTransaction(sql: Pool): Promise<void> {
+  const answer = await sql<{ backend: number }[]>`select pg_backend_pid() as backend`
+  if (isDirect(answer, answer[0]!.backend)) return
+  await sql
+    .begin('read only', async () => {})
+    .catch((cause) => {
+      if (cause.code !== 'CONNECTION_CLOSED') throw cause
+      throw new HaiError(
+        'unavailable',
+        'HAI_DATABASE_URL of this worker leads to a connection pooler that ends a connection where a transaction begins: set pool_mode = transaction there for this database (statement does not do), or give the address of PostgreSQL itself',
+        { cause },
+      )
+    })
+}
+
+/**
+ * No statement here runs long enough to be worth compiling, and where they are guessed to, the guess costs a second. Set for
+ * this role in this database: poolers refuse it as a parameter of a connection.
+ */
+async function compileNothing(tx: Sql): Promise<void> {
+  await tx`
+    do $$ begin
+      if current_setting('jit')::boolean then
+        execute format('alter role %I in database %I set jit = off', current_user, current_database());
+      end if;
+    end $$`
 }
 
 async function apply(sql: Sql, version: number, migration: Migration): Promise<boolean> {
@@ -56,24 +88,26 @@ async function apply(sql: Sql, version: number, migration: Migration): Promise<b
   })
 }
 
-/** `create index concurrently` can't run in a transaction: it must be written to be repeatable. */
+/**
+ * `create index concurrently` can't run in a transaction: it must be written to be repeatable. Meanwhile the lock is held by
+ * a transaction that does nothing else, as a connection pooler keeps no session for us; so this takes two connections.
+ */
 async function applyConcurrently(sql: Sql, version: number, migration: Migration): Promise<boolean> {
-  const session = await (sql as Pool).reserve()
-  try {
+  return inTransaction(sql, async (holder) => {
     // asked again and again: who waited for the lock would hold a snapshot, and the index waits for all of those
-    while (!(await tryLock(session))) await setTimeout(BUSY_MS)
-    if (await recorded(session, version, migration)) return false
-    await session.unsafe(migration.sql)
-    await record(session, version, migration)
+    while (!(await tryLock(holder))) await setTimeout(BUSY_MS)
+    if (await recorded(sql, version, migration)) return false
+    await sql.unsafe(migration.sql)
+    await record(sql, version, migration)
     return true
-  } finally {
-    await session`select pg_advisory_unlock_all()`
-    session.release()
-  }
+  })
 }
 
-async function tryLock(session: Sql): Promise<boolean> {
-  const [row] = await session<{ got: boolean }[]>`select pg_try_advisory_lock(${CONCURRENT_LOCK}) as got`
+/** By the simple protocol: after the other one an open transaction keeps the snapshot of its last statement. */
+async function tryLock(tx: Sql): Promise<boolean> {
+  const [row] = await tx.unsafe<{ got: boolean }[]>(
+    `select pg_try_advisory_xact_lock(${CONCURRENT_LOCK}) as got`,
+  )
   return row!.got
 }
 

@@ -23,7 +23,12 @@ export interface Surroundings {
 const OLLAMA_PORT = 11434
 
 export function surroundings(): Surroundings {
-  const { HAI_DATABASE_URL: _, FORCE_COLOR: __, ...environment } = process.env
+  const {
+    HAI_DATABASE_URL: _,
+    HAI_DATABASE_DIRECT_URL: _direct,
+    FORCE_COLOR: __,
+    ...environment
+  } = process.env
   const set = Object.entries(environment).filter(([, value]) => value)
   return {
     get ollamaUrl() {
