@@ -157,7 +157,7 @@ export const hostOf = ({ host, domain }: Config): string => `${host}.${domain}`
 export const windmillUrl = ({ windmill: { service, namespace, port } }: Config): string =>
   `http://${service}.${namespace}.svc.cluster.local:${port}`
 
-/** The database in the cluster; always the primary and never a pooler, which LISTEN does not survive. */
+/** The database in the cluster; always the primary; each job opens a connection, so a pooler may be worth its pods where there are many workers. */
 export const databaseHost = ({ database }: Config): string =>
   `${database.cluster}-rw.${database.namespace}.svc.cluster.local`
 

@@ -5,7 +5,7 @@ import { DATABASE, DATABASE_SECRET, READER, READER_SECRET } from '../names.ts'
 
 const BARMAN = 'barman-cloud.cloudnative-pg.io'
 
-/** A PostgreSQL of hai's own, or its place in one that is there. Clients take the `-rw` service and no pooler: LISTEN needs a session. */
+/** A PostgreSQL of hai's own, or its place in one that is there. Clients take the `-rw` service; a pooler would do for jobs. */
 export class DatabaseFile extends ManifestFile {
   constructor(folder: Folder, { database }: Config) {
     super(folder, 'database')
