@@ -11,7 +11,7 @@ const sleeper = () => Number(execFileSync('sh', ['-c', 'setsid sleep 4242 >/dev/
 
 const { root } = bundleFolder({
   'f/hai/start.ts': `${START}\nexport function main() { return { worker: process.pid, sleeper: sleeper() } }`,
-  'f/hai/stay.ts': `${START}\nexport async function main() { console.log(sleeper()); await new Promise(() => {}) }`,
+  'f/hai/stay.ts': `${START}\nexport async function main() { console.log(String(sleeper())); await new Promise(() => {}) }`,
   'f/other/start.ts': `${START}\nexport function main() { return sleeper() }`,
 })
 
