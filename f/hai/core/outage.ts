@@ -30,6 +30,8 @@ const POOLER_REFUSED =
 const CERTIFICATE = /CERT|CRL_|UNABLE_TO_VERIFY|^INVALID_CA$|HOSTNAME_MISMATCH/
 /** It speaks no TLS, or none that we do; a certificate that a root's file holds badly. */
 const TLS = /^(ERR_(SSL|TLS|OSSL)_|EPROTO$)/
+/** PostgreSQL without TLS says no, and hangs up on who goes on all the same. */
+const HUNG_UP = /before secure TLS connection was established/
 
 /** The `unavailable` or `invalid` that a database error means to a caller, or undefined when it is a bug of ours. */
 export function outage(error: unknown): HaiError | undefined {
@@ -55,7 +57,7 @@ export function outage(error: unknown): HaiError | undefined {
       `the database's certificate is not what HAI_DATABASE_URL of this worker asks for (${message}); ${cureOf(code)}`,
     )
   }
-  if (TLS.test(code)) {
+  if (TLS.test(code) || HUNG_UP.test(message ?? '')) {
     return refusal(
       error,
       `the database speaks no TLS with us, which HAI_DATABASE_URL of this worker asks for (${code}); turn ssl on there, or correct sslmode and sslrootcert here`,
