@@ -81,7 +81,7 @@ function checkVersion(version: string): string[] {
   const cli = pinnedCli()
   const [cliMajor, cliMinor] = numbersIn(cli)
   const skew = `the server is ${version}, the pinned wmill ${cli}: fields that only one of them knows may get lost`
-  const forgery = `the server is older than ${LABELS_GUARDED.join('.')}: whoever has a token can be anybody at the HTTP routes, see "HTTP routes" in docs/windmill.md`
+  const forgery = `the server is older than ${LABELS_GUARDED.join('.')}: whoever has a token can be anybody at the HTTP routes, see "Routes" in docs/windmill.md`
   return [
     ...(cliMajor === major && cliMinor === minor ? [] : [skew]),
     ...(isOlder([major, minor], LABELS_GUARDED) ? [forgery] : []),
@@ -152,7 +152,7 @@ async function tags(windmill: WindmillServer, needed: Map<string, string>, onePo
   if (missing.length > 0) {
     const named = missing.map(([tag, who]) => `${tag} (${who})`).join(', ')
     problems.push(
-      `no live worker serves the tag ${named}: add a worker group, see "Workers" in docs/windmill.md, or use --one-pool`,
+      `no live worker serves the tag ${named}: add a worker group, see "The workers" in docs/windmill.md, or use --one-pool`,
     )
   }
   const probed = onePool ? (served.bun ? ['bun'] : []) : own.filter((tag) => served[tag])

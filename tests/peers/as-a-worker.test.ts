@@ -31,8 +31,12 @@ beforeAll(async () => {
   doors = readDoors(staged)
   windmill = createServer((request, response) => {
     asked.push(`${request.method} ${request.url?.split('?')[0]}`)
-    const isRun = request.url?.includes('/jobs/run/')
-    response.writeHead(isRun ? 201 : 404).end(isRun ? '01a0c5b2-0000-4000-8000-000000000000' : 'not found')
+    const { url = '' } = request
+    if (url.includes('/jobs/run/')) return response.writeHead(201).end('01a0c5b2-0000-4000-8000-000000000000')
+    const [, path] = /\/resources\/get_value\/(f\/hai\/\w+)$/.exec(url) ?? []
+    if (!path) return response.writeHead(404).end('not found')
+    const { value } = parse(readFileSync(join(staged, `${path}.resource.yaml`), 'utf8')) as { value: unknown }
+    return response.writeHead(200).end(JSON.stringify(value))
   }).listen(0, '127.0.0.1')
   await once(windmill, 'listening')
 })
@@ -171,8 +175,9 @@ describe.each(Object.entries(BUNS))('every door, staged, with Bun %s', (name, bu
       }
     }
     await Promise.all([go(), go()])
-    const odd = Object.entries(seen).filter(([, how]) => !['ok', '400', '404', '403', '503'].includes(how))
-    expect(odd).toEqual([])
+    const odd = Object.entries(seen).filter(([, how]) => !['ok', '400', '404'].includes(how))
+    // there is no cluster to be reached
+    expect(odd).toEqual([['f/hai/gitops/status', '503']])
     expect(Object.values(seen).filter((how) => how === 'ok').length).toBeGreaterThan(8)
   })
 

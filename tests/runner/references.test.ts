@@ -31,10 +31,10 @@ const SECRETS = {
   [PATHS.closed]: CLOSED.closed,
   [PATHS.open]: CLOSED.open,
   [PATHS.resource]: CLOSED.resource,
-  'f/hai/secret': 'S3CRET-of-the-folder',
+  'f/closed/secret': 'S3CRET-of-the-folder',
   'u/sam/own': 'S3CRET-of-sam',
 }
-const JSON_SECRET = { key: SECRETS['f/hai/secret'] }
+const JSON_SECRET = { key: SECRETS['f/closed/secret'] }
 
 const database = testDatabase()
 doorsOn(database)
@@ -44,12 +44,12 @@ const { root } = bundleFolder({
   ...Object.fromEntries(
     Object.entries(SECRETS).map(([path, value]) => [`${path}.variable.yaml`, variable(value)]),
   ),
-  'f/hai/json.variable.yaml': variable(JSON.stringify(JSON_SECRET)),
-  'f/hai/whole.resource.yaml':
-    'resource_type: any\nvalue: { a: [$var:f/hai/secret], who: $WM_USERNAME, b: $res:f/hai/inner }\n',
-  'f/hai/inner.resource.yaml': 'resource_type: any\nvalue: { c: $jsonvar:f/hai/json }\n',
+  'f/closed/json.variable.yaml': variable(JSON.stringify(JSON_SECRET)),
+  'f/closed/whole.resource.yaml':
+    'resource_type: any\nvalue: { a: [$var:f/closed/secret], who: $WM_USERNAME, b: $res:f/closed/inner }\n',
+  'f/closed/inner.resource.yaml': 'resource_type: any\nvalue: { c: $jsonvar:f/closed/json }\n',
   [`${PATHS.resource}.resource.yaml`]: `resource_type: any\nvalue: { text: ${CLOSED.resource} }\n`,
-  'u/sam/borrowed.resource.yaml': 'resource_type: any\nvalue: { c: $var:f/hai/secret }\n',
+  'u/sam/borrowed.resource.yaml': 'resource_type: any\nvalue: { c: $var:f/closed/secret }\n',
 })
 
 const jobs = new Jobs(() => {})
@@ -100,16 +100,16 @@ const seenOf = (value: unknown, role: Role = 'operator') => {
 
 const anyOf = (texts: ReferenceTexts) => (texts.number(2) === 0 ? texts.reference() : texts.harmless())
 
-/** Every secret that the role may not read, as it would stand in any JSON. */
+/** Every secret that the role may not read, as it would stand in any JSON; in folder hai whoever calls reads all. */
 const closedTo = (role: Role) =>
   Object.entries(SECRETS)
-    .filter(([path]) => role !== 'operator' && !path.startsWith(`u/${role}/`))
+    .filter(([path]) => role !== 'operator' && !path.startsWith(`u/${role}/`) && !path.startsWith('f/hai/'))
     .map(([, value]) => value)
 
 describe('arguments of a job, as Windmill’s worker hands them on', () => {
   it('has the texts replaced that begin with a reference, at any depth of objects and in arrays as deep as two', () => {
-    const at = SECRETS['f/hai/secret']
-    const ref = '$var:f/hai/secret'
+    const at = SECRETS['f/closed/secret']
+    const ref = '$var:f/closed/secret'
     let deep: unknown = ref
     let open: unknown = at
     for (let level = 0; level < 49; level += 1) [deep, open] = [{ a: deep }, { a: open }]
@@ -147,12 +147,12 @@ describe('arguments of a job, as Windmill’s worker hands them on', () => {
   })
 
   it('resolves resources whole, and JSON in variables', () => {
-    expect(seenOf('$res:f/hai/whole')).toEqual({
-      a: [SECRETS['f/hai/secret']],
+    expect(seenOf('$res:f/closed/whole')).toEqual({
+      a: [SECRETS['f/closed/secret']],
       who: 'operator',
       b: { c: JSON_SECRET },
     })
-    expect(seenOf('$jsonvar:f/hai/json')).toEqual(JSON_SECRET)
+    expect(seenOf('$jsonvar:f/closed/json')).toEqual(JSON_SECRET)
   })
 
   it('ends the job in Windmill’s words where a reference leads nowhere, and tells no value', () => {
@@ -161,17 +161,17 @@ describe('arguments of a job, as Windmill’s worker hands them on', () => {
     )
     expect(seenOf('$res:none')).toContain('Argument `body` is an invalid resource path: none')
     expect(seenOf('$encrypted:abc')).toMatch(/^InternalErr: /)
-    expect(seenOf('$jsonvar:f/hai/secret')).toContain('Failed to parse $jsonvar value as JSON')
-    expect(seenOf('$jsonvar:f/hai/secret')).not.toContain(SECRETS['f/hai/secret'])
+    expect(seenOf('$jsonvar:f/closed/secret')).toContain('Failed to parse $jsonvar value as JSON')
+    expect(seenOf('$jsonvar:f/closed/secret')).not.toContain(SECRETS['f/closed/secret'])
   })
 
   it('reads with the rights of the job’s user: his own and, for the operator, all', () => {
     expect(seenOf('$var:u/sam/own', 'sam')).toBe(SECRETS['u/sam/own'])
     for (const reference of [
-      '$var:f/hai/secret',
-      '$res:f/hai/whole',
+      '$var:f/closed/secret',
+      '$res:f/closed/whole',
       '$res:u/sam/borrowed',
-      '$jsonvar:f/hai/json',
+      '$jsonvar:f/closed/json',
     ])
       for (const role of ['sam', 'alerts', 'stranger'] as const)
         expect(seenOf({ a: reference }, role)).toMatch(/^InternalErr: Not found: .*have access to/)
@@ -255,7 +255,7 @@ describe('text sent by a client of ours', () => {
   it('is nobody’s, and nothing kept, where a stranger sends it', async () => {
     as('stranger')
     await expect(
-      webhook.call('inbox', { body: { source: 'test', content: '$var:f/hai/secret' } }),
+      webhook.call('inbox', { body: { source: 'test', content: '$var:f/closed/secret' } }),
     ).rejects.toThrow('is no member')
     expect(await stored()).toEqual([])
   })
@@ -265,9 +265,9 @@ describe('text sent by a client of ours', () => {
       as(role)
       for (const text of [
         `$var:${PATHS.closed}`,
-        '$var:f/hai/secret',
-        '$res:f/hai/whole',
-        '$jsonvar:f/hai/json',
+        '$var:f/closed/secret',
+        '$res:f/closed/whole',
+        '$jsonvar:f/closed/json',
       ]) {
         const good = { source: 'test', content: 'good' }
         for (const bad of [

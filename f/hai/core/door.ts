@@ -235,7 +235,7 @@ function databaseUrl(): string {
   if (url) return url
   throw new HaiError(
     'unavailable',
-    `HAI_DATABASE_URL is not set here: set it for the worker group ${group || 'that runs this'} and name it in its WHITELIST_ENVS, as "The database" in docs/windmill.md says; the local stack gives it to hai's own scripts only`,
+    `HAI_DATABASE_URL is not set here: set it for the worker group ${group || 'that runs this'} and name it in its WHITELIST_ENVS, as "The workers" in docs/windmill.md says; the local stack gives it to hai's own scripts only`,
     {
       plain: 'HAI_DATABASE_URL is not set for the worker that runs this, or not named in its WHITELIST_ENVS',
     },
