@@ -197,7 +197,7 @@ describe('the webhook itself', () => {
       headers: { 'content-type': 'image/png' },
       body: 'x',
     })
-    expect([typed.status, await typed.text()]).toEqual([400, expect.stringContaining('expected object')])
+    expect([typed.status, await typed.text()]).toEqual([400, expect.stringContaining('body is missing')])
     const unknown = await stack.call('f/hai/nope')
     expect([unknown.status, unknown.body]).toEqual([404, expect.stringContaining('f/hai/nope')])
   })
