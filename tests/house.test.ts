@@ -250,6 +250,7 @@ describe('the house', () => {
       'runner/database.ts',
       // whether it is set, for a hint
       'runner/lifecycle.ts',
+      'windmill/deploy-preflight.ts',
     ])
   })
 

@@ -36,7 +36,7 @@ it('looks at a remote server soon when something was begun just now, and then as
 it('looks no more often than once a second at what goes on remotely, whatever happens', async () => {
   const pace = new Pace(false, true)
   const reset = () => pace.reset()
-  expect(await pauses(pace, 6, reset)).toEqual([150, 300, 600, 1_000, 2_000, 2_000])
+  expect(await pauses(pace, 6, reset)).toEqual([150, 300, 600, 1_000, 1_000, 1_000])
 })
 
 it('hardly looks while a remote stream tells of text, and soon once it has paused', async () => {
