@@ -261,7 +261,10 @@ describe('an answer', () => {
 
 /** Keeps every write to the todo list waiting, as a slow tool would; the result lets go. */
 async function holdTodos(): Promise<() => Promise<void>> {
-  const holder = await db.open({ max: 1 }).reserve()
+  const pool = db.open({ max: 1 })
+  // the driver gives no connection away that it has yet to open, where it asks the server for no types
+  await pool`select 1`
+  const holder = await pool.reserve()
   await holder`begin`
   await holder`lock table hai.todo in share mode`
   return async () => {
