@@ -233,8 +233,8 @@ async function tellSteps(
   const body = JSON.stringify({ ...grant, workspace_id: target.workspace })
   const user = usernames.join(' or ')
   const steps = [
-    'no token was made. With a token of a superadmin, made without scopes and for no workspace, the same command makes',
-    'it (HAI_TOKEN is where it is looked for). By hand:',
+    'no token was made. With a token of a superadmin who is hai’s operator too, made without scopes and for no workspace, the same',
+    'command makes it (HAI_TOKEN is where it is looked for). By hand:',
     `1. at ${target.endpoint}, as ${user}: Account settings, Tokens: make one for a day, without scopes, and put it into a file:`,
     '   (umask 077; cat > own-token)',
     `2. make the one for ${name} with it; without a label, which the form asks for and hai does not want:`,

@@ -17,7 +17,7 @@ export async function tokenFindings(session: Session): Promise<Finding[]> {
   const { members } = await household(session).catch(beyond({ members: undefined }))
   if (!members) return ownFindings(session, accounts)
   const { tokens } = await tokensOfAll(accounts, members)
-  const near = tokens.filter((token) => isOver(token, soon()))
+  const near = tokens.filter((token) => !isWindmills(token) && isOver(token, soon()))
   const labelled = tokens.filter(hasLabel)
   if (tokens.length > 0 && near.length + labelled.length === 0)
     return [{ what, verdict: 'good', text: `${tokens.length}, none ends within ${SOON_DAYS} days` }]
@@ -59,9 +59,12 @@ async function ownFindings(session: Session, accounts: Accounts): Promise<Findin
   }))
 }
 
-/** Whether somebody has written a label on it; Windmill itself labels those of its own pages and jobs. */
-const hasLabel = ({ label }: KeptToken): boolean =>
-  Boolean(label) && !/^(session$|debugger-token$|ephemeral|mcp-oauth-)/i.test(label!)
+/** Of Windmill's own pages and jobs, which it labels: a login ends every few days. */
+const isWindmills = ({ label }: KeptToken): boolean =>
+  /^(session$|debugger-token$|ephemeral|mcp-oauth-)/i.test(label ?? '')
+
+/** Whether somebody has written a label on it. */
+const hasLabel = (token: KeptToken): boolean => Boolean(token.label) && !isWindmills(token)
 
 const labelText = ({ label }: KeptToken) => `has the label ${label}: HTTP routes refuse it`
 

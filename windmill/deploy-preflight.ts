@@ -204,7 +204,13 @@ async function defaultPackages(windmill: WindmillServer): Promise<Found> {
 
 /** Where the instance says so, each route begins with its workspace. */
 async function routePrefix(windmill: WindmillServer): Promise<Found> {
-  if ((await windmill.json('/settings/global/http_route_workspaced_route')) !== true) return note()
+  const isPrefix = windmill.server.workspace === 'hai'
+  if ((await windmill.json('/settings/global/http_route_workspaced_route')) !== true) {
+    if (!isPrefix) return note()
+    return note(
+      `in a workspace of this name users' own routes begin as the bundle's do, /api/r/hai/…, and one of theirs could answer in the place of another; take a workspace of another name`,
+    )
+  }
   return problem(
     `the instance puts the workspace before each HTTP route, so that /api/r/hai/… would not be hai's: a superadmin sends POST /api/settings/global/http_route_workspaced_route {"value": false}`,
   )

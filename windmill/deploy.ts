@@ -57,7 +57,7 @@ export async function deploy(
     return await deployFrom(folder, readOptions(argv, env, ['dry-run', 'one-pool', 'keep']), log)
   } catch (error) {
     if (error instanceof UsageError) log(`${error.message}\n${USAGE}`)
-    else if (error instanceof ServerError) log(`stopped: ${error.message}`)
+    else if (error instanceof ServerError) log(`stopped: ${error.message}${cureOf(error)}`)
     else throw error
     return error instanceof UsageError ? 2 : 1
   } finally {
@@ -65,6 +65,11 @@ export async function deploy(
     forget()
   }
 }
+
+const cureOf = ({ status }: ServerError): string =>
+  status === 401 || status === 403
+    ? '; deploying wants a token of an admin of the workspace, without scopes and of no workspace'
+    : ''
 
 async function deployFrom(folder: string, options: Options, log: Log): Promise<number> {
   const { root, server, onePool, keep } = options

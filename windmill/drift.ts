@@ -25,8 +25,10 @@ export async function drift(
   }
   try {
     const { server, root, onePool } = readOptions(argv, env, ['one-pool'])
+    const windmill = new WindmillServer(server)
+    await refuseShortSighted(windmill)
     const git = await stagedSides(root, onePool)
-    const differences = compare(git, await liveSides(new WindmillServer(server), git))
+    const differences = compare(git, await liveSides(windmill, git))
     log(differences.length > 0 ? driftTable(differences) : `${git.length} items, all as in Git`)
     return differences.length > 0 ? 1 : 0
   } catch (error) {
@@ -35,6 +37,15 @@ export async function drift(
     else throw error
     return error instanceof UsageError ? 2 : 3
   }
+}
+
+/** Who may not read a folder would see as missing what lies in it. */
+async function refuseShortSighted(windmill: WindmillServer): Promise<void> {
+  const { username, is_admin } = await windmill.json<{ username: string; is_admin: boolean }>('users/whoami')
+  if (is_admin) return
+  throw new ServerError(
+    `this token is of ${username}, who is no admin of the workspace and may not see all of it; use one of an admin`,
+  )
 }
 
 /** The checkout as a deploy would push it. */

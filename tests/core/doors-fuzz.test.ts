@@ -268,7 +268,10 @@ const ALLOWED: number[] = [
 ]
 
 const isRefusal = (answer: unknown): answer is { windmill_status_code: number } =>
-  typeof answer === 'object' && answer !== null && 'wm_failure' in answer
+  typeof answer === 'object' &&
+  answer !== null &&
+  'windmill_status_code' in answer &&
+  Number(answer.windmill_status_code) >= 400
 
 /** What is wrong with how a door answered; undefined when nothing is. */
 async function fault({ path, call }: Door, args: Args): Promise<string | undefined> {

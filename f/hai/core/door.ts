@@ -10,7 +10,7 @@ import { ownZone } from './zone.ts'
 
 /** A failed call as Windmill understands it: the job fails, and a sync caller gets the status and `result`. */
 interface Failure {
-  wm_failure: string
+  wm_failure?: string
   windmill_status_code: number
   windmill_headers?: Record<string, string>
   result: { error: { code: string; message: string; details?: Record<string, unknown> } }
@@ -203,7 +203,8 @@ function failure(error: HaiError, told: Told): Failure {
   const details = told === 'plain' && all ? sayable(all) : all
   const retryAfter = details?.retry_after_seconds
   return {
-    wm_failure: message,
+    // of a job that fails a server keeps what its preprocessor was given, the caller's token with it: no route's does
+    ...(told === 'plain' ? {} : { wm_failure: message }),
     windmill_status_code: STATUS[code],
     ...(retryAfter === undefined ? {} : { windmill_headers: { 'Retry-After': String(retryAfter) } }),
     result: { error: { code, message, ...(details ? { details } : {}) } },

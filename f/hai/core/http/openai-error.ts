@@ -1,6 +1,5 @@
 /** An error as a door answers it. */
 interface Failed {
-  wm_failure: string
   windmill_status_code: number
   windmill_headers?: Record<string, string>
   result: { error: { code: string; message: string; details?: Record<string, unknown> } }
@@ -12,13 +11,12 @@ interface Failed {
  */
 export async function inOpenAiShape(answering: Promise<object | Failed>): Promise<object> {
   const answer = await answering
-  if (!('wm_failure' in answer)) return answer
-  const { wm_failure, windmill_status_code, windmill_headers, result } = answer as Failed
+  const { windmill_status_code, windmill_headers, result } = answer as Failed
+  if (!(windmill_status_code >= 400)) return answer
   const { code, message, details } = result.error
   const type = windmill_status_code < 500 ? 'invalid_request_error' : 'server_error'
   const wasTaken = details?.task_id !== undefined
   return {
-    wm_failure,
     windmill_status_code,
     windmill_headers: { ...windmill_headers, ...(wasTaken ? { 'x-should-retry': 'false' } : {}) },
     result: { error: { message, type, param: null, code } },
