@@ -121,13 +121,12 @@ describe('a request', () => {
 
   it('fails in OpenAI’s shape, and is not to be sent again once its task is there', async () => {
     const failure = (details?: Record<string, unknown>) => ({
-      wm_failure: 'x',
       windmill_status_code: 410,
       result: { error: { code: 'gone', message: 'x', ...(details ? { details } : {}) } },
     })
     const error = { message: 'x', type: 'invalid_request_error', param: null, code: 'gone' }
     expect(await inOpenAiShape(Promise.resolve(failure()))).toEqual({
-      ...{ wm_failure: 'x', windmill_status_code: 410, windmill_headers: {}, result: { error } },
+      ...{ windmill_status_code: 410, windmill_headers: {}, result: { error } },
     })
     expect(await inOpenAiShape(Promise.resolve(failure({ task_id: 'y' })))).toMatchObject({
       windmill_headers: { 'x-should-retry': 'false' },
