@@ -290,6 +290,8 @@ async function fault({ path, call }: Door, args: Args): Promise<string | undefin
   if (text.length > 20_000) return `${text.length} characters`
   if (isRoute(path) && text.toLowerCase().includes(SECRET.toLowerCase()))
     return `repeats what was sent: ${text}`
+  // of a job that fails a server keeps the headers that its preprocessor was given
+  if (isRoute(path) && 'wm_failure' in answer) return 'would keep the token of whoever called'
   return undefined
 }
 
