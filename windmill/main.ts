@@ -12,8 +12,11 @@ import { staleResourceTypes, writeResourceTypes } from './resource-types.ts'
 import { OccupiedFolder, writeBundle } from './stage.ts'
 
 const USAGE = `usage: windmill.cjs COMMAND
-  metadata [--root=DIR]  write schemas, locks and hashes of the bundle, with the official CLI against our runner
-  check [--root=DIR]     what a push would break on and \`wmill lint\` lets pass; 1 and a table when there is something
+  metadata [--root=DIR]  write the schemas of the doors, as the official CLI reads them
+  check [--root=DIR]     what would keep the bundle from running on a server; 1 and a table when there is something
+  bundle --out=DIR [--one-pool] [--root=DIR]
+                         write the bundle as it goes to a server into a new folder, for \`wmill sync push\` there or for
+                         Windmill's Git sync
   conformance --base-url=URL --workspace=W [--token-file=FILE | --token=-]
                          whether a server does what hai relies on; the token comes from the file, from stdin (-), or
                          from WM_TOKEN. It must be its user's whole token, without scopes
