@@ -24,36 +24,16 @@ describe.skipIf(!hasOpenssl)('an address with TLS', () => {
   let server: PostgresServer
   const file = (name: string) => join(folder, name)
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
+  const request = (name: string, out: string, ...more: string[]) =>
+    openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-out', out, ...more)
 
   /** An authority of that name, which signs a certificate for `localhost` that is good from yesterday for `days`. */
   function authority(name: string): void {
     const ca = ['-addext', 'basicConstraints=critical,CA:TRUE', '-subj', `/CN=${name}`]
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.crt`,
-      ...ca,
-    )
+    request(name, `${name}.crt`, '-x509', ...ca)
   }
   function signed(name: string, days: string): void {
-    openssl(
-      'req',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.csr`,
-      '-subj',
-      '/CN=localhost',
-    )
+    request(name, `${name}.csr`, '-subj', '/CN=localhost')
     writeFileSync(file('names'), 'subjectAltName=DNS:localhost')
     const by = ['-CA', 'ours.crt', '-CAkey', 'ours.key', '-CAcreateserial', '-extfile', 'names']
     openssl('x509', '-req', '-in', `${name}.csr`, ...by, '-days', days, '-out', `${name}.crt`)
