@@ -1,6 +1,6 @@
 import { App } from 'cdk8s'
 import { Construct } from 'constructs'
-import { Alerts } from './charts/alerts.ts'
+import { Alerts, WatchdogAlerts } from './charts/alerts.ts'
 import { DashboardFile } from './charts/dashboard.ts'
 import { DatabaseFile } from './charts/database.ts'
 import { AutheliaGrant, EdgeLimits, EdgeSecurity, WindmillGrant } from './charts/edge-policies.ts'
@@ -8,73 +8,92 @@ import { FluxFile, fluxName } from './charts/flux.ts'
 import { DatabasePolicies, HaiPolicies, WindmillPolicies } from './charts/network-policies.ts'
 import { OAuth2ProxyFile } from './charts/oauth2-proxy.ts'
 import { Routes } from './charts/routes.ts'
-import { DatabaseSecrets, GrafanaSecret, HaiSecrets, WindmillSecrets } from './charts/secrets.ts'
+import {
+  DatabaseSecrets,
+  GrafanaSecret,
+  ProxySecret,
+  WatchdogSecret,
+  WindmillSecrets,
+  WorkerSecret,
+} from './charts/secrets.ts'
 import { StatusRole } from './charts/status-role.ts'
 import { Watchdog } from './charts/watchdog.ts'
 import { ResidentWorker } from './charts/worker.ts'
 import type { Config } from './config.ts'
 import { Folder, type ManifestFile } from './manifest-file.ts'
 
-/** All that is deployed: the folders, one per namespace, and the file that has Flux build them. */
+/** All that is deployed: the parts, and the file that has Flux build each of them. */
 export interface Deployment {
   folders: Folder[]
   flux: ManifestFile
 }
 
-/** The table of contents: which file lies in which namespace. */
+/** The table of contents: which file lies in which part, and which part in which namespace. */
 export function deployment(config: Config): Deployment {
-  const apps = new Construct(new App(), 'apps')
-  const folders = new Map<string, Folder>()
-  const at = (namespace: string): Folder => {
-    const folder = folders.get(namespace) ?? new Folder(apps, namespace)
-    folders.set(namespace, folder)
-    return folder
-  }
+  const parts = new Construct(new App(), 'parts')
   const { namespace, windmill, database, dashboard, edge, worker } = config
 
-  const home = at(namespace)
-  new Routes(home, config)
-  new EdgeSecurity(home, config)
-  new EdgeLimits(home)
-  if (edge.kind === 'oauth2-proxy') new OAuth2ProxyFile(home, config, edge)
-  if (edge.kind === 'envoy-extauth') new AutheliaGrant(at(edge.namespace), namespace, edge.service)
-  new HaiSecrets(home, config)
-  new HaiPolicies(home, config)
-  new Watchdog(home, config)
-  if (worker) new ResidentWorker(home, config, worker)
-  new Alerts(home, config)
+  const app = new Folder(parts, 'app', namespace)
+  new Routes(app, config)
+  new EdgeSecurity(app, config)
+  new EdgeLimits(app)
+  new HaiPolicies(app, config)
+  new Alerts(app, config)
+  if (edge.kind === 'oauth2-proxy') {
+    new OAuth2ProxyFile(app, config, edge)
+    new ProxySecret(app, config, edge)
+  }
 
-  const theirs = at(windmill.namespace)
+  // What Windmill waits for; the app waits for Windmill.
+  const theirs = new Folder(parts, 'windmill', windmill.namespace)
   new WindmillSecrets(theirs, config)
   new WindmillPolicies(theirs, config)
-  if (theirs !== home) new WindmillGrant(theirs, config)
+  if (windmill.namespace !== namespace) new WindmillGrant(theirs, config)
+  // Flux moves all of a part into one namespace: what lies in another one is a part of its own.
+  if (edge.kind === 'envoy-extauth' && edge.namespace !== namespace) {
+    new AutheliaGrant(new Folder(parts, 'authelia', edge.namespace), namespace, edge.service)
+  }
 
-  new DatabaseFile(at(database.namespace), config)
-  new DatabaseSecrets(at(database.namespace), config)
-  new DatabasePolicies(at(database.namespace), config)
+  const data = new Folder(parts, 'database', database.namespace)
+  new DatabaseFile(data, config)
+  new DatabaseSecrets(data, config)
+  new DatabasePolicies(data, config)
 
-  new DashboardFile(at(dashboard.namespace), config)
-  new GrafanaSecret(at(dashboard.namespace), config)
+  const board = new Folder(parts, 'dashboard', dashboard.namespace)
+  new DashboardFile(board, config)
+  new GrafanaSecret(board, config)
 
-  return withFlux(config, [...folders.values()])
+  // apart, since their tokens may come after all else
+  const dog = new Folder(parts, 'watchdog', namespace)
+  new Watchdog(dog, config)
+  new WatchdogSecret(dog, config)
+  new WatchdogAlerts(dog, config)
+  if (worker) {
+    const resident = new Folder(parts, 'worker', namespace)
+    new ResidentWorker(resident, config, worker)
+    new WorkerSecret(resident, config)
+  }
+  return withFlux(config, parts)
 }
 
 /** Last, since both tell of all others: the role names each object, Flux waits for some of them. */
-function withFlux(config: Config, folders: Folder[]): Deployment {
-  for (const folder of folders) {
-    const objects = folder.files.flatMap(({ apiObjects }) => apiObjects)
-    new StatusRole(folder, config, [
+function withFlux(config: Config, parts: Construct): Deployment {
+  const folders = parts.node.children.filter((child): child is Folder => child instanceof Folder)
+  for (const namespace of new Set(folders.map((folder) => folder.namespace))) {
+    const there = folders.filter((folder) => folder.namespace === namespace)
+    const objects = there.flatMap(({ files }) => files).flatMap(({ apiObjects }) => apiObjects)
+    new StatusRole(there[0]!, config, [
       ...objects,
-      ...(folder.namespace === config.namespace ? kustomizations(config, folders) : []),
+      ...(namespace === config.namespace ? kustomizations(folders) : []),
     ])
   }
-  const scope = new Construct(folders[0]!.node.root, 'flux')
-  return { folders, flux: new FluxFile(new Folder(scope, config.namespace), config, folders) }
+  const scope = new Construct(parts.node.root, 'flux')
+  return { folders, flux: new FluxFile(new Folder(scope, 'ks', config.namespace), config, folders) }
 }
 
-const kustomizations = ({ namespace }: Config, folders: Folder[]) =>
-  folders.map((folder) => ({
+const kustomizations = (folders: Folder[]) =>
+  folders.map(({ part }) => ({
     apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
     kind: 'Kustomization',
-    name: fluxName(folder.namespace, namespace),
+    name: fluxName(part),
   }))

@@ -57,7 +57,11 @@ const Secrets = z.strictObject({
   /** How the store is asked: 1Password Connect knows item and field, the SDK's provider one path. */
   reference: z.enum(['property', 'path']).default('property'),
   refresh: Duration.default('1h'),
-  cli_item: z.string().min(1).default('hai-cli'),
+  /** The namespace in which Flux brings the store, as its Kustomization of the store's name. */
+  store_namespace: Name.default('external-secrets'),
+  watchdog_item: z.string().min(1).default('hai-watchdog'),
+  /** The token of the worker that stays; asked for only where there is one. */
+  machine_item: z.string().min(1).default('hai-machine'),
   database_item: z.string().min(1).default('hai-database'),
 })
 
@@ -98,10 +102,10 @@ const Flux = z.strictObject({
   source_kind: z.enum(['GitRepository', 'OCIRepository']).default('GitRepository'),
   source_name: Name.default('flux-system'),
   source_namespace: Name.default('flux-system'),
-  /** Where the copied `kubernetes/apps` lies in the source. */
+  /** The folder of all apps in the source; hai's is `<namespace>/hai` below it. */
   path: z
     .string()
-    .regex(/^\.(\/[\w.-]+)+$/, 'expected a path like ./kubernetes/apps')
+    .regex(/^\.(\/(?!\.{1,2}(\/|$))[\w.-]+)+$/, 'expected a path like ./kubernetes/apps, without ..')
     .default('./kubernetes/apps'),
   interval: Duration.default('1h'),
   timeout: Duration.default('10m'),
@@ -109,12 +113,9 @@ const Flux = z.strictObject({
   substitute_from: z
     .array(z.strictObject({ kind: z.enum(['Secret', 'ConfigMap']), name: Name, optional: z.boolean() }))
     .default([{ kind: 'Secret', name: 'cluster-secrets', optional: true }]),
-  /** What must be ready first; when not given, what the other settings name. */
+  /** Flux Kustomizations that must be ready first; when not given, what the other settings name. `[]` means none. */
   depends_on: z.array(Dependency).optional(),
-  database_depends_on: z.array(Dependency).default([
-    { name: 'onepassword-connect', namespace: 'external-secrets' },
-    { name: 'cloudnative-pg', namespace: 'databases' },
-  ]),
+  database_depends_on: z.array(Dependency).optional(),
 })
 
 const SchemaUrls = z.strictObject({
@@ -160,11 +161,3 @@ export const windmillUrl = ({ windmill: { service, namespace, port } }: Config):
 /** The database in the cluster; always the primary; each job opens a connection, so a pooler may be worth its pods where there are many workers. */
 export const databaseHost = ({ database }: Config): string =>
   `${database.cluster}-rw.${database.namespace}.svc.cluster.local`
-
-/** The Flux Kustomizations of the cluster's that come before hai's. */
-export const dependenciesOf = ({ flux, windmill }: Config): z.output<typeof Dependency>[] =>
-  flux.depends_on ?? [
-    { name: 'authelia', namespace: 'auth' },
-    { name: 'onepassword-connect', namespace: 'external-secrets' },
-    { name: 'windmill', namespace: windmill.namespace },
-  ]

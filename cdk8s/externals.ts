@@ -1,4 +1,5 @@
-import { type Config, dependenciesOf } from './config.ts'
+import type { Config } from './config.ts'
+import { appNeeds, databaseNeeds } from './dependencies.ts'
 
 /** Something of the cluster's that hai's objects name and don't bring. */
 export interface External {
@@ -55,7 +56,7 @@ function named(config: Config): External[] {
       name: flux.source_name,
       why: 'the repository',
     },
-    ...[...dependenciesOf(config), ...flux.database_depends_on].map(({ name, namespace: at }) => ({
+    ...[...appNeeds(config), ...databaseNeeds(config)].map(({ name, namespace: at }) => ({
       kind: 'Kustomization',
       namespace: at,
       name,
@@ -67,7 +68,7 @@ function named(config: Config): External[] {
       name,
       why: optional ? 'the domain’s variable, when nothing else brings it' : 'the domain’s variable',
     })),
-    ...databaseNeeds(database),
+    ...databaseParts(database),
   ]
 }
 
@@ -77,7 +78,7 @@ function stores({ secrets, namespace, windmill, database, dashboard }: Config): 
   return [...new Set([namespace, windmill.namespace, database.namespace, dashboard.namespace])]
 }
 
-function databaseNeeds(database: Config['database']): External[] {
+function databaseParts(database: Config['database']): External[] {
   if (database.kind === 'existing') {
     const { namespace, cluster } = database
     return [

@@ -4,12 +4,14 @@ import type * as z from 'zod'
 import { API_VERSIONS, type Kind } from './schemas/api-versions.ts'
 import type { CATALOG } from './schemas/catalog.ts'
 
-/** All that goes into one namespace: `kubernetes/apps/<namespace>/hai/app`. */
+/** One part of hai: a folder below `<namespace>/hai`, built by a Flux Kustomization of its own into one namespace. */
 export class Folder extends Construct {
+  readonly part: string
   readonly namespace: string
 
-  constructor(scope: Construct, namespace: string) {
-    super(scope, namespace)
+  constructor(scope: Construct, part: string, namespace: string) {
+    super(scope, part)
+    this.part = part
     this.namespace = namespace
   }
 

@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util'
 import { problemsOf } from './checks/all.ts'
 import { Refused, readConfig } from './config-file.ts'
 import { externals } from './externals.ts'
-import { oneLine, type Tree, treeOf } from './tree.ts'
+import { oneLine } from './paths.ts'
+import { type Tree, treeOf } from './tree.ts'
 import { writeTree } from './write.ts'
 
 const USAGE = `npm run synth -- [--config FILE] [--out DIR]     write the manifests
@@ -50,7 +51,7 @@ function refuse(problems: string[]): void {
 }
 
 function report(tree: Tree, out: string, print: (line: string) => void): void {
-  const { changed, removed } = writeTree(out, tree.files)
+  const { changed, removed } = writeTree(out, tree)
   const { file, line } = oneLine(tree.config)
   for (const name of changed) print(`written  ${out}/${name}`)
   for (const name of removed) print(`removed  ${out}/${name}`)

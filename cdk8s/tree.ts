@@ -3,6 +3,7 @@ import { type Config, hostOf } from './config.ts'
 import { dashboardJson } from './dashboard/board.ts'
 import type { ManifestFile } from './manifest-file.ts'
 import { snippets } from './operator/values.ts'
+import { homeFolder, partFolder } from './paths.ts'
 import { yaml } from './render.ts'
 import { schemaUrl } from './schema-url.ts'
 
@@ -25,17 +26,28 @@ export interface Entry {
   object: KubeObject
 }
 
+/** What kustomize reads in a folder. */
+export interface KustomizeList {
+  apiVersion: string
+  kind: string
+  namespace?: string
+  resources: string[]
+}
+
 export interface Tree {
   config: Config
   host: string
+  /** The folder that all files lie in, from the root of the repository. */
+  home: string
   entries: Entry[]
-  /** What kustomize builds: a folder, and the files it lists. */
-  lists: { folder: string; resources: string[] }[]
-  /** Every file, by its path from the root of the tree. */
+  /** What kustomize builds, folder by folder. */
+  lists: { folder: string; object: KustomizeList }[]
+  /** Every file, by its path from the root of the repository. */
   files: Map<string, string>
 }
 
-const APPS = 'kubernetes/apps'
+/** The dashboard where Grafana fetches it by its address. */
+export const DASHBOARD_FILE = 'operator/hai.json'
 
 /** All files that a configuration makes, in memory, in the order of their paths. */
 export function treeOf(config: Config): Tree {
@@ -43,29 +55,44 @@ export function treeOf(config: Config): Tree {
   const files = new Map<string, string>()
   const entries: Entry[] = []
   const lists: Tree['lists'] = []
-  const write = (file: string, chart: ManifestFile) => {
+  const home = homeFolder(config)
+  const write = (file: string, chart: ManifestFile, form: (object: KubeObject) => object) => {
     const objects = chart.apiObjects.map((object) => object.toJson() as KubeObject)
     entries.push(...objects.map((object) => ({ file, object })))
-    files.set(file, yaml(objects.map((object) => ({ object, schema: schemaUrl(config, object) }))))
+    files.set(
+      file,
+      yaml(objects.map((object) => ({ object: form(object), schema: schemaUrl(config, object) }))),
+    )
   }
-  for (const { namespace, files: charts } of folders) {
-    const folder = `${APPS}/${namespace}/hai/app`
-    for (const chart of charts) write(`${folder}/${chart.file}.yaml`, chart)
+  const list = (folder: string, charts: readonly ManifestFile[], namespace?: string) => {
     const resources = charts.map(({ file }) => `./${file}.yaml`)
-    const object = { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources }
+    const object: KustomizeList = {
+      apiVersion: 'kustomize.config.k8s.io/v1beta1',
+      kind: 'Kustomization',
+      ...(namespace ? { namespace } : {}),
+      resources,
+    }
     files.set(`${folder}/kustomization.yaml`, yaml([{ object, schema: config.schemas.kustomization }]))
-    lists.push({ folder, resources })
+    lists.push({ folder, object })
   }
-  write(`${APPS}/${config.namespace}/hai/ks.yaml`, flux)
+  for (const { part, namespace, files: charts } of folders) {
+    const folder = partFolder(config, part)
+    for (const chart of charts) write(`${folder}/${chart.file}.yaml`, chart, inList)
+    list(folder, charts, namespace)
+  }
+  // With a list of its own Flux never looks further into the folder, at what is no manifest or belongs elsewhere.
+  write(`${home}/ks.yaml`, flux, asIs)
+  list(home, [flux])
   for (const { file, merge, content } of snippets(config))
-    files.set(`operator/${file}`, yaml([{ object: content }], merge))
-  if (config.dashboard.delivery === 'url') files.set('grafana/hai.json', dashboardJson(config))
+    files.set(`${home}/operator/${file}`, yaml([{ object: content }], merge))
+  if (config.dashboard.delivery === 'url') files.set(`${home}/${DASHBOARD_FILE}`, dashboardJson(config))
   const sorted = new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)))
-  return { config, host: hostOf(config), entries, lists, files: sorted }
+  return { config, host: hostOf(config), home, entries, lists, files: sorted }
 }
 
-/** The line that the operator adds, and the file of his that it goes into. */
-export const oneLine = ({ namespace }: Config): { file: string; line: string } => ({
-  file: `${APPS}/${namespace}/kustomization.yaml`,
-  line: '  - ./hai/ks.yaml',
-})
+const asIs = (object: KubeObject): object => object
+
+/** Without its namespace, which the list beside it says for all. */
+function inList({ metadata: { namespace: _, ...metadata }, ...object }: KubeObject): object {
+  return { ...object, metadata }
+}

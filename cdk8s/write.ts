@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { dirname, join } from 'node:path'
 import { Refused } from './config-file.ts'
 import { GENERATED } from './render.ts'
+import { DASHBOARD_FILE, type Tree } from './tree.ts'
 
 /** What a run changed; paths from the root of the tree. */
 export interface Written {
@@ -10,11 +11,17 @@ export interface Written {
 }
 
 /**
- * Brings a folder to exactly these files. Files of an earlier run that are not made any more are removed; a file that is
- * not ours is never touched, and one that stands in the way stops it before anything is written.
+ * Brings hai's folder of a repository to exactly these files; nothing else of the repository is read. Files of an earlier
+ * run that are not made any more are removed; a file that is not ours is never touched, and one that stands in the way
+ * stops it before anything is written.
  */
-export function writeTree(out: string, files: Map<string, string>): Written {
-  const there = new Map(filesBelow(out).map((file) => [file, readFileSync(join(out, file), 'utf8')]))
+export function writeTree(out: string, { home, files }: Pick<Tree, 'home' | 'files'>): Written {
+  const there = new Map(
+    filesBelow(join(out, home)).map((name) => [
+      `${home}/${name}`,
+      readFileSync(join(out, home, name), 'utf8'),
+    ]),
+  )
   const foreign = [...files.keys()].filter((file) => there.has(file) && !isOurs(file, there.get(file)!))
   if (foreign.length > 0) {
     throw new Refused(
@@ -41,7 +48,7 @@ function filesBelow(folder: string): string[] {
 
 /** JSON has no comments: the dashboard is known by its name. */
 const isOurs = (file: string, text: string): boolean =>
-  file === 'grafana/hai.json' || text.split('\n', 4).includes(GENERATED)
+  file.endsWith(`/${DASHBOARD_FILE}`) || text.split('\n', 4).includes(GENERATED)
 
 /** A reader finds the old file or the new one. */
 function writeWhole(file: string, text: string): void {

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import type { KubeObject } from '../f/hai/core/gitops/report.ts'
 import { checkout } from './checkout.ts'
@@ -12,18 +12,38 @@ export const ownManifests = (): string => join(checkout(), 'dist', 'kubernetes')
 
 /** Every generated object below a folder: this checkout's, or the operator's own copy. Other files are passed over. */
 export function generatedObjects(folder: string): KubeObject[] {
-  const objects = yamlFiles(folder)
-    .map((file) => readFileSync(file, 'utf8'))
-    .filter((text) => text.split('\n', 4).some((line) => line.startsWith(GENERATED)))
-    .flatMap((text) => parseAllDocuments(text))
-    .map((document) => document.toJS() as KubeObject)
-    // the lists that kustomize reads are no objects of the cluster
-    .filter(({ apiVersion }) => !apiVersion.startsWith('kustomize.config.k8s.io/'))
+  const files = yamlFiles(folder).map((file) => ({ file, documents: generatedIn(file) }))
+  const namespaces = new Map(
+    files.flatMap(({ file, documents }) =>
+      documents.filter(isList).map(({ namespace }) => [dirname(file), namespace] as const),
+    ),
+  )
+  const objects = files.flatMap(({ file, documents }) =>
+    documents
+      .filter((one) => !isList(one) && one.kind !== undefined)
+      .map((object) => placed(object as unknown as KubeObject, namespaces.get(dirname(file)))),
+  )
   if (objects.length > 0) return objects
   throw new Failure('notFound', `no generated manifest lies below ${folder}`, {
-    next: 'npm run synth, or --dir with the folder you copied them to',
+    next: 'npm run synth, or --dir with the repository you wrote them to',
   })
 }
+
+type Document = Record<string, unknown>
+
+/** The documents of a file that was generated; none of another one. */
+function generatedIn(file: string): Document[] {
+  const text = readFileSync(file, 'utf8')
+  if (!text.split('\n', 4).some((line) => line.startsWith(GENERATED))) return []
+  return parseAllDocuments(text).map((document) => document.toJS() as Document)
+}
+
+/** The lists that kustomize reads are no objects of the cluster: they say where the objects beside them go. */
+const isList = ({ apiVersion }: Document): boolean =>
+  String(apiVersion).startsWith('kustomize.config.k8s.io/')
+
+const placed = (object: KubeObject, namespace: unknown): KubeObject =>
+  typeof namespace === 'string' ? { ...object, metadata: { ...object.metadata, namespace } } : object
 
 function yamlFiles(folder: string): string[] {
   if (!existsSync(folder)) return []

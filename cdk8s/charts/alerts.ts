@@ -5,26 +5,32 @@ import { PROXY, WATCHDOG } from '../names.ts'
 /** Three looks without a success. */
 const MISSED = 3
 
-/** What Prometheus says aloud: the watchdog's last success, its absence, and what stands before hai. */
-export class Alerts extends ManifestFile {
-  constructor(folder: Folder, config: Config) {
+/** What Prometheus says aloud. */
+class AlertsFile extends ManifestFile {
+  constructor(folder: Folder, config: Config, name: string, rules: readonly Rule[]) {
     super(folder, 'prometheusrule')
-    const rules = [
-      ...watchdog(config),
-      ...(config.edge.kind === 'oauth2-proxy' ? [proxy(config)] : []),
-      secrets(),
-    ]
     const { rule_labels } = config.monitoring
-    this.add('PrometheusRule', 'hai', {
+    this.add('PrometheusRule', name, {
       spec: {
         groups: [
-          {
-            name: 'hai',
-            rules: rules.map((rule) => ({ ...rule, labels: { ...rule.labels, ...rule_labels } })),
-          },
+          { name, rules: rules.map((rule) => ({ ...rule, labels: { ...rule.labels, ...rule_labels } })) },
         ],
       },
     })
+  }
+}
+
+/** What stands before hai. */
+export class Alerts extends AlertsFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, config, 'hai', [...(config.edge.kind === 'oauth2-proxy' ? [proxy(config)] : []), secrets()])
+  }
+}
+
+/** The watchdog's last success, and its absence; beside it, so that nobody is woken before it was ever there. */
+export class WatchdogAlerts extends AlertsFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, config, WATCHDOG, watchdog(config))
   }
 }
 

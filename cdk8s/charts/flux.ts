@@ -1,53 +1,70 @@
-import { type Config, dependenciesOf } from '../config.ts'
+import type { Config } from '../config.ts'
+import { appNeeds, type Dependency, databaseNeeds } from '../dependencies.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { partFolder } from '../paths.ts'
 
-/** Kinds whose readiness Flux can tell by itself; routes and policies have none. */
-const WAITED_FOR = ['Deployment', 'ExternalSecret', 'Cluster']
+const hasReadyCondition =
+  "has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')"
 
-/** What hai itself can't be without; a dashboard is none of it. */
-const NEEDED_FIRST = ['Cluster', 'Database', 'ReferenceGrant', 'CiliumNetworkPolicy']
+/**
+ * Kinds that are waited for, and when they are there. Flux takes most objects for ready the moment they are applied,
+ * since they have no condition yet: only of a Deployment does it know better.
+ */
+const WAITED_FOR: Record<string, string | undefined> = {
+  Deployment: undefined,
+  ExternalSecret: hasReadyCondition,
+  Cluster: "has(status.phase) && status.phase == 'Cluster in healthy state'",
+  Database: 'has(status.applied) && status.applied',
+}
 
-/** One Flux Kustomization per namespace, all declared in hai's: the operator adds one line to his repository. */
+/** Which part comes after which; a token's own parts come last, so that the rest is well without it. */
+const AFTER: Record<string, readonly string[]> = {
+  app: ['database', 'windmill', 'authelia'],
+  dashboard: ['database'],
+  watchdog: ['app'],
+  worker: ['app'],
+}
+
+/** One Flux Kustomization per part, all declared in one file: the operator adds one line to his repository. */
 export class FluxFile extends ManifestFile {
   constructor(folder: Folder, config: Config, parts: readonly Folder[]) {
     super(folder, 'ks')
-    const { namespace } = config
-    const others = parts.filter((part) => part.namespace !== namespace && carries(part, NEEDED_FIRST))
-    for (const part of parts) {
-      const after = part.namespace === namespace ? others : []
+    const there = parts.map(({ part }) => part)
+    for (const folder of parts) {
+      const before = (AFTER[folder.part] ?? []).filter((part) => there.includes(part))
       const dependsOn = [
-        ...outside(part, config),
-        ...after.map((other) => ({ name: fluxName(other.namespace, namespace), namespace })),
+        ...outside(folder.part, config),
+        ...before.map((part) => ({ name: fluxName(part), namespace: config.namespace })),
       ]
-      this.add('Kustomization', fluxName(part.namespace, namespace), { spec: spec(part, config, dependsOn) })
+      this.add('Kustomization', fluxName(folder.part), { spec: spec(folder, config, dependsOn) })
     }
   }
 }
 
-interface Dependency {
-  name: string
-  namespace: string
-}
-
-const carries = (part: Folder, kinds: readonly string[]): boolean =>
-  part.files.some(({ apiObjects }) => apiObjects.some(({ kind }) => kinds.includes(kind)))
-
 /** What must be there that is not ours. */
-function outside(part: Folder, config: Config): Dependency[] {
-  const lists = [
-    ...(part.namespace === config.namespace ? [dependenciesOf(config)] : []),
-    ...(carries(part, ['Cluster', 'Database']) ? [config.flux.database_depends_on] : []),
-  ].flat()
-  return [...new Map(lists.map((one) => [`${one.namespace}/${one.name}`, one])).values()]
+function outside(part: string, config: Config): Dependency[] {
+  if (part === 'app') return appNeeds(config)
+  return part === 'database' ? databaseNeeds(config) : []
 }
 
-function spec(part: Folder, { flux }: Config, dependsOn: Dependency[]) {
-  const healthChecks = part.files
+function spec(part: Folder, config: Config, dependsOn: Dependency[]) {
+  const { flux } = config
+  const waitedFor = part.files
     .flatMap((file) => file.apiObjects)
-    .filter(({ kind }) => WAITED_FOR.includes(kind))
-    .map(({ apiVersion, kind, name }) => ({ apiVersion, kind, name, namespace: part.namespace }))
+    .filter(({ kind }) => Object.hasOwn(WAITED_FOR, kind))
+  const healthChecks = waitedFor.map(({ apiVersion, kind, name }) => ({
+    apiVersion,
+    kind,
+    name,
+    namespace: part.namespace,
+  }))
+  const kinds = new Map(waitedFor.map(({ apiVersion, kind }) => [kind, apiVersion]))
+  const healthCheckExprs = [...kinds].flatMap(([kind, apiVersion]) => {
+    const current = WAITED_FOR[kind]
+    return current ? [{ apiVersion, kind, current }] : []
+  })
   return {
-    path: `${flux.path}/${part.namespace}/hai/app`,
+    path: `./${partFolder(config, part.part)}`,
     targetNamespace: part.namespace,
     interval: flux.interval,
     retryInterval: '2m',
@@ -58,10 +75,10 @@ function spec(part: Folder, { flux }: Config, dependsOn: Dependency[]) {
     sourceRef: { kind: flux.source_kind, name: flux.source_name, namespace: flux.source_namespace },
     ...(dependsOn.length > 0 ? { dependsOn } : {}),
     ...(healthChecks.length > 0 ? { healthChecks } : {}),
+    ...(healthCheckExprs.length > 0 ? { healthCheckExprs } : {}),
     ...(flux.substitute_from.length > 0 ? { postBuild: { substituteFrom: flux.substitute_from } } : {}),
   }
 }
 
-/** `hai`, and `hai-<namespace>` for what lies elsewhere. */
-export const fluxName = (namespace: string, home: string): string =>
-  namespace === home ? 'hai' : `hai-${namespace}`
+/** `hai`, and `hai-<part>` for the others. */
+export const fluxName = (part: string): string => (part === 'app' ? 'hai' : `hai-${part}`)

@@ -1,15 +1,17 @@
 import { type Config, databaseHost } from '../config.ts'
+import type { OAuth2Proxy } from '../config-edge.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
 import {
-  CLI_SECRET,
   DATABASE,
   DATABASE_SECRET,
   DATABASE_URL,
   GRAFANA_SECRET,
+  MACHINE_SECRET,
   POSTGRES_PORT,
   PROXY,
   READER,
   READER_SECRET,
+  WATCHDOG_SECRET,
   WINDMILL_SECRET,
 } from '../names.ts'
 
@@ -64,25 +66,33 @@ function written({ type, labels, data }: Template) {
   }
 }
 
-/** What hai's own pods need: the machine's token, and the proxy's two secrets. */
-export class HaiSecrets extends SecretsFile {
+/** The proxy's two secrets. */
+export class ProxySecret extends SecretsFile {
+  constructor(folder: Folder, config: Config, { secret_item: item }: OAuth2Proxy) {
+    super(folder, config, 'externalsecret')
+    this.fetch(PROXY, [
+      { item, field: 'OAUTH_CLIENT_SECRET', as: 'CLIENT_SECRET' },
+      { item, field: 'COOKIE_SECRET', as: 'COOKIE_SECRET' },
+    ])
+  }
+}
+
+/** The watchdog's token: it may ask for the health, and nothing else. */
+export class WatchdogSecret extends SecretsFile {
   constructor(folder: Folder, config: Config) {
     super(folder, config, 'externalsecret')
-    const { cli_item } = config.secrets
-    this.fetch(CLI_SECRET, [{ item: cli_item, field: 'TOKEN', as: 'TOKEN' }], {
-      data: {
-        TOKEN: '{{ .TOKEN }}',
-        // a header as curl reads it from a file, so that the token is on no command line
-        authorization: 'Authorization: Bearer {{ .TOKEN }}',
-      },
+    this.fetch(WATCHDOG_SECRET, [{ item: config.secrets.watchdog_item, field: 'TOKEN', as: 'TOKEN' }], {
+      // a header as curl reads it from a file, so that the token is on no command line
+      data: { authorization: 'Authorization: Bearer {{ .TOKEN }}' },
     })
-    if (config.edge.kind === 'oauth2-proxy') {
-      const item = config.edge.secret_item
-      this.fetch(PROXY, [
-        { item, field: 'OAUTH_CLIENT_SECRET', as: 'CLIENT_SECRET' },
-        { item, field: 'COOKIE_SECRET', as: 'COOKIE_SECRET' },
-      ])
-    }
+  }
+}
+
+/** The token of the worker that stays: a machine's, which claims tasks. */
+export class WorkerSecret extends SecretsFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, config, 'externalsecret')
+    this.fetch(MACHINE_SECRET, [{ item: config.secrets.machine_item, field: 'TOKEN', as: 'TOKEN' }])
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Config, windmillUrl } from '../config.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
-import { CLI_SECRET, WATCHDOG } from '../names.ts'
+import { WATCHDOG, WATCHDOG_SECRET } from '../names.ts'
 import { restrictedPod } from '../restricted-pod.ts'
 import { WATCHDOG_SCRIPT } from '../watchdog-script.ts'
 
@@ -55,7 +55,7 @@ function pod(config: Config) {
       {
         name: 'token',
         secret: {
-          secretName: CLI_SECRET,
+          secretName: WATCHDOG_SECRET,
           defaultMode: 0o444,
           items: [{ key: 'authorization', path: 'authorization' }],
         },

@@ -1,6 +1,6 @@
 import { type Config, windmillUrl } from '../config.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
-import { APP_NAME, CLI_SECRET, WORKER } from '../names.ts'
+import { APP_NAME, MACHINE_SECRET, WORKER } from '../names.ts'
 import { restrictedPod } from '../restricted-pod.ts'
 
 const USER = 1000
@@ -21,7 +21,7 @@ export class ResidentWorker extends ManifestFile {
         env: [
           { name: 'HAI_ENDPOINT', value: windmillUrl(config) },
           { name: 'HAI_WORKSPACE', value: config.windmill.workspace },
-          { name: 'HAI_TOKEN', valueFrom: { secretKeyRef: { name: CLI_SECRET, key: 'TOKEN' } } },
+          { name: 'HAI_TOKEN', valueFrom: { secretKeyRef: { name: MACHINE_SECRET, key: 'TOKEN' } } },
           { name: 'HOME', value: '/home/hai' },
         ],
         resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },

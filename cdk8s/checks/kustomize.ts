@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import type { KubeObject, Tree } from '../tree.ts'
 import { writeTree } from '../write.ts'
@@ -18,12 +18,12 @@ export const hasKubectl = (): boolean =>
 export function kustomized(tree: Tree): Problem[] {
   const out = mkdtempSync(join(tmpdir(), 'hai-kustomize-'))
   try {
-    writeTree(out, tree.files)
+    writeTree(out, tree)
     return tree.lists.flatMap(({ folder }) => {
       const built = build(join(out, folder))
       if (typeof built !== 'string') return [{ where: folder, what: built.error }]
       const objects = parseAllDocuments(built).map((document) => document.toJS() as KubeObject)
-      const wanted = tree.entries.filter(({ file }) => file.startsWith(`${folder}/`)).length
+      const wanted = tree.entries.filter(({ file }) => dirname(file) === folder).length
       if (objects.length === wanted) return []
       return [{ where: folder, what: `kustomize builds ${objects.length} objects and not ${wanted}` }]
     })

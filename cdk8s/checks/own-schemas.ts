@@ -13,10 +13,9 @@ export function ownSchemas({ entries, lists }: Tree): Problem[] {
     if (!schema) return [{ where: shown(object), what: 'is of a kind that no schema of ours knows' }]
     return misfits(schema, object, shown(object))
   })
-  const listed = lists.flatMap(({ folder, resources }) => {
-    const list = { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources }
-    return misfits(KustomizeList, list, `${folder}/kustomization.yaml`)
-  })
+  const listed = lists.flatMap(({ folder, object }) =>
+    misfits(KustomizeList, object, `${folder}/kustomization.yaml`),
+  )
   return [...problems, ...listed]
 }
 

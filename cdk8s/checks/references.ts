@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { externals } from '../externals.ts'
 import type { Entry, KubeObject, Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'
@@ -79,10 +80,10 @@ function grants({ spec }: KubeObject, from: KubeObject, name: string): boolean {
 }
 
 /** The files of a folder and the list that kustomize reads name the same; Flux is sent to folders that are there. */
-export function folders({ lists, files, entries, config }: Tree): Problem[] {
-  const listed = lists.flatMap(({ folder, resources }) => {
+export function folders({ lists, files, entries, home }: Tree): Problem[] {
+  const listed = lists.flatMap(({ folder, object: { resources } }) => {
     const there = [...files.keys()].filter(
-      (file) => file.startsWith(`${folder}/`) && !file.endsWith('/kustomization.yaml'),
+      (file) => dirname(file) === folder && !file.endsWith('/kustomization.yaml'),
     )
     const named = resources.map((resource) => `${folder}/${resource.slice(2)}`)
     return [
@@ -94,7 +95,7 @@ export function folders({ lists, files, entries, config }: Tree): Problem[] {
         .map((file) => ({ where: folder, what: `does not list ${file}` })),
     ]
   })
-  const known = lists.map(({ folder }) => `${config.flux.path}/${folder.replace(/^kubernetes\/apps\//, '')}`)
+  const known = lists.filter(({ folder }) => folder !== home).map(({ folder }) => `./${folder}`)
   const sent = entries.filter(isFlux).flatMap(({ object }) => {
     const { path } = object.spec as { path: string }
     return known.includes(path) ? [] : [{ where: shown(object), what: `builds ${path}, which is not there` }]

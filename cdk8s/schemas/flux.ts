@@ -20,6 +20,10 @@ export const FluxKustomization = object('Kustomization', {
       .array(z.strictObject({ apiVersion: z.string(), kind: z.string(), name: Name, namespace: Name }))
       .min(1)
       .optional(),
+    healthCheckExprs: z
+      .array(z.strictObject({ apiVersion: z.string(), kind: z.string(), current: z.string().min(1) }))
+      .min(1)
+      .optional(),
     postBuild: z
       .strictObject({
         substituteFrom: z
@@ -34,5 +38,6 @@ export const FluxKustomization = object('Kustomization', {
 export const KustomizeList = z.strictObject({
   apiVersion: z.literal('kustomize.config.k8s.io/v1beta1'),
   kind: z.literal('Kustomization'),
+  namespace: Name.optional(),
   resources: z.array(z.string().regex(/^\.\/[\w.-]+\.yaml$/)).min(1),
 })

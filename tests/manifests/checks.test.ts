@@ -155,21 +155,27 @@ const BREAKAGES: [string, (tree: Tree) => void, string][] = [
   [
     'a secret in a file',
     (tree) => {
-      tree.files.set('operator/clients.yaml', `---\nclient_secret: "$pbkdf2-sha512$310000$c2FsdA$a2V5"\n`)
+      tree.files.set(
+        'kubernetes/apps/home/hai/operator/clients.yaml',
+        `---\nclient_secret: "$pbkdf2-sha512$310000$c2FsdA$a2V5"\n`,
+      )
     },
     'holds what looks like a secret',
   ],
   [
     'a password in an environment',
     (tree) => {
-      tree.files.set('operator/x.yaml', '---\nenv:\n  - name: DB_PASSWORD\n    value: hunter2\n')
+      tree.files.set(
+        'kubernetes/apps/home/hai/operator/x.yaml',
+        '---\nenv:\n  - name: DB_PASSWORD\n    value: hunter2\n',
+      )
     },
     'DB_PASSWORD has a value of its own',
   ],
   [
     'YAML that a linter refuses',
     (tree) => {
-      tree.files.set('operator/x.yaml', "key: 'single'\nflag: yes\n")
+      tree.files.set('kubernetes/apps/home/hai/operator/x.yaml', "key: 'single'\nflag: yes\n")
     },
     'line 1 has single quotes',
   ],

@@ -74,7 +74,7 @@ describe('validate --cluster', () => {
     api.denied.add(`${DEFINITIONS}/httproutes.gateway.networking.k8s.io`)
     const said = await validated()
     expect(said).toContain('httproutes.gateway.networking.k8s.io: may not be read with this kubeconfig')
-    expect(said).toMatch(/ExternalSecret home\/hai-cli: .*must NOT be valid/)
+    expect(said).toMatch(/ExternalSecret home\/hai-watchdog: .*must NOT be valid/)
   })
 
   it('stops at a folder of definitions that is not there', async () => {

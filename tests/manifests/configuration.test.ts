@@ -49,7 +49,7 @@ describe('a configuration', () => {
 
   it('that is empty means the defaults', async () => {
     expect((await synth('')).status).toBe(0)
-    expect(readdirSync(join(folder, 'out'))).toEqual(['kubernetes', 'operator'])
+    expect(readdirSync(join(folder, 'out'))).toEqual(['kubernetes'])
   })
 
   it('that is not there is said so', async () => {

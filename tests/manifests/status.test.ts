@@ -120,7 +120,7 @@ describe('a cluster in which something is wrong', () => {
     ],
     [
       'ExternalSecret',
-      'hai-cli',
+      'hai-watchdog',
       ({ status }) => {
         status.conditions = condition('Ready', 'False', 'could not get secret: field TOKEN not found')
       },
@@ -176,7 +176,7 @@ describe('a cluster in which something is wrong', () => {
       status.inventory = {
         entries: [
           { id: 'home_hai-old__Service', v: 'v1' },
-          { id: 'home_hai-cli_external-secrets.io_ExternalSecret', v: 'v1' },
+          { id: 'home_hai-watchdog_external-secrets.io_ExternalSecret', v: 'v1' },
         ],
       }
     })

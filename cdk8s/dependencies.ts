@@ -1,0 +1,32 @@
+import type { Config } from './config.ts'
+
+/** A Flux Kustomization. */
+export interface Dependency {
+  name: string
+  namespace: string
+}
+
+/** Flux Kustomizations of the cluster's that come before hai's app: what the settings name, unless they are listed. */
+export function appNeeds(config: Config): Dependency[] {
+  const { flux, windmill, edge } = config
+  if (flux.depends_on) return flux.depends_on
+  const login =
+    edge.kind === 'envoy-extauth'
+      ? { name: edge.service, namespace: edge.namespace }
+      : { name: 'authelia', namespace: 'auth' }
+  return [login, store(config), { name: 'windmill', namespace: windmill.namespace }]
+}
+
+/** The same for its database. */
+export function databaseNeeds(config: Config): Dependency[] {
+  const { flux, database } = config
+  if (flux.database_depends_on) return flux.database_depends_on
+  const there = database.kind === 'cluster' ? database.operator_namespace : database.namespace
+  return [store(config), { name: 'cloudnative-pg', namespace: there }]
+}
+
+/** What fetches secrets. */
+const store = ({ secrets }: Config): Dependency => ({
+  name: secrets.store,
+  namespace: secrets.store_namespace,
+})
