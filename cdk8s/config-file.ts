@@ -13,9 +13,10 @@ export class Refused extends Error {
   }
 }
 
-/** The configuration in a YAML file; without one, the defaults. */
-export async function readConfig(file?: string): Promise<Config> {
-  return file === undefined ? parseConfig({}) : parseConfig(await parsed(file), file)
+/** The configuration in a YAML file, with the defaults; and what the file itself says. */
+export async function readConfig(file: string): Promise<{ config: Config; given: unknown }> {
+  const given = await parsed(file)
+  return { config: parseConfig(given, file), given }
 }
 
 /** A configuration, with the defaults; each problem names field, value and what was expected. */

@@ -1,25 +1,31 @@
 import { parseArgs } from 'node:util'
 import { problemsOf } from './checks/all.ts'
+import type { Config } from './config.ts'
 import { Refused, readConfig } from './config-file.ts'
 import { externals } from './externals.ts'
-import { oneLine } from './paths.ts'
+import { type KeptImage, keepImages } from './kept-images.ts'
+import { ownConfig, refuseElsewhere } from './own-config.ts'
+import { homeFolder, oneLine } from './paths.ts'
 import { type Tree, treeOf } from './tree.ts'
-import { writeTree } from './write.ts'
+import { readTree, staleFiles, writeTree } from './write.ts'
 
-const USAGE = `npm run synth -- [--config FILE] [--out DIR]     write the manifests
-npm run validate -- [--config FILE] [--cluster]  prove them; with the CRDs of your cluster too`
+const USAGE = `npm run synth -- [--out REPOSITORY] [--config FILE]                 write the manifests
+npm run validate -- [--out REPOSITORY] [--config FILE] [--cluster]  prove them; with the CRDs of your cluster too
+The settings are the repository's own hai/my.yaml, unless --config names others.`
 
 /** Runs one command line; the exit status. */
 export async function run(argv: string[], print: (line: string) => void): Promise<number> {
   try {
-    const { command, config, out, cluster } = options(argv)
-    const tree = treeOf(await readConfig(config))
+    const { command, config: file, out, cluster } = options(argv)
+    const { config, kept } = await settings(file, out)
+    const tree = treeOf(config)
     refuse(problemsOf(tree).map(({ where, what }) => `${where}: ${what}`))
     if (command === 'validate') {
       const { validate } = await import('./validate.ts')
+      for (const name of staleFiles(out, tree)) print(`not as synth makes it: ${out}/${name}`)
       return await validate(tree, { cluster, print })
     }
-    report(tree, out, print)
+    report(tree, { out, kept }, print)
     return 0
   } catch (error) {
     if (!(error instanceof Refused)) throw error
@@ -45,17 +51,37 @@ function options(argv: string[]) {
   }
 }
 
+/** The settings, with the images that the repository has already. */
+async function settings(
+  named: string | undefined,
+  out: string,
+): Promise<{ config: Config; kept: KeptImage[] }> {
+  const file = named ?? ownConfig(out)
+  const { config, given } = await readConfig(file)
+  if (named === undefined) refuseElsewhere(file, out, config)
+  return keepImages(config, given, readTree(out, homeFolder(config)).values())
+}
+
 function refuse(problems: string[]): void {
   if (problems.length === 0) return
   throw new Refused('the manifests contradict themselves, nothing is written:', problems)
 }
 
-function report(tree: Tree, out: string, print: (line: string) => void): void {
+interface Run {
+  out: string
+  kept: readonly KeptImage[]
+}
+
+function report(tree: Tree, { out, kept }: Run, print: (line: string) => void): void {
   const { changed, removed } = writeTree(out, tree)
   const { file, line } = oneLine(tree.config)
   for (const name of changed) print(`written  ${out}/${name}`)
   for (const name of removed) print(`removed  ${out}/${name}`)
-  print(`${tree.entries.length} objects in ${tree.files.size} files; ${changed.length} files changed`)
+  for (const { field, image, instead } of kept)
+    print(`kept     ${image} as ${field}; hai's own is ${instead}`)
+  print(
+    `${tree.entries.length} objects in ${tree.files.size} files; ${changed.length} files changed, ${removed.length} removed`,
+  )
   print(`the one line of yours, in ${file}:`)
   print(line)
   print('what your cluster brings:')

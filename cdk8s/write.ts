@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Refused } from './config-file.ts'
 import { GENERATED } from './render.ts'
@@ -16,12 +25,7 @@ export interface Written {
  * stops it before anything is written.
  */
 export function writeTree(out: string, { home, files }: Pick<Tree, 'home' | 'files'>): Written {
-  const there = new Map(
-    filesBelow(join(out, home)).map((name) => [
-      `${home}/${name}`,
-      readFileSync(join(out, home, name), 'utf8'),
-    ]),
-  )
+  const there = readTree(out, home)
   const foreign = [...files.keys()].filter((file) => there.has(file) && !isOurs(file, there.get(file)!))
   if (foreign.length > 0) {
     throw new Refused(
@@ -33,9 +37,31 @@ export function writeTree(out: string, { home, files }: Pick<Tree, 'home' | 'fil
   const removed = [...there]
     .filter(([file, text]) => !files.has(file) && isOurs(file, text))
     .map(([file]) => file)
-  for (const [file, text] of changed) writeWhole(join(out, file), text)
-  for (const file of removed) rmSync(join(out, file))
+  try {
+    for (const [file, text] of changed) writeWhole(join(out, file), text)
+    for (const file of removed) removeFile(join(out, file))
+  } catch (error) {
+    throw new Refused(`not all is written, run it again when it can be: ${(error as Error).message}`)
+  }
   return { changed: changed.map(([file]) => file), removed }
+}
+
+/** What lies in hai's folder now: every file, by its path from the root of the repository. */
+export function readTree(out: string, home: string): Map<string, string> {
+  return new Map(
+    filesBelow(join(out, home)).map((name) => [
+      `${home}/${name}`,
+      readFileSync(join(out, home, name), 'utf8'),
+    ]),
+  )
+}
+
+/** What a run would change. */
+export function staleFiles(out: string, { home, files }: Pick<Tree, 'home' | 'files'>): string[] {
+  const there = readTree(out, home)
+  const changed = [...files].filter(([file, text]) => there.get(file) !== text).map(([file]) => file)
+  const old = [...there].filter(([file, text]) => !files.has(file) && isOurs(file, text))
+  return [...changed, ...old.map(([file]) => file)].sort()
 }
 
 function filesBelow(folder: string): string[] {
@@ -49,6 +75,13 @@ function filesBelow(folder: string): string[] {
 /** JSON has no comments: the dashboard is known by its name. */
 const isOurs = (file: string, text: string): boolean =>
   file.endsWith(`/${DASHBOARD_FILE}`) || text.split('\n', 4).includes(GENERATED)
+
+/** An empty folder is nothing to Git, and would only puzzle. */
+function removeFile(file: string): void {
+  rmSync(file)
+  const folder = dirname(file)
+  if (readdirSync(folder).length === 0) rmdirSync(folder)
+}
 
 /** A reader finds the old file or the new one. */
 function writeWhole(file: string, text: string): void {
