@@ -28,11 +28,13 @@ const programs = {
   runner: { entryPoints: ['runner/main.ts'] },
   // Apart from hai, which starts often and must be small.
   worker: { entryPoints: ['cli/worker/main.ts'] },
+  // The cluster's API, for hai gitops status alone.
+  kubernetes: { entryPoints: ['cli/gitops/kubernetes.ts'] },
   bench: { entryPoints: ['bench/main.ts'] },
   windmill: { entryPoints: ['windmill/main.ts'], external: [...common.external, 'esbuild'] },
   synth: { entryPoints: ['cdk8s/main.ts'], external: ['ajv', 'cdk8s-plus-28', '@kubernetes/client-node'] },
 }
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['hai', 'runner', 'worker']
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['hai', 'runner', 'worker', 'kubernetes']
 await Promise.all(wanted.map((name) => build({ ...common, ...programs[name], outfile: `build/${name}.cjs` })))
 if (wanted.includes('hai')) {
   execFileSync(process.execPath, ['cli/code-cache.cjs', 'build/hai.cjs'], { stdio: 'inherit' })

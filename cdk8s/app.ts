@@ -4,7 +4,7 @@ import { Alerts, WatchdogAlerts } from './charts/alerts.ts'
 import { DashboardFile } from './charts/dashboard.ts'
 import { DatabaseFile } from './charts/database.ts'
 import { AutheliaGrant, EdgeLimits, EdgeSecurity, WindmillGrant } from './charts/edge-policies.ts'
-import { FluxFile, fluxName } from './charts/flux.ts'
+import { FluxFile } from './charts/flux.ts'
 import { DatabasePolicies, HaiPolicies, WindmillPolicies } from './charts/network-policies.ts'
 import { OAuth2ProxyFile } from './charts/oauth2-proxy.ts'
 import { Routes } from './charts/routes.ts'
@@ -16,7 +16,6 @@ import {
   WindmillSecrets,
   WorkerSecret,
 } from './charts/secrets.ts'
-import { StatusRole } from './charts/status-role.ts'
 import { Watchdog } from './charts/watchdog.ts'
 import { ResidentWorker } from './charts/worker.ts'
 import type { Config } from './config.ts'
@@ -76,24 +75,9 @@ export function deployment(config: Config): Deployment {
   return withFlux(config, parts)
 }
 
-/** Last, since both tell of all others: the role names each object, Flux waits for some of them. */
+/** Last, since it tells of all others. */
 function withFlux(config: Config, parts: Construct): Deployment {
   const folders = parts.node.children.filter((child): child is Folder => child instanceof Folder)
-  for (const namespace of new Set(folders.map((folder) => folder.namespace))) {
-    const there = folders.filter((folder) => folder.namespace === namespace)
-    const objects = there.flatMap(({ files }) => files).flatMap(({ apiObjects }) => apiObjects)
-    new StatusRole(there[0]!, config, [
-      ...objects,
-      ...(namespace === config.namespace ? kustomizations(folders) : []),
-    ])
-  }
   const scope = new Construct(parts.node.root, 'flux')
   return { folders, flux: new FluxFile(new Folder(scope, 'ks', config.namespace), config, folders) }
 }
-
-const kustomizations = (folders: Folder[]) =>
-  folders.map(({ part }) => ({
-    apiVersion: 'kustomize.toolkit.fluxcd.io/v1',
-    kind: 'Kustomization',
-    name: fluxName(part),
-  }))

@@ -8,10 +8,6 @@ const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 /** A Kubernetes name: a DNS label. */
 export const Name = z.string().regex(LABEL, 'expected a name of a-z, 0-9 and -, like windmill-app')
 
-export const Account = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'expected the name of a service account')
-
 export const Host = z.string().regex(LABEL, 'expected one label of a host name, like hai')
 
 export const Domain = z

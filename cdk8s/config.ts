@@ -1,17 +1,7 @@
 import * as z from 'zod'
 import { Dashboard, Database } from './config-data.ts'
 import { Edge } from './config-edge.ts'
-import {
-  Account,
-  Domain,
-  Duration,
-  Host,
-  ImageRef,
-  Labels,
-  Name,
-  ONE_PLACEHOLDER,
-  Port,
-} from './config-values.ts'
+import { Domain, Duration, Host, ImageRef, Labels, Name, ONE_PLACEHOLDER, Port } from './config-values.ts'
 
 const Gateway = z.strictObject({
   name: Name.default('internal'),
@@ -45,7 +35,6 @@ const Windmill = z.strictObject({
     .default('/api/r/hai'),
   app_pods: Labels.default({ 'app.kubernetes.io/name': 'windmill-app' }),
   worker_pods: Labels.default({ 'app.kubernetes.io/name': 'windmill-workers' }),
-  service_account: Account.default('windmill-chart'),
   work_replicas: z.int().min(1).default(1),
   /** What jobs of the tag hai-work may see in their environment besides the database's address. */
   worker_secrets: z.array(WorkerSecret).default([]),

@@ -35,12 +35,6 @@ function named(config: Config): External[] {
         ]
       : []),
     { kind: 'Service', namespace: windmill.namespace, name: windmill.service, why: `port ${windmill.port}` },
-    {
-      kind: 'ServiceAccount',
-      namespace: windmill.namespace,
-      name: windmill.service_account,
-      why: "of Windmill's workers, for hai gitops status",
-    },
     ...(edge.kind === 'envoy-extauth'
       ? [{ kind: 'Service', namespace: edge.namespace, name: edge.service, why: `port ${edge.port}` }]
       : []),

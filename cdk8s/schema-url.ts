@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 
-const BUILT_IN = ['v1', 'apps/v1', 'batch/v1', 'rbac.authorization.k8s.io/v1']
+const BUILT_IN = ['v1', 'apps/v1', 'batch/v1']
 
 /** Where editors find the schema of an object. */
 export function schemaUrl(

@@ -14,7 +14,7 @@ export const EXIT_TABLE = [
   ['approval', 8, 'the task waits for approval'],
   ['conflict', 9, 'conflict'],
   ['budget', 10, 'the budget is used up'],
-  ['findings', 11, 'hai doctor found something to mend'],
+  ['findings', 11, 'hai doctor or gitops status found something to mend'],
   ['timeout', 124, 'gave up waiting; the task goes on'],
   ['interrupted', 130, 'interrupted; the task goes on'],
 ] as const

@@ -108,6 +108,13 @@ describe('the house', () => {
     expect(imports.filter(({ from }) => from === 'f/hai/core/address.ts')).toEqual([])
   })
 
+  it('has the cluster’s API, which is heavy, in a program that one command loads', () => {
+    const named = files.filter((file) => /from '@kubernetes\/client-node'/.test(sources.get(file)!))
+    expect(named.filter((file) => !file.startsWith('tests/'))).toEqual(['cli/gitops/kubernetes.ts'])
+    const values = imports.filter(({ to, typeOnly }) => to === 'cli/gitops/kubernetes.ts' && !typeOnly)
+    expect(values).toEqual([])
+  })
+
   it('lets cdk8s stand apart', () => {
     expect(
       imports
@@ -321,9 +328,8 @@ function environmentNames(source: string): string[] {
 
 /** What any door may load. The SDKs of models are none of these: a call loads its own. */
 const LIGHT = ['@ai-sdk/provider', 'chrono-node', 'postgres', 'ulid', 'zod']
-/** And what these doors alone may: charts, the page they are on, the cluster's API. */
+/** And what these doors alone may: charts, and the page they are on. */
 const OF_ONE_FEATURE: Record<string, string[]> = {
-  '@kubernetes/client-node': ['gitops/status'],
   echarts: ['cost/page', 'cost/tell'],
   hono: ['cost/page'],
 }

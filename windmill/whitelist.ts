@@ -11,10 +11,6 @@ export const WHITELIST = [
   'ANTHROPIC_API_KEY',
   'ANTHROPIC_BASE_URL',
   'OLLAMA_HOST',
-  // the cluster whose objects are looked at
-  'KUBECONFIG',
-  'KUBERNETES_SERVICE_HOST',
-  'KUBERNETES_SERVICE_PORT',
   // authorities of the house's own, for every connection
   'NODE_EXTRA_CA_CERTS',
   'SSL_CERT_FILE',

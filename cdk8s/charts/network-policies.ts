@@ -97,7 +97,6 @@ export class WindmillPolicies extends PolicyFile {
       egress: [
         toDns(config),
         toPods([pods(database.namespace, { 'cnpg.io/cluster': database.cluster })], POSTGRES_PORT),
-        toApiServer(),
       ],
     })
   }

@@ -61,7 +61,7 @@ export function crdCheck(crds: readonly Crd[]): (tree: Tree) => CrdReport {
   }
 }
 
-const BUILT_IN = /^(v1|apps\/v1|batch\/v1|rbac\.authorization\.k8s\.io\/v1)$/
+const BUILT_IN = /^(v1|apps\/v1|batch\/v1)$/
 export const isCustom = (apiVersion: string): boolean => !BUILT_IN.test(apiVersion)
 
 function schemaOf({ apiVersion, kind }: KubeObject, crds: readonly Crd[]): unknown {

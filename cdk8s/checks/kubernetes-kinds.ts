@@ -8,8 +8,6 @@ const KINDS: Record<string, { manifest(props: object): object }> = {
   ConfigMap: k8s.KubeConfigMap,
   CronJob: k8s.KubeCronJob,
   Deployment: k8s.KubeDeployment,
-  Role: k8s.KubeRole,
-  RoleBinding: k8s.KubeRoleBinding,
   Service: k8s.KubeService,
 }
 

@@ -55,14 +55,6 @@ const FINDERS: Record<string, Find> = {
   Database: (object) => [to('Cluster', (object.spec as { cluster: Named }).cluster, object)],
   ScheduledBackup: (object) => [to('Cluster', (object.spec as { cluster: Named }).cluster, object)],
   Kustomization: (object) => fluxReferences(object),
-  RoleBinding: (object) => {
-    const { roleRef, subjects } = object as unknown as { roleRef: Named; subjects: Named[] }
-    return [
-      to('Role', { name: roleRef.name }, object),
-      ...subjects.map((subject) => to('ServiceAccount', subject, object)),
-    ]
-  },
-  Role: NAMES_NOTHING,
   CiliumNetworkPolicy: NAMES_NOTHING,
   ConfigMap: NAMES_NOTHING,
   GrafanaDashboard: NAMES_NOTHING,

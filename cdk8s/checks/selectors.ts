@@ -1,4 +1,3 @@
-import { pluralOf } from '../manifest-file.ts'
 import { POD_NAMESPACE } from '../names.ts'
 import type { KubeObject, Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'
@@ -22,15 +21,12 @@ export function selectors(tree: Tree): Problem[] {
         ? [{ namespace, labels: (object.spec as { selector: Labels }).selector }]
         : []),
     ]
-    return [
-      ...wanted
-        .filter((selector) => !known.some((pods) => matches(selector, pods)))
-        .map(({ labels }) => ({
-          where: shown(object),
-          what: `selects pods that nobody has: ${JSON.stringify(labels)}`,
-        })),
-      ...(object.kind === 'Role' ? roleNames(object, tree) : []),
-    ]
+    return wanted
+      .filter((selector) => !known.some((pods) => matches(selector, pods)))
+      .map(({ labels }) => ({
+        where: shown(object),
+        what: `selects pods that nobody has: ${JSON.stringify(labels)}`,
+      }))
   })
 }
 
@@ -88,21 +84,4 @@ function policySelectors({ metadata, spec }: KubeObject): Pods[] {
       labels,
     })),
   ]
-}
-
-function roleNames(role: KubeObject, { entries }: Tree): Problem[] {
-  const rules = role.rules as { resources: string[]; resourceNames: string[] }[]
-  const there = new Set(
-    entries.map(
-      ({ object: { kind, metadata } }) => `${pluralOf(kind)} ${metadata.namespace}/${metadata.name}`,
-    ),
-  )
-  return rules.flatMap(({ resources, resourceNames }) =>
-    resourceNames
-      .filter((name) => !there.has(`${resources[0]} ${role.metadata.namespace}/${name}`))
-      .map((name) => ({
-        where: shown(role),
-        what: `lets look at ${resources[0]} ${name}, which is not there`,
-      })),
-  )
 }

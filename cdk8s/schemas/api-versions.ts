@@ -13,8 +13,6 @@ export const API_VERSIONS = {
   Kustomization: 'kustomize.toolkit.fluxcd.io/v1',
   PrometheusRule: 'monitoring.coreos.com/v1',
   ReferenceGrant: 'gateway.networking.k8s.io/v1beta1',
-  Role: 'rbac.authorization.k8s.io/v1',
-  RoleBinding: 'rbac.authorization.k8s.io/v1',
   ScheduledBackup: 'postgresql.cnpg.io/v1',
   SecurityPolicy: 'gateway.envoyproxy.io/v1alpha1',
   Service: 'v1',

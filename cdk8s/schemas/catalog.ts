@@ -6,7 +6,6 @@ import { ExternalSecret } from './external-secret.ts'
 import { FluxKustomization } from './flux.ts'
 import { HTTPRoute, ReferenceGrant } from './gateway.ts'
 import { GrafanaDashboard, PrometheusRule, ServiceMonitor } from './observability.ts'
-import { Role, RoleBinding } from './rbac.ts'
 import { ConfigMap, CronJob, Deployment, Service } from './workload.ts'
 
 /** The schema of every kind. */
@@ -24,8 +23,6 @@ export const CATALOG = {
   Kustomization: FluxKustomization,
   PrometheusRule,
   ReferenceGrant,
-  Role,
-  RoleBinding,
   ScheduledBackup,
   SecurityPolicy,
   Service,

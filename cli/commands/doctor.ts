@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import { examples } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import type { Finding } from '../finding.ts'
+import { tell } from '../finding.ts'
 import type { Session } from '../session.ts'
-import { oneLine } from '../width.ts'
 
 /** `hai doctor`: one line per check, and for each that fails the way to mend it. */
 export function addDoctor(program: Command, session: Session): void {
@@ -19,7 +18,10 @@ export function addDoctor(program: Command, session: Session): void {
 async function examine(session: Session, cluster = false): Promise<number> {
   const { CHECKS } = await import('../checks.ts')
   const checks = [...CHECKS]
-  if (cluster) checks.push((await import('../gitops-status.ts')).clusterFindings)
+  if (cluster) {
+    const { clusterFindings } = await import('../gitops/status.ts')
+    checks.push(() => clusterFindings())
+  }
   let failed = 0
   for (const check of checks) {
     for (const finding of await check(session)) {
@@ -28,15 +30,4 @@ async function examine(session: Session, cluster = false): Promise<number> {
     }
   }
   return failed > 0 ? EXIT.findings : EXIT.done
-}
-
-function tell(session: Session, finding: Finding): void {
-  const { green, red, yellow, dim } = session.paint
-  const sign = { good: green('✓'), bad: red('✗'), unsure: yellow('–') }[finding.verdict]
-  session.print(`${sign} ${lineOf(finding)}`)
-  if (finding.fix) session.print(`  ${dim('→')} ${oneLine(finding.fix)}`)
-}
-
-function lineOf({ what, text }: Finding): string {
-  return oneLine(`${what}: ${text}`)
 }

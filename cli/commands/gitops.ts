@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander'
 import { examples, JSON_OPTION } from '../command.ts'
+import { EXIT } from '../exit.ts'
 import { Failure } from '../failure.ts'
+import { tell } from '../finding.ts'
 import type { Session } from '../session.ts'
-import { oneLine } from '../width.ts'
 
 interface ClientOptions {
   domain: string
@@ -15,6 +16,7 @@ interface ClientOptions {
 
 interface StatusOptions {
   dir?: string
+  context?: string
   json?: boolean
 }
 
@@ -43,11 +45,16 @@ export function addGitops(program: Command, session: Session): void {
 
   const status = gitops
     .command('status')
-    .description('compare what is live with what was generated')
+    .description('compare what is live with what was generated, by your own kubeconfig')
     .option('--dir <folder>', 'your copy of the manifests; those of this checkout when not given')
+    .option('--context <name>', "the kubeconfig's context; the current one when not given")
     .option(...JSON_OPTION)
     .action(session.run((options: StatusOptions) => clusterStatus(session, options)))
-  examples(status, 'hai gitops status', 'hai gitops status --dir ~/home-ops/kubernetes/apps')
+  examples(
+    status,
+    'hai gitops status --dir ~/home-ops/kubernetes/apps',
+    'KUBECONFIG=~/.kube/home hai gitops status --context home',
+  )
   examples(gitops, 'hai gitops status')
 }
 
@@ -75,18 +82,12 @@ function refuseOdd(option: string, value: string, pattern: RegExp, expected: str
   throw new Failure('usage', `${option}: ${JSON.stringify(value)} is not accepted; expected ${expected}`)
 }
 
-async function clusterStatus(session: Session, { dir, json }: StatusOptions): Promise<number> {
-  const status = await import('../gitops-status.ts')
-  if (json) {
-    session.printJson(await status.clusterStatus(session, dir))
-    return 0
-  }
-  const { green, red, yellow, dim } = session.paint
-  const findings = await status.clusterFindings(session, dir)
-  for (const { verdict, what, text, fix } of findings) {
-    const sign = { good: green('✓'), bad: red('✗'), unsure: yellow('–') }[verdict]
-    session.print(`${sign} ${oneLine(`${what}: ${text}`)}`)
-    if (fix) session.print(`  ${dim('→')} ${oneLine(fix)}`)
-  }
-  return findings.some(({ verdict }) => verdict === 'bad') ? 1 : 0
+async function clusterStatus(session: Session, { json, ...where }: StatusOptions): Promise<number> {
+  const { clusterStatus: look, outcomeOf, statusFindings } = await import('../gitops/status.ts')
+  const status = await look(where)
+  if (json) session.printJson(status)
+  else for (const finding of statusFindings(status)) tell(session, finding)
+  const denied = status.objects.filter(({ state }) => state === 'denied').length
+  if (denied > 0) session.note(`${denied} of ${status.objects.length} objects may not be looked at`)
+  return EXIT[outcomeOf(status)]
 }

@@ -119,9 +119,6 @@ const goodArgs = ({ id, lease_no, lease_token }: Rows): Record<string, Args> => 
   },
   'cost/raise': { usd: 1, cap: 'day' },
   'cost/task': { id },
-  'gitops/status': {
-    objects: [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', namespace: 'b' } }],
-  },
   'hai_routes/chat': {
     body: {
       model: 'hai',
@@ -304,9 +301,8 @@ const shown = (args: Args) =>
     breakLength: Number.POSITIVE_INFINITY,
   }).slice(0, 300)
 
-/** What these answer to good arguments, as there is no cluster, no model, no step begun, no call reserved, and the task has not ended so. */
+/** What these answer to good arguments, as there is no model, no step begun, no call reserved, and the task has not ended so. */
 const REFUSING = [
-  'gitops/status',
   'model/test',
   'task/feedback',
   'task/retry',

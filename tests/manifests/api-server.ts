@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { stringify } from 'yaml'
 import { pluralOf } from '../../cdk8s/manifest-file.ts'
-import type { KubeObject } from '../../f/hai/core/gitops/report.ts'
+import type { KubeObject } from '../../cli/gitops/report.ts'
 import { SELF_SIGNED } from '../models/self-signed.ts'
 
 export const TOKEN = 'a-service-account'
@@ -13,6 +13,8 @@ export class ApiServer {
   readonly #objects = new Map<string, object>()
   /** Paths that the role does not cover. */
   readonly denied = new Set<string>()
+  /** Beginnings of paths that it does not serve, as the kind is not installed. */
+  readonly #lacks: string[] = []
   /** Every request, as method and path. */
   readonly requests: string[] = []
 
@@ -21,15 +23,19 @@ export class ApiServer {
       const path = new URL(request.url!, 'https://localhost').pathname
       this.requests.push(`${request.method} ${path}`)
       const { code, body } = this.#answer(path, request.headers.authorization)
-      response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+      if (typeof body === 'string') response.writeHead(code, { 'content-type': 'text/plain' }).end(body)
+      else response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   }
 
-  #answer(path: string, authorization: string | undefined): { code: number; body: object } {
+  #answer(path: string, authorization: string | undefined): { code: number; body: object | string } {
     if (authorization !== `Bearer ${TOKEN}`) return failure(401, 'Unauthorized', 'Unauthorized')
     if (this.denied.has(path)) return failure(403, 'Forbidden', `${path} is forbidden`)
     const body = this.#objects.get(path)
-    return body ? { code: 200, body } : failure(404, 'NotFound', `${path} not found`)
+    if (body) return { code: 200, body }
+    return this.#lacks.some((start) => path.startsWith(start))
+      ? { code: 404, body: NO_SUCH_PATH }
+      : notFound(path)
   }
 
   async start(): Promise<void> {
@@ -48,11 +54,16 @@ export class ApiServer {
   clear(): void {
     this.#objects.clear()
     this.denied.clear()
+    this.#lacks.length = 0
     this.requests.length = 0
   }
 
   put(object: KubeObject): void {
     this.#objects.set(pathOf(object), object)
+  }
+
+  has(object: KubeObject): boolean {
+    return this.#objects.has(pathOf(object))
   }
 
   putAt(path: string, object: object): void {
@@ -65,6 +76,13 @@ export class ApiServer {
 
   deny(object: KubeObject): void {
     this.denied.add(pathOf(object))
+  }
+
+  /** Forgets the kinds of an API group. */
+  uninstall(group: string): void {
+    this.#lacks.push(`/apis/${group}/`)
+    for (const path of this.#objects.keys())
+      if (path.startsWith(`/apis/${group}/`)) this.#objects.delete(path)
   }
 
   /** A kubeconfig for this server; without its authority nobody can trust it. */
@@ -92,3 +110,12 @@ const failure = (code: number, reason: string, message: string) => ({
   code,
   body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code },
 })
+
+/** What a server says of a path that no API of its own has. */
+const NO_SUCH_PATH = '404 page not found\n'
+
+function notFound(path: string) {
+  const name = path.split('/').at(-1)
+  const { code, body } = failure(404, 'NotFound', `"${name}" not found`)
+  return { code, body: { ...body, details: { name } } }
+}

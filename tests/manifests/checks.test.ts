@@ -132,13 +132,6 @@ const BREAKAGES: [string, (tree: Tree) => void, string][] = [
     'replacePrefixMatch needs exactly one match',
   ],
   [
-    'a role for an object that is not there',
-    (tree) => {
-      at(objectIn(tree, 'Role', 'hai-status'), 'rules', 0).resourceNames = ['hai-other']
-    },
-    'hai-other, which is not there',
-  ],
-  [
     'a file that kustomize is not told of',
     (tree) => {
       tree.files.set('kubernetes/apps/home/hai/app/extra.yaml', '---\nkind: ConfigMap\n')

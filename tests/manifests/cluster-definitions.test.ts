@@ -45,7 +45,7 @@ beforeEach(() => {
   api.clear()
   for (const { object } of tree.entries) {
     const [group, version] = object.apiVersion.split('/')
-    if (!group?.includes('.') || group.startsWith('rbac')) continue
+    if (!group?.includes('.')) continue
     const plural = `${object.kind.toLowerCase().replace(/y$/, 'ie')}s`
     define(object.kind, `${plural}.${group}`, version!)
   }

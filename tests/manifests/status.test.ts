@@ -1,27 +1,24 @@
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { generatedObjects, ownManifests } from '../../cli/gitops-manifests.ts'
-import { statusFindings } from '../../cli/gitops-status.ts'
-import { connectCluster } from '../../f/hai/core/gitops/cluster.ts'
-import type { KubeObject, ObjectStatus } from '../../f/hai/core/gitops/report.ts'
-import { clusterStatus } from '../../f/hai/core/gitops/status.ts'
-import { bunBinary } from '../../runner/bun-binary.ts'
-import { aCaller } from '../support/factories.ts'
+import { EXIT } from '../../cli/exit.ts'
+import { connectCluster } from '../../cli/gitops/cluster.ts'
+import { generatedObjects, ownManifests } from '../../cli/gitops/manifests.ts'
+import type { ClusterStatus, KubeObject, ObjectStatus } from '../../cli/gitops/report.ts'
+import { clusterFindings, liveStatus, statusFindings, summaryOf } from '../../cli/gitops/status.ts'
+import { runHai } from '../cli/run-hai.ts'
+import { buildProject } from '../support/stack.ts'
 import { ApiServer } from './api-server.ts'
 import { liveOf } from './live-objects.ts'
 
 const api = new ApiServer()
 const objects = generatedObjects(ownManifests())
-const root = join(import.meta.dirname, '..', '..')
 let folder: string
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'hai-kube-'))
-  await api.start()
+  await Promise.all([api.start(), buildProject()])
 })
 afterAll(() => {
   api.stop()
@@ -39,7 +36,7 @@ function useKubeconfig(text: string): void {
   vi.stubEnv('KUBECONFIG', join(folder, 'config'))
 }
 
-const look = (wanted: object[] = objects) => clusterStatus(connectCluster(), { objects: wanted }, aCaller())
+const look = () => liveStatus(connectCluster(), objects)
 const ours = (kind: string, name: string): KubeObject =>
   objects.find((object) => object.kind === kind && object.metadata.name === name)!
 
@@ -69,21 +66,11 @@ describe('a cluster in which all is well', () => {
     expect(seen.find(({ kind }) => kind === 'Kustomization')?.text).toBe('ready, main@sha1:4f2d')
   })
 
-  it('is asked for single objects only, and for none that the generated role does not name', async () => {
+  it('is asked for single objects only, and for no Secret', async () => {
     await look()
-    const allowed = objects
-      .filter(({ kind }) => kind === 'Role')
-      .flatMap(({ rules, metadata }) =>
-        (rules as { apiGroups: string[]; resources: string[]; resourceNames: string[] }[]).flatMap(
-          ({ apiGroups, resources, resourceNames }) =>
-            resourceNames.map((name) => `${apiGroups[0]} ${metadata.namespace}/${resources[0]}/${name}`),
-        ),
-      )
-    const asked = api.requests.map((request) =>
-      request.replace(/^GET \/apis?\/(?:([^/]+)\/)?v\w+\/namespaces\//, (_, group) => `${group ?? ''} `),
-    )
-    expect(asked.filter((one) => !allowed.includes(one))).toEqual([])
-    expect(asked.length).toBeGreaterThan(20)
+    expect(api.requests.length).toBe(objects.length)
+    const one = /^GET \/apis?\/[^?]*\/namespaces\/[a-z-]+\/(?!secrets)[a-z0-9]+\/[a-z0-9-]+$/
+    expect(api.requests.filter((request) => !one.test(request))).toEqual([])
   })
 })
 
@@ -163,9 +150,7 @@ describe('a cluster in which something is wrong', () => {
     })
     expect(seen).toMatchObject({ verdict: 'unsure', text: expect.stringContaining('2 fields differ') })
     expect(seen.drift).toContainEqual({ path: 'spec.replicas', generated: '1', live: '0' })
-    const lines = statusFindings({ server: '', objects: [seen], leftovers: [], hosts: [] }).map(
-      ({ text }) => text,
-    )
+    const lines = statusFindings(statusOf([seen])).map(({ text }) => text)
     expect(lines).toContain('metadata.labels.app.kubernetes.io/part-of is "mine", generated "hai"')
   })
 
@@ -191,60 +176,126 @@ describe('a cluster in which something is wrong', () => {
       verdict: 'unsure',
       fix: 'kubectl auth can-i get cluster hai -n databases',
     })
+    // the Service is gone, another one left over, and of the Cluster nothing is known
+    expect(summaryOf(statusOf(seen, leftovers))).toEqual({ items: objects.length, drift: 2, unsure: 1 })
+  })
+
+  it('tells a kind that is not installed from an object that is not there', async () => {
+    api.uninstall('postgresql.cnpg.io')
+    const { objects: seen } = await look()
+    expect(seen.find(({ kind }) => kind === 'Cluster')).toMatchObject({
+      state: 'unknown',
+      verdict: 'bad',
+      text: 'the cluster knows no Cluster of postgresql.cnpg.io/v1',
+    })
+  })
+})
+
+const statusOf = (seen: ObjectStatus[], leftovers: string[] = []): ClusterStatus => ({
+  server: '',
+  context: '',
+  objects: seen,
+  leftovers,
+  hosts: [],
+})
+
+/** `hai gitops status` as typed; the host of the routes is one that every machine has, so that the test asks nobody else. */
+async function typed(...more: string[]) {
+  for (const object of objects.filter(({ kind }) => kind === 'HTTPRoute')) {
+    if (api.has(object))
+      api.put({ ...liveOf(object), spec: { ...(object.spec as object), hostnames: ['localhost'] } })
+  }
+  return runHai(['gitops', 'status', ...more], { env: { HOME: folder } })
+}
+
+describe('hai gitops status', () => {
+  it('has one line per object, with the host as it looks from here, and needs no profile', async () => {
+    const { stdout, exit } = await typed()
+    expect(stdout).toContain(`✓ cluster: https://localhost:${api.port}, context home\n`)
+    expect(stdout).toContain('✓ Deployment home/hai-oauth2-proxy: 1 of 1 pods available\n')
+    expect(stdout).toContain('✗ https://localhost')
+    expect(stdout).toContain('– HTTPRoute home/hai: accepted; a field differs\n')
+    expect(exit).toBe(EXIT.findings)
+    const json = await typed('--json')
+    expect((JSON.parse(json.stdout) as ClusterStatus).objects).toHaveLength(objects.length)
+    expect(json.exit).toBe(EXIT.findings)
+  })
+
+  it('takes the context that is named, and refuses one that the kubeconfig does not have', async () => {
+    useKubeconfig(api.kubeconfig().replace('current-context: home', 'current-context: away'))
+    expect(await typed()).toMatchObject({
+      exit: EXIT.usage,
+      stderr: expect.stringContaining('its current context, away, leads to no cluster'),
+    })
+    expect((await typed('--context', 'home')).stdout).toContain('✓ Deployment home/hai-oauth2-proxy')
+    expect(await typed('--context', 'nas')).toMatchObject({
+      exit: EXIT.usage,
+      stderr: expect.stringContaining('--context: "nas" is none of the kubeconfig\'s; expected home'),
+    })
+  })
+
+  it('never says that all is well where it may not look', async () => {
+    for (const object of objects) {
+      if (object.kind === 'HTTPRoute') api.remove(object)
+      else api.deny(object)
+    }
+    for (const object of objects.filter(({ kind }) => kind === 'HTTPRoute')) api.deny(object)
+    const { exit, stdout, stderr } = await typed()
+    expect(exit).toBe(EXIT.denied)
+    expect(stdout).toBe('')
+    expect(stderr).toContain(`look at none of ${objects.length} objects`)
+  })
+
+  it('says how many it may not look at, and ends with another status than when all is well', async () => {
+    const routes = objects.filter(({ kind }) => kind === 'HTTPRoute')
+    for (const route of routes) api.deny(route)
+    const { exit, stderr } = await typed()
+    expect(stderr).toContain(`${routes.length} of ${objects.length} objects may not be looked at`)
+    expect(exit).toBe(EXIT.denied)
   })
 })
 
 describe('a look that cannot be taken', () => {
-  it('says which server, when it refuses the credentials or is not there', async () => {
-    useKubeconfig(api.kubeconfig({ token: 'stolen' }))
-    await expect(look()).rejects.toMatchObject({
-      code: 'unavailable',
-      message: expect.stringContaining('refuses the credentials'),
-    })
-    useKubeconfig(api.kubeconfig().replaceAll(/localhost:\d+/g, 'localhost:1'))
-    await expect(look()).rejects.toMatchObject({
-      code: 'unavailable',
-      message: expect.stringContaining("localhost:1 can't be asked"),
-    })
+  it.each([
+    ['wrong credentials', EXIT.denied, () => api.kubeconfig({ token: 'stolen' }), 'refuses the credentials'],
+    [
+      'a server that is down',
+      EXIT.unreachable,
+      () => api.kubeconfig().replaceAll(/localhost:\d+/g, 'localhost:1'),
+      "https://localhost:1 can't be asked",
+    ],
+    [
+      'a server that nobody vouches for',
+      EXIT.unreachable,
+      () => api.kubeconfig({ trusted: false }),
+      "can't be asked",
+    ],
+    ['a kubeconfig that is none', EXIT.usage, () => 'clusters: [', "the kubeconfig can't be read"],
+    ['a kubeconfig without a context', EXIT.usage, () => 'clusters: []', 'names no cluster'],
+  ])('ends with a status and a word of its own: %s', async (_, status, config, said) => {
+    useKubeconfig(config())
+    const { exit, stderr, stdout } = await typed()
+    expect(stderr).toContain(said)
+    expect(stderr).not.toContain('stolen')
+    expect(exit).toBe(status)
+    expect(stdout).toBe('')
   })
 
-  it('says so where no cluster is known', async () => {
+  it('says so where no cluster is known, and where the kubeconfig is not there', async () => {
     vi.stubEnv('KUBECONFIG', undefined)
     vi.stubEnv('HOME', folder)
-    expect(() => connectCluster()).toThrow('no cluster is known here')
-  })
-
-  it('says so where the kubeconfig is none', () => {
-    useKubeconfig('clusters: [')
-    expect(() => connectCluster()).toThrow("the kubeconfig can't be read")
-    vi.stubEnv('KUBECONFIG', join(folder, 'no-such-file'))
-    expect(() => connectCluster()).toThrow('no-such-file')
-  })
-
-  it('is for the operator alone, and never for a Secret', async () => {
-    const cluster = connectCluster()
-    await expect(clusterStatus(cluster, { objects }, aCaller('robot'))).rejects.toMatchObject({
-      code: 'forbidden',
+    expect(await typed()).toMatchObject({
+      exit: EXIT.usage,
+      stderr: expect.stringContaining('no cluster is known here'),
     })
-    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a', namespace: 'b' } }
-    await expect(look([secret])).rejects.toThrow('objects.0.kind: "Secret" is not accepted')
-    expect(api.requests).toEqual([])
+    vi.stubEnv('KUBECONFIG', join(folder, 'no-such-file'))
+    expect(await typed()).toMatchObject({ exit: EXIT.usage, stderr: expect.stringContaining('no-such-file') })
   })
-})
 
-describe('under Bun, as doors run', () => {
-  const code = `import { connectCluster } from '${root}/f/hai/core/gitops/cluster.ts'
-    const found = await connectCluster().read(${JSON.stringify(ours('HTTPRoute', 'hai'))})
-    console.log(found.state)`
-  const underBun = (config: string) => {
-    mkdirSync(join(folder, 'home', '.kube'), { recursive: true })
-    writeFileSync(join(folder, 'home', '.kube', 'config'), config)
-    const env = { PATH: process.env.PATH, HOME: join(folder, 'home') }
-    return promisify(execFile)(bunBinary(), ['-e', code], { env, cwd: root })
-  }
-
-  it('trusts the authority of the kubeconfig, and no server without one', async () => {
-    expect((await underBun(api.kubeconfig())).stdout).toBe('there\n')
-    await expect(underBun(api.kubeconfig({ trusted: false }))).rejects.toThrow("can't be asked")
+  it('is a finding of hai doctor like any other', async () => {
+    vi.stubEnv('KUBECONFIG', join(folder, 'no-such-file'))
+    expect(await clusterFindings()).toEqual([
+      { what: 'cluster', verdict: 'bad', text: expect.stringContaining('no-such-file') },
+    ])
   })
 })

@@ -352,7 +352,7 @@ describe('a warm process', () => {
       NAMED_KEY: 'of a channel that a setting names',
       NO_PROXY: 'localhost,127.0.0.1',
       // named, and set nowhere
-      KUBECONFIG: '',
+      NODE_EXTRA_CA_CERTS: '',
       WM_SCHEDULED_FOR: expect.stringMatching(/T\d\d:\d\d:\d\dZ$/),
     })
   })

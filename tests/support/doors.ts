@@ -51,7 +51,6 @@ export function doorsOn(database: TestDatabase, own: Record<string, unknown> = {
     callAs('operator')
     vi.stubEnv('WM_JOB_ID', '')
     vi.stubEnv('OLLAMA_HOST', '127.0.0.1:9')
-    vi.stubEnv('KUBECONFIG', '/nowhere')
   })
   afterAll(() => {
     vi.unstubAllEnvs()

@@ -1,3 +1,5 @@
+import type { Finding } from '../finding.ts'
+
 /** An object as it was generated, or as it lives. */
 export interface KubeObject {
   apiVersion: string
@@ -23,18 +25,27 @@ export interface ObjectStatus {
   kind: string
   namespace: string
   name: string
+  state: 'there' | 'gone' | 'denied' | 'unknown'
   verdict: 'good' | 'bad' | 'unsure'
   text: string
   fix?: string
   drift: Drift[]
 }
 
-/** What is live, beside what was generated: `gitops/status`. */
+/** What is live, beside what was generated: `hai gitops status --json`. */
 export interface ClusterStatus {
   server: string
+  context: string
   objects: ObjectStatus[]
   /** Objects that Flux holds for hai and that are not generated any more. */
   leftovers: string[]
-  /** The host names under which hai's routes live. */
-  hosts: string[]
+  /** The host names under which hai's routes live, as they look from here. */
+  hosts: Finding[]
+}
+
+/** How much of what was generated was looked at, lives otherwise, and can't be judged. */
+export interface StatusSummary {
+  items: number
+  drift: number
+  unsure: number
 }
