@@ -64,12 +64,11 @@ export class DatabaseFile extends ManifestFile {
   }
 }
 
-/** Grafana's role: it reads, and nothing else. */
+/** Grafana's role. What it may read, each migration grants it: the dashboard's views and nothing else. */
 export const readerRole = () => ({
   name: READER,
   ensure: 'present' as const,
   login: true as const,
-  inRoles: ['pg_read_all_data'],
   passwordSecret: { name: READER_SECRET },
 })
 

@@ -11,7 +11,7 @@ export function outcomesRow(machineSources: readonly string[]): Row {
         title: 'Completions by people and machines',
         sql: `
 select $__timeGroup(finished_at, $__interval) as time, ${kind} as metric, count(*) as tasks
-from hai.task_queue where state = 'done' and $__timeFilter(finished_at)
+from hai.dashboard_task where state = 'done' and $__timeFilter(finished_at)
 group by 1, 2 order by 1`,
       }),
       series({
@@ -21,7 +21,7 @@ group by 1, 2 order by 1`,
 select $__timeGroup(finished_at, $__interval) as time,
   percentile_cont(0.5) within group (order by extract(epoch from finished_at - created_at)) as p50,
   percentile_cont(0.95) within group (order by extract(epoch from finished_at - created_at)) as p95
-from hai.task_queue
+from hai.dashboard_task
 where state = 'done' and $__timeFilter(finished_at) and source not in (${machines})
 group by 1 order by 1`,
       }),
@@ -34,14 +34,14 @@ select source, ${kind} as kind,
   count(*) filter (where state in ('cancelled', 'expired', 'rejected')) as ended,
   count(*) filter (where verdict in ('useful', 'acted')) as useful,
   count(*) filter (where verdict = 'noise') as noise
-from hai.task_queue where finished_at is not null and $__timeFilter(finished_at)
+from hai.dashboard_task where finished_at is not null and $__timeFilter(finished_at)
 group by source order by done desc`,
       }),
       shares({
         title: 'Useful or noise',
         sql: `
 select coalesce(verdict, 'not rated') as metric, count(*) as tasks
-from hai.task_queue where state = 'done' and $__timeFilter(finished_at)
+from hai.dashboard_task where state = 'done' and $__timeFilter(finished_at)
 group by 1 order by 1`,
       }),
       shares({
@@ -53,9 +53,9 @@ select case
     when call.escalated then 'escalated'
     else 'local' end as metric,
   count(*) as tasks
-from hai.task_queue task
+from hai.dashboard_task task
 left join (
-  select task_id, bool_or(billing <> 'local') as escalated from hai.usage group by task_id
+  select task_id, bool_or(billing <> 'local') as escalated from hai.dashboard_usage group by task_id
 ) call on call.task_id = task.id
 where task.state = 'done' and $__timeFilter(task.finished_at)
 group by 1 order by 1`,

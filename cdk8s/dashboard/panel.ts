@@ -10,7 +10,7 @@ export interface Panel {
   type: 'stat' | 'table' | 'timeseries' | 'bargauge' | 'piechart'
   size: Size
   format: 'table' | 'time_series'
-  /** Read only; Grafana's `$__…` macros are written without braces, which Flux would take for its own. */
+  /** Read only, and of the views `hai.dashboard_*` alone, which are all that Grafana's role may read. Grafana's `$__…` macros are written without braces, which Flux would take for its own. */
   sql: string
   unit?: string
   /** Values from which the panel turns orange and red. */

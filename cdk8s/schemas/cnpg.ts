@@ -6,7 +6,6 @@ const Role = z.strictObject({
   name: z.string().regex(/^[a-z_]+$/),
   ensure: z.literal('present'),
   login: z.literal(true),
-  inRoles: z.array(z.string()).optional(),
   passwordSecret: z.strictObject({ name: Name }),
 })
 

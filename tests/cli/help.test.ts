@@ -114,7 +114,7 @@ it('shows groups, an example and the exit statuses at the root', async () => {
         8  the task waits for approval
         9  conflict
        10  the budget is used up
-       11  hai doctor found something to mend
+       11  hai doctor or gitops status found something to mend
       124  gave up waiting; the task goes on
       130  interrupted; the task goes on
     "

@@ -1,11 +1,21 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { randomBytes } from 'node:crypto'
+import postgres from 'postgres'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parseConfig } from '../../cdk8s/config-file.ts'
 import { dashboardJson, rowsOf } from '../../cdk8s/dashboard/board.ts'
+import * as names from '../../cdk8s/names.ts'
 import { feedback } from '../../f/hai/core/control.ts'
+import { grantDashboardViews, READER } from '../../f/hai/core/dashboard-views.ts'
+import { migrate } from '../../f/hai/core/migrate.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, anEndedTask, aTask, clear, FOR_A_MODEL } from '../support/factories.ts'
 
 const db = testDatabase()
+const another = testDatabase()
+/** As Grafana's: a role is the whole server's, so this file has one of its own. */
+const role = `reader_${randomBytes(6).toString('hex')}`
+const logins: postgres.Sql[] = []
+let reader: postgres.Sql
 const panels = rowsOf(parseConfig({})).flatMap((row) => row.panels)
 
 /** What Grafana makes of its macros: the range of time, and steps of an hour in it. */
@@ -21,7 +31,7 @@ function expanded(sql: string): string {
 async function rows(title: string): Promise<Record<string, unknown>[]> {
   const panel = panels.find((one) => one.title === title)
   if (!panel) throw new Error(`there is no panel ${title}`)
-  return [...(await db.sql.unsafe(expanded(panel.sql)))].map((row) => ({ ...row }))
+  return [...(await reader.unsafe(expanded(panel.sql)))].map((row) => ({ ...row }))
 }
 
 /** A finished task with one call of a model. */
@@ -33,6 +43,22 @@ async function answered(source: string, billing: 'local' | 'metered', usd: numbe
   return id
 }
 
+function login(url: string): postgres.Sql {
+  const sql = postgres(url, { username: role, password: role, max: 1, onnotice: () => {} })
+  logins.push(sql)
+  return sql
+}
+
+beforeAll(async () => {
+  await db.sql`create role ${db.sql(role)} login password '${db.sql.unsafe(role)}'`
+  await grantDashboardViews(db.sql, role)
+  reader = login(db.url)
+})
+afterAll(async () => {
+  await Promise.all(logins.map((sql) => sql.end()))
+  await db.sql`drop owned by ${db.sql(role)}`
+  await db.sql`drop role ${db.sql(role)}`
+})
 beforeEach(() => clear(db.sql))
 
 describe('the dashboard', () => {
@@ -40,7 +66,7 @@ describe('the dashboard', () => {
     'has SQL that runs, read only, in «%s»',
     async (title, { sql, format, type }) => {
       await anEndedTask(db.sql, 'done')
-      const [first, ...others] = await db.sql.begin('read only', async (tx) => [
+      const [first, ...others] = await reader.begin('read only', async (tx) => [
         ...(await tx.unsafe(expanded(sql))),
       ])
       expect(others.length).toBeLessThan(100)
@@ -118,5 +144,59 @@ describe('the dashboard', () => {
       expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24)
     }
     expect(new Set(board.panels.map(({ id }) => id)).size).toBe(board.panels.length)
+  })
+})
+
+describe("the dashboard's role", () => {
+  const relations = () => db.sql<{ name: string; granted: boolean }[]>`
+    select relname as name, starts_with(relname, 'dashboard_') as granted from pg_class
+    where relnamespace = 'hai'::regnamespace and relkind in ('r', 'v', 'm', 'p') order by relname`
+
+  it('is called alike by those who make it and those who grant it', () => {
+    expect(READER).toBe(names.READER)
+  })
+
+  it('reads the views and writes none, and reads nothing else in schema hai', async () => {
+    const all = await relations()
+    expect(all.filter(({ granted }) => granted)).toHaveLength(8)
+    expect(all.length).toBeGreaterThan(25)
+    for (const { name, granted } of all) {
+      const read = reader`select from hai.${reader(name)} limit 1`
+      if (granted) await expect(read).resolves.toBeDefined()
+      else await expect(read, name).rejects.toThrow('permission denied')
+    }
+    await expect(reader`delete from hai.dashboard_todo`).rejects.toThrow('permission denied')
+    await expect(reader`insert into hai.dashboard_todo (status) values ('open')`).rejects.toThrow(
+      'permission denied',
+    )
+  })
+
+  it('makes nothing, and reads nothing of another database', async () => {
+    await expect(reader`create table hai.mine ()`).rejects.toThrow('permission denied')
+    await expect(reader`create table public.mine ()`).rejects.toThrow('permission denied')
+    const there = login(another.url)
+    await another.sql`create table public.theirs (secret text)`
+    await expect(there`select * from public.theirs`).rejects.toThrow('permission denied')
+    await expect(there`select * from hai.task_queue`).rejects.toThrow('permission denied')
+  })
+
+  it('sees no text of a task, an answer, a todo or a notice', async () => {
+    const id = await anEndedTask(db.sql, 'dead', { content: 'a private matter' })
+    await db.sql`update hai.task_queue set output = 'a private answer', error = '{"code":"broken","message":"a private word"}' where id = ${id}`
+    await db.sql`insert into hai.todo (id, body, created_by) values (${id}, 'a private plan', 'operator')`
+    await db.sql`insert into hai.notice (kind, title, text) values ('x', 'private', 'private')`
+    for (const { name } of (await relations()).filter(({ granted }) => granted)) {
+      expect(JSON.stringify(await reader`select * from hai.${reader(name)}`), name).not.toContain('private')
+    }
+  })
+
+  it('is brought back to that whatever it was given, and has its rights from the next migration when it is made late', async () => {
+    await db.sql`grant select on hai.task_queue to ${db.sql(role)}`
+    await db.sql`grant create on schema hai to ${db.sql(role)}`
+    await db.sql`revoke select on hai.dashboard_task from ${db.sql(role)}`
+    expect((await migrate(db.sql, undefined, role)).applied).toEqual([])
+    await expect(reader`select from hai.task_queue`).rejects.toThrow('permission denied')
+    await expect(reader`create table hai.mine ()`).rejects.toThrow('permission denied')
+    await expect(reader`select from hai.dashboard_task limit 1`).resolves.toBeDefined()
   })
 })

@@ -229,7 +229,9 @@ describe('a broken setting', () => {
     expect(shown.stderr).toContain(`! ${broken}`)
     expect(shown.stderr).toContain(misnamed)
     expect(shown.stdout).not.toContain('~/.config/hai')
-    expect((await hai(stack.env, ['--help'])).stdout).toContain('11  hai doctor found something to mend')
+    expect((await hai(stack.env, ['--help'])).stdout).toContain(
+      '11  hai doctor or gitops status found something to mend',
+    )
     await rm(join(folder, 'budget.yaml'))
     await rm(join(folder, 'models.yml'))
     const mended = await hai(stack.env, ['doctor'])

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { isDirect } from './address.ts'
+import { grantDashboardViews, READER } from './dashboard-views.ts'
 import { inTransaction, type Pool, type Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
@@ -24,8 +25,13 @@ export interface Migrated {
 /**
  * Brings the database to the newest schema; safe when two start at once, a no-op when nothing is new.
  * A database newer than this release is left alone: schemas only expand. `conflict` when an applied migration was edited.
+ * `reader`, the role of dashboards, is given its rights each time.
  */
-export async function migrate(sql: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<Migrated> {
+export async function migrate(
+  sql: Sql,
+  migrations: readonly Migration[] = MIGRATIONS,
+  reader = READER,
+): Promise<Migrated> {
   if ('begin' in sql) await tryTransaction(sql as Pool)
   await inTransaction(sql, async (tx) => {
     await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
@@ -43,6 +49,10 @@ export async function migrate(sql: Sql, migrations: readonly Migration[] = MIGRA
   for (const [index, migration] of migrations.entries()) {
     if (await apply(sql, index + 1, migration)) applied.push(migration.name)
   }
+  await inTransaction(sql, async (tx) => {
+    await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
+    await grantDashboardViews(tx, reader)
+  })
   return { version: migrations.length, applied }
 }
 

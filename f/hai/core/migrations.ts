@@ -1,4 +1,6 @@
+import { DASHBOARD_VIEWS } from './dashboard-views.ts'
 import { ENDED, MONEY } from './money/schema.ts'
+import { TODOS } from './todo-schema.ts'
 
 export interface Migration {
   name: string
@@ -186,45 +188,7 @@ create table hai.config (
   updated_at timestamptz not null default now()
 );`,
   },
-  {
-    name: 'todos',
-    sql: `
-create table hai.todo (
-  id text collate "C" primary key check (id ~ '^[0-7][0-9A-HJKMNP-TV-Z]{25}$'),
-  body text not null check (char_length(body) between 1 and 10000),
-  status text not null default 'open' check (status in ('open', 'done', 'dropped')),
-  tags text[] not null default '{}',
-  priority text not null default 'normal' check (priority in ('low', 'normal', 'high', 'urgent')),
-  -- a day in the owner's zone; due_at only when a time was said
-  due_on date,
-  due_at timestamptz,
-  depends_on text[] not null default '{}',
-  metadata jsonb not null default '{}',
-  created_by text not null,
-  idempotency_key text,
-  idempotency_until timestamptz,
-  request_digest text,
-  task_id text collate "C" references hai.task_queue,
-  result text,
-  -- milliseconds, so that a cursor made of the JSON value is exact
-  created_at timestamptz(3) not null default now(),
-  updated_at timestamptz not null default now(),
-  closed_at timestamptz,
-  check (due_at is null or due_on is not null),
-  check ((status = 'open') = (closed_at is null))
-);
--- few are open among very many: the usual sample may miss them all, and the planner would think that there are none
-alter table hai.todo alter column status set statistics 1000;
-create index todo_open on hai.todo (coalesce(due_on, 'infinity'), created_at, id) where status = 'open';
-create index todo_by_time on hai.todo (created_at desc, id desc);
-create index todo_closed on hai.todo (status, created_at desc, id desc) where status <> 'open';
-create index todo_tags on hai.todo using gin (tags);
-create index todo_suffix on hai.todo (reverse(id));
-create index todo_words on hai.todo using gin (to_tsvector('simple', body));
-create unique index todo_idempotency on hai.todo (created_by, idempotency_key)
-  where idempotency_key is not null;
-alter table hai.task_queue add constraint task_todo foreign key (todo_id) references hai.todo;`,
-  },
+  { name: 'todos', sql: TODOS },
   {
     name: 'usage',
     sql: `
@@ -389,4 +353,5 @@ create index task_turn on hai.task_queue (conversation_id, created_at, id) where
 -- how often a job that worked on it was told to stop or cancelled: whoever rang it may do that
 alter table hai.task_queue add column given_back int not null default 0;`,
   },
+  { name: 'dashboard views', sql: DASHBOARD_VIEWS },
 ]
