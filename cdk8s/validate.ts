@@ -1,6 +1,4 @@
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { crdsOfCluster } from './checks/cluster-crds.ts'
 import { type Crd, crdCheck, crdsIn } from './checks/crds.ts'
 import { kubernetesKinds } from './checks/kubernetes-kinds.ts'
@@ -11,6 +9,9 @@ import { yamlStyle } from './checks/yaml-style.ts'
 import { Refused } from './config-file.ts'
 import type { Tree } from './tree.ts'
 
+const UNASKED =
+  'custom resources: own schemas alone; --cluster asks your cluster for their definitions, HAI_CRDS names a folder of them'
+
 interface Options {
   cluster: boolean
   print: (line: string) => void
@@ -20,7 +21,9 @@ interface Options {
 export async function validate(tree: Tree, { cluster, print }: Options): Promise<number> {
   const problems = [...ownSchemas(tree), ...kubernetesKinds(tree), ...yamlStyle(tree)]
   print(`own schemas and Kubernetes' own kinds: ${tree.entries.length} objects`)
-  for (const { name, crds, problems: lacking } of await definitions(tree, cluster)) {
+  const known = await definitions(tree, cluster)
+  if (known.length === 0) print(UNASKED)
+  for (const { name, crds, problems: lacking } of known) {
     const report = crdCheck(crds)(tree)
     problems.push(...lacking, ...report.problems)
     print(`${name}: ${report.covered.length} kinds`)
@@ -47,13 +50,9 @@ async function definitions(
   return [...files, { name: `definitions in the cluster ${context}`, ...found }]
 }
 
-/** `HAI_CRDS`, or the folder beside the checkout; undefined where neither is. */
-export function crdFolder(): string | undefined {
+/** `HAI_CRDS`; undefined where it is not set. */
+function crdFolder(): string | undefined {
   const named = process.env.HAI_CRDS
   if (named && !existsSync(named)) throw new Refused(`HAI_CRDS: there is no folder ${named}`)
-  if (named) return named
-  let root = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(root, 'package.json'))) root = dirname(root)
-  const beside = join(root, '..', 'shared', 'crds')
-  return existsSync(beside) ? beside : undefined
+  return named || undefined
 }

@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { installPeers } from './peers/install/peers.mjs'
 import * as debian from './support/debian-postgres.mjs'
 import { endLeft, gateFolder, runFolder } from './support/left-processes.mjs'
 
@@ -43,16 +44,6 @@ async function vitest(name, paths, { env, without = [] } = {}) {
   failed.push(...living.map((command) => `${name}: left behind and ended: ${command}`))
 }
 
-/** The Bun that the image of a Windmill worker has (1.721), from npm; undefined when it can't be had. */
-function installBun() {
-  const architecture = process.arch === 'arm64' ? 'aarch64' : process.arch
-  const name = `@oven/bun-${process.platform}-${architecture}`
-  const prefix = join(folder, 'bun')
-  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', prefix, `${name}@1.3.10`]
-  const ok = run(`install ${name}@1.3.10`, 'npm', args)
-  return ok ? join(prefix, 'node_modules', name, 'bin', 'bun') : undefined
-}
-
 const PEERS = 'tests/peers/**'
 const isPeers = process.argv.includes('--peers')
 if (!isPeers) {
@@ -61,9 +52,14 @@ if (!isPeers) {
   check('types', 'tsc', '-p', '.')
 }
 if (isPeers) {
-  const bun = installBun()
-  if (bun) await vitest('peers', ['tests/peers'], { env: { HAI_PEER_BUN: bun } })
-  else failed.push('peers: the Bun of a Windmill worker could not be installed')
+  console.log('\n── the programs of others')
+  const peers = await installPeers()
+  for (const { file, why } of peers.leftOut) console.log(`${file} is left out: ${why}`)
+  // in CI nothing may be missing; what should have come and did not is a failure anywhere
+  const isCi = process.env.CI === 'true'
+  const lacking = peers.leftOut.filter(({ isBroken }) => isBroken || isCi)
+  failed.push(...lacking.map(({ file, why }) => `${file} could not run: ${why}`))
+  if (peers.files.length > 0) await vitest('peers', peers.files, { env: peers.env })
 } else if (process.argv.includes('--fast')) {
   await vitest('tests without a stack', [], {
     without: [

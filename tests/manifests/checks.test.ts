@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { problemsOf } from '../../cdk8s/checks/all.ts'
-import { crdCheck, crdsIn } from '../../cdk8s/checks/crds.ts'
 import { kubernetesKinds } from '../../cdk8s/checks/kubernetes-kinds.ts'
 import { ownSchemas } from '../../cdk8s/checks/own-schemas.ts'
 import { yamlStyle } from '../../cdk8s/checks/yaml-style.ts'
 import type { KubeObject, Tree } from '../../cdk8s/tree.ts'
-import { crdFolder } from '../../cdk8s/validate.ts'
 import { aTree, objectIn } from './configurations.ts'
 
 /** What is said about the default tree after something in it was broken. */
@@ -184,19 +182,6 @@ describe('a check', () => {
     tree.entries = tree.entries.filter(({ object }) => object.kind !== 'ReferenceGrant')
     const said = problemsOf(tree).map(({ what }) => what)
     expect(said).toContain('needs a ReferenceGrant in windmill for windmill-app')
-  })
-
-  it.runIf(crdFolder())('notices what the definitions of the custom resources refuse', () => {
-    const check = crdCheck(crdsIn(crdFolder()!))
-    const said = saidAfter(
-      (tree) => {
-        at(objectIn(tree, 'HTTPRoute', 'hai'), 'spec').hostnames = ['hai_x']
-        at(objectIn(tree, 'Cluster', 'hai'), 'spec').instance = 3
-      },
-      [(tree) => check(tree).problems],
-    )
-    expect(said).toContain('HTTPRoute home/hai: /spec/hostnames/0 must match pattern')
-    expect(said).toContain('Cluster databases/hai: /spec must NOT have additional properties (instance)')
   })
 })
 

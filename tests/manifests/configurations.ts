@@ -49,6 +49,9 @@ export const WITH_BACKUP = {
   },
 }
 
+/** Every configuration that is tried. */
+export const ALL = [...MATRIX, { name: 'with backup', input: WITH_BACKUP }]
+
 /** The tree of a configuration; defaults where nothing is said. */
 export const aTree = (input: object = {}): Tree => treeOf(parseConfig(input))
 

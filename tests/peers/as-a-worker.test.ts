@@ -14,8 +14,9 @@ import { loadParser } from '../../runner/signature.ts'
 import { readDoors, type ScriptFiles } from '../../windmill/scripts.ts'
 import { stageBundle } from '../../windmill/stage.ts'
 import { testDatabase } from '../support/database.ts'
+import { peer } from './peer.ts'
 
-const BUNS = { '1.3.10, as a Windmill worker has it': process.env.HAI_PEER_BUN!, 'our own': bunBinary() }
+const BUNS = { '1.3.10, as a Windmill worker has it': peer('HAI_PEER_BUN'), 'our own': bunBinary() }
 
 const database = testDatabase()
 const folder = mkdtempSync(join(tmpdir(), 'hai-as-a-worker-'))
