@@ -4,7 +4,7 @@ import { Alerts, WatchdogAlerts } from './charts/alerts.ts'
 import { DashboardFile } from './charts/dashboard.ts'
 import { DatabaseFile } from './charts/database.ts'
 import { AutheliaGrant, EdgeLimits, EdgeSecurity, WindmillGrant } from './charts/edge-policies.ts'
-import { FluxFile } from './charts/flux.ts'
+import { FluxFile, fluxNamespace } from './charts/flux.ts'
 import { DatabasePolicies, HaiPolicies, WindmillPolicies } from './charts/network-policies.ts'
 import { OAuth2ProxyFile } from './charts/oauth2-proxy.ts'
 import { Routes } from './charts/routes.ts'
@@ -53,7 +53,8 @@ export function deployment(config: Config): Deployment {
     new AutheliaGrant(new Folder(parts, 'authelia', edge.namespace), namespace, edge.service)
   }
 
-  const data = new Folder(parts, 'database', database.namespace)
+  // The tasks outlive an uninstall, with all that the database lives by; docs/gitops.md says how to remove them too.
+  const data = new Folder(parts, 'database', database.namespace, { outlives: true })
   new DatabaseFile(data, config)
   new DatabaseSecrets(data, config)
   new DatabasePolicies(data, config)
@@ -79,5 +80,5 @@ export function deployment(config: Config): Deployment {
 function withFlux(config: Config, parts: Construct): Deployment {
   const folders = parts.node.children.filter((child): child is Folder => child instanceof Folder)
   const scope = new Construct(parts.node.root, 'flux')
-  return { folders, flux: new FluxFile(new Folder(scope, 'ks', config.namespace), config, folders) }
+  return { folders, flux: new FluxFile(new Folder(scope, 'ks', fluxNamespace(config)), config, folders) }
 }

@@ -14,6 +14,18 @@ const Gateway = z.strictObject({
   approval: z.strictObject({ name: Name, namespace: Name, listener: Name }).optional(),
 })
 
+/** What else leads from the internet to the gateway. */
+const External = z.strictObject({
+  /** The gateway's own address in the cluster, where a tunnel of Cloudflare's has no wildcard for the domain. */
+  tunnel: z
+    .string()
+    .regex(
+      /^https?:\/\/[a-z0-9.-]+(:[1-9]\d{0,4})?$/,
+      'expected an address like https://envoy.network.svc:443',
+    )
+    .optional(),
+})
+
 const WorkerSecret = z.strictObject({
   env: z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'expected an environment variable’s name, like NTFY_TOKEN'),
   item: z.string().min(1),
@@ -85,6 +97,24 @@ const Worker = z.strictObject({
   internet: z.boolean().default(false),
 })
 
+/** A change of the operator's own to what is made, for what no setting says. */
+const Patch = z.strictObject({
+  target: z.strictObject({ kind: z.string().min(1), name: z.string().min(1).optional() }),
+  /** Fields to merge into the object, or a list of JSON Patch operations. */
+  patch: z.union([
+    z.record(z.string(), z.unknown()),
+    z
+      .array(
+        z.looseObject({
+          op: z.enum(['add', 'remove', 'replace', 'move', 'copy', 'test']),
+          path: z.string().startsWith('/'),
+        }),
+      )
+      .min(1),
+  ]),
+})
+export type Patch = z.output<typeof Patch>
+
 const Dependency = z.strictObject({ name: Name, namespace: Name })
 
 const Flux = z.strictObject({
@@ -96,6 +126,14 @@ const Flux = z.strictObject({
     .string()
     .regex(/^\.(\/(?!\.{1,2}(\/|$))[\w.-]+)+$/, 'expected a path like ./kubernetes/apps, without ..')
     .default('./kubernetes/apps'),
+  /** The namespace of the Kustomizations themselves; hai's own when not given. */
+  namespace: Name.optional(),
+  /** Kustomize components of the app, by their paths from its folder. */
+  components: z
+    .array(z.string().regex(/^\.\.?\//, 'expected a path like ../../../../components/x'))
+    .default([]),
+  /** Labels for every object of every part. */
+  common_labels: Labels.default({}),
   interval: Duration.default('1h'),
   timeout: Duration.default('10m'),
   /** Where the domain's variable comes from, besides what the cluster injects by itself. */
@@ -119,11 +157,13 @@ const SchemaUrls = z.strictObject({
   kustomization: z.url({ protocol: /^https$/ }).default('https://json.schemastore.org/kustomization'),
 })
 
-/** Everything an operator may say about his cluster. The defaults are one homelab's; unknown fields are refused. */
-export const Config = z.strictObject({
+const Settings = z.strictObject({
   domain: Domain.default(ONE_PLACEHOLDER),
   host: Host.default('hai'),
   namespace: Name.default('home'),
+  /** Whether the gateway is one that only your own networks reach, or one that the internet does. */
+  exposure: z.enum(['internal', 'external']).default('internal'),
+  external: External.optional(),
   gateway: Gateway.prefault({}),
   windmill: Windmill.prefault({}),
   edge: Edge.prefault({ kind: 'oauth2-proxy' }),
@@ -135,7 +175,16 @@ export const Config = z.strictObject({
   dashboard: Dashboard.prefault({ delivery: 'configmap' }),
   worker: Worker.optional(),
   flux: Flux.prefault({}),
+  patches: z.array(Patch).default([]),
   schemas: SchemaUrls.prefault({}),
+})
+
+/** Everything an operator may say about his cluster. The defaults are one homelab's; unknown fields are refused. */
+export const Config = Settings.superRefine(({ exposure, external, gateway }, context) => {
+  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+  if (exposure === 'internal' && external) refuse(['external'], 'expected nothing with exposure: internal')
+  if (exposure === 'external' && gateway.name === 'internal')
+    refuse(['gateway', 'name'], 'with exposure: external, expected the gateway that the internet reaches')
 })
 
 export type Config = z.output<typeof Config>

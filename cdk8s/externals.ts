@@ -1,3 +1,4 @@
+import { fluxNamespace } from './charts/flux.ts'
 import type { Config } from './config.ts'
 import { appNeeds, databaseNeeds } from './dependencies.ts'
 
@@ -16,7 +17,7 @@ export function externals(config: Config): External[] {
 }
 
 function named(config: Config): External[] {
-  const { gateway, windmill, edge, secrets, flux, database, namespace } = config
+  const { gateway, windmill, edge, secrets, flux, database } = config
   return [
     {
       kind: 'Gateway',
@@ -58,7 +59,7 @@ function named(config: Config): External[] {
     })),
     ...flux.substitute_from.map(({ kind, name, optional }) => ({
       kind,
-      namespace,
+      namespace: fluxNamespace(config),
       name,
       why: optional ? 'the domain’s variable, when nothing else brings it' : 'the domain’s variable',
     })),

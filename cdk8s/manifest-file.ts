@@ -4,15 +4,20 @@ import type * as z from 'zod'
 import { API_VERSIONS, type Kind } from './schemas/api-versions.ts'
 import type { CATALOG } from './schemas/catalog.ts'
 
+const KEPT = { 'kustomize.toolkit.fluxcd.io/prune': 'disabled' }
+
 /** One part of hai: a folder below `<namespace>/hai`, built by a Flux Kustomization of its own into one namespace. */
 export class Folder extends Construct {
   readonly part: string
   readonly namespace: string
+  /** Whether its objects stay when hai is taken away. */
+  readonly outlives: boolean
 
-  constructor(scope: Construct, part: string, namespace: string) {
+  constructor(scope: Construct, part: string, namespace: string, { outlives = false } = {}) {
     super(scope, part)
     this.part = part
     this.namespace = namespace
+    this.outlives = outlives
   }
 
   /** The files that hold something, in the order of their names. */
@@ -45,7 +50,8 @@ export class ManifestFile extends Chart {
   /** Adds one object; its fields are those of the kind's schema. */
   add<K extends Kind>(kind: K, name: string, body: Body<K>, more: More = {}): ApiObject {
     const apiVersion = API_VERSIONS[kind]
-    const metadata = { name, ...more }
+    const annotations = { ...(this.folder.outlives ? KEPT : {}), ...more.annotations }
+    const metadata = { name, ...more, ...(Object.keys(annotations).length > 0 ? { annotations } : {}) }
     return new ApiObject(this, `${kind}-${name}`, { apiVersion, kind, metadata, ...body })
   }
 }

@@ -1,8 +1,10 @@
+import { dirname } from 'node:path'
 import { deployment } from './app.ts'
 import { type Config, hostOf } from './config.ts'
 import { dashboardJson } from './dashboard/board.ts'
 import type { ManifestFile } from './manifest-file.ts'
 import { snippets } from './operator/values.ts'
+import { type ListedPatch, patchesOf } from './patches.ts'
 import { homeFolder, partFolder } from './paths.ts'
 import { yaml } from './render.ts'
 import { schemaUrl } from './schema-url.ts'
@@ -32,6 +34,7 @@ export interface KustomizeList {
   kind: string
   namespace?: string
   resources: string[]
+  patches?: ListedPatch[]
 }
 
 export interface Tree {
@@ -66,11 +69,14 @@ export function treeOf(config: Config): Tree {
   }
   const list = (folder: string, charts: readonly ManifestFile[], namespace?: string) => {
     const resources = charts.map(({ file }) => `./${file}.yaml`)
+    const there = entries.filter(({ file }) => dirname(file) === folder).map(({ object }) => object)
+    const patches = namespace ? patchesOf(config, there) : []
     const object: KustomizeList = {
       apiVersion: 'kustomize.config.k8s.io/v1beta1',
       kind: 'Kustomization',
       ...(namespace ? { namespace } : {}),
       resources,
+      ...(patches.length > 0 ? { patches } : {}),
     }
     files.set(`${folder}/kustomization.yaml`, yaml([{ object, schema: config.schemas.kustomization }]))
     lists.push({ folder, object })

@@ -34,7 +34,7 @@ export class FluxFile extends ManifestFile {
       const before = (AFTER[folder.part] ?? []).filter((part) => there.includes(part))
       const dependsOn = [
         ...outside(folder.part, config),
-        ...before.map((part) => ({ name: fluxName(part), namespace: config.namespace })),
+        ...before.map((part) => ({ name: fluxName(part), namespace: fluxNamespace(config) })),
       ]
       this.add('Kustomization', fluxName(folder.part), { spec: spec(folder, config, dependsOn) })
     }
@@ -69,6 +69,8 @@ function spec(part: Folder, config: Config, dependsOn: Dependency[]) {
     interval: flux.interval,
     retryInterval: '2m',
     timeout: flux.timeout,
+    ...(part.part === 'app' && flux.components.length > 0 ? { components: flux.components } : {}),
+    ...(Object.keys(flux.common_labels).length > 0 ? { commonMetadata: { labels: flux.common_labels } } : {}),
     prune: true as const,
     // the health checks say what is waited for
     wait: false as const,
@@ -82,3 +84,6 @@ function spec(part: Folder, config: Config, dependsOn: Dependency[]) {
 
 /** `hai`, and `hai-<part>` for the others. */
 export const fluxName = (part: string): string => (part === 'app' ? 'hai' : `hai-${part}`)
+
+/** Where the Kustomizations lie: beside hai, unless the repository keeps all of its own in one namespace. */
+export const fluxNamespace = ({ flux, namespace }: Config): string => flux.namespace ?? namespace

@@ -1,3 +1,4 @@
+import { patchTargets } from '../patches.ts'
 import type { Tree } from '../tree.ts'
 import { duplicates } from './duplicates.ts'
 import { oneHost } from './host.ts'
@@ -16,6 +17,7 @@ const CHECKS: readonly Check[] = [
   substitution,
   secretMaterial,
   oneHost,
+  patchTargets,
 ]
 
 /** Everything that is wrong with a tree, as far as the tree alone tells. */

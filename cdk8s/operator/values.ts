@@ -1,6 +1,6 @@
 import { WHITELIST } from '../../windmill/whitelist.ts'
 import { ownerRole, readerRole } from '../charts/database.ts'
-import { type Config, databaseHost } from '../config.ts'
+import { type Config, databaseHost, hostOf } from '../config.ts'
 import { DATABASE, DATABASE_URL, POSTGRES_PORT, READER, WINDMILL_SECRET } from '../names.ts'
 
 /** What the operator merges into files of his own, each with the words that tell him where. */
@@ -18,6 +18,7 @@ export function snippets(config: Config): Snippet[] {
     grafanaValues(config),
     ...(config.database.kind === 'existing' ? [managedRoles()] : []),
     ...(config.edge.kind === 'envoy-extauth' ? [accessControl(config)] : []),
+    ...(config.external?.tunnel ? [tunnelEntry(config, config.external.tunnel)] : []),
   ]
 }
 
@@ -98,6 +99,17 @@ function managedRoles(): Snippet {
       'Roles to append to spec.managed.roles of your CloudNativePG Cluster; their passwords are Secrets beside it.',
     ],
     content: { spec: { managed: { roles: [ownerRole(), readerRole()] } } },
+  }
+}
+
+function tunnelEntry(config: Config, service: string): Snippet {
+  const hostname = hostOf(config)
+  return {
+    file: 'cloudflared.yaml',
+    merge: [
+      "The entry of cloudflared's configuration for hai, above the one that catches all: the tunnel has no wildcard.",
+    ],
+    content: { ingress: [{ hostname, service, originRequest: { originServerName: hostname } }] },
   }
 }
 

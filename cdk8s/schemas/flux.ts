@@ -1,10 +1,12 @@
 import * as z from 'zod'
-import { Duration, Name, object } from './object.ts'
+import { Duration, Labels, Name, object } from './object.ts'
 
 export const FluxKustomization = object('Kustomization', {
   spec: z.strictObject({
     path: z.string().startsWith('./'),
     targetNamespace: Name,
+    components: z.array(z.string().startsWith('.')).min(1).optional(),
+    commonMetadata: z.strictObject({ labels: Labels }).optional(),
     interval: Duration,
     retryInterval: Duration,
     timeout: Duration,
@@ -40,4 +42,10 @@ export const KustomizeList = z.strictObject({
   kind: z.literal('Kustomization'),
   namespace: Name.optional(),
   resources: z.array(z.string().regex(/^\.\/[\w.-]+\.yaml$/)).min(1),
+  patches: z
+    .array(
+      z.strictObject({ target: z.strictObject({ kind: z.string(), name: z.string() }), patch: z.string() }),
+    )
+    .min(1)
+    .optional(),
 })
