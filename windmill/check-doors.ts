@@ -1,22 +1,13 @@
 import { transform } from 'esbuild'
 import type { Problem } from './items.ts'
-import { readDoors, type ScriptFiles } from './scripts.ts'
-import { stageDoor, UnfitDoor } from './stage-door.ts'
+import type { ScriptFiles } from './scripts.ts'
+import { type StagedDoor, UnfitDoor } from './stage-door.ts'
 
 /** Doors that can't go to a server as one file. */
-export async function checkDoors(root: string): Promise<Problem[]> {
-  const found = await Promise.all(
-    readDoors(root).map(async ({ path, code }): Promise<Problem[]> => {
-      try {
-        await stageDoor(root, path, code)
-        return []
-      } catch (error) {
-        if (!(error instanceof UnfitDoor)) throw error
-        return [{ file: `${path}.ts`, what: error.why }]
-      }
-    }),
+export function checkDoors(doors: StagedDoor[]): Problem[] {
+  return doors.flatMap(({ path, staged }) =>
+    staged instanceof UnfitDoor ? [{ file: `${path}.ts`, what: staged.why }] : [],
   )
-  return found.flat()
 }
 
 /** Windmill's worker reads TypeScript as tsx, in which `<T>(x: T) => …` and `<T>x` are no longer what they were. */

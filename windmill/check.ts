@@ -3,15 +3,17 @@ import { checkFlows } from './check-flows.ts'
 import { checkReferences } from './check-references.ts'
 import { checkResources } from './check-resources.ts'
 import { checkSchedules } from './check-schedules.ts'
+import { checkSchemas } from './check-schemas.ts'
 import { checkSignatures } from './check-signatures.ts'
 import { checkTriggers } from './check-triggers.ts'
 import { type BundleFiles, type Problem, readBundle } from './items.ts'
-import { staleMetadata } from './metadata.ts'
 import { readDoors, readScripts } from './scripts.ts'
+import type { StagedDoor } from './stage-door.ts'
 
-/** All that would keep a bundle from running on a server, or surprise its operator, by file. */
-export async function checkBundle(root: string): Promise<Problem[]> {
+/** All that would keep a bundle, with those doors, from running on a server, or surprise its operator, by file. */
+export async function checkBundle(root: string, doors: StagedDoor[]): Promise<Problem[]> {
   const bundle = readBundle(root)
+  const scripts = readScripts(root)
   const problems = [
     ...bundle.problems,
     ...checkSchedules(bundle),
@@ -21,20 +23,12 @@ export async function checkBundle(root: string): Promise<Problem[]> {
     ...checkTriggers(bundle),
     ...checkFolders(bundle),
     ...checkOrphans(bundle),
-    ...(await checkSignatures(readScripts(root).filter(({ path }) => !path.includes('/core/')))),
-    ...(await checkSyntax(readScripts(root))),
-    ...(await checkDoors(root)),
-    ...(await checkMetadata(root)),
+    ...(await checkSignatures(scripts.filter(({ path }) => !path.includes('/core/')))),
+    ...(await checkSyntax(scripts)),
+    ...checkDoors(doors),
+    ...(await checkSchemas(doors)),
   ]
   return problems.sort((a, b) => a.file.localeCompare(b.file))
-}
-
-async function checkMetadata(root: string): Promise<Problem[]> {
-  const stale = await staleMetadata(root)
-  return [...stale.keys()].map((file) => ({
-    file,
-    what: 'it is not what its door says; run npm run metadata',
-  }))
 }
 
 function checkFolders({ files }: BundleFiles): Problem[] {

@@ -47,7 +47,7 @@ export async function preview<T>(
 }
 
 /** A door's own refusal is read before what Windmill says of the job. */
-function failureIn(result: unknown): string {
+export function failureIn(result: unknown): string {
   const body = result as { error?: { message?: string }; result?: { error?: { message?: string } } } | null
   return body?.result?.error?.message ?? body?.error?.message ?? JSON.stringify(result)
 }

@@ -6,10 +6,10 @@ const LOCKS_SECONDS = 300
 /** A server process goes on with the version that it knows for up to 60 s, when nobody tells it. */
 const ANSWER_SECONDS = 90
 const AT_ONCE = 6
-/** Called with nothing it would ask a model, which may cost something. */
-const NOT_WARMED = ['f/hai/model/test']
-/** What the smoke test and every question go through. Called with nothing they change nothing. */
-const LOOKED_AT = ['f/hai/inbox', 'f/hai/task/result', 'f/hai/task/show', 'f/hai/home', 'f/hai/admin/health']
+/** Longer than it takes to take a job back. */
+const PUT_OFF_SECONDS = 60
+/** What the smoke test and every question go through. */
+const LOOKED_AT = ['f/hai/inbox', 'f/hai/worker/run', 'f/hai/task/result', 'f/hai/task/show', 'f/hai/home']
 
 /** The hashes of the live scripts of the bundle, by path. */
 export async function liveScripts(windmill: WindmillServer): Promise<Map<string, string>> {
@@ -47,41 +47,24 @@ async function isRunnable(windmill: WindmillServer, path: string, hash: string):
 }
 
 /**
- * Has each door answer once by its hash, so that nobody's first call waits until a worker has fetched and built it. It is
- * called with nothing: what needs an argument refuses. Throws where one does not even start.
+ * Resolves when calls by path get those versions too: each server process goes on with the one it knew for some seconds.
+ * Looks through jobs that never run, each put off and taken back.
  */
-export async function warm(windmill: WindmillServer, live: Map<string, string>, paths: string[]) {
-  await eachOf(
-    paths.filter((path) => !NOT_WARMED.includes(path)),
-    async (path) => {
-      try {
-        await windmill.text(`jobs/run_wait_result/h/${live.get(path)}?invisible_to_owner=true`, {})
-      } catch (error) {
-        if (!(error instanceof ServerError) || !ANSWERED.includes(error.status ?? 0)) throw error
-        if (/Cannot find (package|module)|SyntaxError|BuildMessage/.test(error.message)) throw error
-      }
-    },
-  )
-}
-
-/** A door that refuses what it was not given, or what it knows nothing of yet. */
-const ANSWERED = [400, 403, 422, 503]
-
-/** Resolves when calls by path get those versions too: each server process keeps the one it knew for some seconds. */
 export async function untilNew(windmill: WindmillServer, live: Map<string, string>, paths: string[]) {
-  const waiting = new Set(LOOKED_AT.filter((path) => paths.includes(path)))
-  const ended = await poll(ANSWER_SECONDS, async () => {
-    await eachOf([...waiting], async (path) => {
-      const id = await windmill.text(`jobs/run/p/${path}?invisible_to_owner=true`, {})
-      const job = await windmill.json<{ script_hash: string }>(`jobs_u/get/${id.trim()}?no_logs=true`)
-      if (job.script_hash === live.get(path)) waiting.delete(path)
+  const deadline = Date.now() + ANSWER_SECONDS * 1000
+  for (const path of LOOKED_AT.filter((one) => paths.includes(one))) {
+    const isNew = await poll((deadline - Date.now()) / 1000, async () => {
+      const put = `jobs/run/p/${path}?invisible_to_owner=true&scheduled_in_secs=${PUT_OFF_SECONDS}`
+      const id = (await windmill.text(put, {})).trim()
+      const job = await windmill.json<{ script_hash: string }>(`jobs_u/get/${id}?no_logs=true`)
+      await windmill.text(`jobs_u/queue/cancel/${id}`, {
+        reason: 'a deploy looked which version it would run',
+      })
+      return job.script_hash === live.get(path) || undefined
     })
-    return waiting.size === 0 || undefined
-  })
-  if (ended) return
-  throw new ServerError(
-    `${ANSWER_SECONDS} s after the push calls still get the old version of ${[...waiting].join(', ')}`,
-  )
+    if (isNew) continue
+    throw new ServerError(`${ANSWER_SECONDS} s after the push calls still get the old version of ${path}`)
+  }
 }
 
 /** Some at once, so that each worker gets its share. */

@@ -7,13 +7,14 @@ import { migrateDatabase } from './deploy-migrate.ts'
 import { type Options, readOptions, UsageError } from './deploy-options.ts'
 import { type Preflight, preflight } from './deploy-preflight.ts'
 import { plan, pushNew, removeOld, type Staged } from './deploy-push.ts'
-import { liveScripts, untilNew, untilRunnable, warm } from './deploy-ready.ts'
+import { liveScripts, untilNew, untilRunnable } from './deploy-ready.ts'
 import { makeFolders, mendOwners } from './deploy-rights.ts'
 import { healthProblems, readSettings, smokeTest } from './deploy-smoke.ts'
+import { Warming } from './deploy-warm.ts'
 import type { Difference } from './drift-compare.ts'
-import { readDoors } from './scripts.ts'
 import { ServerError, WindmillServer } from './server.ts'
 import { stageBundle } from './stage.ts'
+import { type StagedDoor, stagedDoors } from './stage-door.ts'
 import { configureWmill } from './wmill.ts'
 
 const USAGE = `usage: npm run deploy -- --workspace W --base-url URL [--dry-run] [--one-pool] [--keep]
@@ -31,6 +32,12 @@ const SHOWN = 20
 
 /** One line for the operator. */
 export type Log = (line: string) => void
+
+interface Voice {
+  log: Log
+  /** How long it is since the command began. */
+  took: () => string
+}
 
 /**
  * Deploys the bundle: looks first, migrates, pushes, waits until it runs, puts one task through. Returns the exit code:
@@ -73,17 +80,22 @@ const cureOf = ({ status }: ServerError): string =>
 
 async function deployFrom(folder: string, options: Options, log: Log): Promise<number> {
   const { root, server, onePool, keep } = options
+  const took = stopwatch()
   const windmill = new WindmillServer(server)
-  await refuseUnfit(root)
+  const doors = await stagedDoors(root)
+  await refuseUnfit(root, doors)
   const staged = { cwd: join(folder, 'bundle'), configDir: join(folder, 'config') }
-  await stageBundle(root, staged.cwd, { onePool })
+  await stageBundle(root, staged.cwd, { onePool, doors })
+  const planned = plan(windmill, staged)
+  // what the preflight has to say comes first
+  planned.catch(() => undefined)
   report(await preflight(windmill, { staged: staged.cwd, onePool }), options, log)
   configureWmill(staged.configDir, server)
-  const changes = await plan(windmill, staged)
+  const changes = await planned
   const wanted = keep ? changes.filter(({ state }) => state !== 'extra') : changes
   logPlan(wanted, log)
   if (options.dryRun) return 0
-  await apply(windmill, staged, wanted, log).catch((error: unknown) => {
+  await apply(windmill, staged, wanted, { log, took }).catch((error: unknown) => {
     if (!(error instanceof ServerError)) throw error
     const stays = 'what was done so far stays, and it is safe to run this again'
     throw new ServerError(`${error.message}; ${stays}`, error.status, { cause: error })
@@ -91,8 +103,8 @@ async function deployFrom(folder: string, options: Options, log: Log): Promise<n
   return 0
 }
 
-async function refuseUnfit(root: string): Promise<void> {
-  const problems = await checkBundle(root)
+async function refuseUnfit(root: string, doors: StagedDoor[]): Promise<void> {
+  const problems = await checkBundle(root, doors)
   if (problems.length === 0) return
   const more = problems.length > SHOWN ? `\n… and ${problems.length - SHOWN} more` : ''
   throw new ServerError(
@@ -122,9 +134,8 @@ async function apply(
   windmill: WindmillServer,
   staged: Staged,
   changes: Difference[],
-  log: Log,
+  { log, took }: Voice,
 ): Promise<void> {
-  const took = stopwatch()
   const applied = await migrateDatabase(windmill, staged.cwd)
   log(applied.length > 0 ? `migrated: ${applied.join(', ')}` : 'the schema is up to date')
   for (const done of await makeFolders(windmill)) log(done)
@@ -135,22 +146,37 @@ async function apply(
   }
   for (const path of await mendOwners(windmill)) log(`${path} runs as the user hai now`)
   if (pushed.length > 0) log(`pushed, ${took()}`)
-  const doors = readDoors(staged.cwd).map(({ path }) => path)
   const live = await liveScripts(windmill)
-  await untilRunnable(windmill, live, doors)
   const fresh = pushed.filter(({ kind }) => kind === 'script').map(({ path }) => path)
+  await untilRunnable(windmill, live, fresh)
+  const warming = new Warming(windmill, live, fresh)
   if (fresh.length > 0) {
-    log(`having each of ${fresh.length} new versions answer …`)
-    await warm(windmill, live, fresh)
-    await untilNew(windmill, live, fresh)
+    log(`having calls get ${fresh.length} new versions …`)
+    await warming.during(untilNew(windmill, live, fresh))
     log(`calls get the new versions, ${took()}`)
   }
-  await readSettings(windmill, live)
-  const seconds = await smokeTest(windmill, live)
-  log(`a task went through the inbox and came back in ${seconds.toFixed(1)} s`)
+  await warming.during(tryOut(windmill, live, log), BESIDE)
   for (const path of await removeOld(windmill, changes)) log(`deleted ${path}`)
   for (const problem of await healthProblems(windmill, live)) log(`health: ${problem}`)
   log(`deployed, ${took()}`)
+  if (warming.left > 0) await watch(warming, { log, took })
+}
+
+/** How many doors warm up while calls of the deploy's own have to be answered. */
+const BESIDE = 1
+
+async function tryOut(windmill: WindmillServer, live: Map<string, string>, log: Log): Promise<void> {
+  await readSettings(windmill, live)
+  const seconds = await smokeTest(windmill, live)
+  log(`a task went through the inbox and came back in ${seconds.toFixed(1)} s`)
+}
+
+/** Whoever stops here loses nothing but the word whether each door starts. */
+async function watch(warming: Warming, { log, took }: Voice): Promise<void> {
+  log(`${warming.left} of ${warming.size} doors warm up still, each by answering once …`)
+  const left = await warming.rest()
+  if (left.length === 0) log(`each of ${warming.size} doors has answered, ${took()}`)
+  else log(`note: no worker has come yet to ${left.join(', ')}: whether they start is not known`)
 }
 
 /** How long it is since then, as one reads it. */

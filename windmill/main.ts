@@ -7,9 +7,10 @@ import { Server } from './conformance/server.ts'
 import { runConformance } from './conformance/suite.ts'
 import { deploy } from './deploy.ts'
 import { drift } from './drift.ts'
-import { generateMetadata } from './metadata.ts'
-import { staleResourceTypes, writeResourceTypes } from './resource-types.ts'
+import { checkProject, generateMetadata } from './metadata.ts'
+import { writeResourceTypes } from './resource-types.ts'
 import { OccupiedFolder, writeBundle } from './stage.ts'
+import { stagedDoors } from './stage-door.ts'
 
 const USAGE = `usage: windmill.cjs COMMAND
   metadata [--root=DIR]  write the schemas of the doors, as the official CLI reads them
@@ -67,11 +68,7 @@ function parsed(args: string[]): Values {
 }
 
 async function check(root: string, log: (line: string) => void): Promise<number> {
-  const stale = staleResourceTypes(root).map((file) => ({
-    file,
-    what: 'it does not say what core accepts; run npm run metadata',
-  }))
-  const problems = [...stale, ...(await checkBundle(root))]
+  const problems = await checkProject(root)
   log(problems.length > 0 ? problemTable(problems) : 'nothing is wrong with the bundle')
   return problems.length > 0 ? 1 : 0
 }
@@ -79,14 +76,15 @@ async function check(root: string, log: (line: string) => void): Promise<number>
 async function bundle(root: string, values: Values, log: (line: string) => void): Promise<number> {
   if (!values.out) throw new UsageError(`--out is missing: the folder to write\n${USAGE}`)
   const folder = resolve(values.out)
-  const problems = await checkBundle(root)
+  const doors = await stagedDoors(root)
+  const problems = await checkBundle(root, doors)
   if (problems.length > 0) {
     log(problemTable(problems))
     return 1
   }
   try {
-    const doors = await writeBundle(root, folder, { onePool: values['one-pool'] ?? false })
-    log(`${doors} doors, each in one file, and all that belongs to them: ${folder}`)
+    await writeBundle(root, folder, { onePool: values['one-pool'] ?? false, doors })
+    log(`${doors.length} doors, each in one file, and all that belongs to them: ${folder}`)
   } catch (error) {
     if (!(error instanceof OccupiedFolder)) throw error
     throw new UsageError(error.message)

@@ -4,8 +4,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { serveBundle } from '../runner/bare-stack.ts'
+import { checkBundle } from './check.ts'
+import { STALE } from './check-schemas.ts'
 import { withoutImports } from './door-imports.ts'
+import type { Problem } from './items.ts'
+import { staleResourceTypes } from './resource-types.ts'
 import { readDoors, readText } from './scripts.ts'
+import { stagedDoors } from './stage-door.ts'
 import { fillSummaries } from './summaries.ts'
 import { configureWmill, wmill } from './wmill.ts'
 
@@ -14,6 +19,21 @@ export async function generateMetadata(root: string): Promise<string[]> {
   const stale = await staleMetadata(root)
   for (const [file, text] of stale) writeFileSync(join(root, file), text)
   return [...stale.keys()]
+}
+
+/**
+ * All that `npm run check` finds: what would keep the bundle from running on a server, and each file that is made of others
+ * and is not what they say now, by the official CLI's own reading.
+ */
+export async function checkProject(root: string): Promise<Problem[]> {
+  const types = staleResourceTypes(root).map((file) => ({
+    file,
+    what: 'it does not say what core accepts; run npm run metadata',
+  }))
+  const problems = [...types, ...(await checkBundle(root, await stagedDoors(root)))]
+  const told = new Set(problems.map(({ file }) => file))
+  const stale = [...(await staleMetadata(root)).keys()].filter((file) => !told.has(file))
+  return [...problems, ...stale.map((file) => ({ file, what: STALE }))]
 }
 
 /** The files of doors' metadata that are missing, or not what the official CLI makes of the doors now, with what they should be. */

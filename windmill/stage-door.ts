@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path'
-import { build, type Plugin, transform } from 'esbuild'
+import { type BuildFailure, build, type Plugin, transform } from 'esbuild'
 import { loadParser } from '../runner/signature.ts'
 import { importsOf, withoutImports } from './door-imports.ts'
+import { readDoors, type ScriptFiles } from './scripts.ts'
 
 /** Without it a script follows the workspace's default package.json, whenever somebody makes one. */
 export const HEADER = '// package_json:'
@@ -17,24 +18,61 @@ export class UnfitDoor extends Error {
   }
 }
 
+/** A door, and what it is on a server; or why it can't go there. */
+export interface StagedDoor extends ScriptFiles {
+  staged: string | UnfitDoor
+}
+
+/** All doors of a bundle, as `stageDoors` makes them. */
+export const stagedDoors = async (root: string): Promise<StagedDoor[]> => {
+  const doors = readDoors(root)
+  const staged = await stageDoors(root, doors)
+  return doors.map((door, at) => ({ ...door, staged: staged[at]! }))
+}
+
 /**
- * A door as Windmill gets it: one file, in which all that it imports of the bundle stands, so that the server has no
- * libraries whose versions could mix. Packages stay imports. The door's own text is kept to the letter, since Windmill
+ * Doors as Windmill gets them: each in one file, in which all that it imports of the bundle stands, so that the server has
+ * no libraries whose versions could mix. Packages stay imports. A door's own text is kept to the letter, since Windmill
  * hands arguments over by their names; what it calls stands below it, in a function of its own, where no name can clash.
  */
-export async function stageDoor(root: string, path: string, code: string): Promise<string> {
-  const imports = await importsOf(code)
-  if (typeof imports === 'string') throw new UnfitDoor(path, imports)
-  const own = withoutImports(code)
-  const { chunk, packages, exported } = await bundled(root, path, imports)
+export async function stageDoors(root: string, doors: Door[]): Promise<(string | UnfitDoor)[]> {
+  const found = await Promise.all(doors.map(async ({ code }) => importsOf(code)))
+  const fit = doors.flatMap(({ path }, at): Entry[] => {
+    const imports = found[at]!
+    return typeof imports === 'string' ? [] : [{ path, imports }]
+  })
+  const bundles = await bundled(root, fit)
+  return Promise.all(
+    doors.map(async ({ path, code }, at) => {
+      const imports = found[at]!
+      try {
+        if (typeof imports === 'string') throw new UnfitDoor(path, imports)
+        const bundle = bundles.get(path)!
+        if (bundle instanceof UnfitDoor) throw bundle
+        const staged = joined(path, code, imports, takenApart(path, bundle))
+        await refuseChanged(path, code, staged)
+        return staged
+      } catch (error) {
+        if (error instanceof UnfitDoor) return error
+        throw error
+      }
+    }),
+  )
+}
+
+type Door = Pick<ScriptFiles, 'path' | 'code'>
+type Imports = Exclude<Awaited<ReturnType<typeof importsOf>>, string>
+type Entry = { path: string; imports: Imports }
+
+function joined(path: string, code: string, imports: Imports, { chunk, packages, exported }: Parts): string {
   const given = imports.flatMap(({ names }) => names.map(({ local }) => local))
   const results = given.map((name) => (exported.get(name) === name ? name : `${name}: ${exported.get(name)}`))
-  const staged = [
+  return [
     HEADER,
     `// @ts-nocheck made by npm run bundle from ${path}.ts`,
     ...packages,
     '',
-    own.trim(),
+    withoutImports(code).trim(),
     '',
     ...(given.length > 0
       ? [
@@ -46,32 +84,39 @@ export async function stageDoor(root: string, path: string, code: string): Promi
         ]
       : []),
   ].join('\n')
-  await refuseChanged(path, code, staged)
-  return staged
 }
 
-interface Bundled {
-  chunk: string
-  /** Import statements, each on a line of its own. */
+/** What the bundler made of what a door imports, and the packages that it left to be imported. */
+interface Bundle {
+  text: string
   packages: string[]
-  /** What the chunk calls each name that it exports. */
-  exported: Map<string, string>
 }
 
-type Imports = Exclude<Awaited<ReturnType<typeof importsOf>>, string>
+/** All in one run, in which each file of core is read once; where that fails, one by one, to know which doors it is. */
+async function bundled(root: string, entries: Entry[]): Promise<Map<string, Bundle | UnfitDoor>> {
+  try {
+    return await bundledAtOnce(root, entries)
+  } catch (error) {
+    const [first, ...more] = entries
+    if (!first || !Array.isArray((error as Partial<BuildFailure>).errors)) throw error
+    if (more.length === 0) return new Map([[first.path, unbundled(first.path, error as BuildFailure)]])
+    const each = await Promise.all(entries.map((entry) => bundled(root, [entry])))
+    return new Map(each.flatMap((one) => [...one]))
+  }
+}
 
-async function bundled(root: string, path: string, imports: Imports): Promise<Bundled> {
-  const entry = imports
-    .map(({ names, from }) => {
-      const listed = names.map(({ imported, local }) => `${imported} as ${local}`).join(', ')
-      return `export { ${listed} } from ${JSON.stringify(from)}`
-    })
-    .join('\n')
+function unbundled(path: string, { errors }: BuildFailure): UnfitDoor {
+  const [first] = errors
+  const where = first?.location ? `${first.location.file} line ${first.location.line}: ` : ''
+  return new UnfitDoor(path, `what it imports can't be put into one file: ${where}${first?.text}`)
+}
+
+async function bundledAtOnce(root: string, entries: Entry[]): Promise<Map<string, Bundle>> {
   const { outputFiles, metafile } = await build({
-    stdin: { contents: entry, resolveDir: join(root, dirname(path)), loader: 'ts' },
+    entryPoints: entries.map(({ path }) => ({ in: path, out: path })),
+    outdir: OUT,
     // its comments name files relative to this: the text is the same wherever it is made
     absWorkingDir: root,
-    outfile: 'door.mjs',
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -81,16 +126,62 @@ async function bundled(root: string, path: string, imports: Imports): Promise<Bu
     logLevel: 'silent',
     metafile: true,
     write: false,
-    plugins: [PACKAGES_STAY],
+    plugins: [importsAlone(root, entries), PACKAGES_STAY],
   })
-  const text = outputFiles[0]!.text
+  const texts = new Map(outputFiles.map((file) => [file.path, file.text]))
+  return new Map(
+    entries.map(({ path }) => {
+      const file = join(OUT, `${path}.js`)
+      const packages = metafile.outputs[file]!.imports.filter(({ kind }) => kind === 'import-statement')
+      return [path, { text: texts.get(join(root, file))!, packages: packages.map((one) => one.path) }]
+    }),
+  )
+}
+
+/** Nothing is written there. */
+const OUT = 'staged'
+
+/** The entry of a door is what it imports, and not the door. */
+function importsAlone(root: string, entries: Entry[]): Plugin {
+  const texts = new Map(entries.map(({ path, imports }) => [path, reexported(imports)]))
+  return {
+    name: 'imports alone',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /./ }, ({ path, kind }) =>
+        kind === 'entry-point' ? { path, namespace: 'door' } : undefined,
+      )
+      onLoad({ filter: /./, namespace: 'door' }, ({ path }) => {
+        return { contents: texts.get(path)!, resolveDir: join(root, dirname(path)), loader: 'ts' }
+      })
+    },
+  }
+}
+
+function reexported(imports: Imports): string {
+  return imports
+    .map(({ names, from }) => {
+      const listed = names.map(({ imported, local }) => `${imported} as ${local}`).join(', ')
+      return `export { ${listed} } from ${JSON.stringify(from)}`
+    })
+    .join('\n')
+}
+
+interface Parts {
+  chunk: string
+  /** Import statements, each on a line of its own. */
+  packages: string[]
+  /** What the chunk calls each name that it exports. */
+  exported: Map<string, string>
+}
+
+function takenApart(path: string, { text, packages }: Bundle): Parts {
   const statements = [...text.matchAll(/^import [^;]*? from "([^"]+)";$|^import "([^"]+)";$/gm)]
-  const wanted = Object.values(metafile.outputs)[0]!
-    .imports.filter(({ kind }) => kind === 'import-statement')
-    .map((one) => one.path)
   const found = statements.map(([, from, bare]) => from ?? bare!)
-  if (found.toSorted().join() !== wanted.toSorted().join()) {
-    throw new UnfitDoor(path, `it imports ${wanted.join(', ')}, of which only ${found.join(', ')} were found`)
+  if (found.toSorted().join() !== packages.toSorted().join()) {
+    throw new UnfitDoor(
+      path,
+      `it imports ${packages.join(', ')}, of which only ${found.join(', ')} were found`,
+    )
   }
   const { chunk, exported } = withoutExports(path, text)
   return {
@@ -104,11 +195,13 @@ async function bundled(root: string, path: string, imports: Imports): Promise<Bu
 const PACKAGES_STAY: Plugin = {
   name: 'packages stay',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^[^./]/ }, ({ path }) => ({ path, external: true, sideEffects: false })),
+    onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+      kind === 'entry-point' ? undefined : { path, external: true, sideEffects: false },
+    ),
 }
 
 /** The bundler may have renamed what it exports, where two files use one name. */
-function withoutExports(path: string, text: string): Pick<Bundled, 'chunk' | 'exported'> {
+function withoutExports(path: string, text: string): Pick<Parts, 'chunk' | 'exported'> {
   const at = text.lastIndexOf('\nexport {')
   if (at < 0) return { chunk: text, exported: new Map() }
   const [list = '', ...more] = text.slice(at).split('};')

@@ -5,8 +5,8 @@ import { parse, stringify } from 'yaml'
 import { Locks } from '../runner/locks.ts'
 import { withoutTags } from './deploy-tags.ts'
 import { importsOf } from './door-imports.ts'
-import { bundlePaths, FOLDERS, isOwn, readDoors, readFlows, readScripts } from './scripts.ts'
-import { HEADER, stageDoor, UnfitDoor } from './stage-door.ts'
+import { bundlePaths, FOLDERS, isOwn, readFlows, readScripts } from './scripts.ts'
+import { HEADER, type StagedDoor, stagedDoors, UnfitDoor } from './stage-door.ts'
 
 /** The tag of what answers at once; what waits or runs long has one of its own. */
 const DOOR_TAG = 'hai'
@@ -14,6 +14,8 @@ const DOOR_TAG = 'hai'
 export interface StageOptions {
   /** For a server without worker groups: no tags. */
   onePool: boolean
+  /** What was made of the doors already, to look at it before. */
+  doors?: StagedDoor[]
 }
 
 type Content = Record<string, unknown>
@@ -23,14 +25,19 @@ type Content = Record<string, unknown>
  * libraries, and everything with the keys that the server itself gives it, so that a second push finds nothing new.
  * `wmill sync push` and Windmill's Git sync take the folder as it is. Throws an `UnfitDoor`.
  */
-export async function stageBundle(root: string, folder: string, options: StageOptions): Promise<void> {
+export async function stageBundle(
+  root: string,
+  folder: string,
+  { doors: made, ...options }: StageOptions,
+): Promise<void> {
   const write = (file: string, text: string) => {
     mkdirSync(dirname(join(folder, file)), { recursive: true })
     writeFileSync(join(folder, file), text)
   }
-  const doors = await Promise.all(
-    readDoors(root).map(async (door) => ({ ...door, code: await stageDoor(root, door.path, door.code) })),
-  )
+  const doors = (made ?? (await stagedDoors(root))).map(({ staged, ...door }) => {
+    if (staged instanceof UnfitDoor) throw staged
+    return { ...door, code: staged }
+  })
   const steps = readFlows(root)
     .filter(({ path }) => isOwn(path))
     .flatMap(({ steps }) => steps)
@@ -65,12 +72,11 @@ export async function stageBundle(root: string, folder: string, options: StageOp
 export class OccupiedFolder extends Error {}
 
 /** The bundle as a folder for somebody else's tools: refuses one that holds something already. */
-export async function writeBundle(root: string, folder: string, options: StageOptions): Promise<number> {
+export async function writeBundle(root: string, folder: string, options: StageOptions): Promise<void> {
   if (existsSync(folder) && readdirSync(folder).some((name) => name !== '.git')) {
     throw new OccupiedFolder(`${folder} is not empty: name a new folder, or empty it first`)
   }
   await stageBundle(root, folder, options)
-  return readDoors(root).length
 }
 
 /** Other people's things in the workspace are none of its business; who may read a folder is the operator's. */

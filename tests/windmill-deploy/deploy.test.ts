@@ -1,7 +1,9 @@
 import { beforeAll, beforeEach, expect, it } from 'vitest'
 import { deploy } from '../../windmill/deploy.ts'
+import { Warming } from '../../windmill/deploy-warm.ts'
 import { drift } from '../../windmill/drift.ts'
 import { generateMetadata } from '../../windmill/metadata.ts'
+import { WindmillServer } from '../../windmill/server.ts'
 import { bundleFolder } from '../runner/bundle-folder.ts'
 import { StandIn } from './stand-in.ts'
 
@@ -32,36 +34,49 @@ const FILES = {
 let root: string
 let windmill: StandIn
 let lines: string[]
+/** A server after its first deploy, of which tests get copies; and what that one said, and returned. */
+let deployed: StandIn
+let said: string[]
+let code: number
 
 beforeAll(async () => {
   root = bundleFolder(FILES).root
   await generateMetadata(root)
+  windmill = deployed = await empty()
+  lines = said = []
+  code = await run()
+  return () => deployed.stop()
 })
 
 beforeEach(async () => {
-  windmill = await new StandIn().start()
-  windmill.doors = {
+  windmill = await empty()
+  lines = []
+  return () => windmill.stop()
+})
+
+async function empty(): Promise<StandIn> {
+  const made = await new StandIn().start()
+  made.doors = {
     'f/hai/admin/migrate': () => ({ version: 1, applied: ['first'] }),
     'f/hai/worker/sweep': () => ({}),
     'f/hai/inbox': () => ({ task_id: '01JD0000000000000000000000' }),
     'f/hai/task/result': () => ({ state: 'done', output: 'nothing is open' }),
     'f/hai/admin/health': () => ({ problems: [] }),
   }
-  lines = []
-  return () => windmill.stop()
-})
+  return made
+}
 
 async function run(...flags: string[]): Promise<number> {
   const argv = ['--workspace', 'homelab', '--base-url', windmill.endpoint, '--root', root, ...flags]
   return deploy(argv, { WMILL_TOKEN: windmill.token }, (line) => lines.push(line))
 }
 
-const steps = () =>
-  windmill.changes.map((change) => change.replace(/^(create|update) script .*/, '$1 scripts'))
+const steps = ({ changes }: StandIn) =>
+  changes.map((change) => change.replace(/^(create|update) script .*/, '$1 scripts'))
 
 it('migrates, pushes what is new, puts a task through, and finds nothing left to do the next time', async () => {
-  expect(await run()).toBe(0)
-  expect([...new Set(steps())]).toEqual([
+  expect(code).toBe(0)
+  expect([...new Set(steps(deployed))]).toEqual([
     'run f/hai/admin/migrate',
     'create folders hai_routes',
     'create folders hai',
@@ -74,26 +89,27 @@ it('migrates, pushes what is new, puts a task through, and finds nothing left to
     'run f/hai/task/result',
     'run f/hai/admin/health',
   ])
-  expect(windmill.scripts.get('f/hai/inbox')).toMatchObject({
+  expect(deployed.scripts.get('f/hai/inbox')).toMatchObject({
     language: 'bun',
     tag: 'hai',
     lock: expect.stringContaining('//bun.lock'),
   })
-  expect(windmill.folders.get('hai_routes')?.extra_perms).toEqual({ 'u/hai': false })
-  expect(windmill.warmed.toSorted()).toEqual([...windmill.scripts.keys()].toSorted())
-  expect(lines.at(-1)).toMatch(/^deployed, /)
+  expect(deployed.folders.get('hai_routes')?.extra_perms).toEqual({ 'u/hai': false })
+  expect(deployed.warmed.toSorted()).toEqual([...deployed.scripts.keys()].toSorted())
+  expect(said.join('\n')).toMatch(/^deployed, [\d.]+ s$/m)
+  expect(deployed.putOff).toBe(0)
 
-  windmill.changes = []
+  windmill.copy(deployed)
   expect(await run()).toBe(0)
   expect(lines).toContain('nothing is new: the server has this bundle already')
-  expect(steps().filter((step) => !step.startsWith('run '))).toEqual([])
-  expect(windmill.warmed).toHaveLength(windmill.scripts.size)
+  expect(steps(windmill).filter((step) => !step.startsWith('run '))).toEqual([])
+  expect(windmill.warmed).toEqual([])
   const argv = ['--workspace', 'homelab', '--base-url', windmill.endpoint, '--root', root]
   expect(await drift(argv, { WMILL_TOKEN: windmill.token }, () => {})).toBe(0)
 })
 
 it('pushes only what changed, whatever keys a server adds, and removes what is gone when a task has come back', async () => {
-  await run()
+  windmill.copy(deployed)
   for (const item of [
     ...windmill.triggers.values(),
     ...windmill.schedules.values(),
@@ -130,13 +146,57 @@ it('pushes only what changed, whatever keys a server adds, and removes what is g
 })
 
 it('waits until calls by path get the new versions too', async () => {
-  await run()
+  windmill.copy(deployed)
   windmill.scripts.set('f/hai/inbox', { ...windmill.scripts.get('f/hai/inbox'), content: door('0') })
   windmill.late = 1
   expect(await run()).toBe(0)
   expect(windmill.late).toBe(0)
   expect(lines.join('\n')).toMatch(/calls get the new versions/)
 })
+
+it('is done when a task has come back, and watches the other doors warm up after it', async () => {
+  windmill.copy(deployed)
+  outdate('f/hai/inbox', 'f/hai_routes/inbox', 'f/hai/worker/run')
+  const busy = () => !lines.some((line) => line.startsWith('deployed, '))
+  windmill.starts = (path) => (path !== 'f/hai/inbox' && busy() ? undefined : { success: true, result: 1 })
+  expect(await run()).toBe(0)
+  expect(lines.at(-2)).toBe('2 of 3 doors warm up still, each by answering once …')
+})
+
+it.each([
+  // before and after the task has come back
+  'f/hai/inbox',
+  'f/hai_routes/inbox',
+])('stops at a door that does not start, with the words of its job: %s', async (broken) => {
+  windmill.copy(deployed)
+  outdate('f/hai/inbox', 'f/hai_routes/inbox')
+  const error = { name: 'ExecutionErr', message: 'error: Could not resolve: "zod"' }
+  const answered = { success: false, result: { wm_failure: 'no', error: { message: 'a field is missing' } } }
+  windmill.starts = (path) => (path === broken ? { success: false, result: { error } } : answered)
+  expect(await run()).toBe(1)
+  expect(lines.at(-1)).toBe(
+    `stopped: what was pushed does not start: ${broken}: error: Could not resolve: "zod"; what was done so far stays, and it is safe to run this again`,
+  )
+})
+
+it('says of doors that no worker comes to that it does not know', async () => {
+  windmill.copy(deployed)
+  const live = new Map([...windmill.scripts].map(([path, { hash }]) => [path, String(hash)]))
+  const server = new WindmillServer({
+    endpoint: windmill.endpoint,
+    workspace: 'homelab',
+    token: windmill.token,
+  })
+  windmill.starts = (path) => (path === 'f/hai/inbox' ? { success: true, result: 1 } : undefined)
+  const warming = new Warming(server, live, ['f/hai/worker/run', 'f/hai/inbox', 'f/hai/model/test'])
+  expect(await warming.rest(0)).toEqual(['f/hai/worker/run'])
+})
+
+/** As if a release before had pushed them. */
+function outdate(...paths: string[]): void {
+  for (const path of paths)
+    windmill.scripts.set(path, { ...windmill.scripts.get(path), content: door('0'), hash: '0' })
+}
 
 it('gives each route the rights of the service user, and stops where it keeps another’s', async () => {
   windmill.folders.set('hai', { owners: ['u/operator'], extra_perms: { 'g/all': false } })
@@ -159,7 +219,7 @@ it('gives each route the rights of the service user, and stops where it keeps an
 
 it('takes from doors the rights of somebody else than who calls, which drift tells', async () => {
   const argv = ['--workspace', 'homelab', '--base-url', windmill.endpoint, '--root', root]
-  await run()
+  windmill.copy(deployed)
   for (const script of windmill.scripts.values()) script.on_behalf_of_email = 'admin@example.com'
   const told: string[] = []
   expect(await drift(argv, { WMILL_TOKEN: windmill.token }, (line) => told.push(line))).toBe(1)
@@ -220,14 +280,14 @@ it('stops at all that has to be mended first, says how, a line each, and changes
   windmill.settings.http_route_workspaced_route = true
   windmill.users[1]!.operator = false
   expect(await run()).toBe(1)
-  const said = lines.at(-1)!
+  const all = lines.at(-1)!
   for (const line of [
     /^ {2}.* tag hai-work, .*custom_tags \{"value":\["hai","hai-work"\]\}$/m,
     /^ {2}.* group hai \(tag hai\) give their jobs no HAI_DATABASE_URL: .*WHITELIST_ENVS$/m,
     /^ {2}.* superadmin sends .*http_route_workspaced_route \{"value": false\}$/m,
     /^ {2}the user hai.* may write scripts: give him Windmill's role operator/m,
   ]) {
-    expect(said).toMatch(line)
+    expect(all).toMatch(line)
   }
   windmill.users.splice(1, 1)
   expect(await run()).toBe(1)
@@ -246,7 +306,7 @@ it('notes all that is open at once, a line each', async () => {
   windmill.folders.set('hai', { name: 'hai', owners: ['u/operator'], extra_perms: { 'u/operator': true } })
   windmill.folders.set('hai_routes', { name: 'hai_routes', owners: [], extra_perms: { 'g/all': false } })
   expect(await run('--dry-run')).toBe(0)
-  const said = lines.join('\n')
+  const all = lines.join('\n')
   for (const line of [
     /^note: one worker alone serves hai-work/m,
     /^note: kim may write scripts here/m,
@@ -255,7 +315,7 @@ it('notes all that is open at once, a line each', async () => {
     /^note: u\/hai may not read folder hai,/m,
     /^note: g\/all may read folder hai_routes/m,
   ]) {
-    expect(said).toMatch(line)
+    expect(all).toMatch(line)
   }
   windmill.users[2]!.operator = true
   lines = []
@@ -338,6 +398,7 @@ it('stops when the migration fails, with nothing pushed', async () => {
 })
 
 it('says what became of a task that does not come back', async () => {
+  windmill.copy(deployed)
   windmill.doors['f/hai/task/result'] = () => ({
     state: 'dead',
     error: { message: 'no route', next_step: 'add one' },

@@ -21,6 +21,8 @@ const SCRIPT_KEYS = [
 type Item = Record<string, unknown>
 type Door = (args: Item) => unknown | Promise<unknown>
 
+const KINDS = ['scripts', 'flows', 'schedules', 'triggers', 'resources', 'resourceTypes', 'folders'] as const
+
 /** A workspace in memory that speaks the routes which `wmill sync push` and the deploy tools call, in Windmill's shapes. */
 export class StandIn {
   version = 'CE v1.819.0'
@@ -61,10 +63,13 @@ export class StandIn {
   changes: string[] = []
   endpoint = ''
   token = 'stand-in-token-0123456789'
-  /** Scripts that were run by hash with nothing, in order. */
+  /** Scripts that were begun by hash with nothing, in order, and how such a job ends; undefined while it has not. */
   warmed: string[] = []
+  starts: (path: string) => Outcome | undefined = () => REFUSED
   #before = new Map<string, string>()
-  #jobs = new Map<string, Outcome>()
+  #jobs = new Map<string, () => Outcome | undefined>()
+  /** Jobs that are put off. */
+  #waiting = new Set<string>()
   #close = () => {}
 
   async start(): Promise<this> {
@@ -78,6 +83,13 @@ export class StandIn {
 
   stop(): void {
     this.#close()
+  }
+
+  /** Makes the workspace as that one is now. */
+  copy(other: StandIn): void {
+    for (const kind of KINDS) {
+      for (const [path, item] of structuredClone(other[kind])) this[kind].set(path, item)
+    }
   }
 
   #routes(): Hono {
@@ -177,6 +189,11 @@ export class StandIn {
     return call.text('removed')
   }
 
+  /** Jobs that were put off, and not taken back. */
+  get putOff(): number {
+    return this.#waiting.size
+  }
+
   #jobRoutes(app: Hono): void {
     const run = (path: string, args: Item) => {
       this.changes.push(`run ${path}`)
@@ -194,20 +211,30 @@ export class StandIn {
       const worker = this.workers.find((one) => one.tag === tag)
       // a look at the worker itself
       const look = { set: worker?.database ?? true, group: worker?.group ?? 'default' }
-      this.#jobs.set(id, await outcome(async () => (path ? run(path, { content }) : look)))
+      const ended = await outcome(async () => (path ? run(path, { content }) : look))
+      this.#jobs.set(id, () => ended)
       return call.text(id, 201)
     })
     app.get('/api/w/homelab/jobs_u/completed/get_result_maybe/:id', (call) => {
-      return call.json({ completed: true, ...this.#jobs.get(call.req.param('id')) })
+      const job = this.#jobs.get(call.req.param('id'))?.()
+      return call.json(job ? { completed: true, ...job } : { completed: false })
     })
     app.post('/api/w/homelab/jobs/run_wait_result/h/:hash', async (call) => {
       const [path] = [...this.scripts].find(([, one]) => one.hash === call.req.param('hash')) ?? []
       if (!path) return call.text('Not found: script', 404)
-      const args = await call.req.json<Item>()
-      if (Object.keys(args).length > 0 || this.warmed.includes(path))
-        return call.json((await run(path, args)) as object)
+      return call.json((await run(path, await call.req.json<Item>())) as object)
+    })
+    app.post('/api/w/homelab/jobs/run/h/:hash', async (call) => {
+      const [path] = [...this.scripts].find(([, one]) => one.hash === call.req.param('hash')) ?? []
+      if (!path) return call.text('Not found: script', 404)
       this.warmed.push(path)
-      return call.json({ error: { message: 'a field is missing' } }, 400)
+      const id = `job-${this.#jobs.size}`
+      this.#jobs.set(id, () => this.starts(path))
+      return call.text(id, 201)
+    })
+    app.post('/api/w/homelab/jobs_u/queue/cancel/:id', (call) => {
+      this.#waiting.delete(call.req.param('id'))
+      return call.text(call.req.param('id'))
     })
     app.post('/api/w/homelab/jobs/run/p/*', async (call) => {
       const path = after(call, '/run/p/')
@@ -215,10 +242,13 @@ export class StandIn {
       if (late) this.late--
       const id = `job-${this.#jobs.size}`
       const hash = late ? this.#before.get(path) : this.scripts.get(path)?.hash
-      this.#jobs.set(id, { success: true, result: null, script_hash: String(hash) })
+      if (Number(call.req.query('scheduled_in_secs')) >= 30) this.#waiting.add(id)
+      this.#jobs.set(id, () => ({ success: true, result: null, script_hash: String(hash) }))
       return call.text(id, 201)
     })
-    app.get('/api/w/homelab/jobs_u/get/:id', (call) => call.json(this.#jobs.get(call.req.param('id'))!))
+    app.get('/api/w/homelab/jobs_u/get/:id', (call) =>
+      call.json(this.#jobs.get(call.req.param('id'))?.() ?? {}),
+    )
   }
 
   /** As the server exports a workspace: a JSON beside each script, flow, schedule and resource. */
@@ -246,7 +276,13 @@ export class StandIn {
   }
 }
 
-interface Outcome {
+/** As a door does that misses a field. */
+const REFUSED: Outcome = {
+  success: false,
+  result: { wm_failure: 'a field is missing', error: { message: 'a field is missing' } },
+}
+
+export interface Outcome {
   script_hash?: string
   success: boolean
   result: unknown

@@ -14,7 +14,7 @@ import { parse } from 'yaml'
 import { projectRoot } from '../../runner/root.ts'
 import { readDoors, readScripts } from '../../windmill/scripts.ts'
 import { OccupiedFolder, stageBundle, writeBundle } from '../../windmill/stage.ts'
-import { stageDoor } from '../../windmill/stage-door.ts'
+import { stageDoors } from '../../windmill/stage-door.ts'
 import { configureWmill, wmill } from '../../windmill/wmill.ts'
 import { bundleFolder } from '../runner/bundle-folder.ts'
 import { StandIn } from '../windmill-deploy/stand-in.ts'
@@ -121,8 +121,12 @@ describe('a door in one file', () => {
     copyFileSync(join(projectRoot(), 'package-lock.json'), join(root, 'package-lock.json'))
     return root
   }
-  const staged = (door: string, core: Record<string, string> = {}) =>
-    stageDoor(bundle({ 'f/hai/door.ts': door, ...core }), 'f/hai/door', door)
+  const staged = async (door: string, core: Record<string, string> = {}): Promise<string> => {
+    const root = bundle({ 'f/hai/door.ts': door, ...core })
+    const [made] = await stageDoors(root, [{ path: 'f/hai/door', code: door }])
+    if (typeof made !== 'string') throw made
+    return made
+  }
 
   it('calls what it imported, also where two files use one name for different things', async () => {
     const code = await staged(

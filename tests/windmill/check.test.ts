@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { checkBundle, problemTable } from '../../windmill/check.ts'
+import { stagedDoors } from '../../windmill/stage-door.ts'
 import { bundleFolder } from '../runner/bundle-folder.ts'
 
 const SCHEDULE = 'timezone: Etc/UTC\ncron_version: v2\nscript_path: f/hai/ok\nis_flow: false\nenabled: true\n'
@@ -22,7 +23,7 @@ const SOUND = {
 /** What is said of each file; staleness is left out, as no metadata was made here. */
 async function problems(files: Record<string, string>): Promise<Record<string, string>> {
   const { root } = bundleFolder({ ...SOUND, ...files })
-  const found = await checkBundle(root)
+  const found = await checkBundle(root, await stagedDoors(root))
   return Object.fromEntries(
     found.filter(({ what }) => !what.endsWith('run npm run metadata')).map(({ file, what }) => [file, what]),
   )
@@ -133,12 +134,18 @@ it('finds what is missing or left over', async () => {
     'f/hai/ok.script.lock': 'x',
     'f/hai/wide.ts': "import { z } from 'zod'\nexport async function main() {\n  return z\n}\n",
     'f/hai/core/odd.ts': 'export const same = <T>(x: T): T => x\n',
+    'f/hai/core/half.ts': "import { none } from './none.ts'\nexport const half = none\n",
+    'f/hai/torn.ts':
+      "import { half } from './core/half.ts'\nexport async function main() {\n  return half\n}\n",
   })
-  const table = problemTable(await checkBundle(root))
+  const table = problemTable(await checkBundle(root, await stagedDoors(root)))
   expect(table).toMatch(/^f\/other\/folder\.meta\.yaml\s+it is missing/m)
   expect(table).toMatch(/^f\/hai\/gone\.script\.yaml\s+there is no door beside it/m)
   expect(table).toMatch(/^f\/hai\/ok\.script\.lock\s+locks are made when the bundle is staged/m)
   expect(table).toMatch(/^f\/hai\/ok\.script\.yaml\s+it is not what its door says; run npm run metadata$/m)
   expect(table).toMatch(/^f\/hai\/wide\.ts\s+it imports zod in another way than by name/m)
+  expect(table).toMatch(
+    /^f\/hai\/torn\.ts\s+what it imports can't be put into one file: f\/hai\/core\/half\.ts line 1: .*none\.ts/m,
+  )
   expect(table).toMatch(/^f\/hai\/core\/odd\.ts\s+line 1 can't be read as tsx/m)
 })

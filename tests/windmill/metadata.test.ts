@@ -2,7 +2,9 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { checkSchemas } from '../../windmill/check-schemas.ts'
 import { generateMetadata, staleMetadata } from '../../windmill/metadata.ts'
+import { readDoors } from '../../windmill/scripts.ts'
 import { bundleFolder } from '../runner/bundle-folder.ts'
 
 const ADD = [
@@ -12,8 +14,10 @@ const ADD = [
   '  return connect(body, tags, kind)',
   '}',
 ].join('\n')
+const WIDE = ADD.replace('tags:', 'at: { x: number }, all: { z: string }[], tags:')
 const { root, write } = bundleFolder({
   'f/hai/add.ts': ADD,
+  'f/hai/wide.ts': WIDE,
   'f/hai/core/db.ts': 'export const connect = (...all: unknown[]) => void all\n',
   'f/hai/alone.ts': 'export async function main() {}\n',
   'f/hai/alone.script.yaml': "summary: Written by hand\ndescription: ''\nkind: script\ntag: hai-work\n",
@@ -57,8 +61,27 @@ describe('the metadata of doors', () => {
     write('f/hai/new.ts', 'export async function main() {}\n')
     const stale = ['f/hai/add.script.yaml', 'f/hai/new.script.yaml']
     expect([...(await staleMetadata(root)).keys()]).toEqual(stale)
+    expect((await checkSchemas(readDoors(root))).map(({ file }) => file)).toEqual(stale)
     expect(await generateMetadata(root)).toEqual(stale)
     expect(yaml('f/hai/add.script.yaml').schema.properties.kind.enum).toBeUndefined()
     rmSync(join(root, 'f/hai/new.ts'))
+  })
+
+  it.each([
+    ['the name of an argument', 'body: string', 'text: string'],
+    ['one more', 'body: string', 'body: string, more?: number'],
+    ['a type', 'tags: string[] = []', 'tags: number[] = []'],
+    ['what a text may be', "'a' | 'b'", "'a' | 'c'"],
+    ['a default', 'tags: string[] = []', "tags: string[] = ['x']"],
+    ['what is required', 'kind?:', 'kind:'],
+    ['the field of an object', 'at: { x: number }', 'at: { y: number }'],
+    ['the type of a field', 'at: { x: number }', 'at: { x: string }'],
+    ['the field of a list', 'all: { z: string }[]', 'all: { w: string }[]'],
+  ])('is stale without the CLI too when the door changed %s', async (_, before, after) => {
+    const metadata = text('f/hai/wide.script.yaml')
+    const found = (code: string) => checkSchemas([{ path: 'f/hai/wide', code, metadata, lock: undefined }])
+    expect(await found(WIDE)).toEqual([])
+    expect(WIDE).toContain(before)
+    expect(await found(WIDE.replace(before, after))).toHaveLength(1)
   })
 })
