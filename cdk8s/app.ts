@@ -1,12 +1,19 @@
-import { App } from 'cdk8s'
+import { type ApiObject, App } from 'cdk8s'
 import { Construct } from 'constructs'
 import { Alerts, WatchdogAlerts } from './charts/alerts.ts'
 import { DashboardFile } from './charts/dashboard.ts'
 import { DatabaseFile } from './charts/database.ts'
+import { DatabaseMonitor } from './charts/database-monitor.ts'
 import { AutheliaGrant, EdgeLimits, EdgeSecurity, WindmillGrant } from './charts/edge-policies.ts'
 import { FluxFile, fluxNamespace } from './charts/flux.ts'
-import { DatabasePolicies, HaiPolicies, WindmillPolicies } from './charts/network-policies.ts'
+import {
+  DashboardPolicies,
+  DatabasePolicies,
+  HaiPolicies,
+  WindmillPolicies,
+} from './charts/network-policies.ts'
 import { OAuth2ProxyFile } from './charts/oauth2-proxy.ts'
+import { FrontDoorProbe } from './charts/probe.ts'
 import { Routes } from './charts/routes.ts'
 import {
   DatabaseSecrets,
@@ -37,7 +44,7 @@ export function deployment(config: Config): Deployment {
   new EdgeSecurity(app, config)
   new EdgeLimits(app)
   new HaiPolicies(app, config)
-  new Alerts(app, config)
+  new FrontDoorProbe(app, config)
   if (edge.kind === 'oauth2-proxy') {
     new OAuth2ProxyFile(app, config, edge)
     new ProxySecret(app, config, edge)
@@ -58,10 +65,14 @@ export function deployment(config: Config): Deployment {
   new DatabaseFile(data, config)
   new DatabaseSecrets(data, config)
   new DatabasePolicies(data, config)
+  new DatabaseMonitor(data, config)
 
   const board = new Folder(parts, 'dashboard', dashboard.namespace)
   new DashboardFile(board, config)
   new GrafanaSecret(board, config)
+  new DashboardPolicies(board, config)
+
+  new Alerts(app, config, secretsIn(parts))
 
   // apart, since their tokens may come after all else
   const dog = new Folder(parts, 'watchdog', namespace)
@@ -76,9 +87,18 @@ export function deployment(config: Config): Deployment {
   return withFlux(config, parts)
 }
 
+const foldersIn = (parts: Construct): Folder[] =>
+  parts.node.children.filter((child): child is Folder => child instanceof Folder)
+
+/** The ExternalSecrets of all parts, for the alert that names each. */
+const secretsIn = (parts: Construct): ApiObject[] =>
+  foldersIn(parts)
+    .flatMap(({ files }) => files)
+    .flatMap(({ apiObjects }) => apiObjects.filter(({ kind }) => kind === 'ExternalSecret'))
+
 /** Last, since it tells of all others. */
 function withFlux(config: Config, parts: Construct): Deployment {
-  const folders = parts.node.children.filter((child): child is Folder => child instanceof Folder)
+  const folders = foldersIn(parts)
   const scope = new Construct(parts.node.root, 'flux')
   return { folders, flux: new FluxFile(new Folder(scope, 'ks', fluxNamespace(config)), config, folders) }
 }

@@ -1,32 +1,103 @@
 import * as z from 'zod'
-import { ImageRef, Labels, Name, Port, Quantity } from './config-values.ts'
+import { BackupSchedule } from './backup-schedule.ts'
+import { Endpoint, ImageRef, Labels, Name, Port, Quantity } from './config-values.ts'
+import { BACKUP_STORE } from './names.ts'
 
-const Backup = z.strictObject({
-  /** The ObjectStore of the Barman Cloud plugin; it lies in the database's namespace. */
-  object_store: Name,
-  /** Six fields, seconds first. */
-  schedule: z
+/** A store that hai declares itself. */
+const OwnStore = z.strictObject({
+  /** The bucket, and the folder in it. */
+  destination: z
     .string()
-    .regex(/^(\S+ ){5}\S+$/, 'expected six fields, seconds first, like 0 0 3 * * *')
-    .default('0 0 3 * * *'),
-  /** A store in the cluster; the internet on port 443 when not given. */
-  pods: z.strictObject({ namespace: Name, labels: Labels, port: Port }).optional(),
+    .regex(
+      /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[\w.-]+)*\/?$/,
+      'expected a bucket like s3://hai-postgres/',
+    ),
+  /** For how long one can go back: days, weeks or months. */
+  retention: z.string().regex(/^[1-9][0-9]{0,3}[dwm]$/, 'expected days, weeks or months, like 30d'),
+  /** Where S3 is spoken; `https://s3.<domain>` when not given, so that no bucket of a stranger's is ever meant. */
+  endpoint: Endpoint.optional(),
+  /** The item with the fields `backup_access_key` and `backup_secret_key`; that of the passwords when not given. */
+  item: z.string().min(1).optional(),
 })
+export type OwnStore = z.output<typeof OwnStore>
+const OWN_STORE = { destination: 's3://hai-postgres/', retention: '30d' }
+
+const Backup = z
+  .strictObject({
+    ...OwnStore.partial().shape,
+    /** An ObjectStore of yours in the database's namespace, instead of one that hai declares. */
+    object_store: Name.optional(),
+    schedule: BackupSchedule.default('0 0 3 * * *'),
+    /** The name under which this cluster archives in the store; another one after a restore. */
+    server_name: Name.optional(),
+    /** A store in the cluster; outside of it when not given, on the endpoint's port. */
+    pods: z.strictObject({ namespace: Name, labels: Labels, port: Port }).optional(),
+    /** So many hours after the last backup an alert says so: a day and a late run. */
+    alert_hours: z.int().min(1).max(8760).default(30),
+  })
+  .superRefine((backup, context) => {
+    if (!backup.object_store) return
+    for (const field of Object.keys(OwnStore.shape)) {
+      if (backup[field as keyof typeof backup] === undefined) continue
+      const message = 'expected nothing beside object_store, whose own settings say it'
+      context.addIssue({ code: 'custom', path: [field], message })
+    }
+  })
+  .transform(({ destination, endpoint, item, retention, ...rest }) => {
+    const { destination: bucket, retention: span } = OWN_STORE
+    const own = { destination: destination ?? bucket, retention: retention ?? span, endpoint, item }
+    return { ...rest, own: rest.object_store ? undefined : own }
+  })
+export type Backup = z.output<typeof Backup>
+
+/** A cluster that begins as what a backup holds. CloudNativePG reads it once, when the cluster is made. */
+const RestoreFrom = z.strictObject({
+  /** The ObjectStore that holds the backup; the one that backups go to when not given. */
+  object_store: Name.optional(),
+  /** The name under which the lost cluster archived there. */
+  server_name: Name,
+  /** As far as this moment and no further; to the end when not given. */
+  target_time: z.iso
+    .datetime({ offset: true, error: 'expected a time like 2026-11-29T21:00:00Z' })
+    .optional(),
+})
+export type RestoreFrom = z.output<typeof RestoreFrom>
 
 /** A CloudNativePG cluster for hai alone. */
-const OwnCluster = z.strictObject({
-  kind: z.literal('cluster'),
-  namespace: Name.default('databases'),
-  cluster: Name.default('hai'),
-  instances: z.int().min(1).max(9).default(3),
-  size: Quantity.default('5Gi'),
-  storage_class: Name.optional(),
-  /** PostgreSQL's image; the operator's default when not given. */
-  image: ImageRef.optional(),
-  operator_namespace: Name.default('databases'),
-  operator_pods: Labels.default({ 'app.kubernetes.io/name': 'cloudnative-pg' }),
-  backup: Backup.optional(),
-})
+const OwnCluster = z
+  .strictObject({
+    kind: z.literal('cluster'),
+    namespace: Name.default('databases'),
+    cluster: Name.default('hai'),
+    instances: z.int().min(1).max(9).default(3),
+    size: Quantity.default('5Gi'),
+    storage_class: Name.optional(),
+    /** PostgreSQL's image. Pinned: an update of the operator would otherwise move the database to another major version. */
+    image: ImageRef.default(
+      'ghcr.io/cloudnative-pg/postgresql:18.6-standard-trixie@sha256:771f9eab5225587af259d84680cc69a5b6e374ac32bb24effafde1f3368a1241',
+    ),
+    operator_namespace: Name.default('databases'),
+    operator_pods: Labels.default({ 'app.kubernetes.io/name': 'cloudnative-pg' }),
+    /** `none` is said aloud: what is lost is lost. */
+    backup: z.union([z.literal('none'), Backup]).prefault({}),
+    restore_from: RestoreFrom.optional(),
+  })
+  .superRefine(({ cluster, backup, restore_from: from }, context) => {
+    if (!from) return
+    const issue = (field: string, message: string) =>
+      context.addIssue({ code: 'custom', path: ['restore_from', field], message })
+    if (backup === 'none') {
+      if (!from.object_store) issue('object_store', 'expected the ObjectStore that holds the backup')
+      return
+    }
+    const to = { store: backup.object_store ?? BACKUP_STORE, name: backup.server_name ?? cluster }
+    // CloudNativePG archives into an empty place only: the new cluster would never begin
+    if ((from.object_store ?? to.store) !== to.store || from.server_name !== to.name) return
+    issue(
+      'server_name',
+      `expected another name than that under which the new cluster archives; say backup.server_name: ${to.name}-2`,
+    )
+  })
 
 /** A database and a role in a CloudNativePG cluster that is there. */
 const ExistingCluster = z.strictObject({

@@ -50,10 +50,26 @@ function explained(issue: z.core.$ZodIssue, input: unknown): string[] {
       (key) => `${field ? `${field}.` : ''}${key} is no field; remove it or check its spelling`,
     )
   }
+  const inner = innermost(issue)
+  if (inner.length > 0) return inner.flatMap((one) => explained(one, input))
   const value = issue.path.reduce<unknown>(
     (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
     input,
   )
   if (value === undefined) return [`${field} is missing: ${issue.message}`]
   return [`${field || 'the file'}: ${JSON.stringify(value)} is not accepted; ${issue.message}`]
+}
+
+/** What is wrong inside of the form that was meant, where several are possible; and with a key, not with its value. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  const below = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.map((one) => ({ ...one, path: [...issue.path, ...one.path] }))
+  if (issue.code === 'invalid_key') return issue.issues.map((one) => ({ ...one, path: issue.path }))
+  if (issue.code !== 'invalid_union') return []
+  const meant = issue.errors.filter((issues) =>
+    issues.every(
+      ({ code, path }) => path.length > 0 || (code !== 'invalid_type' && code !== 'invalid_value'),
+    ),
+  )
+  return meant.length === 1 ? below(meant[0]!) : []
 }

@@ -30,6 +30,14 @@ export const Port = z.int().min(1).max(65_535)
 /** Seconds, minutes or hours, as Gateway API, Flux and External Secrets all read it. */
 export const Duration = z.string().regex(/^[1-9]\d{0,4}[smh]$/, 'expected a duration like 30s, 5m or 1h')
 
+/** An address of a service, with a variable of Flux's where its domain is not to be known. */
+export const Endpoint = z
+  .string()
+  .regex(
+    /^https?:\/\/([a-z0-9-]+\.)*(\$\{[A-Z][A-Z0-9_]*\}|[a-z0-9-]+)(:[1-9]\d{0,4})?\/?$/,
+    'expected an address like https://s3.example.com or http://minio.storage.svc:9000',
+  )
+
 export const Quantity = z.string().regex(/^[1-9]\d*(Mi|Gi|Ti)$/, 'expected a size like 5Gi')
 
 export const Cidr = z
@@ -40,6 +48,35 @@ export const Cidr = z
   )
 
 export const Labels = z.record(z.string().min(1), z.string())
+
+/** Labels that hai's own alerts have already, and what Prometheus takes as a label's name. */
+export const AlertLabels = z.record(
+  z
+    .string()
+    .regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, 'expected the name of a Prometheus label, like team')
+    .refine(
+      (name) => name !== 'severity' && name !== 'alertname',
+      'expected another name: each alert says that itself',
+    ),
+  z.string().min(1),
+)
+
+const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/
+
+/** Labels as Kubernetes takes them. */
+export const ObjectLabels = z.record(
+  z
+    .string()
+    .regex(
+      /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/,
+      'expected the name of a label, like release',
+    )
+    .refine(
+      (name) => name !== 'app.kubernetes.io/part-of',
+      'expected another name: each object says that itself',
+    ),
+  z.string().regex(LABEL_VALUE, 'expected a label’s value: at most 63 letters, digits, - . _'),
+)
 
 /** An image that can't change under its name. A digest is looked up, never made up. */
 export const ImageRef = z

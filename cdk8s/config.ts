@@ -1,7 +1,18 @@
 import * as z from 'zod'
-import { Dashboard, Database } from './config-data.ts'
+import { Dashboard, Database, type OwnStore } from './config-data.ts'
 import { Edge } from './config-edge.ts'
-import { Domain, Duration, Host, ImageRef, Labels, Name, ONE_PLACEHOLDER, Port } from './config-values.ts'
+import {
+  AlertLabels,
+  Domain,
+  Duration,
+  Host,
+  ImageRef,
+  Labels,
+  Name,
+  ObjectLabels,
+  ONE_PLACEHOLDER,
+  Port,
+} from './config-values.ts'
 
 const Gateway = z.strictObject({
   name: Name.default('internal'),
@@ -73,15 +84,30 @@ const NetworkPolicy = z.strictObject({
   dns_pods: Labels.default({ 'k8s-app': 'kube-dns' }),
 })
 
+/** A blackbox exporter of the cluster's, to look at the front door with. */
+const FrontDoor = z.strictObject({
+  /** Its address, `host:port`. */
+  prober: z
+    .string()
+    .regex(/^[a-z0-9.-]+:[1-9]\d{0,4}$/, 'expected host:port, like blackbox-exporter.observability.svc:9115'),
+  module: z.string().min(1).default('http_2xx'),
+})
+
 const Monitoring = z.strictObject({
   prometheus_namespace: Name.default('observability'),
   prometheus_pods: Labels.default({ 'app.kubernetes.io/name': 'prometheus' }),
-  rule_labels: Labels.default({}),
+  /** On each alert, for the routes of Alertmanager. */
+  rule_labels: AlertLabels.default({}),
+  /** On each PrometheusRule, PodMonitor and Probe, where Prometheus selects them by labels. */
+  object_labels: ObjectLabels.default({}),
+  probe: FrontDoor.optional(),
+  /** So old may the last report of drift be, once there is one. */
+  drift_hours: z.int().min(1).max(8760).default(48),
 })
 
 const Watchdog = z.strictObject({
   image: ImageRef.default(
-    'docker.io/curlimages/curl:8.20.0@sha256:b3f1fb2a51d923260350d21b8654bbc607164a987e2f7c84a0ac199a67df812a',
+    'quay.io/curl/curl:8.21.0@sha256:7c12af72ceb38b7432ab85e1a265cff6ae58e06f95539d539b654f2cfa64bb13',
   ),
   every_minutes: z.int().min(1).max(30).default(5),
 })
@@ -199,3 +225,7 @@ export const windmillUrl = ({ windmill: { service, namespace, port } }: Config):
 /** The database in the cluster; always the primary; each job opens a connection, so a pooler may be worth its pods where there are many workers. */
 export const databaseHost = ({ database }: Config): string =>
   `${database.cluster}-rw.${database.namespace}.svc.cluster.local`
+
+/** Where the store of the backups is spoken to: of the operator's own domain where he has not said. */
+export const backupEndpoint = ({ domain }: Config, { endpoint }: OwnStore): string =>
+  endpoint ?? `https://s3.${domain}`

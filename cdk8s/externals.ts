@@ -77,16 +77,19 @@ function databaseParts(database: Config['database']): External[] {
   if (database.kind === 'existing') {
     const { namespace, cluster } = database
     return [
-      { kind: 'Cluster', namespace, name: cluster, why: 'with the roles of operator/postgres-roles.yaml' },
+      {
+        kind: 'Cluster',
+        namespace,
+        name: cluster,
+        why: 'with what stands in operator/postgres-cluster.yaml',
+      },
     ]
   }
-  if (!database.backup) return []
+  const { namespace, backup, restore_from } = database
+  const theirs = (name: string | undefined, why: string): External[] =>
+    name ? [{ kind: 'ObjectStore', namespace, name, why }] : []
   return [
-    {
-      kind: 'ObjectStore',
-      namespace: database.namespace,
-      name: database.backup.object_store,
-      why: 'backups',
-    },
+    ...theirs(backup === 'none' ? undefined : backup.object_store, 'backups'),
+    ...theirs(restore_from?.object_store, 'the backup that is restored'),
   ]
 }

@@ -9,7 +9,18 @@ export const WINDMILL_SECRET = 'hai-windmill'
 export const DATABASE_SECRET = 'hai-database'
 export const READER_SECRET = 'hai-database-reader'
 export const GRAFANA_SECRET = 'hai-grafana'
+/** The reader's password, as Grafana or its operator knows it. */
+export const READER_PASSWORD = 'HAI_READER_PASSWORD'
 export const DASHBOARD = 'hai-dashboard'
+
+/** The ObjectStore that hai declares, and the keys of the Secret by which it is reached. */
+export const BACKUP_STORE = 'hai-backup'
+export const BACKUP_SECRET = 'hai-database-backup'
+export const BACKUP_KEYS = { access: 'ACCESS_KEY_ID', secret: 'ACCESS_SECRET_KEY' } as const
+
+/** What the database's exporter asks, and the key of its ConfigMap. */
+export const METRICS = 'hai-metrics'
+export const METRICS_KEY = 'queries.yaml'
 
 /** The database, and the role that owns it; and the one that only reads, for Grafana. */
 export const DATABASE = 'hai'

@@ -42,7 +42,9 @@ export const toApiServer = (): Egress => ({
 })
 
 /** By entity: a rule by name fails in silence for names that are found through a pod's search domains. */
-export const toInternet = (): Egress => ({ toEntities: ['world'], toPorts: tcp([443]) })
+export const toWorld = (port: number): Egress => ({ toEntities: ['world'], toPorts: tcp([port]) })
+
+export const toInternet = (): Egress => toWorld(443)
 
 /** With the rule for names, without which no rule by name of anybody's would work for the pod. */
 export function toDns({ network_policy: { dns_namespace, dns_pods } }: Config): Egress {

@@ -1,9 +1,9 @@
-import type { Config } from '../config.ts'
+import { type Config, databaseHost } from '../config.ts'
 import { dashboardJson } from '../dashboard/board.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
-import { DASHBOARD } from '../names.ts'
+import { DASHBOARD, DATABASE, GRAFANA_SECRET, POSTGRES_PORT, READER, READER_PASSWORD } from '../names.ts'
 
-/** The dashboard as Grafana's sidecar or its operator finds it; nothing where Grafana fetches it by URL. */
+/** The dashboard as Grafana's sidecar or its operator finds it, and for the operator the data source; nothing where Grafana fetches it by URL. */
 export class DashboardFile extends ManifestFile {
   constructor(folder: Folder, config: Config) {
     super(folder, 'dashboard')
@@ -25,6 +25,30 @@ export class DashboardFile extends ManifestFile {
           json: dashboardJson(config),
         },
       })
+      this.add('GrafanaDatasource', DASHBOARD, {
+        spec: {
+          allowCrossNamespaceImport: true,
+          instanceSelector: { matchLabels: instance_labels },
+          uid: config.dashboard.datasource,
+          datasource: { ...readerSource(config), access: 'proxy' },
+          valuesFrom: [
+            {
+              targetPath: 'secureJsonData.password',
+              valueFrom: { secretKeyRef: { name: GRAFANA_SECRET, key: READER_PASSWORD } },
+            },
+          ],
+        },
+      })
     }
   }
 }
+
+/** The data source; the password comes into the place of its name, by Grafana's environment or by its operator. */
+export const readerSource = (config: Config) => ({
+  name: 'hai',
+  type: 'grafana-postgresql-datasource' as const,
+  url: `${databaseHost(config)}:${POSTGRES_PORT}`,
+  user: READER,
+  jsonData: { database: DATABASE, sslmode: 'require', postgresVersion: 1500 },
+  secureJsonData: { password: `$${READER_PASSWORD}` },
+})

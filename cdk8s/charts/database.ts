@@ -1,16 +1,30 @@
-import type { Config } from '../config.ts'
-import type { OwnCluster } from '../config-data.ts'
+import { backupEndpoint, type Config } from '../config.ts'
+import type { Backup, OwnCluster } from '../config-data.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
-import { DATABASE, DATABASE_SECRET, READER, READER_SECRET } from '../names.ts'
+import {
+  BACKUP_KEYS,
+  BACKUP_SECRET,
+  BACKUP_STORE,
+  DATABASE,
+  DATABASE_SECRET,
+  METRICS,
+  METRICS_KEY,
+  READER,
+  READER_SECRET,
+} from '../names.ts'
 
-const BARMAN = 'barman-cloud.cloudnative-pg.io'
+const BARMAN = 'barman-cloud.cloudnative-pg.io' as const
+
+/** What the cluster that is restored from goes by in the new one's definition. */
+const ORIGIN = 'origin'
 
 /** A PostgreSQL of hai's own, or its place in one that is there. Clients take the `-rw` service; a pooler would do for jobs. */
 export class DatabaseFile extends ManifestFile {
-  constructor(folder: Folder, { database }: Config) {
+  constructor(folder: Folder, config: Config) {
     super(folder, 'database')
+    const { database } = config
     if (database.kind === 'cluster') {
-      this.#own(database)
+      this.#own(database, config)
       return
     }
     this.add('Database', DATABASE, {
@@ -24,43 +38,87 @@ export class DatabaseFile extends ManifestFile {
     })
   }
 
-  #own({ cluster, instances, size, storage_class, image, backup }: OwnCluster): void {
-    this.add(
-      'Cluster',
-      cluster,
-      {
-        spec: {
-          instances,
-          ...(image ? { imageName: image } : {}),
-          storage: { size, ...(storage_class ? { storageClass: storage_class } : {}) },
-          bootstrap: { initdb: { database: DATABASE, owner: DATABASE, secret: { name: DATABASE_SECRET } } },
-          managed: { roles: [readerRole()] },
-          ...(backup
-            ? {
-                plugins: [
-                  {
-                    name: BARMAN,
-                    isWALArchiver: true as const,
-                    parameters: { barmanObjectName: backup.object_store },
-                  },
-                ],
-              }
-            : {}),
-        },
+  #own(database: OwnCluster, config: Config): void {
+    const { cluster, instances, size, storage_class, image, backup } = database
+    this.add('Cluster', cluster, {
+      spec: {
+        instances,
+        imageName: image,
+        primaryUpdateStrategy: 'unsupervised',
+        resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1024Mi' } },
+        storage: { size, ...(storage_class ? { storageClass: storage_class } : {}) },
+        ...beginning(database),
+        managed: { roles: [readerRole()] },
+        monitoring: { customQueriesConfigMap: [{ name: METRICS, key: METRICS_KEY }] },
+        ...(backup === 'none' ? {} : { plugins: [archiver(database, backup)] }),
+        ...(instances > 1 ? { postgresql: { synchronous: synchronous(instances) } } : {}),
+        replicationSlots: { highAvailability: { enabled: true } },
       },
-      // the tasks outlive an uninstall; docs/gitops.md says how to remove them too
-      { annotations: { 'kustomize.toolkit.fluxcd.io/prune': 'disabled' } },
-    )
-    if (!backup) return
+    })
+    if (backup !== 'none') this.#backup(cluster, backup, config)
+  }
+
+  #backup(cluster: string, { schedule, own }: Backup, config: Config): void {
+    if (own) {
+      const key = (name: string) => ({ name: BACKUP_SECRET, key: name })
+      this.add('ObjectStore', BACKUP_STORE, {
+        spec: {
+          retentionPolicy: own.retention,
+          configuration: {
+            destinationPath: own.destination,
+            endpointURL: backupEndpoint(config, own),
+            s3Credentials: {
+              accessKeyId: key(BACKUP_KEYS.access),
+              secretAccessKey: key(BACKUP_KEYS.secret),
+            },
+            wal: { compression: 'gzip' },
+            data: { compression: 'gzip' },
+          },
+        },
+      })
+    }
     this.add('ScheduledBackup', cluster, {
       spec: {
-        schedule: backup.schedule,
+        schedule,
+        // the first one at once: what was never written can't be restored
+        immediate: true,
         cluster: { name: cluster },
         method: 'plugin',
         pluginConfiguration: { name: BARMAN },
         backupOwnerReference: 'self',
       },
     })
+  }
+}
+
+/** An acknowledged task is on two machines. Two instances go on alone when one is away; of three, one may be. */
+const synchronous = (instances: number) => ({
+  method: 'any' as const,
+  number: 1 as const,
+  dataDurability: instances > 2 ? ('required' as const) : ('preferred' as const),
+})
+
+function archiver({ cluster }: OwnCluster, { object_store, server_name }: Backup) {
+  return {
+    name: BARMAN,
+    isWALArchiver: true,
+    parameters: {
+      barmanObjectName: object_store ?? BACKUP_STORE,
+      ...(server_name && server_name !== cluster ? { serverName: server_name } : {}),
+    },
+  } as const
+}
+
+/** An empty database, or what a lost one has archived. */
+function beginning({ restore_from }: OwnCluster) {
+  const ours = { database: DATABASE, owner: DATABASE, secret: { name: DATABASE_SECRET } }
+  if (!restore_from) return { bootstrap: { initdb: ours } }
+  const { object_store = BACKUP_STORE, server_name, target_time } = restore_from
+  const recoveryTarget = target_time ? { recoveryTarget: { targetTime: target_time } } : {}
+  const parameters = { barmanObjectName: object_store, serverName: server_name }
+  return {
+    bootstrap: { recovery: { source: ORIGIN, ...ours, ...recoveryTarget } },
+    externalClusters: [{ name: ORIGIN, plugin: { name: BARMAN, parameters } }],
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Config } from '../config.ts'
-import type { OwnCluster } from '../config-data.ts'
+import { backupEndpoint, type Config } from '../config.ts'
+import type { Backup, OwnCluster } from '../config-data.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
 import { APP_NAME, POSTGRES_PORT, PROXY, PROXY_METRICS_PORT, PROXY_PORT, WATCHDOG, WORKER } from '../names.ts'
 import {
@@ -12,8 +12,11 @@ import {
   toDns,
   toInternet,
   toPods,
+  toWorld,
 } from '../network-rules.ts'
 
+const HTTP = 80
+const HTTPS = 443
 const CNPG_STATUS_PORT = 8000
 const CNPG_METRICS_PORT = 9187
 
@@ -118,12 +121,21 @@ export class DatabasePolicies extends PolicyFile {
   }
 }
 
+/** What Grafana's own policies have to learn: the way to hai's database. */
+export class DashboardPolicies extends PolicyFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, config, 'cnp-grafana')
+    const { database, dashboard } = config
+    const there = pods(database.namespace, { 'cnpg.io/cluster': database.cluster })
+    this.addTo('hai-grafana', dashboard.grafana_pods, { egress: [toPods([there], POSTGRES_PORT)] })
+  }
+}
+
 function ownCluster(config: Config, database: OwnCluster, clients: Ingress[]): Required<Rules> {
   const { monitoring } = config
   const members = [pods(database.namespace, { 'cnpg.io/cluster': database.cluster })]
   const operator = [pods(database.operator_namespace, database.operator_pods)]
-  const store = database.backup?.pods
-  const backup = store ? toPods([pods(store.namespace, store.labels)], store.port) : toInternet()
+  const backups = database.backup === 'none' ? [] : [toStore(config, database.backup)]
   return {
     ingress: [
       ...clients,
@@ -131,11 +143,14 @@ function ownCluster(config: Config, database: OwnCluster, clients: Ingress[]): R
       fromPods([pods(monitoring.prometheus_namespace, monitoring.prometheus_pods)], CNPG_METRICS_PORT),
       fromThisNode(CNPG_STATUS_PORT),
     ],
-    egress: [
-      toDns(config),
-      toPods(members, POSTGRES_PORT, CNPG_STATUS_PORT),
-      toApiServer(),
-      ...(database.backup ? [backup] : []),
-    ],
+    egress: [toDns(config), toPods(members, POSTGRES_PORT, CNPG_STATUS_PORT), toApiServer(), ...backups],
   }
+}
+
+/** The store of the backups: pods, or what lies outside of the cluster on the port of its address. */
+function toStore(config: Config, { pods: store, own }: Backup): Egress {
+  if (store) return toPods([pods(store.namespace, store.labels)], store.port)
+  if (!own) return toWorld(HTTPS)
+  const { port, protocol } = new URL(backupEndpoint(config, own).replace(/\$\{\w+\}/, 'example.com'))
+  return toWorld(port === '' ? (protocol === 'https:' ? HTTPS : HTTP) : Number(port))
 }

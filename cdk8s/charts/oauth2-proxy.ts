@@ -38,18 +38,16 @@ export class OAuth2ProxyFile extends ManifestFile {
       spec: {
         type: 'ClusterIP',
         selector: matchLabels,
-        ports: [
-          { name: 'http', port: PROXY_PORT, targetPort: 'http' },
-          { name: 'metrics', port: PROXY_METRICS_PORT, targetPort: 'metrics' },
-        ],
+        // not that of the metrics, which whoever may reach the Service would reach too
+        ports: [{ name: 'http', port: PROXY_PORT, targetPort: 'http' }],
       },
     })
-    this.add('ServiceMonitor', PROXY, {
-      spec: {
-        selector: { matchLabels: { 'app.kubernetes.io/part-of': 'hai' } },
-        endpoints: [{ port: 'metrics', path: '/metrics', interval: '1m' }],
-      },
-    })
+    this.add(
+      'PodMonitor',
+      PROXY,
+      { spec: { selector: { matchLabels }, podMetricsEndpoints: [{ port: 'metrics', interval: '1m' }] } },
+      { labels: config.monitoring.object_labels },
+    )
   }
 }
 

@@ -2,6 +2,8 @@ import { type Config, databaseHost } from '../config.ts'
 import type { OAuth2Proxy } from '../config-edge.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
 import {
+  BACKUP_KEYS,
+  BACKUP_SECRET,
   DATABASE,
   DATABASE_SECRET,
   DATABASE_URL,
@@ -10,6 +12,7 @@ import {
   POSTGRES_PORT,
   PROXY,
   READER,
+  READER_PASSWORD,
   READER_SECRET,
   WATCHDOG_SECRET,
   WINDMILL_SECRET,
@@ -27,6 +30,9 @@ interface Template {
   labels?: Record<string, string>
   data: Record<string, string>
 }
+
+/** A changed password or key reaches PostgreSQL without a restart. */
+const RELOADED = { 'cnpg.io/reload': 'true' }
 
 /** Secrets that External Secrets fetches into one namespace. Only their names are known here. */
 class SecretsFile extends ManifestFile {
@@ -113,22 +119,35 @@ export class WindmillSecrets extends SecretsFile {
   }
 }
 
-/** The passwords of the database's roles, as CloudNativePG reads them. */
+/** The passwords of the database's roles, as CloudNativePG reads them, and the keys to its backups. */
 export class DatabaseSecrets extends SecretsFile {
   constructor(folder: Folder, config: Config) {
     super(folder, config, 'externalsecret-database')
+    const { database } = config
     const item = config.secrets.database_item
     this.#login(DATABASE_SECRET, DATABASE, item, 'password')
     this.#login(READER_SECRET, READER, item, 'reader_password')
+    if (database.kind === 'cluster' && database.backup !== 'none' && database.backup.own) {
+      this.#backup(database.backup.own.item ?? item)
+    }
   }
 
   #login(name: string, username: string, item: string, field: string): void {
-    this.fetch(name, [{ item, field, as: 'password' }], {
+    const template: Template = {
       type: 'kubernetes.io/basic-auth',
-      // a changed password reaches PostgreSQL without a restart
-      labels: { 'cnpg.io/reload': 'true' },
+      labels: RELOADED,
       data: { username, password: '{{ .password }}' },
-    })
+    }
+    this.fetch(name, [{ item, field, as: 'password' }], template)
+  }
+
+  #backup(item: string): void {
+    const wanted = [
+      { item, field: 'backup_access_key', as: 'access' },
+      { item, field: 'backup_secret_key', as: 'secret' },
+    ]
+    const data = { [BACKUP_KEYS.access]: '{{ .access }}', [BACKUP_KEYS.secret]: '{{ .secret }}' }
+    this.fetch(BACKUP_SECRET, wanted, { labels: RELOADED, data })
   }
 }
 
@@ -137,6 +156,6 @@ export class GrafanaSecret extends SecretsFile {
   constructor(folder: Folder, config: Config) {
     super(folder, config, 'externalsecret-grafana')
     const item = config.secrets.database_item
-    this.fetch(GRAFANA_SECRET, [{ item, field: 'reader_password', as: 'HAI_READER_PASSWORD' }])
+    this.fetch(GRAFANA_SECRET, [{ item, field: 'reader_password', as: READER_PASSWORD }])
   }
 }

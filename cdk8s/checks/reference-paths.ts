@@ -54,13 +54,16 @@ const FINDERS: Record<string, Find> = {
   Cluster: (object) => clusterReferences(object),
   Database: (object) => [to('Cluster', (object.spec as { cluster: Named }).cluster, object)],
   ScheduledBackup: (object) => [to('Cluster', (object.spec as { cluster: Named }).cluster, object)],
+  ObjectStore: (object) => storeReferences(object),
+  GrafanaDatasource: (object) => datasourceReferences(object),
   Kustomization: (object) => fluxReferences(object),
   CiliumNetworkPolicy: NAMES_NOTHING,
   ConfigMap: NAMES_NOTHING,
   GrafanaDashboard: NAMES_NOTHING,
+  PodMonitor: NAMES_NOTHING,
+  Probe: NAMES_NOTHING,
   PrometheusRule: NAMES_NOTHING,
   Service: NAMES_NOTHING,
-  ServiceMonitor: NAMES_NOTHING,
 }
 
 /** Every object that this one names; what has no namespace is in the same one. */
@@ -104,18 +107,46 @@ function podReferences({ spec }: PodTemplate, from: KubeObject): Reference[] {
 }
 
 function clusterReferences(object: KubeObject): Reference[] {
-  const { bootstrap, managed, plugins } = object.spec as {
-    bootstrap: { initdb: { secret: Named } }
+  const { bootstrap, managed, monitoring, plugins, externalClusters } = object.spec as {
+    bootstrap: { initdb?: { secret: Named }; recovery?: { secret: Named } }
     managed: { roles: { passwordSecret: Named }[] }
-    plugins?: { parameters: { barmanObjectName: string } }[]
+    monitoring: { customQueriesConfigMap: { name: string; key: string }[] }
+    plugins?: Archiver[]
+    externalClusters?: { plugin: Archiver }[]
   }
-  const logins = [bootstrap.initdb.secret, ...managed.roles.map(({ passwordSecret }) => passwordSecret)]
+  const { secret } = (bootstrap.initdb ?? bootstrap.recovery)!
+  const logins = [secret, ...managed.roles.map(({ passwordSecret }) => passwordSecret)]
+  const archivers = [...(plugins ?? []), ...(externalClusters ?? []).map(({ plugin }) => plugin)]
   return [
     ...logins.map((secret) => ({ ...to('Secret', secret, object), keys: ['username', 'password'] })),
-    ...(plugins ?? []).map(({ parameters }) =>
-      to('ObjectStore', { name: parameters.barmanObjectName }, object),
-    ),
+    ...monitoring.customQueriesConfigMap.map(({ name, key }) => ({
+      ...to('ConfigMap', { name }, object),
+      keys: [key],
+    })),
+    ...archivers.map(({ parameters }) => to('ObjectStore', { name: parameters.barmanObjectName }, object)),
   ]
+}
+
+interface Archiver {
+  parameters: { barmanObjectName: string }
+}
+
+type Key = { name: string; key: string }
+
+function storeReferences(object: KubeObject): Reference[] {
+  const { configuration } = object.spec as { configuration: { s3Credentials: Record<string, Key> } }
+  return Object.values(configuration.s3Credentials).map(({ name, key }) => ({
+    ...to('Secret', { name }, object),
+    keys: [key],
+  }))
+}
+
+function datasourceReferences(object: KubeObject): Reference[] {
+  const { valuesFrom } = object.spec as { valuesFrom: { valueFrom: { secretKeyRef: Key } }[] }
+  return valuesFrom.map(({ valueFrom: { secretKeyRef } }) => ({
+    ...to('Secret', { name: secretKeyRef.name }, object),
+    keys: [secretKeyRef.key],
+  }))
 }
 
 function fluxReferences(object: KubeObject): Reference[] {

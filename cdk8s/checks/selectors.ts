@@ -20,6 +20,9 @@ export function selectors(tree: Tree): Problem[] {
       ...(object.kind === 'Service'
         ? [{ namespace, labels: (object.spec as { selector: Labels }).selector }]
         : []),
+      ...(object.kind === 'PodMonitor'
+        ? [{ namespace, labels: (object.spec as { selector: { matchLabels: Labels } }).selector.matchLabels }]
+        : []),
     ]
     return wanted
       .filter((selector) => !known.some((pods) => matches(selector, pods)))
@@ -60,7 +63,7 @@ function theirs(config: Tree['config']): Pods[] {
       ? [{ namespace: database.namespace, labels: { 'cnpg.io/cluster': database.cluster } }]
       : [
           { namespace: database.operator_namespace, labels: database.operator_pods },
-          ...(database.backup?.pods ? [database.backup.pods] : []),
+          ...(database.backup !== 'none' && database.backup.pods ? [database.backup.pods] : []),
         ]),
   ]
 }

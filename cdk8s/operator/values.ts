@@ -1,7 +1,8 @@
 import { WHITELIST } from '../../windmill/whitelist.ts'
+import { readerSource } from '../charts/dashboard.ts'
 import { ownerRole, readerRole } from '../charts/database.ts'
-import { type Config, databaseHost, hostOf } from '../config.ts'
-import { DATABASE, DATABASE_URL, POSTGRES_PORT, READER, WINDMILL_SECRET } from '../names.ts'
+import { type Config, hostOf } from '../config.ts'
+import { DATABASE_URL, METRICS, METRICS_KEY, WINDMILL_SECRET } from '../names.ts'
 
 /** What the operator merges into files of his own, each with the words that tell him where. */
 export interface Snippet {
@@ -15,8 +16,9 @@ export interface Snippet {
 export function snippets(config: Config): Snippet[] {
   return [
     windmillValues(config),
-    grafanaValues(config),
-    ...(config.database.kind === 'existing' ? [managedRoles()] : []),
+    // its operator has an object of its own for that
+    ...(config.dashboard.delivery === 'grafana-operator' ? [] : [grafanaValues(config)]),
+    ...(config.database.kind === 'existing' ? [theirCluster()] : []),
     ...(config.edge.kind === 'envoy-extauth' ? [accessControl(config)] : []),
     ...(config.external?.tunnel ? [tunnelEntry(config, config.external.tunnel)] : []),
   ]
@@ -70,15 +72,6 @@ function environment(secrets: string[]) {
 
 function grafanaValues(config: Config): Snippet {
   const { datasource, delivery, folder, url } = config.dashboard
-  const source = {
-    name: 'hai',
-    uid: datasource,
-    type: 'grafana-postgresql-datasource',
-    url: `${databaseHost(config)}:${POSTGRES_PORT}`,
-    user: READER,
-    jsonData: { database: DATABASE, sslmode: 'require', postgresVersion: 1500 },
-    secureJsonData: { password: '$HAI_READER_PASSWORD' },
-  }
   return {
     file: 'grafana-values.yaml',
     merge: [
@@ -86,19 +79,27 @@ function grafanaValues(config: Config): Snippet {
     ],
     content: {
       envFromSecrets: [{ name: 'hai-grafana' }],
-      datasources: { 'datasources.yaml': { apiVersion: 1, datasources: [source] } },
+      datasources: {
+        'datasources.yaml': { apiVersion: 1, datasources: [{ ...readerSource(config), uid: datasource }] },
+      },
       ...(delivery === 'url' ? { dashboards: { [folder]: { hai: { url } } } } : {}),
     },
   }
 }
 
-function managedRoles(): Snippet {
+function theirCluster(): Snippet {
   return {
-    file: 'postgres-roles.yaml',
+    file: 'postgres-cluster.yaml',
     merge: [
-      'Roles to append to spec.managed.roles of your CloudNativePG Cluster; their passwords are Secrets beside it.',
+      'What to append to the spec of your CloudNativePG Cluster: two roles, whose passwords are Secrets beside it,',
+      'and what its exporter tells of hai. Backups of that cluster are yours.',
     ],
-    content: { spec: { managed: { roles: [ownerRole(), readerRole()] } } },
+    content: {
+      spec: {
+        managed: { roles: [ownerRole(), readerRole()] },
+        monitoring: { customQueriesConfigMap: [{ name: METRICS, key: METRICS_KEY }] },
+      },
+    },
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Kind } from './api-versions.ts'
 import { CiliumNetworkPolicy } from './cilium.ts'
-import { Cluster, Database, ScheduledBackup } from './cnpg.ts'
+import { Cluster, Database, ObjectStore, ScheduledBackup } from './cnpg.ts'
 import { BackendTrafficPolicy, SecurityPolicy } from './envoy.ts'
 import { ExternalSecret } from './external-secret.ts'
 import { FluxKustomization } from './flux.ts'
 import { HTTPRoute, ReferenceGrant } from './gateway.ts'
-import { GrafanaDashboard, PrometheusRule, ServiceMonitor } from './observability.ts'
+import { GrafanaDashboard, GrafanaDatasource, PodMonitor, Probe, PrometheusRule } from './observability.ts'
 import { ConfigMap, CronJob, Deployment, Service } from './workload.ts'
 
 /** The schema of every kind. */
@@ -19,12 +19,15 @@ export const CATALOG = {
   Deployment,
   ExternalSecret,
   GrafanaDashboard,
+  GrafanaDatasource,
   HTTPRoute,
   Kustomization: FluxKustomization,
+  ObjectStore,
+  PodMonitor,
+  Probe,
   PrometheusRule,
   ReferenceGrant,
   ScheduledBackup,
   SecurityPolicy,
   Service,
-  ServiceMonitor,
 } satisfies Record<Kind, unknown>

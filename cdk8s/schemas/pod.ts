@@ -38,6 +38,8 @@ const Amounts = z.strictObject({
   memory: z.string().regex(/^\d+Mi$/),
 })
 
+export const Resources = z.strictObject({ requests: Amounts, limits: Amounts })
+
 const Container = z.strictObject({
   name: Name,
   image: ImageRef,
@@ -46,7 +48,7 @@ const Container = z.strictObject({
   ports: z.array(z.strictObject({ name: Name, containerPort: Port })).optional(),
   livenessProbe: Probe.optional(),
   readinessProbe: Probe.optional(),
-  resources: z.strictObject({ requests: Amounts, limits: Amounts }),
+  resources: Resources,
   securityContext: SecurityContext,
   volumeMounts: z
     .array(

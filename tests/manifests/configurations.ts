@@ -38,14 +38,25 @@ export const MATRIX = EDGES.flatMap((edge) =>
   ),
 )
 
-/** A database of its own with backups, and the domain written out. */
+/** A database that begins as a backup of another one, a store in the cluster, a look at the front door, and the domain written out. */
 export const WITH_BACKUP = {
   domain: 'example.com',
   database: {
     kind: 'cluster',
     storage_class: 'fast',
     image: `ghcr.io/cloudnative-pg/postgresql:18@${DIGEST}`,
-    backup: { object_store: 'backups', pods: { namespace: 'storage', labels: { app: 'minio' }, port: 9000 } },
+    backup: {
+      destination: 's3://databases/hai/',
+      endpoint: 'http://minio.storage.svc.cluster.local:9000',
+      server_name: 'hai-2',
+      pods: { namespace: 'storage', labels: { app: 'minio' }, port: 9000 },
+    },
+    restore_from: { server_name: 'hai', target_time: '2026-11-29T21:00:00Z' },
+  },
+  monitoring: {
+    rule_labels: { team: 'home' },
+    object_labels: { release: 'prometheus' },
+    probe: { prober: 'blackbox-exporter.observability.svc:9115' },
   },
 }
 

@@ -122,6 +122,7 @@ const pythonOf = (folder) => readdirSync(join(folder, 'lib')).find((name) => nam
 
 /** What each file of tests runs against. */
 const TESTS = {
+  'alerts.test.ts': ['promtool'],
   'as-a-worker.test.ts': ['bun'],
   'definitions.test.ts': ['definitions'],
 }
