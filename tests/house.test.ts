@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { WHITELIST as NAMES } from '../windmill/whitelist.ts'
@@ -155,6 +155,20 @@ describe('the house', () => {
     expect(strays).toEqual([])
     const loaded = new Set(files.filter(isDoor).flatMap((door) => [...packagesOf(door)]))
     expect(Object.keys(OF_ONE_FEATURE).filter((name) => !loaded.has(name))).toEqual([])
+  })
+
+  it('does nothing in core by being loaded, so that a server’s door has no file that it takes nothing from', async () => {
+    const core = files.filter(isCore)
+    const found = await Promise.all(core.map((file) => effectsIn(sources.get(file)!)))
+    const strays = core.flatMap((file, at) => found[at]!.map((line) => `${file}: ${line}`))
+    expect(strays).toEqual([])
+    const loose =
+      "import './a.ts'\nconst known = new Map()\nknown.set(1, `\nb`)\nfor (const one of known) {\n}\n"
+    expect(await effectsIn(loose)).toEqual([
+      'import "./a.ts";',
+      String.raw`known.set(1, "\nb");`,
+      'for (const one of known) {',
+    ])
   })
 
   it('keeps every file but tests and data under 400 lines', () => {
@@ -317,6 +331,14 @@ describe('the house', () => {
     )
   })
 })
+
+/** Statements at the top of a source that are more than a declaration of something. */
+async function effectsIn(source: string): Promise<string[]> {
+  // printed anew: each begins at column 0, and no text goes over several lines
+  const { code } = await transform(source, { loader: 'ts', supported: { 'template-literal': false } })
+  const declares = /^(import [\w*{]|export |const |let |var |(async )?function\b|class |[\s)}\]/]|$)/
+  return code.split('\n').filter((line) => !declares.test(line))
+}
 
 /** Names that a source takes out of its own environment: `process.env.X`, `env.X` and `{ X, Y: y } = process.env`. */
 function environmentNames(source: string): string[] {

@@ -55,8 +55,8 @@ export function listPrices() {
 export const LIST_SOURCE = { name: '${PACKAGE}', version: '${VERSION}', date: '${DATE}' }
 
 /** A line of JSON for each provider, and one for each of its models after it. USD per million tokens. */
-export const LIST_LINES = String.raw\`
-${lines.join('\n')}
+export const LIST_LINES = \`
+${lines.join('\n').replaceAll('\\', '\\\\')}
 \`
 `
 }

@@ -1,4 +1,6 @@
-import { dirname, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { type BuildFailure, build, type Plugin, transform } from 'esbuild'
 import { loadParser } from '../runner/signature.ts'
 import { importsOf, withoutImports } from './door-imports.ts'
@@ -126,7 +128,7 @@ async function bundledAtOnce(root: string, entries: Entry[]): Promise<Map<string
     logLevel: 'silent',
     metafile: true,
     write: false,
-    plugins: [importsAlone(root, entries), PACKAGES_STAY],
+    plugins: [importsAlone(root, entries), ONLY_WHAT_IS_USED],
   })
   const texts = new Map(outputFiles.map((file) => [file.path, file.text]))
   return new Map(
@@ -183,22 +185,55 @@ function takenApart(path: string, { text, packages }: Bundle): Parts {
       `it imports ${packages.join(', ')}, of which only ${found.join(', ')} were found`,
     )
   }
-  const { chunk, exported } = withoutExports(path, text)
+  const { chunk, exported } = withoutExports(path, text.replaceAll(PURE, ''))
   return {
     chunk: statements.reduce((left, [statement]) => left.replace(`${statement}\n`, ''), chunk),
-    packages: statements.map(([statement]) => statement),
+    packages: statements.map(([statement]) => (/\bimport\(/.test(chunk) ? statement : inParts(statement))),
     exported,
   }
 }
 
-/** A package that nobody uses is no import: it would stand in the lock. */
-const PACKAGES_STAY: Plugin = {
-  name: 'packages stay',
-  setup: ({ onResolve }) =>
+/**
+ * `z` has everything in it, 40 languages too, and the Bun of a Windmill worker (1.3) takes it whole: 0.7 MB that each job
+ * reads anew, 30 ms. By the names that are used it is a fifth of that. Beside an `import()`, whose package brings zod along,
+ * Bun then forgets to start it: such a door keeps the whole.
+ */
+const inParts = (statement: string): string =>
+  statement.replace(
+    /^import { z(?: as (\w+))? } from "zod";$/,
+    (_, name = 'z') => `import * as ${name} from "zod";`,
+  )
+
+/**
+ * A package that nobody uses is no import: it would stand in the lock. Nor does a file come along that nobody uses anything
+ * of, nor a schema: to be loaded does nothing by itself in core (`tests/house.test.ts`), which the bundler can't know. Each
+ * schema is made anew in each job.
+ */
+const ONLY_WHAT_IS_USED: Plugin = {
+  name: 'only what is used',
+  setup: ({ onResolve, onLoad }) => {
     onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
       kind === 'entry-point' ? undefined : { path, external: true, sideEffects: false },
-    ),
+    )
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+      const file = resolve(resolveDir, path)
+      // where there is none, the bundler says so in its own words
+      return existsSync(file) ? { path: file, sideEffects: false } : undefined
+    })
+    onLoad({ filter: /\/f\/hai\/core\/.*\.ts$/ }, async ({ path }) => ({
+      contents: withoutEffects(await readFile(path, 'utf8')),
+      loader: 'ts',
+    }))
+  },
 }
+
+const PURE = '/* @__PURE__ */ '
+
+/** Marks what is called to make a constant, and each schema in it, as calls that may be left out. */
+const withoutEffects = (code: string): string =>
+  code
+    .replace(/(?<![.\w])z(?=\s*(?:\.\s*\w+)+\()/g, `${PURE}z`)
+    .replace(/^((?:export )?const \w+ = )(?=\w+(?:\.\w+)*\()/gm, `$1${PURE}`)
 
 /** The bundler may have renamed what it exports, where two files use one name. */
 function withoutExports(path: string, text: string): Pick<Parts, 'chunk' | 'exported'> {

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { connect, type Pool } from '../../f/hai/core/db.ts'
-import { migrate, SCHEMA_VERSION } from '../../f/hai/core/migrate.ts'
+import { migrate } from '../../f/hai/core/migrate.ts'
 import { MIGRATIONS } from '../../f/hai/core/migrations.ts'
+import { SCHEMA_VERSION } from '../../f/hai/core/schema-version.ts'
 import { aTask } from '../support/factories.ts'
 
 let admin: postgres.Sql
@@ -45,6 +46,10 @@ describe('migrate', () => {
       applied: MIGRATIONS.map((migration) => migration.name),
     })
     expect(await aTask(sql)).toMatch(/^[0-9A-Z]{26}$/)
+  })
+
+  it('has the number by which doors know the schema', () => {
+    expect(SCHEMA_VERSION, 'f/hai/core/schema-version.ts').toBe(MIGRATIONS.length)
   })
 
   it('changes nothing when it runs again', async () => {

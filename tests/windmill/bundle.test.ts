@@ -19,6 +19,39 @@ import { configureWmill, wmill } from '../../windmill/wmill.ts'
 import { bundleFolder } from '../runner/bundle-folder.ts'
 import { StandIn } from '../windmill-deploy/stand-in.ts'
 
+/** Kilobytes of a door as it goes to a server: of the largest, and of the one in the middle. */
+const LARGEST = 420
+const MEDIAN = 55
+
+const WORKING = ['f/hai/worker/run', 'f/hai/task/wait', 'f/hai_routes/chat']
+const READING = [
+  'f/hai/inbox',
+  'f/hai_routes/inbox',
+  'f/hai/task/retry',
+  'f/hai/todo/run',
+  'f/hai/worker/claim',
+]
+const WRITING = ['add', 'update'].flatMap((verb) => [`f/hai/todo/${verb}`, `f/hai_routes/todo/${verb}`])
+
+/** What is large, by something that stands in it, and the doors that have a use for it. */
+const LARGE: Record<string, { mark: RegExp; doors: string[] }> = {
+  'texts of migrations': { mark: /create table hai\./, doors: ['f/hai/admin/migrate'] },
+  'list prices': {
+    mark: /"starts_with":"claude/,
+    doors: [
+      ...WORKING,
+      ...['model/list', 'model/test', 'admin/health', 'worker/step'].map((door) => `f/hai/${door}`),
+      ...['reserve', 'settle', 'record', 'rollup'].map((verb) => `f/hai/cost/${verb}`),
+    ],
+  },
+  'a reader of dates': {
+    mark: /^import .* from "chrono-node/m,
+    doors: [...WORKING, ...READING, ...WRITING, 'f/hai_routes/todo/drop'],
+  },
+  'what a model is asked with': { mark: /import\("@ai-sdk/, doors: [...WORKING, 'f/hai/model/test'] },
+  'what hai answers itself': { mark: /f\/hai\/core\/intents\/table\.ts/, doors: [...WORKING, ...READING] },
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'hai-bundle-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -57,6 +90,32 @@ describe('the project as it goes to a server', () => {
     const heavy = readDoors(staged).filter(({ path }) => needs(path).includes('echarts'))
     expect(heavy.map(({ path }) => path)).toEqual(['f/hai/cost/page', 'f/hai/cost/tell'])
     expect(needs('f/hai/task/list')).toEqual(expect.arrayContaining(['postgres', 'zod']))
+  })
+
+  it('has in a door what the door needs, and nothing that is large', () => {
+    const sizes = readDoors(staged)
+      .map(({ path, code }) => ({ path, kilobytes: Math.ceil(Buffer.byteLength(code) / 1000) }))
+      .toSorted((a, b) => b.kilobytes - a.kilobytes)
+    const named = sizes.slice(0, 12).map(({ path, kilobytes }) => `${path} ${kilobytes}`)
+    expect(sizes[0]!.kilobytes, named.join(', ')).toBeLessThanOrEqual(LARGEST)
+    expect(sizes[sizes.length >> 1]!.kilobytes, named.join(', ')).toBeLessThanOrEqual(MEDIAN)
+    for (const [what, { mark, doors }] of Object.entries(LARGE)) {
+      const having = readDoors(staged).filter(({ code }) => mark.test(code))
+      expect(having.map(({ path }) => path).toSorted(), what).toEqual(doors.toSorted())
+    }
+  })
+
+  it('takes zod by parts, but beside a package that is loaded later and brings it along', () => {
+    const whole = readDoors(staged).filter(({ code }) => /^import { z\b.* } from "zod";$/m.test(code))
+    expect(whole.map(({ path }) => path).toSorted()).toEqual([...WORKING, 'f/hai/model/test'].toSorted())
+    expect(text('f/hai/todo/list.ts')).toMatch(/^import \* as z\b.* from "zod";$/m)
+  })
+
+  it('makes no schema that nobody uses', () => {
+    // of the file that every door has for the members there are at first
+    expect(text('f/hai/config/show.ts')).toMatch(/\bMembers = z/)
+    expect(text('f/hai/todo/list.ts')).toContain('DEFAULT_MEMBERS = ')
+    expect(text('f/hai/todo/show.ts')).not.toMatch(/\bMembers = z/)
   })
 
   it('runs doors where the tag hai is served, work where hai-work is', () => {

@@ -4,8 +4,8 @@ import { type Caller, type Issued, identify, memberOf, principal, routeUser, web
 import { connect, type Pool, prepareIf, type Sql } from './db.ts'
 import { HaiError, STATUS, withoutWords } from './errors.ts'
 import { DEFAULT_MEMBERS, type Members } from './members.ts'
-import { SCHEMA_VERSION } from './migrate.ts'
 import { outage } from './outage.ts'
+import { SCHEMA_VERSION } from './schema-version.ts'
 import { ownZone } from './zone.ts'
 
 /** A failed call as Windmill understands it: the job fails, and a sync caller gets the status and `result`. */

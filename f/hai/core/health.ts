@@ -1,11 +1,11 @@
 import type { Caller } from './caller.ts'
 import { CONTRACT, type Health } from './contract.ts'
 import type { Sql } from './db.ts'
-import { SCHEMA_VERSION } from './migrate.ts'
 import { backendTroubles } from './model/trouble.ts'
 import { moneyProblems } from './money/problems.ts'
 import { outboxProblems } from './outbox/problems.ts'
 import { GONE_SECONDS } from './presence.ts'
+import { SCHEMA_VERSION } from './schema-version.ts'
 import { settingTroubles } from './settings.ts'
 
 /** A call that nobody has answered for so long (seconds) means that no worker serves the tag. */

@@ -6,9 +6,6 @@ import { inTransaction, type Pool, type Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
 
-/** The schema that this release's doors expect. */
-export const SCHEMA_VERSION = MIGRATIONS.length
-
 /** Any fixed number: it only has to be the same for every migrator of one database. */
 const MIGRATION_LOCK = 4_747_000
 /** Another one for what runs outside of a transaction: its holder waits for those who wait for the first. */

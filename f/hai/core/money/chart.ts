@@ -5,8 +5,6 @@ import { SVGRenderer } from 'echarts/renderers'
 import { dollars, shortNumber } from './amount-text.ts'
 import type { CostReport } from './report-shape.ts'
 
-use([BarChart, GridComponent, SVGRenderer])
-
 /** Any CSS colours; a page's may be variables of its style. */
 export interface Colours {
   bar: string
@@ -27,6 +25,8 @@ export function chartOf(
 ): string {
   const money = by_day.some(({ known_usd }) => known_usd > 0)
   const values = by_day.map(({ known_usd, tokens }) => (money ? known_usd : tokens.input + tokens.output))
+  // each is taken once, however often it is named
+  use([BarChart, GridComponent, SVGRenderer])
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height })
   const label = { color: colours.text, fontSize: 12 }
   chart.setOption({

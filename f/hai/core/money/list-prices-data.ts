@@ -4,8 +4,8 @@
 export const LIST_SOURCE = { name: '@pydantic/genai-prices', version: '0.1.8', date: '2026-09-23' }
 
 /** A line of JSON for each provider, and one for each of its models after it. USD per million tokens. */
-export const LIST_LINES = String.raw`
-{"provider":"anthropic","url":"https://api\\.anthropic\\.com"}
+export const LIST_LINES = `
+{"provider":"anthropic","url":"https://api\\\\.anthropic\\\\.com"}
 {"match":{"or":[{"starts_with":"claude-2"},{"contains":"claude-v2"}]},"prices":[{"input":8,"output":24}]}
 {"match":{"or":[{"starts_with":"claude-3-5-haiku"},{"starts_with":"claude-3.5-haiku"}]},"prices":[{"input":0.8,"output":4,"cache_read":0.08,"cache_write":1,"cache_write_1h":1.6}]}
 {"match":{"or":[{"starts_with":"claude-3-5-sonnet"},{"starts_with":"claude-3.5-sonnet"}]},"prices":[{"input":3,"output":15,"cache_read":0.3,"cache_write":3.75,"cache_write_1h":6}]}
@@ -13,8 +13,8 @@ export const LIST_LINES = String.raw`
 {"match":{"starts_with":"claude-3-haiku"},"prices":[{"input":0.25,"output":1.25,"cache_read":0.03,"cache_write":0.3,"cache_write_1h":0.5}]}
 {"match":{"starts_with":"claude-3-opus"},"prices":[{"input":15,"output":75,"cache_read":1.5,"cache_write":18.75,"cache_write_1h":30}]}
 {"match":{"starts_with":"claude-3-sonnet"},"prices":[{"input":3,"output":15,"cache_read":0.3,"cache_write":3.75,"cache_write_1h":6}]}
-{"match":{"or":[{"equals":"claude-fable-5"},{"regex":"^claude-fable-5-\\d{8}$"}]},"prices":[{"input":10,"output":50,"cache_read":1,"cache_write":12.5,"cache_write_1h":20}]}
-{"match":{"or":[{"equals":"claude-fable-5-1"},{"regex":"^claude-fable-5-1-\\d{8}$"}]},"prices":[{"input":10,"output":50,"cache_read":0.25,"cache_write":12.5,"cache_write_1h":20}]}
+{"match":{"or":[{"equals":"claude-fable-5"},{"regex":"^claude-fable-5-\\\\d{8}$"}]},"prices":[{"input":10,"output":50,"cache_read":1,"cache_write":12.5,"cache_write_1h":20}]}
+{"match":{"or":[{"equals":"claude-fable-5-1"},{"regex":"^claude-fable-5-1-\\\\d{8}$"}]},"prices":[{"input":10,"output":50,"cache_read":0.25,"cache_write":12.5,"cache_write_1h":20}]}
 {"match":{"or":[{"starts_with":"claude-haiku-4-5"},{"starts_with":"claude-haiku-4.5"},{"starts_with":"claude-4-5-haiku"},{"starts_with":"claude-4.5-haiku"}]},"prices":[{"input":1,"output":5,"cache_read":0.1,"cache_write":1.25,"cache_write_1h":2}]}
 {"match":{"or":[{"starts_with":"claude-opus-4-0"},{"starts_with":"claude-4-opus"},{"equals":"claude-opus-4"},{"equals":"claude-opus-4-20250514"}]},"prices":[{"input":15,"output":75,"cache_read":1.5,"cache_write":18.75,"cache_write_1h":30}]}
 {"match":{"or":[{"starts_with":"claude-opus-4-1"},{"starts_with":"claude-opus-4.1"}]},"prices":[{"input":15,"output":75,"cache_read":1.5,"cache_write":18.75,"cache_write_1h":30}]}
@@ -22,14 +22,14 @@ export const LIST_LINES = String.raw`
 {"match":{"or":[{"starts_with":"claude-opus-4-6"},{"starts_with":"claude-opus-4.6"},{"starts_with":"claude-4-6-opus"},{"starts_with":"claude-4.6-opus"}]},"prices":[{"input":5,"output":25,"cache_read":0.5,"cache_write":6.25,"cache_write_1h":10,"above":[{"tokens":200000,"input":10,"output":37.5,"cache_read":1,"cache_write":12.5,"cache_write_1h":20}]},{"from":"2026-03-13","input":5,"output":25,"cache_read":0.5,"cache_write":6.25,"cache_write_1h":10}]}
 {"match":{"or":[{"starts_with":"claude-opus-4-7"},{"starts_with":"claude-opus-4.7"},{"starts_with":"claude-4-7-opus"},{"starts_with":"claude-4.7-opus"}]},"prices":[{"input":5,"output":25,"cache_read":0.5,"cache_write":6.25,"cache_write_1h":10}]}
 {"match":{"or":[{"starts_with":"claude-opus-4-8"},{"starts_with":"claude-opus-4.8"},{"starts_with":"claude-4-8-opus"},{"starts_with":"claude-4.8-opus"}]},"prices":[{"input":5,"output":25,"cache_read":0.5,"cache_write":6.25,"cache_write_1h":10}]}
-{"match":{"or":[{"equals":"claude-opus-5"},{"regex":"^claude-opus-5-\\d{8}$"},{"starts_with":"claude-opus-5.0"},{"starts_with":"claude-5-opus"},{"starts_with":"claude-5.0-opus"}]},"prices":[{"input":5,"output":25,"cache_read":0.5,"cache_write":6.25,"cache_write_1h":10}]}
-{"match":{"or":[{"equals":"claude-opus-5-5"},{"regex":"^claude-opus-5-5-\\d{8}$"},{"starts_with":"claude-opus-5.5"},{"starts_with":"claude-5-5-opus"},{"starts_with":"claude-5.5-opus"}]},"prices":[{"input":4,"output":20,"cache_read":0.2,"cache_write":5,"cache_write_1h":8}]}
+{"match":{"or":[{"equals":"claude-opus-5"},{"regex":"^claude-opus-5-\\\\d{8}$"},{"starts_with":"claude-opus-5.0"},{"starts_with":"claude-5-opus"},{"starts_with":"claude-5.0-opus"}]},"prices":[{"input":5,"output":25,"cache_read":0.5,"cache_write":6.25,"cache_write_1h":10}]}
+{"match":{"or":[{"equals":"claude-opus-5-5"},{"regex":"^claude-opus-5-5-\\\\d{8}$"},{"starts_with":"claude-opus-5.5"},{"starts_with":"claude-5-5-opus"},{"starts_with":"claude-5.5-opus"}]},"prices":[{"input":4,"output":20,"cache_read":0.2,"cache_write":5,"cache_write_1h":8}]}
 {"match":{"or":[{"starts_with":"claude-sonnet-4-2025"},{"starts_with":"claude-sonnet-4-0"},{"starts_with":"claude-sonnet-4@"},{"equals":"claude-sonnet-4"},{"starts_with":"claude-4-sonnet"}]},"prices":[{"input":3,"output":15,"cache_read":0.3,"cache_write":3.75,"cache_write_1h":6}]}
 {"match":{"or":[{"starts_with":"claude-sonnet-4-5"},{"starts_with":"claude-sonnet-4.5"}]},"prices":[{"input":3,"output":15,"cache_read":0.3,"cache_write":3.75,"cache_write_1h":6,"above":[{"tokens":200000,"input":6,"output":22.5,"cache_read":0.6,"cache_write":7.5,"cache_write_1h":12}]}]}
 {"match":{"or":[{"starts_with":"claude-sonnet-4-6"},{"starts_with":"claude-sonnet-4.6"}]},"prices":[{"input":3,"output":15,"cache_read":0.3,"cache_write":3.75,"cache_write_1h":6,"above":[{"tokens":200000,"input":6,"output":22.5,"cache_read":0.6,"cache_write":7.5,"cache_write_1h":12}]},{"from":"2026-03-13","input":3,"output":15,"cache_read":0.3,"cache_write":3.75,"cache_write_1h":6}]}
 {"match":{"or":[{"starts_with":"claude-sonnet-5"},{"starts_with":"claude-sonnet-5.0"},{"starts_with":"claude-5-sonnet"},{"starts_with":"claude-5.0-sonnet"}]},"prices":[{"input":2,"output":10,"cache_read":0.2,"cache_write":2.5,"cache_write_1h":4}]}
 {"match":{"equals":"claude-v1"},"prices":[{"input":8,"output":24}]}
-{"provider":"openai","url":"https://api\\.openai\\.com"}
+{"provider":"openai","url":"https://api\\\\.openai\\\\.com"}
 {"match":{"or":[{"equals":"ada"},{"equals":"text-ada-001"}]},"prices":[{"input":0.4,"output":0.4}]}
 {"match":{"equals":"babbage"},"prices":[{"input":0.5,"output":0.5}]}
 {"match":{"equals":"chatgpt-4o-latest"},"prices":[{"input":5,"output":15}]}
@@ -86,12 +86,12 @@ export const LIST_LINES = String.raw`
 {"match":{"or":[{"equals":"gpt-5.4-pro"},{"equals":"gpt-5.4-pro-2026-03-05"},{"equals":"gpt-5-4-pro"},{"equals":"gpt-5-4-pro-2026-03-05"}]},"prices":[{"input":30,"output":180,"above":[{"tokens":271999,"input":60,"output":270}]}]}
 {"match":{"or":[{"equals":"gpt-5.5"},{"equals":"gpt-5.5-2026-04-23"},{"equals":"gpt-5.5-2026-04-24"},{"equals":"gpt-5-5"},{"equals":"gpt-5-5-2026-04-23"},{"equals":"gpt-5-5-2026-04-24"},{"equals":"gpt-5.5-chat"},{"equals":"gpt-5.5-chat-latest"},{"equals":"gpt-5-5-chat"},{"equals":"gpt-5-5-chat-latest"},{"equals":"gpt-5.5-codex"},{"equals":"gpt-5-5-codex"}]},"prices":[{"input":5,"output":30,"cache_read":0.5,"above":[{"tokens":271999,"input":10,"output":45,"cache_read":1}]}]}
 {"match":{"or":[{"equals":"gpt-5.5-pro"},{"equals":"gpt-5.5-pro-2026-04-23"},{"equals":"gpt-5-5-pro"},{"equals":"gpt-5-5-pro-2026-04-23"}]},"prices":[{"input":30,"output":180,"above":[{"tokens":271999,"input":60,"output":270}]}]}
-{"match":{"or":[{"equals":"gpt-5.6-luna"},{"equals":"gpt-5-6-luna"},{"regex":"^gpt-5\\.6-luna-\\d{4}-\\d{2}-\\d{2}$"},{"regex":"^gpt-5-6-luna-\\d{4}-\\d{2}-\\d{2}$"}]},"prices":[{"input":1,"output":6,"cache_read":0.1,"cache_write":1.25,"above":[{"tokens":271999,"input":2,"output":9,"cache_read":0.2,"cache_write":2.5}]},{"from":"2026-07-30","input":0.2,"output":1.2,"cache_read":0.02,"cache_write":0.25,"above":[{"tokens":271999,"input":0.4,"output":1.8,"cache_read":0.04,"cache_write":0.5}]}]}
-{"match":{"or":[{"equals":"gpt-5.6-sol"},{"equals":"gpt-5-6-sol"},{"equals":"gpt-5.6"},{"equals":"gpt-5-6"},{"regex":"^gpt-5\\.6-sol-\\d{4}-\\d{2}-\\d{2}$"},{"regex":"^gpt-5-6-sol-\\d{4}-\\d{2}-\\d{2}$"}]},"prices":[{"input":5,"output":30,"cache_read":0.5,"cache_write":6.25,"above":[{"tokens":271999,"input":10,"output":45,"cache_read":1,"cache_write":12.5}]},{"from":"2026-08-21","input":4,"output":20,"cache_read":0.4,"cache_write":5,"above":[{"tokens":271999,"input":8,"output":30,"cache_read":0.8,"cache_write":10}]}]}
-{"match":{"or":[{"equals":"gpt-5.6-terra"},{"equals":"gpt-5-6-terra"},{"regex":"^gpt-5\\.6-terra-\\d{4}-\\d{2}-\\d{2}$"},{"regex":"^gpt-5-6-terra-\\d{4}-\\d{2}-\\d{2}$"}]},"prices":[{"input":2.5,"output":15,"cache_read":0.25,"cache_write":3.125,"above":[{"tokens":271999,"input":5,"output":22.5,"cache_read":0.5,"cache_write":6.25}]},{"from":"2026-07-30","input":2,"output":12,"cache_read":0.2,"cache_write":2.5,"above":[{"tokens":271999,"input":4,"output":18,"cache_read":0.4,"cache_write":5}]}]}
-{"match":{"or":[{"equals":"gpt-6-astra"},{"regex":"^gpt-6-astra-\\d{4}-\\d{2}-\\d{2}$"}]},"prices":[{"input":10,"output":50,"cache_read":1,"cache_write":12.5,"above":[{"tokens":271999,"input":20,"output":75,"cache_read":2,"cache_write":25}]}]}
-{"match":{"or":[{"equals":"gpt-6-luna"},{"regex":"^gpt-6-luna-\\d{4}-\\d{2}-\\d{2}$"}]},"prices":[{"input":0.1,"output":0.5,"cache_read":0.01,"cache_write":0.125,"above":[{"tokens":272000,"input":0.2,"output":0.75,"cache_read":0.02,"cache_write":0.25}]}]}
-{"match":{"or":[{"equals":"gpt-6-sol"},{"regex":"^gpt-6-sol-\\d{4}-\\d{2}-\\d{2}$"}]},"prices":[{"input":2,"output":10,"cache_read":0.2,"cache_write":2.5,"above":[{"tokens":272000,"input":4,"output":15,"cache_read":0.4,"cache_write":5}]}]}
+{"match":{"or":[{"equals":"gpt-5.6-luna"},{"equals":"gpt-5-6-luna"},{"regex":"^gpt-5\\\\.6-luna-\\\\d{4}-\\\\d{2}-\\\\d{2}$"},{"regex":"^gpt-5-6-luna-\\\\d{4}-\\\\d{2}-\\\\d{2}$"}]},"prices":[{"input":1,"output":6,"cache_read":0.1,"cache_write":1.25,"above":[{"tokens":271999,"input":2,"output":9,"cache_read":0.2,"cache_write":2.5}]},{"from":"2026-07-30","input":0.2,"output":1.2,"cache_read":0.02,"cache_write":0.25,"above":[{"tokens":271999,"input":0.4,"output":1.8,"cache_read":0.04,"cache_write":0.5}]}]}
+{"match":{"or":[{"equals":"gpt-5.6-sol"},{"equals":"gpt-5-6-sol"},{"equals":"gpt-5.6"},{"equals":"gpt-5-6"},{"regex":"^gpt-5\\\\.6-sol-\\\\d{4}-\\\\d{2}-\\\\d{2}$"},{"regex":"^gpt-5-6-sol-\\\\d{4}-\\\\d{2}-\\\\d{2}$"}]},"prices":[{"input":5,"output":30,"cache_read":0.5,"cache_write":6.25,"above":[{"tokens":271999,"input":10,"output":45,"cache_read":1,"cache_write":12.5}]},{"from":"2026-08-21","input":4,"output":20,"cache_read":0.4,"cache_write":5,"above":[{"tokens":271999,"input":8,"output":30,"cache_read":0.8,"cache_write":10}]}]}
+{"match":{"or":[{"equals":"gpt-5.6-terra"},{"equals":"gpt-5-6-terra"},{"regex":"^gpt-5\\\\.6-terra-\\\\d{4}-\\\\d{2}-\\\\d{2}$"},{"regex":"^gpt-5-6-terra-\\\\d{4}-\\\\d{2}-\\\\d{2}$"}]},"prices":[{"input":2.5,"output":15,"cache_read":0.25,"cache_write":3.125,"above":[{"tokens":271999,"input":5,"output":22.5,"cache_read":0.5,"cache_write":6.25}]},{"from":"2026-07-30","input":2,"output":12,"cache_read":0.2,"cache_write":2.5,"above":[{"tokens":271999,"input":4,"output":18,"cache_read":0.4,"cache_write":5}]}]}
+{"match":{"or":[{"equals":"gpt-6-astra"},{"regex":"^gpt-6-astra-\\\\d{4}-\\\\d{2}-\\\\d{2}$"}]},"prices":[{"input":10,"output":50,"cache_read":1,"cache_write":12.5,"above":[{"tokens":271999,"input":20,"output":75,"cache_read":2,"cache_write":25}]}]}
+{"match":{"or":[{"equals":"gpt-6-luna"},{"regex":"^gpt-6-luna-\\\\d{4}-\\\\d{2}-\\\\d{2}$"}]},"prices":[{"input":0.1,"output":0.5,"cache_read":0.01,"cache_write":0.125,"above":[{"tokens":272000,"input":0.2,"output":0.75,"cache_read":0.02,"cache_write":0.25}]}]}
+{"match":{"or":[{"equals":"gpt-6-sol"},{"regex":"^gpt-6-sol-\\\\d{4}-\\\\d{2}-\\\\d{2}$"}]},"prices":[{"input":2,"output":10,"cache_read":0.2,"cache_write":2.5,"above":[{"tokens":272000,"input":4,"output":15,"cache_read":0.4,"cache_write":5}]}]}
 {"match":{"or":[{"equals":"gpt-audio"},{"equals":"gpt-audio-2025-08-28"},{"equals":"gpt-audio-1.5"}]},"prices":[{"input":2.5,"output":10}]}
 {"match":{"or":[{"equals":"gpt-audio-mini"},{"equals":"gpt-audio-mini-2025-10-06"},{"equals":"gpt-audio-mini-2025-12-15"}]},"prices":[{"input":0.6,"output":2.4}]}
 {"match":{"equals":"gpt-chat-latest"},"prices":[{"input":5,"output":30,"cache_read":0.5}]}
@@ -117,7 +117,7 @@ export const LIST_LINES = String.raw`
 {"match":{"or":[{"equals":"o4-mini-deep-research"},{"equals":"o4-mini-deep-research-2025-06-26"}]},"prices":[{"input":2,"output":8,"cache_read":0.5}]}
 {"match":{"equals":"text-davinci-002"},"prices":[{"input":20,"output":20}]}
 {"match":{"equals":"text-davinci-003"},"prices":[{"input":20,"output":20}]}
-{"provider":"google","url":"https://(.*\\.)?googleapis\\.com"}
+{"provider":"google","url":"https://(.*\\\\.)?googleapis\\\\.com"}
 {"match":{"contains":"claude-3-5-haiku"},"prices":[{"input":0.8,"output":4,"cache_read":0.08,"cache_write":1}]}
 {"match":{"contains":"claude-3-5-sonnet"},"prices":[{"input":3,"output":15,"cache_read":0.3,"cache_write":3.75}]}
 {"match":{"contains":"claude-3-7-sonnet"},"prices":[{"input":3,"output":15,"cache_read":0.3,"cache_write":3.75}]}
@@ -155,7 +155,7 @@ export const LIST_LINES = String.raw`
 {"match":{"starts_with":"gemini-3.1-flash-lite-image"},"prices":[{"input":0.25,"output":1.5}]}
 {"match":{"starts_with":"gemini-3.1-flash-live-preview"},"prices":[{"input":0.75,"output":4.5}]}
 {"match":{"starts_with":"gemini-3.1-pro-preview"},"prices":[{"input":2,"output":12,"cache_read":0.2,"above":[{"tokens":200000,"input":4,"output":18,"cache_read":0.4}]}]}
-{"match":{"or":[{"equals":"gemini-3.5-flash"},{"starts_with":"gemini-3.5-flash-preview"},{"regex":"^gemini-3\\.5-flash-\\d"}]},"prices":[{"input":1.5,"output":9,"cache_read":0.15}]}
+{"match":{"or":[{"equals":"gemini-3.5-flash"},{"starts_with":"gemini-3.5-flash-preview"},{"regex":"^gemini-3\\\\.5-flash-\\\\d"}]},"prices":[{"input":1.5,"output":9,"cache_read":0.15}]}
 {"match":{"starts_with":"gemini-3.5-flash-lite"},"prices":[{"input":0.3,"output":2.5,"cache_read":0.03}]}
 {"match":{"starts_with":"gemini-3.6-flash"},"prices":[{"input":0.75,"output":3.75,"cache_read":0.075},{"from":"2027-01-01","input":1.5,"output":7.5,"cache_read":0.15}]}
 {"match":{"starts_with":"gemini-3.7-flash"},"prices":[{"input":0.75,"output":3.75,"cache_read":0.075},{"from":"2027-01-01","input":1.5,"output":7.5,"cache_read":0.15}]}
@@ -168,7 +168,7 @@ export const LIST_LINES = String.raw`
 {"match":{"equals":"gemini-pro-1.5"},"prices":[{"input":1.25,"output":5,"cache_read":0.3125,"above":[{"tokens":128000,"input":2.5,"output":10,"cache_read":0.625}]}]}
 {"match":{"equals":"gemma-2-27b-it"},"prices":[{"input":0.65,"output":0.65}]}
 {"match":{"equals":"gemma-4-26b-a4b-it-maas"},"prices":[{"input":0.15,"output":0.6,"cache_read":0.015}]}
-{"provider":"mistral","url":"https://api\\.mistral\\.ai"}
+{"provider":"mistral","url":"https://api\\\\.mistral\\\\.ai"}
 {"match":{"or":[{"equals":"codestral-latest"},{"equals":"codestral-2501"}]},"prices":[{"input":0.3,"output":0.9}]}
 {"match":{"equals":"codestral-2508"},"prices":[{"input":0.3,"output":0.9,"cache_read":0.03}]}
 {"match":{"equals":"devstral-2512"},"prices":[{"input":0.4,"output":2,"cache_read":0.04}]}
@@ -202,7 +202,7 @@ export const LIST_LINES = String.raw`
 {"match":{"or":[{"equals":"pixtral-12b"},{"equals":"pixtral-12b-latest"}]},"prices":[{"input":0.15,"output":0.15}]}
 {"match":{"or":[{"equals":"pixtral-large-latest"},{"equals":"pixtral-large-2411"}]},"prices":[{"input":2,"output":6}]}
 {"match":{"or":[{"equals":"voxtral-small-24b-2507"},{"equals":"voxtral-small-2507"},{"equals":"voxtral-small-latest"}]},"prices":[{"input":0.1,"output":0.3,"cache_read":0.01},{"from":"2026-08-11","input":0.1,"output":0.4,"cache_read":0.01}]}
-{"provider":"x-ai","url":"https://api\\.x\\.ai"}
+{"provider":"x-ai","url":"https://api\\\\.x\\\\.ai"}
 {"match":{"or":[{"equals":"grok-2-1212"},{"equals":"grok-2"},{"equals":"grok-2-latest"}]},"prices":[{"input":2,"output":10}]}
 {"match":{"or":[{"equals":"grok-2-vision-1212"},{"equals":"grok-2-vision"},{"equals":"grok-2-vision-latest"}]},"prices":[{"input":2,"output":10}]}
 {"match":{"or":[{"equals":"grok-3"},{"equals":"grok-3-latest"},{"equals":"grok-3-beta"}]},"prices":[{"input":3,"output":15,"cache_read":0.75}]}
@@ -216,16 +216,16 @@ export const LIST_LINES = String.raw`
 {"match":{"or":[{"equals":"grok-4-fast"},{"equals":"grok-4-fast-reasoning"},{"equals":"grok-4-fast-reasoning-latest"}]},"prices":[{"input":0.2,"output":0.5,"cache_read":0.05}]}
 {"match":{"equals":"grok-4.20"},"prices":[{"input":1.25,"output":2.5,"cache_read":0.2,"above":[{"tokens":199999,"input":2.5,"output":5,"cache_read":0.4}]}]}
 {"match":{"equals":"grok-4.20-multi-agent"},"prices":[{"input":2,"output":6,"cache_read":0.2}]}
-{"match":{"or":[{"equals":"grok-4.3"},{"regex":"^grok-4\\.3-\\d{8}$"},{"equals":"x-ai/grok-4.3"},{"regex":"^x-ai/grok-4\\.3-\\d{8}$"},{"equals":"grok-4.3-latest"}]},"prices":[{"input":1.25,"output":2.5,"cache_read":0.2,"above":[{"tokens":199999,"input":2.5,"output":5,"cache_read":0.4}]}]}
-{"match":{"or":[{"equals":"grok-4.5"},{"regex":"^grok-4\\.5-\\d{8}$"},{"equals":"x-ai/grok-4.5"},{"regex":"^x-ai/grok-4\\.5-\\d{8}$"},{"equals":"grok-4.5-latest"},{"equals":"grok-latest"}]},"prices":[{"input":2,"output":6,"cache_read":0.3,"above":[{"tokens":199999,"input":4,"output":12,"cache_read":0.6}]}]}
-{"match":{"or":[{"equals":"grok-4.6"},{"regex":"^grok-4\\.6-\\d{8}$"},{"equals":"x-ai/grok-4.6"},{"regex":"^x-ai/grok-4\\.6-\\d{8}$"},{"equals":"grok-4.6-latest"}]},"prices":[{"input":2,"output":6,"cache_read":0.5,"above":[{"tokens":199999,"input":4,"output":12,"cache_read":1}]}]}
+{"match":{"or":[{"equals":"grok-4.3"},{"regex":"^grok-4\\\\.3-\\\\d{8}$"},{"equals":"x-ai/grok-4.3"},{"regex":"^x-ai/grok-4\\\\.3-\\\\d{8}$"},{"equals":"grok-4.3-latest"}]},"prices":[{"input":1.25,"output":2.5,"cache_read":0.2,"above":[{"tokens":199999,"input":2.5,"output":5,"cache_read":0.4}]}]}
+{"match":{"or":[{"equals":"grok-4.5"},{"regex":"^grok-4\\\\.5-\\\\d{8}$"},{"equals":"x-ai/grok-4.5"},{"regex":"^x-ai/grok-4\\\\.5-\\\\d{8}$"},{"equals":"grok-4.5-latest"},{"equals":"grok-latest"}]},"prices":[{"input":2,"output":6,"cache_read":0.3,"above":[{"tokens":199999,"input":4,"output":12,"cache_read":0.6}]}]}
+{"match":{"or":[{"equals":"grok-4.6"},{"regex":"^grok-4\\\\.6-\\\\d{8}$"},{"equals":"x-ai/grok-4.6"},{"regex":"^x-ai/grok-4\\\\.6-\\\\d{8}$"},{"equals":"grok-4.6-latest"}]},"prices":[{"input":2,"output":6,"cache_read":0.5,"above":[{"tokens":199999,"input":4,"output":12,"cache_read":1}]}]}
 {"match":{"equals":"grok-build-0.1"},"prices":[{"input":1,"output":2,"cache_read":0.2,"above":[{"tokens":199999,"input":2,"output":4,"cache_read":0.4}]}]}
 {"match":{"or":[{"equals":"grok-code-fast"},{"equals":"grok-code-fast-1"},{"equals":"grok-code-fast-1-0825"}]},"prices":[{"input":0.2,"output":1.5,"cache_read":0.02}]}
-{"provider":"deepseek","url":"https://api\\.deepseek\\.com"}
+{"provider":"deepseek","url":"https://api\\\\.deepseek\\\\.com"}
 {"match":{"equals":"deepseek-v3.1-terminus"},"prices":[{"input":0.27,"output":0.95,"cache_read":0.13}]}
 {"match":{"equals":"deepseek-v3.2"},"prices":[{"input":0.2288,"output":0.3432}]}
 {"match":{"equals":"deepseek-v3.2-exp"},"prices":[{"input":0.27,"output":0.41}]}
-{"provider":"groq","url":"https://api\\.groq\\.com"}
+{"provider":"groq","url":"https://api\\\\.groq\\\\.com"}
 {"match":{"equals":"deepseek-r1-distill-llama-70b"},"prices":[{"input":0.75,"output":0.99}]}
 {"match":{"equals":"gemma-7b-it"},"prices":[{"input":0.07,"output":0.07}]}
 {"match":{"or":[{"equals":"gemma2-9b-it"},{"equals":"gemma2-9b"}]},"prices":[{"input":0.2,"output":0.2}]}
@@ -255,14 +255,14 @@ export const LIST_LINES = String.raw`
 {"match":{"or":[{"equals":"openai/gpt-oss-120b"},{"equals":"openai/gpt-oss-safeguard-20b"}]},"prices":[{"input":0.15,"output":0.6,"cache_read":0.075}]}
 {"match":{"equals":"openai/gpt-oss-20b"},"prices":[{"input":0.075,"output":0.3,"cache_read":0.0375}]}
 {"match":{"equals":"qwen/qwen3-32b"},"prices":[{"input":0.29,"output":0.59}]}
-{"provider":"cerebras","url":"https://api\\.cerebras\\.ai"}
+{"provider":"cerebras","url":"https://api\\\\.cerebras\\\\.ai"}
 {"match":{"or":[{"equals":"gemma-4-31b"},{"starts_with":"cerebras/gemma-4-31b"},{"starts_with":"cerebras:gemma-4-31b"}]},"prices":[{"input":0.99,"output":1.49}]}
 {"match":{"or":[{"equals":"gpt-oss-120b"},{"starts_with":"cerebras/gpt-oss-120b"},{"starts_with":"cerebras:gpt-oss-120b"}]},"prices":[{"input":0.35,"output":0.75}]}
 {"match":{"or":[{"equals":"llama-3.3-70b"},{"starts_with":"cerebras/llama-3.3-70b"},{"starts_with":"cerebras:llama-3.3-70b"}]},"prices":[{"input":0.85,"output":1.2}]}
 {"match":{"or":[{"equals":"llama3.1-8b"},{"starts_with":"cerebras/llama3.1-8b"},{"starts_with":"cerebras:llama3.1-8b"}]},"prices":[{"input":0.1,"output":0.1}]}
 {"match":{"or":[{"equals":"qwen-3-32b"},{"starts_with":"cerebras/qwen-3-32b"},{"starts_with":"cerebras:qwen-3-32b"}]},"prices":[{"input":0.4,"output":0.8}]}
 {"match":{"or":[{"equals":"zai-glm-4.7"},{"starts_with":"cerebras/zai-glm-4.7"},{"starts_with":"cerebras:zai-glm-4.7"}]},"prices":[{"input":2.25,"output":2.75}]}
-{"provider":"together","url":"https://api\\.together\\.xyz"}
+{"provider":"together","url":"https://api\\\\.together\\\\.xyz"}
 {"match":{"equals":"Austism/chronos-hermes-13b"},"prices":[{"input":0.3,"output":0.3}]}
 {"match":{"equals":"Gryphe/MythoMax-L2-13b"},"prices":[{"input":0.3,"output":0.3}]}
 {"match":{"equals":"Nexusflow/NexusRaven-V2-13B"},"prices":[{"input":0.3,"output":0.3}]}
@@ -335,7 +335,7 @@ export const LIST_LINES = String.raw`
 {"match":{"equals":"upstage/SOLAR-10.7B-Instruct-v1.0"},"prices":[{"input":0.3,"output":0.3}]}
 {"match":{"equals":"zero-one-ai/Yi-34B"},"prices":[{"input":0.8,"output":0.8}]}
 {"match":{"equals":"zero-one-ai/Yi-6B"},"prices":[{"input":0.2,"output":0.2}]}
-{"provider":"fireworks","url":"https://api\\.fireworks\\.ai"}
+{"provider":"fireworks","url":"https://api\\\\.fireworks\\\\.ai"}
 {"match":{"equals":"accounts/fireworks/models/deepseek-r1-0528"},"prices":[{"input":3,"output":8}]}
 {"match":{"equals":"accounts/fireworks/models/deepseek-v3-0324"},"prices":[{"input":0.9,"output":0.9}]}
 {"match":{"equals":"accounts/fireworks/models/deepseek-v3p2"},"prices":[{"input":0.56,"output":1.68,"cache_read":0.28}]}
@@ -368,7 +368,7 @@ export const LIST_LINES = String.raw`
 {"match":{"equals":"accounts/fireworks/models/qwen3-235b-a22b"},"prices":[{"input":0.22,"output":0.88}]}
 {"match":{"equals":"accounts/fireworks/models/qwen3p6-plus"},"prices":[{"input":0.5,"output":3,"cache_read":0.1}]}
 {"match":{"equals":"accounts/fireworks/models/qwen3p7-plus"},"prices":[{"input":0.4,"output":1.6,"cache_read":0.08}]}
-{"provider":"cohere","url":"https://api\\.cohere\\.(?:ai|com)"}
+{"provider":"cohere","url":"https://api\\\\.cohere\\\\.(?:ai|com)"}
 {"match":{"contains":"aya-expanse-32b"},"prices":[{"input":0.5,"output":1.5}]}
 {"match":{"contains":"aya-expanse-8b"},"prices":[{"input":0.5,"output":1.5}]}
 {"match":{"equals":"command"},"prices":[{"input":1,"output":2}]}
@@ -377,12 +377,12 @@ export const LIST_LINES = String.raw`
 {"match":{"or":[{"equals":"command-r"},{"equals":"command-r-08-2024"}]},"prices":[{"input":0.15,"output":0.6}]}
 {"match":{"or":[{"equals":"command-r-plus"},{"equals":"command-r-plus-08-2024"}]},"prices":[{"input":2.5,"output":10}]}
 {"match":{"or":[{"equals":"command-r7b"},{"equals":"command-r7b-12-2024"}]},"prices":[{"input":0.0375,"output":0.15}]}
-{"provider":"perplexity","url":"https://api\\.perplexity\\.ai"}
+{"provider":"perplexity","url":"https://api\\\\.perplexity\\\\.ai"}
 {"match":{"equals":"llama-3.1-sonar-large-128k-online"},"prices":[{"input":1,"output":1}]}
 {"match":{"equals":"llama-3.1-sonar-small-128k-online"},"prices":[{"input":0.2,"output":0.2}]}
 {"match":{"equals":"r1-1776"},"prices":[{"input":2,"output":8}]}
 {"match":{"equals":"sonar-pro-search"},"prices":[{"input":3,"output":15}]}
-{"provider":"moonshotai","url":"https://api\\.moonshot\\."}
+{"provider":"moonshotai","url":"https://api\\\\.moonshot\\\\."}
 {"match":{"equals":"kimi-k2"},"prices":[{"input":0.57,"output":2.3}]}
 {"match":{"equals":"kimi-k2-0711-preview"},"prices":[{"input":0.6,"output":2.5,"cache_read":0.15}]}
 {"match":{"equals":"kimi-k2-0905-preview"},"prices":[{"input":0.6,"output":2.5,"cache_read":0.15}]}
@@ -397,11 +397,11 @@ export const LIST_LINES = String.raw`
 {"match":{"or":[{"equals":"moonshot-v1-128k"},{"equals":"moonshot-v1-128k-vision-preview"}]},"prices":[{"input":2,"output":5}]}
 {"match":{"or":[{"equals":"moonshot-v1-32k"},{"equals":"moonshot-v1-32k-vision-preview"}]},"prices":[{"input":1,"output":3}]}
 {"match":{"or":[{"equals":"moonshot-v1-8k"},{"equals":"moonshot-v1-8k-vision-preview"}]},"prices":[{"input":0.2,"output":2}]}
-{"provider":"zai","url":"https://api\\.z\\.ai"}
+{"provider":"zai","url":"https://api\\\\.z\\\\.ai"}
 {"match":{"or":[{"equals":"GLM-5.2"},{"equals":"glm-5.2"}]},"prices":[{"input":1.4,"output":4.4,"cache_read":0.26}]}
 {"match":{"or":[{"equals":"GLM-5.3"},{"equals":"glm-5.3"}]},"prices":[{"input":1.4,"output":4.4,"cache_read":0.26}]}
 {"match":{"or":[{"equals":"GLM-5.3-Flash"},{"equals":"glm-5.3-flash"}]},"prices":[{"input":0.075,"output":0.25,"cache_read":0.015}]}
-{"provider":"minimax","url":"https://api\\.minimax(i)?\\.(?:com|io)"}
+{"provider":"minimax","url":"https://api\\\\.minimax(i)?\\\\.(?:com|io)"}
 {"match":{"or":[{"equals":"M2-her"},{"equals":"m2-her"}]},"prices":[{"input":0.3,"output":1.2}]}
 {"match":{"or":[{"equals":"MiniMax-M2"},{"equals":"minimax-m2"},{"equals":"MiniMax-M2.1"},{"equals":"minimax-m2.1"},{"equals":"MiniMax-M2.5"},{"equals":"minimax-m2.5"}]},"prices":[{"input":0.3,"output":1.2,"cache_read":0.03,"cache_write":0.375}]}
 {"match":{"or":[{"contains":"M2.1-highspeed"},{"contains":"m2.1-highspeed"}]},"prices":[{"input":0.6,"output":2.4,"cache_read":0.03,"cache_write":0.375}]}
