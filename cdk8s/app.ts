@@ -4,7 +4,7 @@ import { Alerts, WatchdogAlerts } from './charts/alerts.ts'
 import { DashboardFile } from './charts/dashboard.ts'
 import { DatabaseFile } from './charts/database.ts'
 import { DatabaseMonitor } from './charts/database-monitor.ts'
-import { AutheliaGrant, EdgeLimits, EdgeSecurity, WindmillGrant } from './charts/edge-policies.ts'
+import { AutheliaGrant, EdgeOnce, EdgeSecurity, WindmillGrant } from './charts/edge-policies.ts'
 import { FluxFile, fluxNamespace } from './charts/flux.ts'
 import {
   DashboardPolicies,
@@ -42,7 +42,7 @@ export function deployment(config: Config): Deployment {
   const app = new Folder(parts, 'app', namespace)
   new Routes(app, config)
   new EdgeSecurity(app, config)
-  new EdgeLimits(app)
+  new EdgeOnce(app, config)
   new HaiPolicies(app, config)
   new FrontDoorProbe(app, config)
   if (edge.kind === 'oauth2-proxy') {

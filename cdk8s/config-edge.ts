@@ -1,6 +1,13 @@
 import * as z from 'zod'
 import { Cidr, HostName, ImageRef, Name, Port } from './config-values.ts'
 
+/** Groups of Authelia's; whoever is in one of them may enter. */
+const Groups = z
+  .array(z.string().regex(/^[^,\s]+$/, 'expected a group’s name, without commas and spaces'))
+  .min(1)
+  .refine(unique, 'the same group stands twice')
+  .default(['lldap_admin'])
+
 /** A proxy of hai's own that sends browsers to Authelia's OpenID Connect. */
 const OAuth2Proxy = z.strictObject({
   kind: z.literal('oauth2-proxy'),
@@ -14,18 +21,22 @@ const OAuth2Proxy = z.strictObject({
     .default('hai'),
   /** The host of the OpenID Connect issuer; `auth.<domain>` when not given. */
   issuer_host: HostName.optional(),
-  allowed_groups: z
-    .array(z.string().regex(/^[^,\s]+$/))
-    .min(1)
-    .default(['lldap_admin']),
+  allowed_groups: Groups,
   /** The networks of Envoy's pods: only from there are forwarded addresses believed. */
-  trusted_proxies: z.array(Cidr).min(1).default(['10.244.0.0/16']),
+  trusted_proxies: z
+    .array(Cidr)
+    .min(1)
+    .refine(unique, 'the same network stands twice')
+    .default(['10.244.0.0/16']),
   secret_item: z.string().min(1).default('hai-oauth2-proxy'),
 })
 
 /** Envoy asks Authelia itself: no pod, no client, no cookie secret. */
 const EnvoyExtAuth = z.strictObject({
   kind: z.literal('envoy-extauth'),
+  /** For the rule that is merged into Authelia's access control. */
+  allowed_groups: Groups,
+  policy: z.enum(['one_factor', 'two_factor']).default('two_factor'),
   namespace: Name.default('auth'),
   service: Name.default('authelia'),
   port: Port.default(9091),
@@ -40,3 +51,7 @@ export const Edge = z.discriminatedUnion('kind', [OAuth2Proxy, EnvoyExtAuth])
 export type Edge = z.output<typeof Edge>
 export type OAuth2Proxy = z.output<typeof OAuth2Proxy>
 export type EnvoyExtAuth = z.output<typeof EnvoyExtAuth>
+
+function unique(values: string[]): boolean {
+  return new Set(values).size === values.length
+}

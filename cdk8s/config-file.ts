@@ -56,6 +56,9 @@ function explained(issue: z.core.$ZodIssue, input: unknown): string[] {
     (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
     input,
   )
+  if (issue.code === 'invalid_key') {
+    return [`${field}: the name is not accepted; ${issue.issues[0]?.message ?? issue.message}`]
+  }
   if (value === undefined) return [`${field} is missing: ${issue.message}`]
   return [`${field || 'the file'}: ${JSON.stringify(value)} is not accepted; ${issue.message}`]
 }

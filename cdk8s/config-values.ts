@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net'
 import * as z from 'zod'
 
 /** What Flux fills in: the one thing about the operator's domain that a committed file may know. */
@@ -40,14 +41,45 @@ export const Endpoint = z
 
 export const Quantity = z.string().regex(/^[1-9]\d*(Mi|Gi|Ti)$/, 'expected a size like 5Gi')
 
+/** A network as oauth2-proxy reads it: with its length, and with nothing set beyond that; the proxy doesn't start on another. */
 export const Cidr = z
   .string()
-  .regex(
-    /^(\d{1,3}\.){3}\d{1,3}\/([1-9]|[12]\d|3[0-2])$|^[0-9a-f:]+\/([1-9]\d{0,2})$/,
-    'expected a network like 10.244.0.0/16',
-  )
+  .refine(isNetwork, 'expected a network like 10.244.0.0/16, every bit beyond its length zero')
 
-export const Labels = z.record(z.string().min(1), z.string())
+function isNetwork(text: string): boolean {
+  const [address = '', length = '', ...more] = text.split('/')
+  const bits = bitsOf(address)
+  if (!bits || more.length > 0 || !/^[1-9]\d{0,2}$/.test(length)) return false
+  return Number(length) <= bits.length && !bits.slice(Number(length)).includes('1')
+}
+
+/** An address bit by bit; undefined when it is none. */
+function bitsOf(address: string): string | undefined {
+  if (isIPv4(address))
+    return address
+      .split('.')
+      .map((byte) => binary(Number(byte), 8))
+      .join('')
+  // neither with a zone nor with the end written as IPv4
+  if (!isIPv6(address) || /[.%]/.test(address)) return undefined
+  const [head = [], tail = []] = address.split('::').map((half) => half.split(':').filter(Boolean))
+  const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
+  return groups.map((group) => binary(Number.parseInt(group, 16), 16)).join('')
+}
+
+const binary = (value: number, width: number): string => value.toString(2).padStart(width, '0')
+
+/** The name of a label or an annotation. */
+export const QUALIFIED =
+  /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/
+
+const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/
+
+/** Labels of Kubernetes' objects. */
+export const Labels = z.record(
+  z.string().regex(QUALIFIED, 'expected a label’s name, like app.kubernetes.io/name'),
+  z.string().regex(LABEL_VALUE, 'expected a label’s value: at most 63 letters, digits, - _ .'),
+)
 
 /** Labels that hai's own alerts have already, and what Prometheus takes as a label's name. */
 export const AlertLabels = z.record(
@@ -61,16 +93,11 @@ export const AlertLabels = z.record(
   z.string().min(1),
 )
 
-const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/
-
 /** Labels as Kubernetes takes them. */
 export const ObjectLabels = z.record(
   z
     .string()
-    .regex(
-      /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/,
-      'expected the name of a label, like release',
-    )
+    .regex(QUALIFIED, 'expected the name of a label, like release')
     .refine(
       (name) => name !== 'app.kubernetes.io/part-of',
       'expected another name: each object says that itself',

@@ -12,6 +12,7 @@ import {
   ObjectLabels,
   ONE_PLACEHOLDER,
   Port,
+  QUALIFIED,
 } from './config-values.ts'
 
 const Gateway = z.strictObject({
@@ -21,8 +22,19 @@ const Gateway = z.strictObject({
   /** Pods that carry the traffic, and the port they listen on behind the load balancer's. */
   pods: Labels.default({ 'app.kubernetes.io/name': 'envoy' }),
   pods_port: Port.default(10443),
-  /** A gateway that is reachable from the internet, for `/approval` alone. */
-  approval: z.strictObject({ name: Name, namespace: Name, listener: Name }).optional(),
+  /** Whether hai's routes replace a SecurityPolicy of the Gateway's, whole: extAuth, IP lists, JWT and CORS alike. */
+  override_policy: z.boolean().default(false),
+})
+
+/** The browser's route. */
+const Route = z.strictObject({
+  /** For those who read them from routes: DNS, dashboards, probes. */
+  annotations: z.record(z.string().regex(QUALIFIED, 'expected an annotation’s name'), z.string()).default({}),
+  /** Where a browser that asks for `/` is sent; Windmill's home page when not given. */
+  landing: z
+    .string()
+    .regex(/^(\/[\w.~-]+)+$/, 'expected a path without a query, like /apps/get/p/f/hai/home')
+    .optional(),
 })
 
 /** What else leads from the internet to the gateway. */
@@ -191,6 +203,7 @@ const Settings = z.strictObject({
   exposure: z.enum(['internal', 'external']).default('internal'),
   external: External.optional(),
   gateway: Gateway.prefault({}),
+  route: Route.prefault({}),
   windmill: Windmill.prefault({}),
   edge: Edge.prefault({ kind: 'oauth2-proxy' }),
   secrets: Secrets.prefault({}),

@@ -16,6 +16,14 @@ export function externals(config: Config): External[] {
   return [...new Map(all.map((one) => [`${one.kind} ${one.namespace}/${one.name}`, one])).values()]
 }
 
+/** What becomes, on hai's routes, of a SecurityPolicy that the operator's Gateway has: nobody should learn it from what breaks. */
+export function gatewayPolicy({ gateway }: Config): string {
+  const theirs = `a SecurityPolicy on Gateway ${gateway.namespace}/${gateway.name}`
+  return gateway.override_policy
+    ? `${theirs} is replaced on hai's routes, whole: extAuth, IP lists, JWT and CORS (gateway.override_policy: false keeps it)`
+    : `${theirs} holds for hai's routes too: an IP list should; extAuth, JWT or basicAuth shut the machine paths (gateway.override_policy: true replaces it whole)`
+}
+
 function named(config: Config): External[] {
   const { gateway, windmill, edge, secrets, flux, database } = config
   return [
@@ -25,16 +33,6 @@ function named(config: Config): External[] {
       name: gateway.name,
       why: `listener ${gateway.listener}`,
     },
-    ...(gateway.approval
-      ? [
-          {
-            kind: 'Gateway',
-            namespace: gateway.approval.namespace,
-            name: gateway.approval.name,
-            why: `listener ${gateway.approval.listener}, for /approval`,
-          },
-        ]
-      : []),
     { kind: 'Service', namespace: windmill.namespace, name: windmill.service, why: `port ${windmill.port}` },
     ...(edge.kind === 'envoy-extauth'
       ? [{ kind: 'Service', namespace: edge.namespace, name: edge.service, why: `port ${edge.port}` }]

@@ -1,6 +1,6 @@
 type Method = 'GET' | 'POST'
 
-/** A path that goes to Windmill without passing the edge; Windmill checks the bearer token. */
+/** A path that goes to Windmill without passing the edge, with a bearer token that Windmill checks. */
 export interface MachinePath {
   /** Windmill's trigger decides when it is not given: a rewritten prefix may stand in one match only. */
   method?: Method
@@ -16,13 +16,14 @@ export interface MachinePath {
 
 const API = '/api/w/{workspace}'
 
-/** With a bearer token that Windmill checks. The table in docs/gitops.md says the same. */
-export const API_PATHS: readonly MachinePath[] = [
+/** All there are, each with a bearer token that Windmill checks. The table in docs/gitops.md says the same. */
+export const MACHINE_PATHS: readonly MachinePath[] = [
   {
     method: 'POST',
     path: `${API}/jobs/run_wait_result/p/f/hai`,
     below: true,
-    timeout: '300s',
+    // a door waits for 300 s at most, and for a worker before that
+    timeout: '330s',
     why: 'every command of the CLI is a call of one door',
   },
   {
@@ -86,24 +87,17 @@ export const API_PATHS: readonly MachinePath[] = [
     timeout: '600s',
     why: 'the HTTP contract: an answer as a chat completion',
   },
+  {
+    method: 'POST',
+    path: '/inbox',
+    below: false,
+    trigger: '/inbox',
+    timeout: '60s',
+    why: 'the HTTP contract: the way in',
+  },
 ]
 
-/** The way in, with a limit on how often. */
-export const INBOX_PATH: MachinePath = {
-  method: 'POST',
-  path: '/inbox',
-  below: false,
-  trigger: '/inbox',
-  timeout: '60s',
-  why: 'the HTTP contract: the way in',
-}
-
-/** The only one without a token: what a link in a notification carries is used up by the first call. */
-export const APPROVAL_PATH: MachinePath = {
-  method: 'POST',
-  path: '/approval',
-  below: false,
-  trigger: '/approval',
-  timeout: '60s',
-  why: 'the HTTP contract: a verdict with its own single-use token, with a limit on how often',
-}
+/** What a machine's request begins with, also one that misses its path: it is refused as a machine is, never sent to a login. */
+export const machinePrefixes = (): string[] => [
+  ...new Set(MACHINE_PATHS.map(({ path }) => `/${path.split('/')[1]}`)),
+]

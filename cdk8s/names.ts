@@ -1,5 +1,10 @@
 /** What more than one file has to call by the same name. */
-export const ROUTES = { edge: 'hai', api: 'hai-api', inbox: 'hai-inbox', approval: 'hai-approval' } as const
+export const ROUTES = {
+  edge: 'hai',
+  machine: 'hai-api',
+  browserApi: 'hai-browser-api',
+  refused: 'hai-refused',
+} as const
 export const PROXY = 'hai-oauth2-proxy'
 export const WATCHDOG = 'hai-watchdog'
 export const WORKER = 'hai-worker'
@@ -27,6 +32,9 @@ export const DATABASE = 'hai'
 export const READER = 'hai_reader'
 /** Where Windmill's workers find the database: the one name that hai reads. */
 export const DATABASE_URL = 'HAI_DATABASE_URL'
+
+/** The answer to a machine that comes without its token. */
+export const REFUSAL = 'hai-unauthorized'
 
 export const PROXY_PORT = 4180
 export const PROXY_METRICS_PORT = 44_180

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { problemsOf } from './checks/all.ts'
 import type { Config } from './config.ts'
 import { Refused, readConfig } from './config-file.ts'
-import { externals } from './externals.ts'
+import { externals, gatewayPolicy } from './externals.ts'
 import { type KeptImage, keepImages } from './kept-images.ts'
 import { ownConfig, refuseElsewhere } from './own-config.ts'
 import { homeFolder, oneLine } from './paths.ts'
@@ -88,4 +88,5 @@ function report(tree: Tree, { out, kept }: Run, print: (line: string) => void): 
   for (const { kind, namespace, name, why } of externals(tree.config)) {
     print(`  ${kind} ${namespace ? `${namespace}/` : ''}${name} (${why})`)
   }
+  print(gatewayPolicy(tree.config))
 }

@@ -3,7 +3,6 @@ import { crdsOfCluster } from './checks/cluster-crds.ts'
 import { type Crd, crdCheck, crdsIn } from './checks/crds.ts'
 import { kubernetesKinds } from './checks/kubernetes-kinds.ts'
 import { hasKubectl, kustomized } from './checks/kustomize.ts'
-import { ownSchemas } from './checks/own-schemas.ts'
 import type { Problem } from './checks/problem.ts'
 import { yamlStyle } from './checks/yaml-style.ts'
 import { Refused } from './config-file.ts'
@@ -19,7 +18,7 @@ interface Options {
 
 /** Proves a tree as far as this machine can; with `cluster`, against what that cluster has installed. The exit status. */
 export async function validate(tree: Tree, { cluster, print }: Options): Promise<number> {
-  const problems = [...ownSchemas(tree), ...kubernetesKinds(tree), ...yamlStyle(tree)]
+  const problems = [...kubernetesKinds(tree), ...yamlStyle(tree)]
   print(`own schemas and Kubernetes' own kinds: ${tree.entries.length} objects`)
   const known = await definitions(tree, cluster)
   if (known.length === 0) print(UNASKED)

@@ -2,59 +2,61 @@ import type { Config } from '../config.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
 import { ROUTES } from '../names.ts'
 
-const APPROVALS_PER_SECOND = 5
-
 /** Whom Envoy asks before it lets a request through, route by route. */
 export class EdgeSecurity extends ManifestFile {
-  constructor(folder: Folder, { edge }: Config) {
+  constructor(folder: Folder, { edge, gateway }: Config) {
     super(folder, 'securitypolicy')
-    const machines = [ROUTES.api, ROUTES.inbox, ROUTES.approval]
+    // else what the Gateway's policy says holds as well: a list of addresses should, a check of its own shuts machines out
+    const replaces = gateway.override_policy
     if (edge.kind === 'envoy-extauth') {
-      this.add('SecurityPolicy', 'hai-extauth', {
-        spec: {
-          targetRefs: [ROUTES.edge].map(target),
-          extAuth: {
-            failOpen: false,
-            // and no header by which a client could name another path
-            headersToExtAuth: [
-              'accept',
-              'cookie',
-              'authorization',
-              'proxy-authorization',
-              'x-forwarded-proto',
-            ],
-            http: {
-              backendRefs: [{ name: edge.service, namespace: edge.namespace, port: edge.port }],
-              path: edge.path,
+      const merged = replaces ? {} : { mergeType: 'StrategicMerge' as const }
+      const ask = (name: string, route: string, headersToExtAuth: Told[]) =>
+        this.add('SecurityPolicy', name, {
+          spec: {
+            targetRefs: [target(route)],
+            ...merged,
+            extAuth: {
+              failOpen: false,
+              headersToExtAuth,
+              http: {
+                backendRefs: [{ name: edge.service, namespace: edge.namespace, port: edge.port }],
+                path: edge.path,
+              },
             },
           },
-        },
-      })
+        })
+      // no header by which a client could name another path, and none but the cookie by which it could log in
+      const headers: Told[] = ['cookie', 'x-forwarded-proto']
+      ask('hai-extauth', ROUTES.edge, ['accept', ...headers])
+      // Authelia sends to its page whoever takes one: who does not say so gets 401
+      ask('hai-extauth-api', ROUTES.browserApi, headers)
     }
-    // A gateway may ask for everybody: the most specific policy replaces that one, and these routes have a check of
-    // their own behind them.
+    if (!replaces) return
+    const ownCheck =
+      edge.kind === 'oauth2-proxy' ? [ROUTES.edge, ROUTES.machine] : [ROUTES.machine, ROUTES.refused]
     this.add('SecurityPolicy', 'hai-own-check', {
-      spec: {
-        targetRefs: (edge.kind === 'oauth2-proxy' ? [ROUTES.edge, ...machines] : machines).map(target),
-        authorization: { defaultAction: 'Allow' },
-      },
+      spec: { targetRefs: ownCheck.map(target), authorization: { defaultAction: 'Allow' } },
     })
   }
 }
 
-/** How often anybody may try a way in that lies open, or is worth flooding. */
-export class EdgeLimits extends ManifestFile {
-  constructor(folder: Folder) {
+/** A request is sent once: what it started may be at work when the connection breaks. All else that a Gateway says of its traffic stays. */
+export class EdgeOnce extends ManifestFile {
+  constructor(folder: Folder, { edge }: Config) {
     super(folder, 'backendtrafficpolicy')
-    const rules = [{ limit: { requests: APPROVALS_PER_SECOND, unit: 'Second' as const } }]
-    this.add('BackendTrafficPolicy', 'hai-limit', {
-      spec: {
-        targetRefs: [ROUTES.approval, ROUTES.inbox].map(target),
-        rateLimit: { type: 'Local', local: { rules } },
-      },
+    const routes = [
+      ROUTES.edge,
+      ROUTES.machine,
+      ...(edge.kind === 'envoy-extauth' ? [ROUTES.browserApi] : []),
+    ]
+    this.add('BackendTrafficPolicy', 'hai-once', {
+      spec: { targetRefs: routes.map(target), mergeType: 'StrategicMerge', retry: { numRetries: 0 } },
     })
   }
 }
+
+/** What Authelia is told of a request besides its method, host and path. */
+type Told = 'accept' | 'cookie' | 'x-forwarded-proto'
 
 const target = (name: string) => ({
   group: 'gateway.networking.k8s.io' as const,

@@ -1,5 +1,6 @@
 import { type Config, hostOf, windmillUrl } from '../config.ts'
 import type { OAuth2Proxy } from '../config-edge.ts'
+import { machinePrefixes } from '../machine-paths.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
 import { APP_NAME, PROXY, PROXY_METRICS_PORT, PROXY_PORT } from '../names.ts'
 import { restrictedPod } from '../restricted-pod.ts'
@@ -72,17 +73,19 @@ function plain(config: Config, edge: OAuth2Proxy): { name: string; value: string
     OIDC_ISSUER_URL: `https://${issuer}`,
     CLIENT_ID: edge.client_id,
     REDIRECT_URL: `https://${host}/oauth2/callback`,
-    SCOPE: 'openid profile email groups',
+    // without the last there is nothing to refresh by, and whoever lost his group stays until the cookie expires
+    SCOPE: 'openid profile email groups offline_access',
     CODE_CHALLENGE_METHOD: 'S256',
     INSECURE_OIDC_SKIP_NONCE: 'false',
     ALLOWED_GROUPS: edge.allowed_groups.join(','),
     EMAIL_DOMAINS: '*',
     SKIP_PROVIDER_BUTTON: 'true',
     UPSTREAMS: windmillUrl(config),
-    // a cold model takes its time
-    UPSTREAM_TIMEOUT: '300s',
+    // until the answer begins: a door waits for 300 s at most, and for a worker before that
+    UPSTREAM_TIMEOUT: '330s',
     FLUSH_INTERVAL: '200ms',
-    API_ROUTES: '^/api/',
+    // 401 instead of the login: who follows a redirect takes the login's page for success
+    API_ROUTES: `^(${machinePrefixes().join('|')})(/|$)`,
     HTTP_ADDRESS: `0.0.0.0:${PROXY_PORT}`,
     METRICS_ADDRESS: `0.0.0.0:${PROXY_METRICS_PORT}`,
     REVERSE_PROXY: 'true',
@@ -95,6 +98,7 @@ function plain(config: Config, edge: OAuth2Proxy): { name: string; value: string
     COOKIE_HTTPONLY: 'true',
     COOKIE_SAMESITE: 'lax',
     COOKIE_EXPIRE: '12h',
+    COOKIE_REFRESH: '15m',
     COOKIE_CSRF_PER_REQUEST: 'true',
     COOKIE_CSRF_PER_REQUEST_LIMIT: '8',
     COOKIE_CSRF_EXPIRE: '10m',

@@ -1,7 +1,7 @@
 import { type Config, hostOf } from '../config.ts'
-import { API_PATHS, APPROVAL_PATH, INBOX_PATH, type MachinePath } from '../machine-paths.ts'
+import { MACHINE_PATHS, type MachinePath, machinePrefixes } from '../machine-paths.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
-import { PROXY, PROXY_PORT, ROUTES } from '../names.ts'
+import { PROXY, PROXY_PORT, REFUSAL, ROUTES } from '../names.ts'
 
 /**
  * Headers by which a client could speak as somebody else, or as another path, to Windmill or to the proxy: Envoy passes
@@ -22,56 +22,87 @@ const SPOOFABLE = [
   'Remote-Groups',
   'Remote-Name',
   'Remote-Email',
+  'Forwarded',
 ]
+
+/** A machine shows its token. Envoy holds the whole value against it; what has none falls to the edge. */
+const WITH_TOKEN = [header('^[Bb]earer .+')]
+
+/** Authelia takes a password as well, and Envoy sends it `Authorization` whatever it is told: such a request goes to neither. */
+const WITH_PASSWORD = [header('(?i)(.*,)?\\s*basic\\s.*')]
+
+/** A page may stream; Envoy would cut it without a word. */
+const LONGEST_STREAM = '1h'
 
 /** Which path of the host leads where: machines straight to Windmill, all else to the edge. */
 export class Routes extends ManifestFile {
   constructor(folder: Folder, config: Config) {
     super(folder, 'httproute')
-    const { gateway } = config
-    const parent = ({
-      name,
-      namespace,
-      listener,
-    }: {
-      name: string
-      namespace: string
-      listener: string
-    }) => ({
-      name,
-      namespace,
-      sectionName: listener,
-    })
+    const { gateway, edge, route, windmill } = config
+    const parentRefs = [{ name: gateway.name, namespace: gateway.namespace, sectionName: gateway.listener }]
     const hostnames = [hostOf(config)]
-    const route = (name: string, parentRefs: ReturnType<typeof parent>[], rules: Rule[]) =>
-      this.add('HTTPRoute', name, { spec: { parentRefs, hostnames, rules } })
+    const add = (name: string, rules: Rule[], annotations = {}) =>
+      this.add(
+        'HTTPRoute',
+        name,
+        { spec: { parentRefs, hostnames, rules } },
+        Object.keys(annotations).length > 0 ? { annotations } : {},
+      )
 
-    const inside = [parent(gateway)]
-    route(ROUTES.edge, inside, [edgeRule(config)])
-    route(ROUTES.api, inside, rules(API_PATHS, config))
-    route(ROUTES.inbox, inside, rules([INBOX_PATH], config))
-    const approving = gateway.approval ? [...inside, parent(gateway.approval)] : inside
-    route(ROUTES.approval, approving, rules([APPROVAL_PATH], config))
+    add(
+      ROUTES.edge,
+      [...(route.landing ? [landing(route.landing)] : []), browser('/', config)],
+      route.annotations,
+    )
+    add(ROUTES.machine, machineRules(config, windmill))
+    if (edge.kind === 'oauth2-proxy') return
+    add(ROUTES.browserApi, [browser('/api', config)])
+    add(ROUTES.refused, [refusal(config)])
+    this.#answer()
+  }
+
+  /** In the form in which hai itself refuses; Envoy reads `%` in it as its own. */
+  #answer(): void {
+    const message = 'no bearer token on this path; check the path, and send Authorization: Bearer <token>'
+    const inline = JSON.stringify({ error: { code: 'unauthorized', message } })
+    this.add('HTTPRouteFilter', REFUSAL, {
+      spec: {
+        directResponse: {
+          statusCode: 401,
+          contentType: 'application/json',
+          body: { type: 'Inline', inline },
+        },
+      },
+    })
   }
 }
 
 interface Match {
   path: { type: 'PathPrefix' | 'Exact'; value: string }
   method?: 'GET' | 'POST'
+  headers?: ReturnType<typeof header>[]
 }
 
 interface Rule {
   matches: Match[]
-  filters: (ReturnType<typeof withoutSpoofable> | ReturnType<typeof rewrite>)[]
-  backendRefs: ReturnType<typeof windmill>[]
-  timeouts: { request: string }
+  filters: (
+    | ReturnType<typeof without>
+    | ReturnType<typeof rewrite>
+    | ReturnType<typeof redirect>
+    | ReturnType<typeof answer>
+  )[]
+  backendRefs?: ReturnType<typeof windmillBackend>[]
+  timeouts?: { request: string }
+}
+
+function header(value: string) {
+  return { type: 'RegularExpression' as const, name: 'Authorization' as const, value }
 }
 
 /** Windmill's own paths share a rule where they share a timeout; a rewritten one needs a rule for itself. */
-function rules(paths: readonly MachinePath[], config: Config): Rule[] {
-  const { workspace, routes } = config.windmill
+function machineRules(config: Config, { workspace, routes }: Config['windmill']): Rule[] {
   const shared = new Map<string, MachinePath[]>()
-  for (const path of paths) {
+  for (const path of MACHINE_PATHS) {
     const key = path.trigger ?? path.timeout
     shared.set(key, [...(shared.get(key) ?? []), path])
   }
@@ -79,8 +110,9 @@ function rules(paths: readonly MachinePath[], config: Config): Rule[] {
     const { trigger, timeout, below } = group[0]!
     return {
       matches: group.map((path) => match(path, workspace)),
-      filters: [withoutSpoofable(), ...(trigger ? [rewrite(below, routes + trigger)] : [])],
-      backendRefs: [windmill(config)],
+      // a cookie would be believed as well as the token
+      filters: [without('Cookie'), ...(trigger ? [rewrite(below, routes + trigger)] : [])],
+      backendRefs: [windmillBackend(config)],
       timeouts: { request: timeout },
     }
   })
@@ -88,22 +120,48 @@ function rules(paths: readonly MachinePath[], config: Config): Rule[] {
 
 function match({ path, below, method }: MachinePath, workspace: string): Match {
   const value = path.replace('{workspace}', workspace)
-  return { path: { type: below ? 'PathPrefix' : 'Exact', value }, ...(method ? { method } : {}) }
-}
-
-function edgeRule(config: Config): Rule {
-  const proxied = config.edge.kind === 'oauth2-proxy'
   return {
-    matches: [{ path: { type: 'PathPrefix', value: '/' } }],
-    filters: [withoutSpoofable()],
-    backendRefs: [proxied ? { name: PROXY, port: PROXY_PORT } : windmill(config)],
-    timeouts: { request: '300s' },
+    path: { type: below ? 'PathPrefix' : 'Exact', value },
+    headers: WITH_TOKEN,
+    ...(method ? { method } : {}),
   }
 }
 
-const withoutSpoofable = () => ({
+/** All below a path, by way of the edge. */
+function browser(value: string, config: Config): Rule {
+  const proxied = config.edge.kind === 'oauth2-proxy'
+  return {
+    matches: [{ path: { type: 'PathPrefix', value } }],
+    filters: [without('X-Http-Method-Override')],
+    backendRefs: [proxied ? { name: PROXY, port: PROXY_PORT } : windmillBackend(config)],
+    timeouts: { request: LONGEST_STREAM },
+  }
+}
+
+const HOME: Match = { path: { type: 'Exact', value: '/' }, method: 'GET' }
+
+const landing = (path: string): Rule => ({
+  matches: [HOME],
+  filters: [redirect(path)],
+})
+
+/** Machines that miss their path or have no token; but a browser's pages, too, call what lies below `/api`. */
+function refusal({ route }: Config): Rule {
+  const under = (value: string): Match => ({ path: { type: 'PathPrefix', value } })
+  const machines = machinePrefixes().filter((prefix) => prefix !== '/api')
+  return {
+    matches: [
+      ...machines.map(under),
+      ...['/', '/api'].map((value) => ({ ...under(value), headers: WITH_PASSWORD })),
+      ...(route.landing ? [{ ...HOME, headers: WITH_PASSWORD }] : []),
+    ],
+    filters: [answer()],
+  }
+}
+
+const without = (another: string) => ({
   type: 'RequestHeaderModifier' as const,
-  requestHeaderModifier: { remove: SPOOFABLE },
+  requestHeaderModifier: { remove: [...SPOOFABLE, another] },
 })
 
 const rewrite = (below: boolean, to: string) => ({
@@ -115,7 +173,20 @@ const rewrite = (below: boolean, to: string) => ({
   },
 })
 
+const redirect = (to: string) => ({
+  type: 'RequestRedirect' as const,
+  requestRedirect: {
+    path: { type: 'ReplaceFullPath' as const, replaceFullPath: to },
+    statusCode: 302 as const,
+  },
+})
+
+const answer = () => ({
+  type: 'ExtensionRef' as const,
+  extensionRef: { group: 'gateway.envoyproxy.io' as const, kind: 'HTTPRouteFilter' as const, name: REFUSAL },
+})
+
 /** Across namespaces the namespace is named, and a ReferenceGrant there allows it. */
-function windmill({ namespace, windmill: { service, port, namespace: there } }: Config) {
+function windmillBackend({ namespace, windmill: { service, port, namespace: there } }: Config) {
   return { name: service, ...(there === namespace ? {} : { namespace: there }), port }
 }

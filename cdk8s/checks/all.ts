@@ -2,6 +2,7 @@ import { patchTargets } from '../patches.ts'
 import type { Tree } from '../tree.ts'
 import { duplicates } from './duplicates.ts'
 import { oneHost } from './host.ts'
+import { ownSchemas } from './own-schemas.ts'
 import type { Check, Problem } from './problem.ts'
 import { folders, references } from './references.ts'
 import { secretMaterial } from './secret-material.ts'
@@ -10,6 +11,7 @@ import { substitution } from './substitution.ts'
 
 /** What needs nothing but the tree: run before anything is written. */
 const CHECKS: readonly Check[] = [
+  ownSchemas,
   duplicates,
   references,
   folders,

@@ -19,13 +19,16 @@ const NAMES_NOTHING: Find = () => []
 /** Where each kind names others. A kind that is missing here is refused, so that none is forgotten. */
 const FINDERS: Record<string, Find> = {
   HTTPRoute: (object) => {
-    const { parentRefs, rules } = object.spec as { parentRefs: Named[]; rules: { backendRefs: Named[] }[] }
-    const backends = rules.flatMap(({ backendRefs }) => backendRefs)
+    const { parentRefs, rules } = object.spec as { parentRefs: Named[]; rules: RouteRule[] }
+    const backends = rules.flatMap(({ backendRefs }) => backendRefs ?? [])
+    const filters = rules.flatMap(({ filters }) => filters.flatMap(({ extensionRef }) => extensionRef ?? []))
     return [
       ...parentRefs.map((ref) => to('Gateway', { name: ref.name, namespace: ref.namespace! }, object)),
       ...backends.map((ref) => to('Service', ref, object)),
+      ...filters.map((ref) => to(ref.kind, ref, object)),
     ]
   },
+  HTTPRouteFilter: NAMES_NOTHING,
   SecurityPolicy: (object) => {
     const { targetRefs, extAuth } = object.spec as {
       targetRefs: Named[]
@@ -64,6 +67,11 @@ const FINDERS: Record<string, Find> = {
   Probe: NAMES_NOTHING,
   PrometheusRule: NAMES_NOTHING,
   Service: NAMES_NOTHING,
+}
+
+interface RouteRule {
+  filters: { extensionRef?: Named & { kind: string } }[]
+  backendRefs?: Named[]
 }
 
 /** Every object that this one names; what has no namespace is in the same one. */

@@ -2,6 +2,7 @@ import { WHITELIST } from '../../windmill/whitelist.ts'
 import { readerSource } from '../charts/dashboard.ts'
 import { ownerRole, readerRole } from '../charts/database.ts'
 import { type Config, hostOf } from '../config.ts'
+import type { EnvoyExtAuth } from '../config-edge.ts'
 import { DATABASE_URL, METRICS, METRICS_KEY, WINDMILL_SECRET } from '../names.ts'
 
 /** What the operator merges into files of his own, each with the words that tell him where. */
@@ -19,7 +20,7 @@ export function snippets(config: Config): Snippet[] {
     // its operator has an object of its own for that
     ...(config.dashboard.delivery === 'grafana-operator' ? [] : [grafanaValues(config)]),
     ...(config.database.kind === 'existing' ? [theirCluster()] : []),
-    ...(config.edge.kind === 'envoy-extauth' ? [accessControl(config)] : []),
+    ...(config.edge.kind === 'envoy-extauth' ? [accessControl(config, config.edge)] : []),
     ...(config.external?.tunnel ? [tunnelEntry(config, config.external.tunnel)] : []),
   ]
 }
@@ -114,16 +115,21 @@ function tunnelEntry(config: Config, service: string): Snippet {
   }
 }
 
-function accessControl({ host }: Config): Snippet {
+function accessControl({ host }: Config, { allowed_groups, policy }: EnvoyExtAuth): Snippet {
+  const domain = `${host}.example.com`
   return {
     file: 'authelia-access-control.yaml',
     merge: [
-      'The rule for Authelia, with your real domain: Flux does not fill in what lies in a secret.',
+      'The rules for Authelia, with your real domain: Flux does not fill in what lies in a secret. Before your other rules.',
+      'The second one keeps everybody else out, whatever a later rule says for *.example.com.',
       'No bypass rule for the machine paths: their routes do not ask Authelia.',
     ],
     content: {
       access_control: {
-        rules: [{ domain: `${host}.example.com`, policy: 'one_factor', subject: ['group:lldap_admin'] }],
+        rules: [
+          { domain, policy, subject: allowed_groups.map((group) => `group:${group}`) },
+          { domain, policy: 'deny' },
+        ],
       },
     },
   }

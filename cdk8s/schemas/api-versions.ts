@@ -11,6 +11,7 @@ export const API_VERSIONS = {
   GrafanaDashboard: 'grafana.integreatly.org/v1beta1',
   GrafanaDatasource: 'grafana.integreatly.org/v1beta1',
   HTTPRoute: 'gateway.networking.k8s.io/v1',
+  HTTPRouteFilter: 'gateway.envoyproxy.io/v1alpha1',
   Kustomization: 'kustomize.toolkit.fluxcd.io/v1',
   ObjectStore: 'barmancloud.cnpg.io/v1',
   PodMonitor: 'monitoring.coreos.com/v1',

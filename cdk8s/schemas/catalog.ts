@@ -1,7 +1,7 @@
 import type { Kind } from './api-versions.ts'
 import { CiliumNetworkPolicy } from './cilium.ts'
 import { Cluster, Database, ObjectStore, ScheduledBackup } from './cnpg.ts'
-import { BackendTrafficPolicy, SecurityPolicy } from './envoy.ts'
+import { BackendTrafficPolicy, HTTPRouteFilter, SecurityPolicy } from './envoy.ts'
 import { ExternalSecret } from './external-secret.ts'
 import { FluxKustomization } from './flux.ts'
 import { HTTPRoute, ReferenceGrant } from './gateway.ts'
@@ -21,6 +21,7 @@ export const CATALOG = {
   GrafanaDashboard,
   GrafanaDatasource,
   HTTPRoute,
+  HTTPRouteFilter,
   Kustomization: FluxKustomization,
   ObjectStore,
   PodMonitor,

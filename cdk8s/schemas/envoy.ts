@@ -12,11 +12,15 @@ const targetRefs = z
   .min(1)
   .max(16)
 
+/** Without it a policy replaces that of the Gateway, whole. */
+const mergeType = z.literal('StrategicMerge')
+
 const ExtAuth = z.strictObject({
   targetRefs,
+  mergeType: mergeType.optional(),
   extAuth: z.strictObject({
     failOpen: z.literal(false),
-    headersToExtAuth: z.array(z.string().regex(/^[a-z-]+$/)).min(1),
+    headersToExtAuth: z.array(z.enum(['accept', 'cookie', 'x-forwarded-proto'])).min(1),
     http: z.strictObject({
       backendRefs: z.array(z.strictObject({ name: Name, namespace: Name, port: Port })).length(1),
       path: z.string().regex(/^\/.*\/$/),
@@ -37,20 +41,18 @@ export const SecurityPolicy = object('SecurityPolicy', {
 export const BackendTrafficPolicy = object('BackendTrafficPolicy', {
   spec: z.strictObject({
     targetRefs,
-    rateLimit: z.strictObject({
-      type: z.literal('Local'),
-      local: z.strictObject({
-        rules: z
-          .array(
-            z.strictObject({
-              limit: z.strictObject({
-                requests: z.int().min(1),
-                unit: z.enum(['Second', 'Minute', 'Hour', 'Day']),
-              }),
-            }),
-          )
-          .length(1),
-      }),
+    mergeType,
+    retry: z.strictObject({ numRetries: z.literal(0) }),
+  }),
+})
+
+/** An answer that no backend gives. Envoy puts in its own for what stands between two `%`. */
+export const HTTPRouteFilter = object('HTTPRouteFilter', {
+  spec: z.strictObject({
+    directResponse: z.strictObject({
+      statusCode: z.int().min(200).max(599),
+      contentType: z.literal('application/json'),
+      body: z.strictObject({ type: z.literal('Inline'), inline: z.string().regex(/^[^%]{1,4096}$/) }),
     }),
   }),
 })

@@ -20,7 +20,31 @@ const Filter = z.discriminatedUnion('type', [
       ]),
     }),
   }),
+  z.strictObject({
+    type: z.literal('RequestRedirect'),
+    requestRedirect: z.strictObject({
+      path: z.strictObject({
+        type: z.literal('ReplaceFullPath'),
+        replaceFullPath: z.string().startsWith('/'),
+      }),
+      statusCode: z.literal(302),
+    }),
+  }),
+  z.strictObject({
+    type: z.literal('ExtensionRef'),
+    extensionRef: z.strictObject({
+      group: z.literal('gateway.envoyproxy.io'),
+      kind: z.literal('HTTPRouteFilter'),
+      name: Name,
+    }),
+  }),
 ])
+
+const Header = z.strictObject({
+  type: z.literal('RegularExpression'),
+  name: z.literal('Authorization'),
+  value: z.string().min(1).max(4096),
+})
 
 const Match = z.strictObject({
   path: z.strictObject({
@@ -29,6 +53,7 @@ const Match = z.strictObject({
     value: z.string().regex(/^\/$|^(\/[\w-]+)+$/),
   }),
   method: z.enum(['GET', 'POST']).optional(),
+  headers: z.array(Header).length(1).optional(),
 })
 
 /** With the rules that the API server has as expressions, which no JSON schema carries. */
@@ -36,9 +61,18 @@ const Rule = z
   .strictObject({
     matches: z.array(Match).min(1).max(64),
     filters: z.array(Filter).max(16),
-    backendRefs: z.array(z.strictObject({ name: Name, namespace: Name.optional(), port: Port })).length(1),
-    timeouts: z.strictObject({ request: Duration }),
+    backendRefs: z
+      .array(z.strictObject({ name: Name, namespace: Name.optional(), port: Port }))
+      .length(1)
+      .optional(),
+    timeouts: z.strictObject({ request: Duration }).optional(),
   })
+  .refine(
+    ({ filters, backendRefs, timeouts }) =>
+      filters.some(answers) === (backendRefs === undefined) &&
+      (backendRefs === undefined) === (timeouts === undefined),
+    'expected a backend with a timeout, or a filter that answers by itself',
+  )
   .refine(
     ({ filters }) => new Set(filters.map(({ type }) => type)).size === filters.length,
     'a filter of one type may stand only once',
@@ -51,6 +85,7 @@ const Rule = z
 
 const replacesPrefix = (filter: z.output<typeof Filter>) =>
   filter.type === 'URLRewrite' && filter.urlRewrite.path.type === 'ReplacePrefixMatch'
+const answers = ({ type }: z.output<typeof Filter>) => type === 'RequestRedirect' || type === 'ExtensionRef'
 const isPrefix = ({ path }: z.output<typeof Match>) => path.type === 'PathPrefix'
 
 const parentRefs = z

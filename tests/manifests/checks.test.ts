@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { problemsOf } from '../../cdk8s/checks/all.ts'
 import { kubernetesKinds } from '../../cdk8s/checks/kubernetes-kinds.ts'
-import { ownSchemas } from '../../cdk8s/checks/own-schemas.ts'
 import { yamlStyle } from '../../cdk8s/checks/yaml-style.ts'
 import type { KubeObject, Tree } from '../../cdk8s/tree.ts'
 import { aTree, objectIn } from './configurations.ts'
 
 /** What is said about the default tree after something in it was broken. */
-function saidAfter(breaking: (tree: Tree) => void, checks = [problemsOf, ownSchemas, yamlStyle]): string {
+function saidAfter(breaking: (tree: Tree) => void, checks = [problemsOf, yamlStyle]): string {
   const tree = aTree()
   breaking(tree)
   return checks.flatMap((check) => check(tree).map(({ where, what }) => `${where}: ${what}`)).join('\n')

@@ -54,7 +54,7 @@ beforeEach(() => {
 describe('validate --cluster', () => {
   it('holds the manifests against what is installed there', async () => {
     const said = await validated()
-    expect(said).toContain('definitions in the cluster home: 11 kinds')
+    expect(said).toContain('definitions in the cluster home: 10 kinds')
     expect(said).toContain('status 0')
   })
 

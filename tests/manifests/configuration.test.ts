@@ -40,11 +40,58 @@ describe('a configuration', () => {
       'windmill.worker_secrets.0.env: "token"',
     ],
     ['namespace: [', 'is no YAML'],
+    ['gateway: {approval: {name: external}}', 'gateway.approval is no field'],
+    ['flux: {path: ./kubernetes/../../etc}', 'flux.path: "./kubernetes/../../etc" is not accepted'],
+    ['flux: {path: ./..}', 'flux.path: "./.."'],
+    ['flux: {path: ./apps/.}', 'flux.path: "./apps/."'],
+    ['edge: {kind: oauth2-proxy, allowed_groups: [a, a]}', 'the same group stands twice'],
+    ['edge: {kind: oauth2-proxy, allowed_groups: [my group]}', 'expected a group’s name'],
+    ['edge: {kind: envoy-extauth, policy: bypass}', 'edge.policy: "bypass"'],
+    ['route: {landing: "/runs?all=1"}', 'route.landing: "/runs?all=1" is not accepted; expected a path'],
+    ['route: {landing: /}', 'route.landing: "/"'],
+    ['route: {annotations: {"not a name": "x"}}', 'expected an annotation’s name'],
+    ['monitoring: {rule_labels: {severity: page}}', 'expected another name: each alert says that itself'],
+    ['monitoring: {rule_labels: {my-team: ops}}', 'the name of a Prometheus label'],
+    ['gateway: {pods: {"a b": c}}', 'expected a label’s name'],
+    [
+      'gateway: {pods: {app: "-envoy"}}',
+      'gateway.pods.app: "-envoy" is not accepted; expected a label’s value',
+    ],
   ])('is refused with field, value and what was expected: %s', async (config, said) => {
     const answer = await synth(config)
     expect(answer.said).toContain(said)
     expect(answer.status).toBe(2)
     expect(readdirSync(folder)).toEqual(['my.yaml'])
+  })
+
+  // each was held against the proxy's own reading of it
+  it.each([
+    ['10.42.0.0/16', true],
+    ['10.42.3.4/32', true],
+    ['0.0.0.0/1', true],
+    ['fd00::/8', true],
+    ['2001:db8:1:2::/64', true],
+    ['2001:db8::1/128', true],
+    ['10.42.3.4/16', false],
+    ['999.1.1.1/8', false],
+    ['10.42.0/16', false],
+    ['010.0.0.0/8', false],
+    ['10.0.0.0/33', false],
+    ['10.0.0.0/0', false],
+    ['::/300', false],
+    ['::/129', false],
+    ['fd00::1/8', false],
+    ['fd00::/4/8', false],
+    ['fd00:::/8', false],
+    ['fe80::%eth0/64', false],
+    ['10.0.0.0', false],
+    ['10.0.0.0/8 ', false],
+    ['', false],
+  ])('with the trusted network %j is taken: %s', async (network, taken) => {
+    const { said, status } = await synth(`edge: {kind: oauth2-proxy, trusted_proxies: ["${network}"]}`)
+    expect(status).toBe(taken ? 0 : 2)
+    if (!taken)
+      expect(said).toContain(`edge.trusted_proxies.0: "${network}" is not accepted; expected a network`)
   })
 
   it('that is empty means the defaults', async () => {
@@ -90,5 +137,13 @@ describe('writing', () => {
     const { said } = await synth('')
     expect(said).toContain('kubernetes/apps/home/kustomization.yaml:\n  - ./hai/ks.yaml')
     expect(said).toContain('Gateway network/internal (listener https)')
+  })
+
+  it('says what becomes of a policy that the Gateway has', async () => {
+    const kept = await synth('')
+    expect(kept.said).toContain("a SecurityPolicy on Gateway network/internal holds for hai's routes too")
+    expect(kept.said).toContain('shut the machine paths (gateway.override_policy: true')
+    const { said } = await synth('gateway: {override_policy: true}')
+    expect(said).toContain("is replaced on hai's routes, whole: extAuth, IP lists, JWT and CORS")
   })
 })

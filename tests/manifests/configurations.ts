@@ -14,7 +14,8 @@ const DELIVERIES = [
 /** Everything that the defaults leave out, in namespaces of its own. */
 export const ELSEWHERE = {
   domain: `\${MY_DOMAIN}`,
-  gateway: { approval: { name: 'external', namespace: 'network', listener: 'https' } },
+  gateway: { override_policy: true },
+  route: { annotations: { 'gatus.home-operations.com/enabled': 'true' }, landing: '/runs' },
   windmill: {
     namespace: 'windmill',
     worker_secrets: [{ env: 'NTFY_TOKEN', item: 'ntfy', field: 'write_token' }],
