@@ -16,6 +16,8 @@ export interface ClientWish {
   policy: string
   /** How the client proves itself at the token endpoint. */
   authMethod: string
+  /** One of the operator's own; without it the proxy asks userinfo for what the id token lacks. */
+  claimsPolicy?: string
 }
 
 export interface AutheliaClient {
@@ -40,14 +42,13 @@ export function makeClient(wish: ClientWish): AutheliaClient {
     authorization_policy: wish.policy,
     require_pkce: true,
     pkce_challenge_method: 'S256',
-    consent_mode: 'pre-configured',
-    pre_configured_consent_duration: '1w',
+    consent_mode: 'implicit',
     redirect_uris: [`https://${wish.host}/oauth2/callback`],
-    scopes: ['openid', 'profile', 'email', 'groups'],
-    grant_types: ['authorization_code'],
+    // the last of each lets the proxy ask again who may enter
+    scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
+    grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
-    // since 4.39 the id token has no email otherwise, and the proxy wants one
-    claims_policy: 'default',
+    ...(wish.claimsPolicy === undefined ? {} : { claims_policy: wish.claimsPolicy }),
     token_endpoint_auth_method: wish.authMethod,
   }
   return {

@@ -11,6 +11,7 @@ interface ClientOptions {
   clientId: string
   policy: string
   authMethod: string
+  claimsPolicy?: string
   json?: boolean
 }
 
@@ -33,15 +34,20 @@ export function addGitops(program: Command, session: Session): void {
     .requiredOption('--domain <domain>', 'your real domain')
     .option('--host <label>', 'the host below it', 'hai')
     .option('--client-id <id>', "as in the configuration's edge.client_id", 'hai')
-    .option('--policy <name>', "Authelia's authorization policy", 'two_factor')
+    .option(
+      '--policy <name>',
+      'one_factor, two_factor, or one that stands in your identity_providers.oidc.authorization_policies',
+      'two_factor',
+    )
+    .option('--claims-policy <name>', 'one that stands in your identity_providers.oidc.claims_policies')
     .addOption(
       new Option('--auth-method <method>', 'how the proxy proves itself')
-        .choices(['client_secret_post', 'client_secret_basic'])
-        .default('client_secret_post'),
+        .choices(['client_secret_basic', 'client_secret_post'])
+        .default('client_secret_basic'),
     )
     .option(...JSON_OPTION)
     .action(session.run((options: ClientOptions) => autheliaClient(session, options)))
-  examples(client, 'hai gitops authelia-client --domain example.com --policy admin_only')
+  examples(client, 'hai gitops authelia-client --domain example.com --policy one_factor')
 
   const status = gitops
     .command('status')
@@ -59,23 +65,42 @@ export function addGitops(program: Command, session: Session): void {
 }
 
 async function autheliaClient(session: Session, options: ClientOptions): Promise<undefined> {
-  const { domain, host, clientId, policy, authMethod, json } = options
+  const { domain, host, clientId, policy, authMethod, claimsPolicy, json } = options
   refuseOdd('--domain', domain, /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, 'a domain like example.com')
   refuseOdd('--host', host, /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'one label like hai')
   refuseOdd('--client-id', clientId, /^[\w.~-]{1,100}$/, 'letters, digits, - . _ ~')
-  refuseOdd('--policy', policy, /^[\w-]+$/, "a policy's name")
+  refuseOdd(
+    '--policy',
+    policy,
+    /^(?!(deny|bypass)$)[\w-]+$/,
+    'one_factor, two_factor, or the name of one of your own',
+  )
+  if (claimsPolicy !== undefined) refuseOdd('--claims-policy', claimsPolicy, /^[\w-]+$/, "a policy's name")
   const { makeClient } = await import('../gitops-authelia.ts')
-  const { fields, entry } = makeClient({ host: `${host}.${domain}`, clientId, policy, authMethod })
+  const wish = { host: `${host}.${domain}`, clientId, policy, authMethod, claimsPolicy }
+  const { fields, entry } = makeClient(wish)
   if (json) {
     session.printJson({ fields, entry })
     return
   }
   session.note('to 1Password, item hai-oauth2-proxy:')
   session.print(...Object.entries(fields).map(([name, value]) => `${name}=${value}`))
-  session.note("to Authelia's clients; the digest needs no secrecy, and its $ no escaping:")
+  session.note("to Authelia's clients; the digest needs no secrecy:")
   session.print(...entry.trimEnd().split('\n'))
-  session.note('neither is kept here: close this window when both are stored')
+  const named = [
+    ...(isBuiltIn(policy) ? [] : [`authorization_policies.${policy}`]),
+    ...(claimsPolicy === undefined ? [] : [`claims_policies.${claimsPolicy}`]),
+  ].map((name) => `identity_providers.oidc.${name}`)
+  if (named.length > 0) session.note(`it names ${named.join(' and ')}: without it Authelia does not start`)
+  const afterwards = [
+    'authelia config validate, before you roll it out: with one error there Authelia starts for nobody',
+    'the $ of the digest need no escaping, but where its file filter expand-env is on, which is deprecated: use template',
+    'neither is kept here: close this window when both are stored',
+  ]
+  for (const line of afterwards) session.note(line)
 }
+
+const isBuiltIn = (policy: string): boolean => policy === 'one_factor' || policy === 'two_factor'
 
 function refuseOdd(option: string, value: string, pattern: RegExp, expected: string): void {
   if (pattern.test(value)) return

@@ -5,6 +5,8 @@ import type { Finding } from '../finding.ts'
 const TIMEOUT_MS = 10_000
 const DAY_MS = 86_400_000
 const SOON_DAYS = 14
+/** A page of Windmill's; `/` may lead elsewhere before anybody is asked who he is. */
+const PAGE = '/runs'
 
 /**
  * Whether a host answers with a certificate that holds, and whether its edge does: without a token or a session nobody
@@ -13,7 +15,7 @@ const SOON_DAYS = 14
 export async function hostFindings(host: string, options: RequestOptions = {}): Promise<Finding[]> {
   const what = `https://${host}`
   try {
-    const page = await ask(host, '/', options)
+    const page = await ask(host, PAGE, options)
     const shut = [302, 303, 307, 401, 403].includes(page.status)
     const edge: Finding = shut
       ? { what, verdict: 'good', text: `sends a stranger to the login (${page.status})` }

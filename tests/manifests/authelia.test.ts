@@ -15,7 +15,7 @@ const WISH = {
   host: 'hai.example.com',
   clientId: 'hai',
   policy: 'two_factor',
-  authMethod: 'client_secret_post',
+  authMethod: 'client_secret_basic',
 }
 const saltOf = (text: string) => Buffer.from(text.split('$')[3]!.replaceAll('.', '+'), 'base64')
 
@@ -70,23 +70,57 @@ describe("Authelia's client", () => {
       '--domain',
       'example.com',
       '--policy',
-      'admin_only',
+      'admins_only',
     )
     expect(stdout).toMatch(/^OAUTH_CLIENT_SECRET=.{72}\nCOOKIE_SECRET=.{43}\n- client_id: 'hai'\n/)
-    expect(stdout).toContain("authorization_policy: 'admin_only'")
+    expect(stdout).toContain("authorization_policy: 'admins_only'")
     expect(stdout).toContain("- 'https://hai.example.com/oauth2/callback'")
     expect(stderr).toContain('to 1Password, item hai-oauth2-proxy')
+    expect(stderr).toContain(
+      'it names identity_providers.oidc.authorization_policies.admins_only: without it',
+    )
+    expect(stderr).toContain('authelia config validate, before you roll it out')
+    expect(stderr).toContain('expand-env')
     const { fields } = JSON.parse(
       (await gitops('authelia-client', '--domain', 'example.com', '--json')).stdout,
     )
     expect(Object.keys(fields)).toEqual(['OAUTH_CLIENT_SECRET', 'COOKIE_SECRET'])
   })
 
+  it('names nothing that Authelia may not have', async () => {
+    const { stdout, stderr } = await gitops('authelia-client', '--domain', 'example.com', '--json')
+    const [client] = parse(JSON.parse(stdout).entry)
+    // a claims policy that is not defined, or a policy that is not, and Authelia does not start
+    expect(client).not.toHaveProperty('claims_policy')
+    expect(['one_factor', 'two_factor']).toContain(client.authorization_policy)
+    expect(stderr).not.toContain('it names')
+    // the proxy tries this one first, and each refusal is an error in Authelia's log
+    expect(client.token_endpoint_auth_method).toBe('client_secret_basic')
+  })
+
+  it('has a claims policy where it is asked for', () => {
+    const [client] = parse(makeClient({ ...WISH, claimsPolicy: 'mine' }).entry)
+    expect(client.claims_policy).toBe('mine')
+  })
+
+  it('may refresh a session just where the proxy does', () => {
+    const [client] = parse(makeClient(WISH).entry)
+    const proxy = aTree().files.get('kubernetes/apps/home/hai/app/oauth2-proxy.yaml')!
+    const [, scope] = /name: OAUTH2_PROXY_SCOPE\n +value: (.*)/.exec(proxy)!
+    const refreshes = proxy.includes('OAUTH2_PROXY_COOKIE_REFRESH')
+    expect(client.scopes.join(' ')).toBe(scope)
+    expect(client.scopes.includes('offline_access')).toBe(refreshes)
+    expect(client.grant_types.includes('refresh_token')).toBe(refreshes)
+  })
+
   it.each([
     [['--domain', 'example'], '--domain: "example" is not accepted; expected a domain like example.com'],
     [['--domain', `\${SECRET_DOMAIN}`], 'expected a domain like example.com'],
     [['--domain', 'example.com', '--host', 'a.b'], '--host: "a.b" is not accepted'],
-    [['--domain', 'example.com', '--policy', 'two factor'], "expected a policy's name"],
+    [['--domain', 'example.com', '--policy', 'two factor'], 'expected one_factor, two_factor, or the name'],
+    [['--domain', 'example.com', '--policy', 'deny'], '--policy: "deny" is not accepted'],
+    [['--domain', 'example.com', '--policy', 'bypass'], '--policy: "bypass" is not accepted'],
+    [['--domain', 'example.com', '--claims-policy', 'a b'], '--claims-policy: "a b" is not accepted'],
   ])('is refused with %j', async (argv, said) => {
     await expect(gitops('authelia-client', ...argv)).rejects.toThrow(said)
   })
