@@ -3,6 +3,7 @@ import { examples, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { Failure } from '../failure.ts'
 import { tell } from '../finding.ts'
+import type { RunOptions } from '../gitops/run-init.ts'
 import type { Session } from '../session.ts'
 
 interface ClientOptions {
@@ -27,6 +28,29 @@ export function addGitops(program: Command, session: Session): void {
     .command('gitops')
     .description('look at hai in a cluster, and make what its manifests need')
     .helpCommand(false)
+
+  const init = gitops
+    .command('init')
+    .description('look at your Flux repository, ask what it does not tell, and write the manifests into it')
+    .argument('<repository>', 'its folder')
+    .option('--namespace <name>', "hai's namespace; Windmill's when not given")
+    .option('--domain <domain>', "your domain, or the variable of Flux's that stands for it")
+    .option('--workspace <id>', "Windmill's workspace for hai")
+    .option('--gateway <name>', 'the Gateway that publishes it')
+    .addOption(new Option('--exposure <which>', 'who may reach it').choices(['internal', 'external']))
+    .option('--groups <names>', "Authelia's groups that may enter, with commas between")
+    .option('--pod-network <cidr>', 'the network of pods')
+    .option('--override-policy', "let hai's routes replace a policy of the whole gateway")
+    .option('--add-line', 'add the one line to your kustomization.yaml too')
+    .option('--yes', 'ask nothing: take what was found, and the defaults')
+    .option('--force', 'write settings anew that are there already')
+    .action(
+      session.run(async (repository: string, options: RunOptions) => {
+        const { runInit } = await import('../gitops/run-init.ts')
+        return runInit(session, repository, checked(options))
+      }),
+    )
+  examples(init, 'hai gitops init ~/home-ops', 'hai gitops init ~/home-ops --yes --groups admins --add-line')
 
   const client = gitops
     .command('authelia-client')
@@ -101,6 +125,21 @@ async function autheliaClient(session: Session, options: ClientOptions): Promise
 }
 
 const isBuiltIn = (policy: string): boolean => policy === 'one_factor' || policy === 'two_factor'
+
+function checked(options: RunOptions): RunOptions {
+  const { namespace, domain, workspace, groups, podNetwork } = options
+  const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+  const name = /^(\$\{[A-Z][A-Z0-9_]*\}|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,})$/
+  const network = /^[0-9a-f.:]+\/\d{1,3}(,[0-9a-f.:]+\/\d{1,3})*$/
+  if (namespace !== undefined) refuseOdd('--namespace', namespace, label, 'a name like home')
+  if (domain !== undefined) {
+    refuseOdd('--domain', domain, name, `a domain like example.com, or a variable like $\{SECRET_DOMAIN}`)
+  }
+  if (workspace !== undefined) refuseOdd('--workspace', workspace, /^[a-z0-9][a-z0-9_-]*$/, 'a workspace id')
+  if (groups !== undefined) refuseOdd('--groups', groups, /^[^,\s]+(,[^,\s]+)*$/, 'names like admins,family')
+  if (podNetwork !== undefined) refuseOdd('--pod-network', podNetwork, network, 'a network like 10.42.0.0/16')
+  return options
+}
 
 function refuseOdd(option: string, value: string, pattern: RegExp, expected: string): void {
   if (pattern.test(value)) return

@@ -1,0 +1,301 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { checkout } from '../checkout.ts'
+import { Failure } from '../failure.ts'
+import { type Look, listenerOf, lookAt, type Seen } from './look.ts'
+import { type Repository, readRepository } from './repository.ts'
+import { type Setting, settingsText } from './settings.ts'
+
+/** What the command line says; the rest is found, or asked for. */
+export interface InitOptions {
+  namespace?: string
+  workspace?: string
+  domain?: string
+  exposure?: string
+  gateway?: string
+  groups?: string
+  podNetwork?: string
+  overridePolicy?: boolean
+}
+
+/** A question, with the answer that is taken when nobody is asked. */
+export interface Question {
+  field: string
+  message: string
+  fallback: string | boolean
+  choices?: string[]
+}
+
+/** What was found, and what only the operator can say. */
+export interface Plan {
+  repository: Repository
+  look: Look
+  settings: Setting[]
+  questions: Question[]
+}
+
+const DEFAULTS = {
+  namespace: 'home',
+  path: './kubernetes/apps',
+  network: '10.42.0.0/16',
+  group: 'lldap_admin',
+}
+
+/** Reads the repository, and says which settings follow from it and which must be asked for. Writes nothing. */
+export function planInit(folder: string, options: InitOptions): Plan {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new Failure('notFound', `there is no folder ${folder}`, { next: 'name your Flux repository' })
+  }
+  const repository = readRepository(folder)
+  const look = lookAt(repository)
+  const seen = look.seen.filter(
+    ({ field }) => field !== 'edge.trusted_proxies' && field !== 'edge.allowed_groups',
+  )
+  const settings: Setting[] = seen.map(({ field, value, from }) => ({ field, value, why: from }))
+  const say = (field: string, value: unknown, why: string) => {
+    const at = settings.findIndex((one) => one.field === field)
+    if (at >= 0) settings.splice(at, 1)
+    settings.push({ field, value, why })
+  }
+  for (const [field, value] of [
+    ['namespace', options.namespace],
+    ['domain', options.domain],
+    ['windmill.workspace', options.workspace],
+  ] as const) {
+    if (value !== undefined) say(field, value, 'as you said')
+  }
+  const has = (field: string) => settings.some((one) => one.field === field)
+  if (!has('namespace')) say('namespace', DEFAULTS.namespace, 'nothing was found')
+  if (!has('flux.path')) say('flux.path', DEFAULTS.path, 'nothing was found')
+  say('edge.kind', 'oauth2-proxy', 'envoy-extauth has Envoy ask Authelia itself')
+  if (has('database.namespace')) say('database.kind', 'cluster', 'existing takes a cluster that is there')
+  return { repository, look, settings, questions: questionsOf(look, options) }
+}
+
+function questionsOf({ seen, gateways, policies }: Look, options: InitOptions): Question[] {
+  const found = (field: string) => seen.find((one) => one.field === field)
+  const network = found('edge.trusted_proxies')
+  const group = found('edge.allowed_groups')
+  const known = (one: Seen | undefined, otherwise: string) => ({
+    text: one ? String((one.value as string[])[0]) : otherwise,
+    note: one ? ` (${one.from})` : '',
+  })
+  const pods = known(network, DEFAULTS.network)
+  const allowed = known(group, DEFAULTS.group)
+  const all: (Question | undefined)[] = [
+    options.exposure === undefined && gateways.some(({ external }) => external)
+      ? {
+          field: 'exposure',
+          message: 'Who may reach hai: your own networks, or the internet?',
+          fallback: 'internal',
+          choices: ['internal', 'external'],
+        }
+      : undefined,
+    options.workspace === undefined
+      ? { field: 'windmill.workspace', message: "The id of Windmill's workspace for hai", fallback: 'main' }
+      : undefined,
+    options.groups === undefined
+      ? {
+          field: 'edge.allowed_groups',
+          message: `Authelia's groups whose members may enter, with commas between${allowed.note}`,
+          fallback: allowed.text,
+        }
+      : undefined,
+    options.podNetwork === undefined && !network
+      ? { field: 'edge.trusted_proxies', message: 'The network of pods', fallback: pods.text }
+      : undefined,
+    options.overridePolicy === undefined && policies.length > 0
+      ? {
+          field: 'gateway.override_policy',
+          message: `${[...new Set(policies.map(({ gateway, name, file }) => `${name} (${file}) guards all of gateway ${gateway}`))].join('; ')}. May hai's routes replace it, whole? They check for themselves; with a login of its own it would stop machines, and an address list should stay`,
+          fallback: false,
+        }
+      : undefined,
+  ]
+  return all.filter((one) => one !== undefined)
+}
+
+/** The plan's settings with the answers, which win over what was found. */
+export function settled(
+  plan: Plan,
+  options: InitOptions,
+  answers: Record<string, string | boolean>,
+): Setting[] {
+  const { look, repository } = plan
+  const listed = (text: string) =>
+    text
+      .split(',')
+      .map((one) => one.trim())
+      .filter(Boolean)
+  const asked = (field: string) => answers[field]
+  const said: Record<string, unknown> = {
+    exposure: options.exposure,
+    'windmill.workspace': options.workspace,
+    'edge.allowed_groups': options.groups,
+    'edge.trusted_proxies': options.podNetwork,
+  }
+  const why = (field: string) => (said[field] === undefined ? 'your answer, or the default' : 'as you said')
+  const exposure = options.exposure ?? String(asked('exposure') ?? 'internal')
+  const found = look.seen.find(({ field }) => field === 'edge.trusted_proxies')
+  const networks =
+    options.podNetwork ?? asked('edge.trusted_proxies') ?? (found?.value as string[] | undefined)?.join()
+  const groups = options.groups ?? asked('edge.allowed_groups')
+  const gateway = gatewayFor(look, exposure, options.gateway)
+  const settings = plan.settings.filter(({ field }) => field !== 'windmill.workspace')
+  settings.push({
+    field: 'windmill.workspace',
+    value: options.workspace ?? asked('windmill.workspace') ?? 'main',
+    why: why('windmill.workspace'),
+  })
+  settings.push({ field: 'exposure', value: exposure, why: why('exposure') })
+  settings.push({
+    field: 'edge.allowed_groups',
+    value: listed(String(groups)),
+    why: why('edge.allowed_groups'),
+  })
+  settings.push({
+    field: 'edge.trusted_proxies',
+    value: listed(String(networks)),
+    why: found && options.podNetwork === undefined ? found.from : why('edge.trusted_proxies'),
+  })
+  if (gateway) settings.push(...gatewaySettings(repository, gateway))
+  const override = options.overridePolicy ?? asked('gateway.override_policy')
+  const guarded = look.policies.filter((one) => one.gateway === gateway?.name)
+  if (override !== undefined && guarded.length > 0) {
+    const names = guarded.map(({ name, file }) => `${name}, ${file}`).join('; ')
+    settings.push({ field: 'gateway.override_policy', value: override, why: names })
+  }
+  return settings
+}
+
+function gatewayFor({ gateways }: Look, exposure: string, named: string | undefined) {
+  if (named !== undefined) {
+    const found = gateways.find(({ name }) => name === named)
+    if (found) return found
+    const there = gateways.map(({ name }) => name).join(', ')
+    throw new Failure(
+      'usage',
+      `--gateway: ${JSON.stringify(named)} is not in the repository; expected ${there || 'one that it declares'}`,
+    )
+  }
+  const fitting = gateways.filter(({ external }) => external === (exposure === 'external'))
+  return fitting.find(({ name }) => /int/.test(name)) ?? fitting[0] ?? gateways[0]
+}
+
+function gatewaySettings(repository: Repository, gateway: Look['gateways'][number]): Setting[] {
+  const { name, namespace, file, target } = gateway
+  const listener = listenerOf(repository, gateway)
+  const why = target ? `${file}; DNS sends its hosts to ${target}` : file
+  return [
+    { field: 'gateway.name', value: name, why },
+    { field: 'gateway.namespace', value: namespace },
+    ...(listener
+      ? [
+          { field: 'gateway.listener', value: listener.listener },
+          { field: 'gateway.pods_port', value: listener.port },
+          ...(listener.pods_namespace
+            ? [{ field: 'gateway.pods_namespace', value: listener.pods_namespace }]
+            : []),
+        ]
+      : []),
+  ]
+}
+
+/** Where hai lies in the repository. */
+export function placesOf(settings: readonly Setting[]): { home: string; list: string; namespace: string } {
+  const value = (field: string) => String(settings.find((one) => one.field === field)!.value)
+  const namespace = value('namespace')
+  const there = `${value('flux.path').replace(/^\.\//, '')}/${namespace}`
+  return { home: `${there}/hai`, list: `${there}/kustomization.yaml`, namespace }
+}
+
+/** Writes the settings; refuses to replace others, unless told to. */
+export function writeSettings(folder: string, settings: readonly Setting[], force: boolean): string {
+  const file = `${placesOf(settings).home}/my.yaml`
+  if (existsSync(join(folder, file)) && !force) {
+    throw new Failure('conflict', `${join(folder, file)} is there already; nothing is changed`, {
+      next: `npm run synth -- --out ${folder}, or --force to have it written anew`,
+    })
+  }
+  mkdirSync(dirname(join(folder, file)), { recursive: true })
+  writeFileSync(join(folder, file), settingsText(settings))
+  return file
+}
+
+/** The line that has Flux find hai, as it would be added to the operator's list; undefined when it is there. */
+export function lineFor(folder: string, settings: readonly Setting[]): Addition | undefined {
+  const { list, namespace } = placesOf(settings)
+  const path = join(folder, list)
+  if (!existsSync(path)) {
+    const text = `---\napiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: ${namespace}\nresources:\n`
+    const space = `---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${namespace}\n`
+    return {
+      file: list,
+      line: '  - ./hai/ks.yaml',
+      files: [
+        [list, `${text}  - ./namespace.yaml\n  - ./hai/ks.yaml\n`],
+        [join(dirname(list), 'namespace.yaml'), space],
+      ],
+    }
+  }
+  const text = readFileSync(path, 'utf8')
+  if (/^\s*- "?(\.\/)?hai(\/ks\.yaml|\/)?"?\s*(#.*)?$/m.test(text)) return undefined
+  const at = lastItem(text)
+  if (at === undefined) return { file: list, line: '  - ./hai/ks.yaml', files: [] }
+  const line = `${at.indent}- ./hai/ks.yaml`
+  return { file: list, line, files: [[list, `${text.slice(0, at.end)}${line}\n${text.slice(at.end)}`]] }
+}
+
+export interface Addition {
+  file: string
+  line: string
+  /** What would be written, with consent; none where the list is in a form that is left to a person. */
+  files: [file: string, text: string][]
+}
+
+/** The end of the last item of a list of resources, and how far it is indented. */
+function lastItem(text: string): { end: number; indent: string } | undefined {
+  const start = /^resources:[ \t]*\n/m.exec(text)
+  if (!start) return undefined
+  let end = start.index + start[0].length
+  let found: { end: number; indent: string } | undefined
+  for (const line of text.slice(end).split(/(?<=\n)/)) {
+    if (/^[^\s#-]/.test(line)) break
+    end += line.length
+    const item = /^([ \t]*)- /.exec(line)
+    if (item && line.endsWith('\n')) found = { end, indent: item[1]! }
+  }
+  return found
+}
+
+/** Runs synth of this checkout into the repository, with its output; the exit status. */
+export async function synthInto(folder: string, print: (line: string) => void): Promise<number> {
+  const root = checkout()
+  const built = await program([join(root, 'build.mjs'), 'synth'], root, print)
+  if (built !== 0) {
+    throw new Failure('bug', 'the generator of this checkout cannot be built', {
+      next: `npm install in ${root}`,
+    })
+  }
+  return program([join(root, 'build', 'synth.cjs'), '--out', folder], root, print)
+}
+
+function program(argv: string[], cwd: string, print: (line: string) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, argv, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    let rest = ''
+    const take = (chunk: Buffer) => {
+      const lines = (rest + chunk.toString('utf8')).split('\n')
+      rest = lines.pop()!
+      for (const line of lines) print(line)
+    }
+    child.stdout.on('data', take)
+    child.stderr.on('data', take)
+    child.once('error', reject)
+    child.once('close', (code) => {
+      if (rest) print(rest)
+      resolve(code ?? 1)
+    })
+  })
+}

@@ -1,0 +1,326 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { Command } from 'commander'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { problemsOf } from '../../cdk8s/checks/all.ts'
+import { parseConfig } from '../../cdk8s/config-file.ts'
+import { treeOf } from '../../cdk8s/tree.ts'
+import { addGitops } from '../../cli/commands/gitops.ts'
+import { type InitOptions, lineFor, planInit, settled, writeSettings } from '../../cli/gitops/init.ts'
+import { settingsText } from '../../cli/gitops/settings.ts'
+import { Session } from '../../cli/session.ts'
+import { FakeIo } from './run-hai.ts'
+
+const DOMAIN = `\${SECRET_DOMAIN}`
+const APPS = 'kubernetes/apps'
+
+/** A file's objects, each as `kind name` with a body. */
+const flux = (name: string, path: string, more = '') => `---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: &app ${name}
+${more}spec:
+  path: ./${APPS}/${path}
+  targetNamespace: ${path.split('/')[0]}
+  sourceRef: {kind: GitRepository, name: home-ops, namespace: flux-system}
+`
+const release = (name: string, values = '{}') => `---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata:
+  name: ${name}
+spec:
+  chart: {spec: {chart: ${name}}}
+  values: ${values}
+`
+const gateway = (name: string) => `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata:
+  name: ${name}
+  annotations:
+    external-dns.alpha.kubernetes.io/target: ${name}.${DOMAIN}
+spec:
+  gatewayClassName: envoy
+  listeners:
+    - {name: http, protocol: HTTP, port: 80}
+    - {name: tls, protocol: HTTPS, port: 443}
+`
+const list = (namespace: string, ...resources: string[]) =>
+  `---
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: ${namespace}
+components:
+  - ../../components/alerts
+resources:
+${resources.map((one) => `  - ${one}\n`).join('')}`
+
+const REPOSITORY: Record<string, string> = {
+  [`${APPS}/home/kustomization.yaml`]: list('home', './namespace.yaml', './windmill/ks.yaml # the engine'),
+  [`${APPS}/home/windmill/ks.yaml`]: flux('windmill', 'home/windmill/app'),
+  [`${APPS}/home/windmill/app/helmrelease.yaml`]: release('windmill', `{host: "windmill.${DOMAIN}"}`),
+  [`${APPS}/sso/kustomization.yaml`]: list('sso', './authelia/ks.yaml'),
+  [`${APPS}/sso/authelia/ks.yaml`]: flux('authelia', 'sso/authelia/app'),
+  [`${APPS}/sso/authelia/app/helmrelease.yaml`]: release('authelia'),
+  [`${APPS}/sso/authelia/app/configuration.yaml`]: `authelia_url: https://login.${DOMAIN}\nsubject: ['group:admins']\n`,
+  [`${APPS}/security/kustomization.yaml`]: list('security', './stores/ks.yaml'),
+  [`${APPS}/security/stores/ks.yaml`]: flux('stores', 'security/stores/app'),
+  [`${APPS}/security/stores/app/store.yaml`]:
+    '---\napiVersion: external-secrets.io/v1\nkind: ClusterSecretStore\nmetadata: {name: vault}\nspec: {provider: {onepasswordSDK: {}}}\n',
+  [`${APPS}/data/kustomization.yaml`]: list('data', './cloudnative-pg/ks.yaml'),
+  [`${APPS}/data/cloudnative-pg/ks.yaml`]: flux('cloudnative-pg', 'data/cloudnative-pg/app'),
+  [`${APPS}/data/cloudnative-pg/app/helmrelease.yaml`]: release('cloudnative-pg'),
+  [`${APPS}/network/kustomization.yaml`]: list('network', './envoy/ks.yaml'),
+  [`${APPS}/network/envoy/ks.yaml`]: flux('envoy', 'network/envoy/app'),
+  [`${APPS}/network/envoy/app/gateways.yaml`]: gateway('external') + gateway('internal'),
+  [`${APPS}/network/envoy/app/policy.yaml`]:
+    '---\napiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\nmetadata: {name: login-for-all}\nspec: {targetRefs: [{kind: Gateway, name: external}]}\n',
+  [`${APPS}/kube-system/cilium/app/values.yaml`]: 'ipv4NativeRoutingCIDR: 10.99.0.0/16\n',
+  '.git/config.yaml': 'kind: Gateway\n',
+}
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'hai-init-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+function repository(files = REPOSITORY): void {
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true })
+    writeFileSync(join(folder, file), text)
+  }
+}
+
+/** The settings with every question answered by its fallback, but for these. */
+function settings(options: InitOptions = {}, answers: Record<string, string | boolean> = {}) {
+  const plan = planInit(folder, options)
+  const fallbacks = Object.fromEntries(plan.questions.map(({ field, fallback }) => [field, fallback]))
+  return settled(plan, options, { ...fallbacks, ...answers })
+}
+const config = (...said: Parameters<typeof settings>) => parse(settingsText(settings(...said)))
+
+describe('a look at a Flux repository', () => {
+  beforeEach(() => repository())
+
+  it('finds what hai must be told, and says in which file', () => {
+    expect(config()).toMatchObject({
+      domain: DOMAIN,
+      namespace: 'home',
+      exposure: 'internal',
+      gateway: { name: 'internal', namespace: 'network', listener: 'tls', pods_port: 10443 },
+      windmill: { namespace: 'home', workspace: 'main' },
+      edge: {
+        kind: 'oauth2-proxy',
+        issuer_host: `login.${DOMAIN}`,
+        allowed_groups: ['admins'],
+        trusted_proxies: ['10.99.0.0/16'],
+      },
+      secrets: { store: 'vault', reference: 'path' },
+      network_policy: { style: 'default-deny' },
+      database: { kind: 'cluster', namespace: 'data', operator_namespace: 'data', backup: 'none' },
+      flux: { path: './kubernetes/apps', source_name: 'home-ops', source_namespace: 'flux-system' },
+    })
+    expect(settingsText(settings())).toContain(
+      'store: vault  # kubernetes/apps/security/stores/app/store.yaml',
+    )
+  })
+
+  it('waits for what is there, by the name that it has there', () => {
+    expect(config().flux).toMatchObject({
+      depends_on: [
+        { name: 'authelia', namespace: 'sso' },
+        { name: 'stores', namespace: 'security' },
+        { name: 'windmill', namespace: 'home' },
+      ],
+      database_depends_on: [
+        { name: 'stores', namespace: 'security' },
+        { name: 'cloudnative-pg', namespace: 'data' },
+      ],
+    })
+  })
+
+  it('asks what only a person knows, and names the policy that stands before a whole gateway', () => {
+    const { questions } = planInit(folder, {})
+    expect(questions.map(({ field }) => field)).toEqual([
+      'exposure',
+      'windmill.workspace',
+      'edge.allowed_groups',
+      'gateway.override_policy',
+    ])
+    expect(questions.at(-1)!.message).toContain(
+      `login-for-all (${APPS}/network/envoy/app/policy.yaml) guards all of gateway external`,
+    )
+    expect(questions.at(-1)!.fallback).toBe(false)
+  })
+
+  it('asks nothing that the command line says', () => {
+    const said = { exposure: 'external', workspace: 'lab', groups: 'a,b', overridePolicy: true }
+    expect(planInit(folder, said).questions).toEqual([])
+    expect(config(said)).toMatchObject({
+      gateway: { name: 'external', override_policy: true },
+      windmill: { workspace: 'lab' },
+      edge: { allowed_groups: ['a', 'b'] },
+    })
+  })
+
+  it('makes settings that are taken, for each exposure', () => {
+    for (const exposure of ['internal', 'external']) {
+      const { gateway, ...rest } = config({ exposure })
+      const { override_policy: _, ...known } = gateway
+      expect(problemsOf(treeOf(parseConfig({ ...rest, gateway: known })))).toEqual([])
+    }
+  })
+
+  it('refuses a gateway that is not there', () => {
+    expect(() => settings({ gateway: 'public' })).toThrow('expected external, internal')
+  })
+
+  it('knows Kustomizations that all lie in one namespace, and a domain that is no variable', () => {
+    const here = '  namespace: flux-system\n'
+    repository({
+      [`${APPS}/home/windmill/ks.yaml`]: flux('windmill', 'home/windmill/app', here),
+      [`${APPS}/sso/authelia/ks.yaml`]: flux('authelia', 'sso/authelia/app', here),
+      [`${APPS}/security/stores/ks.yaml`]: flux('stores', 'security/stores/app', here),
+      [`${APPS}/data/cloudnative-pg/ks.yaml`]: flux('cloudnative-pg', 'data/cloudnative-pg/app', here),
+      [`${APPS}/network/envoy/ks.yaml`]: flux('envoy', 'network/envoy/app', here),
+      [`${APPS}/home/windmill/app/helmrelease.yaml`]: release(
+        'windmill',
+        '{hostnames: [windmill.example.com]}',
+      ),
+      [`${APPS}/sso/authelia/app/configuration.yaml`]: 'authelia_url: https://auth.example.com\n',
+      [`${APPS}/network/envoy/app/gateways.yaml`]: gateway('internal').replaceAll(DOMAIN, 'example.com'),
+    })
+    expect(config()).toMatchObject({
+      domain: 'example.com',
+      flux: {
+        namespace: 'flux-system',
+        substitute_from: [],
+        depends_on: expect.arrayContaining([{ name: 'authelia', namespace: 'flux-system' }]),
+      },
+    })
+  })
+})
+
+describe('an empty repository', () => {
+  it('gets the defaults, waits for nothing, and is told what is missing', () => {
+    const { look } = planInit(folder, {})
+    expect(look.unseen.map(({ what }) => what)).toEqual(
+      expect.arrayContaining(['Windmill', 'Authelia', 'CloudNativePG', 'a Gateway', 'Cilium']),
+    )
+    const { namespace, flux } = config()
+    expect({ namespace, flux }).toEqual({
+      namespace: 'home',
+      flux: { path: './kubernetes/apps', depends_on: [], database_depends_on: [] },
+    })
+    expect(problemsOf(treeOf(parseConfig(config())))).toEqual([])
+  })
+
+  it('that Flux was bootstrapped into has its apps below what Flux builds', () => {
+    repository({
+      'clusters/main/flux-system/gotk-sync.yaml':
+        '---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: flux-system, namespace: flux-system}\nspec: {path: ./clusters/main, sourceRef: {kind: GitRepository, name: flux-system}}\n',
+    })
+    expect(config().flux).toMatchObject({ path: './clusters/main/apps', source_name: 'flux-system' })
+  })
+
+  it('that is not there is said so', () => {
+    expect(() => planInit(join(folder, 'none'), {})).toThrow('there is no folder')
+  })
+})
+
+describe('writing', () => {
+  beforeEach(() => repository())
+
+  it('replaces no settings unasked', () => {
+    const file = writeSettings(folder, settings(), false)
+    writeFileSync(join(folder, file), 'mine: true\n')
+    expect(() => writeSettings(folder, settings(), false)).toThrow('is there already; nothing is changed')
+    expect(readFileSync(join(folder, file), 'utf8')).toBe('mine: true\n')
+    writeSettings(folder, settings(), true)
+    expect(readFileSync(join(folder, file), 'utf8')).toContain('store: vault')
+  })
+
+  it('adds the one line after the last of the list, and leaves all else as it was', () => {
+    const { files } = lineFor(folder, settings())!
+    const before = REPOSITORY[`${APPS}/home/kustomization.yaml`]!
+    expect(files).toEqual([[`${APPS}/home/kustomization.yaml`, `${before}  - ./hai/ks.yaml\n`]])
+    repository({ [`${APPS}/home/kustomization.yaml`]: files[0]![1] })
+    expect(lineFor(folder, settings())).toBeUndefined()
+  })
+
+  it.each([
+    [
+      'resources:\n- ./a\n- ./b # last\nconfigMapGenerator:\n- name: x\n',
+      'resources:\n- ./a\n- ./b # last\n- ./hai/ks.yaml\nconfigMapGenerator:\n- name: x\n',
+    ],
+    [
+      'resources:\n  # first\n  - ./a\n\n# and\ncomponents:\n  - ../c\n',
+      'resources:\n  # first\n  - ./a\n  - ./hai/ks.yaml\n\n# and\ncomponents:\n  - ../c\n',
+    ],
+  ])('finds the end of the list in %j', (before, after) => {
+    repository({ [`${APPS}/home/kustomization.yaml`]: before })
+    expect(lineFor(folder, settings())!.files[0]![1]).toBe(after)
+  })
+
+  it.each(['resources: [./a]\n', 'kind: Kustomization\n', 'resources:\n  - ./a'])(
+    'leaves a list to a person that it is not sure of: %j',
+    (text) => {
+      repository({ [`${APPS}/home/kustomization.yaml`]: text })
+      expect(lineFor(folder, settings())).toMatchObject({ files: [], line: '  - ./hai/ks.yaml' })
+    },
+  )
+
+  it('makes the list and the namespace where there is neither', () => {
+    const { files } = lineFor(folder, settings({ namespace: 'ai' }))!
+    expect(files.map(([file]) => file)).toEqual([
+      `${APPS}/ai/kustomization.yaml`,
+      `${APPS}/ai/namespace.yaml`,
+    ])
+    expect(parse(files[0]![1])).toMatchObject({
+      namespace: 'ai',
+      resources: ['./namespace.yaml', './hai/ks.yaml'],
+    })
+  })
+})
+
+describe('hai gitops init', () => {
+  async function init(...argv: string[]) {
+    const io = new FakeIo({ env: {} })
+    const program = new Command('hai').exitOverride().configureOutput({ outputError: () => {} })
+    const session = new Session(io)
+    addGitops(program, session)
+    await program.parseAsync(['gitops', 'init', folder, ...argv], { from: 'user' })
+    return { out: io.stdout.text, err: io.stderr.text, exit: session.exit }
+  }
+
+  it('writes nothing when nobody is there to answer', async () => {
+    repository()
+    await expect(init()).rejects.toThrow('nobody is here to ask: exposure, windmill.workspace')
+    expect(existsSync(join(folder, APPS, 'home/hai'))).toBe(false)
+  })
+
+  it.each([
+    [['--groups', 'a b'], '--groups: "a b" is not accepted'],
+    [['--pod-network', 'pods'], '--pod-network: "pods" is not accepted; expected a network'],
+    [['--domain', 'home'], '--domain: "home" is not accepted'],
+    [['--namespace', 'Home'], '--namespace: "Home" is not accepted'],
+  ])('refuses %j', async (argv, said) => {
+    await expect(init('--yes', ...argv)).rejects.toThrow(said)
+  })
+
+  it('writes the settings and all that is made from them, and tells what was taken unasked', async () => {
+    const { out, err } = await init('--yes', '--add-line')
+    expect(out).toContain('taken unasked: edge.trusted_proxies: 10.42.0.0/16')
+    expect(out).toContain(`written  ${folder}/${APPS}/home/hai/app/httproute.yaml`)
+    expect(err).toContain('database.namespace: the repository has no namespace databases')
+    expect(parse(readFileSync(join(folder, APPS, 'home/kustomization.yaml'), 'utf8')).resources).toEqual([
+      './namespace.yaml',
+      './hai/ks.yaml',
+    ])
+  }, 60_000)
+})
