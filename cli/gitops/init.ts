@@ -25,7 +25,11 @@ export interface Question {
   message: string
   fallback: string | boolean
   choices?: string[]
+  /** Whether it matters at all, after the answers before it. */
+  when?: (answers: Answers) => boolean
 }
+
+export type Answers = Record<string, string | boolean>
 
 /** What was found, and what only the operator can say. */
 export interface Plan {
@@ -73,7 +77,8 @@ export function planInit(folder: string, options: InitOptions): Plan {
   return { repository, look, settings, questions: questionsOf(look, options) }
 }
 
-function questionsOf({ seen, gateways, policies }: Look, options: InitOptions): Question[] {
+function questionsOf(look: Look, options: InitOptions): Question[] {
+  const { seen, gateways, policies } = look
   const found = (field: string) => seen.find((one) => one.field === field)
   const network = found('edge.trusted_proxies')
   const group = found('edge.allowed_groups')
@@ -110,6 +115,11 @@ function questionsOf({ seen, gateways, policies }: Look, options: InitOptions): 
           field: 'gateway.override_policy',
           message: `${[...new Set(policies.map(({ gateway, name, file }) => `${name} (${file}) guards all of gateway ${gateway}`))].join('; ')}. May hai's routes replace it, whole? They check for themselves; with a login of its own it would stop machines, and an address list should stay`,
           fallback: false,
+          when: (answers) => {
+            const exposure = options.exposure ?? String(answers.exposure ?? 'internal')
+            const chosen = gatewayFor(look, exposure, options.gateway)?.name
+            return policies.some(({ gateway }) => gateway === chosen)
+          },
         }
       : undefined,
   ]
@@ -117,11 +127,7 @@ function questionsOf({ seen, gateways, policies }: Look, options: InitOptions): 
 }
 
 /** The plan's settings with the answers, which win over what was found. */
-export function settled(
-  plan: Plan,
-  options: InitOptions,
-  answers: Record<string, string | boolean>,
-): Setting[] {
+export function settled(plan: Plan, options: InitOptions, answers: Answers): Setting[] {
   const { look, repository } = plan
   const listed = (text: string) =>
     text
@@ -210,14 +216,24 @@ export function placesOf(settings: readonly Setting[]): { home: string; list: st
   return { home: `${there}/hai`, list: `${there}/kustomization.yaml`, namespace }
 }
 
-/** Writes the settings; refuses to replace others, unless told to. */
-export function writeSettings(folder: string, settings: readonly Setting[], force: boolean): string {
+/** Refuses to replace settings that are there, unless told to, and to put others beside them at all. */
+export function refuseOthers({ repository, settings }: Plan, force: boolean): void {
   const file = `${placesOf(settings).home}/my.yaml`
-  if (existsSync(join(folder, file)) && !force) {
-    throw new Failure('conflict', `${join(folder, file)} is there already; nothing is changed`, {
-      next: `npm run synth -- --out ${folder}, or --force to have it written anew`,
+  const { folder } = repository
+  for (const there of repository.settings) {
+    if (there === file && force) continue
+    throw new Failure('conflict', `${join(folder, there)} is there already; nothing is changed`, {
+      next:
+        there === file
+          ? `npm run synth -- --out ${folder}, or --force to have it written anew`
+          : `npm run synth -- --out ${folder}; one repository has one hai, or one --config for each`,
     })
   }
+}
+
+/** Writes the settings. */
+export function writeSettings(folder: string, settings: readonly Setting[]): string {
+  const file = `${placesOf(settings).home}/my.yaml`
   mkdirSync(dirname(join(folder, file)), { recursive: true })
   writeFileSync(join(folder, file), settingsText(settings))
   return file

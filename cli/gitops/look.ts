@@ -257,7 +257,13 @@ function database({ objects, texts }: Repository, { says, lacks }: Store): void 
     return
   }
   const { endpointURL } = ((store && specOf(store).configuration) ?? {}) as { endpointURL?: string }
-  if (store && endpointURL) says('database.backup.endpoint', endpointURL, store.file)
+  if (!store || !endpointURL) return
+  says('database.backup.endpoint', endpointURL, store.file)
+  const [, name, namespace, port] =
+    /^http:\/\/([a-z0-9-]+)\.([a-z0-9-]+)\.svc[a-z.]*:(\d+)/.exec(endpointURL) ?? []
+  if (!name) return
+  const pods = { namespace, labels: { 'app.kubernetes.io/name': name }, port: Number(port) }
+  says('database.backup.pods', pods, `${store.file}; the labels are guessed from the name of its Service`)
 }
 
 /** The network of pods, and whether namespaces deny by themselves. */

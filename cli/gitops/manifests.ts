@@ -29,12 +29,16 @@ export function generatedObjects(folder: string): KubeObject[] {
   })
 }
 
+/** Whether a text says that synth made it. */
+export const isGenerated = (text: string): boolean =>
+  text.split('\n', 4).some((line) => line.startsWith(GENERATED))
+
 type Document = Record<string, unknown>
 
 /** The documents of a file that was generated; none of another one. */
 function generatedIn(file: string): Document[] {
   const text = readFileSync(file, 'utf8')
-  if (!text.split('\n', 4).some((line) => line.startsWith(GENERATED))) return []
+  if (!isGenerated(text)) return []
   return parseAllDocuments(text).map((document) => document.toJS() as Document)
 }
 

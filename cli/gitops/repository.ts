@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import { isGenerated } from './manifests.ts'
 
 /** An object that a file of the repository declares. */
 export interface Declared {
@@ -21,15 +22,20 @@ export interface Repository {
   folder: string
   texts: Map<string, string>
   objects: Declared[]
+  /** Settings of hai's that are there already. */
+  settings: string[]
 }
 
 const KINDS =
   /^kind: (Cluster|ClusterSecretStore|CiliumNetworkPolicy|CiliumClusterwideNetworkPolicy|Gateway|GatewayClass|GitRepository|Grafana|GrafanaDashboard|HelmRelease|HTTPRoute|Kustomization|Namespace|NetworkPolicy|ObjectStore|OCIRepository|SecretStore|SecurityPolicy)\s*$/m
+const OWN_SETTINGS = /(^|\/)hai\/my\.yaml$/
 const LISTS = /^kustomization\.ya?ml$/
 
-/** Reads the YAML of a repository; what is hidden, or no YAML, is passed over. */
+/** Reads the YAML of a repository; what is hidden, no YAML, or hai's own from an earlier run, is passed over. */
 export function readRepository(folder: string): Repository {
-  const texts = new Map(yamlFiles(folder, '').map((file) => [file, readFileSync(join(folder, file), 'utf8')]))
+  const all = yamlFiles(folder, '').map((file) => [file, readFileSync(join(folder, file), 'utf8')] as const)
+  const texts = new Map(all.filter(([file, text]) => !OWN_SETTINGS.test(file) && !isGenerated(text)))
+  const settings = all.map(([file]) => file).filter((file) => OWN_SETTINGS.test(file))
   const declared = [...texts].flatMap(([file, text]) => (KINDS.test(text) ? objectsIn(file, text) : []))
   const namespaces = namespacesOf(texts)
   const builders = declared.filter(isFlux).map(({ file, object }) => {
@@ -45,7 +51,7 @@ export function readRepository(folder: string): Repository {
           .sort((a, b) => b.path.length - a.path.length)[0]
     return { ...one, namespace: own ?? builder?.namespace ?? above(dirname(one.file), namespaces) }
   })
-  return { folder, texts, objects }
+  return { folder, texts, objects, settings }
 }
 
 /** A path as Flux writes it, without what says nothing. */

@@ -4,12 +4,14 @@ import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import {
   type Addition,
+  type Answers,
   type InitOptions,
   lineFor,
   type Plan,
   placesOf,
   planInit,
   type Question,
+  refuseOthers,
   settled,
   synthInto,
   writeSettings,
@@ -34,6 +36,7 @@ export interface RunOptions extends InitOptions {
 export async function runInit(session: Session, repository: string, options: RunOptions): Promise<number> {
   const folder = resolve(session.io.cwd, repository)
   const plan = planInit(folder, options)
+  refuseOthers(plan, options.force === true)
   tellFound(session, plan)
   const asks = options.yes !== true && (await session.onTerminal())
   if (!asks && !options.yes) {
@@ -47,7 +50,7 @@ export async function runInit(session: Session, repository: string, options: Run
   }
   const answers = asks ? await ask(session, plan.questions) : taken(session, plan.questions)
   const settings = settled(plan, options, answers)
-  const file = writeSettings(folder, settings, options.force === true)
+  const file = writeSettings(folder, settings)
   session.print(`written  ${join(folder, file)}`)
   const status = await synthInto(folder, (line) => session.print(line))
   if (status !== 0) {
@@ -73,21 +76,22 @@ function tellFound(session: Session, { look, repository }: Plan): void {
   for (const { what, so } of look.unseen) session.print(`${yellow('–')} not found: ${what}; ${so}`)
 }
 
-function taken(session: Session, questions: readonly Question[]): Record<string, string | boolean> {
-  for (const { field, fallback, message } of questions) {
+function taken(session: Session, questions: readonly Question[]): Answers {
+  const answers: Answers = {}
+  for (const { field, fallback, message, when } of questions) {
+    if (when && !when(answers)) continue
     session.print(`${session.paint.yellow('–')} taken unasked: ${field}: ${fallback}; ${message}`)
+    answers[field] = fallback
   }
-  return Object.fromEntries(questions.map(({ field, fallback }) => [field, fallback]))
+  return answers
 }
 
-async function ask(
-  session: Session,
-  questions: readonly Question[],
-): Promise<Record<string, string | boolean>> {
+async function ask(session: Session, questions: readonly Question[]): Promise<Answers> {
   const { confirm, isCancel, select, text } = await import('@clack/prompts')
   const streams = { input: session.io.stdin, output: session.io.stderr }
-  const answers: Record<string, string | boolean> = {}
-  for (const { field, message, fallback, choices } of questions) {
+  const answers: Answers = {}
+  for (const { field, message, fallback, choices, when } of questions) {
+    if (when && !when(answers)) continue
     const answer =
       typeof fallback === 'boolean'
         ? await confirm({ message, initialValue: fallback, ...streams })
