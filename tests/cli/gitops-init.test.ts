@@ -181,7 +181,7 @@ describe('a look at a Flux repository', () => {
   })
 
   it('makes settings that are taken, for each exposure', () => {
-    for (const exposure of ['internal']) {
+    for (const exposure of ['internal', 'external']) {
       expect(problemsOf(treeOf(parseConfig(config({ exposure }))))).toEqual([])
     }
   })
