@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { Cidr, HostName, ImageRef, Name, Port } from './config-values.ts'
+import { Cidr, Duration, HostName, ImageRef, Name, Port } from './config-values.ts'
 
 /** Groups of Authelia's; whoever is in one of them may enter. */
 const Groups = z
@@ -22,6 +22,8 @@ const OAuth2Proxy = z.strictObject({
   /** The host of the OpenID Connect issuer; `auth.<domain>` when not given. */
   issuer_host: HostName.optional(),
   allowed_groups: Groups,
+  /** After so long Authelia is asked again who may enter: whoever lost his group stays no longer. */
+  session: Duration.default('1h'),
   /** The networks of Envoy's pods: only from there are forwarded addresses believed. */
   trusted_proxies: z
     .array(Cidr)

@@ -42,11 +42,11 @@ export function makeClient(wish: ClientWish): AutheliaClient {
     authorization_policy: wish.policy,
     require_pkce: true,
     pkce_challenge_method: 'S256',
+    // the proxy comes back each hour; nobody is asked each time whether hai may know him
     consent_mode: 'implicit',
     redirect_uris: [`https://${wish.host}/oauth2/callback`],
-    // the last of each lets the proxy ask again who may enter
-    scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
-    grant_types: ['authorization_code', 'refresh_token'],
+    scopes: ['openid', 'profile', 'email', 'groups'],
+    grant_types: ['authorization_code'],
     response_types: ['code'],
     ...(wish.claimsPolicy === undefined ? {} : { claims_policy: wish.claimsPolicy }),
     token_endpoint_auth_method: wish.authMethod,

@@ -73,8 +73,7 @@ function plain(config: Config, edge: OAuth2Proxy): { name: string; value: string
     OIDC_ISSUER_URL: `https://${issuer}`,
     CLIENT_ID: edge.client_id,
     REDIRECT_URL: `https://${host}/oauth2/callback`,
-    // without the last there is nothing to refresh by, and whoever lost his group stays until the cookie expires
-    SCOPE: 'openid profile email groups offline_access',
+    SCOPE: 'openid profile email groups',
     CODE_CHALLENGE_METHOD: 'S256',
     INSECURE_OIDC_SKIP_NONCE: 'false',
     ALLOWED_GROUPS: edge.allowed_groups.join(','),
@@ -97,8 +96,8 @@ function plain(config: Config, edge: OAuth2Proxy): { name: string; value: string
     COOKIE_SECURE: 'true',
     COOKIE_HTTPONLY: 'true',
     COOKIE_SAMESITE: 'lax',
-    COOKIE_EXPIRE: '12h',
-    COOKIE_REFRESH: '15m',
+    // No refresh: of the requests that a page makes at once each would use up the same token, and all but one end the session.
+    COOKIE_EXPIRE: edge.session,
     COOKIE_CSRF_PER_REQUEST: 'true',
     COOKIE_CSRF_PER_REQUEST_LIMIT: '8',
     COOKIE_CSRF_EXPIRE: '10m',

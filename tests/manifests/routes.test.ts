@@ -265,10 +265,11 @@ describe('the edge', () => {
     for (const page of ['/', '/adminx', '/inboxes', '/runs', '/x/api/']) expect(page).not.toMatch(answers401)
   })
 
-  it('asks again who may enter only where it has what to ask by', () => {
-    const { SCOPE, COOKIE_REFRESH } = proxyEnv(aTree())
+  it('lets nobody stay for longer than the operator says, and refreshes only where it has what to do it by', () => {
+    const { SCOPE, COOKIE_REFRESH, COOKIE_EXPIRE } = proxyEnv(aTree())
+    expect(COOKIE_EXPIRE).toBe('1h')
+    expect(proxyEnv(aTree({ edge: { kind: 'oauth2-proxy', session: '30m' } })).COOKIE_EXPIRE).toBe('30m')
     expect(SCOPE!.split(' ').includes('offline_access')).toBe(COOKIE_REFRESH !== undefined)
-    expect(COOKIE_REFRESH).toBe('15m')
   })
 
   it('has its figures apart from where routes lead', () => {
