@@ -69,6 +69,37 @@ describe('POST /inbox', () => {
   })
 })
 
+describe('a source that floods', () => {
+  let sql: Pool
+  beforeAll(() => {
+    sql = connect({ url: stack.instance.database_url })
+  })
+  afterAll(() => sql.end())
+
+  it('is told when to come again, in the form of every refusal', async () => {
+    await sql`
+      insert into hai.task_queue (id, source, requester, content, conversation_id, priority, data_tier,
+        request_digest, lane, run_at, claim_at, max_attempts, backoff_seconds)
+      select '01' || lpad(n::text, 24, '0'), 'flooding', 'robot', 'x', 'c', 'low', 'internal', '-', 'batch',
+        now() + interval '1 day', now() + interval '1 day', 3, 10
+      from generate_series(1, 5000) n`
+    const { status, headers, body } = await submit({ source: 'flooding' })
+    expect({ status, body }).toEqual({
+      status: 503,
+      body: {
+        error: {
+          code: 'unavailable',
+          message: expect.stringContaining('send it again later'),
+          details: { retry_after_seconds: 60 },
+        },
+      },
+    })
+    expect(headers.get('retry-after')).toBe('60')
+    expect(headers.get('content-type')).toContain('application/json')
+    await sql`delete from hai.task_queue where source = 'flooding'`
+  })
+})
+
 describe('the tasks’ routes', () => {
   it('list today’s, by state and in pages', async () => {
     await submit()
