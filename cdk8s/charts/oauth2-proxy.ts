@@ -83,8 +83,8 @@ function plain(config: Config, edge: OAuth2Proxy): { name: string; value: string
     // until the answer begins: a door waits for 300 s at most, and for a worker before that
     UPSTREAM_TIMEOUT: '330s',
     FLUSH_INTERVAL: '200ms',
-    // 401 instead of the login: who follows a redirect takes the login's page for success
-    API_ROUTES: `^(${machinePrefixes().join('|')})(/|$)`,
+    // 401 instead of the login: who follows a redirect takes the login's page for success; held against path and query
+    API_ROUTES: `^(${machinePrefixes().join('|')})([/?]|$)`,
     HTTP_ADDRESS: `0.0.0.0:${PROXY_PORT}`,
     METRICS_ADDRESS: `0.0.0.0:${PROXY_METRICS_PORT}`,
     REVERSE_PROXY: 'true',

@@ -259,7 +259,13 @@ describe('the edge', () => {
   it('answers a machine that misses its path as one, and sends a browser to the login', () => {
     const answers401 = new RegExp(proxyEnv(aTree()).API_ROUTES!)
     const paths = MACHINE_PATHS.map(({ path }) => path.replace('{workspace}', 'main'))
-    for (const path of [...paths, ...machinePrefixes()].flatMap((one) => [one, `${one}/`, `${one}/x`])) {
+    const missed = [...paths, ...machinePrefixes()].flatMap((one) => [
+      one,
+      `${one}/`,
+      `${one}/x`,
+      `${one}?x=1`,
+    ])
+    for (const path of missed) {
       expect(path).toMatch(answers401)
     }
     for (const page of ['/', '/adminx', '/inboxes', '/runs', '/x/api/']) expect(page).not.toMatch(answers401)
