@@ -4,10 +4,17 @@ const NOW = '2026-11-22T10:00:00Z'
 const ready = (message: string) => [
   { type: 'Ready', status: 'True', reason: 'Succeeded', message, lastTransitionTime: NOW },
 ]
+const condition = (type: string, message: string) => ({
+  ...{ type, status: 'True', reason: type, message, lastTransitionTime: NOW },
+})
 const accepted = [
-  { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'Route is accepted' },
-  { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: 'All references are resolved' },
+  condition('Accepted', 'Route is accepted'),
+  condition('ResolvedRefs', 'All references are resolved'),
 ]
+const controllerName = 'gateway.envoyproxy.io/gatewayclass-controller'
+const policyAccepted = {
+  ancestors: [{ ancestorRef: { name: 'internal' }, controllerName, conditions: accepted.slice(0, 1) }],
+}
 
 /** What controllers write, kind by kind, as they were seen to. */
 const STATUSES: Record<string, (object: KubeObject) => object> = {
@@ -26,7 +33,7 @@ const STATUSES: Record<string, (object: KubeObject) => object> = {
   HTTPRoute: () => ({
     parents: [
       {
-        controllerName: 'gateway.envoyproxy.io/gatewayclass-controller',
+        controllerName,
         parentRef: {
           group: 'gateway.networking.k8s.io',
           kind: 'Gateway',
@@ -37,18 +44,18 @@ const STATUSES: Record<string, (object: KubeObject) => object> = {
       },
     ],
   }),
-  SecurityPolicy: () => ({
-    ancestors: [{ ancestorRef: { name: 'internal' }, conditions: accepted.slice(0, 1) }],
-  }),
-  BackendTrafficPolicy: () => ({
-    ancestors: [{ ancestorRef: { name: 'internal' }, conditions: accepted.slice(0, 1) }],
-  }),
+  SecurityPolicy: () => policyAccepted,
+  BackendTrafficPolicy: () => policyAccepted,
+  Database: () => ({ applied: true }),
   CiliumNetworkPolicy: () => ({
-    conditions: [{ type: 'Valid', status: 'True', message: 'Policy validation succeeded' }],
+    conditions: [condition('Valid', 'Policy validation succeeded')],
   }),
   Deployment: () => ({ replicas: 1, readyReplicas: 1, availableReplicas: 1, observedGeneration: 1 }),
   CronJob: () => ({ lastScheduleTime: NOW, lastSuccessfulTime: '2026-11-22T10:00:07Z' }),
 }
+
+/** What the controller of an object would write into its status; nothing where none writes one. */
+export const statusOf = (object: KubeObject): object | undefined => STATUSES[object.kind]?.(object)
 
 /** A generated object as an API server gives it back: filled in, with defaults, bookkeeping and a status. */
 export function liveOf(generated: KubeObject): KubeObject {
@@ -57,9 +64,9 @@ export function liveOf(generated: KubeObject): KubeObject {
     // a controller that writes an object back spells durations in Go's way
     .replaceAll(/"(interval|retryInterval|timeout)":"(\d+)m"/g, '"$1":"$2m0s"')
   const object = JSON.parse(text) as KubeObject
-  const { kind, metadata } = object
+  const { metadata } = object
   const labels = { ...metadata.labels, 'kustomize.toolkit.fluxcd.io/name': 'hai' }
-  const status = STATUSES[kind]?.(generated)
+  const status = statusOf(generated)
   return {
     ...withDefaults(object),
     metadata: {

@@ -97,7 +97,10 @@ const PEERS = {
     version: OAUTH2_PROXY,
     recipe: OAUTH2_PROXY,
     build: (folder) => goInstall(`github.com/oauth2-proxy/oauth2-proxy/v7@${OAUTH2_PROXY}`, folder),
-    env: (folder) => ({ HAI_PEER_OAUTH2_PROXY: join(folder, 'oauth2-proxy') }),
+    env: (folder) => ({
+      HAI_PEER_OAUTH2_PROXY: join(folder, 'oauth2-proxy'),
+      HAI_PEER_OAUTH2_PROXY_VERSION: OAUTH2_PROXY,
+    }),
   },
   envoy: {
     needs: 'python',
@@ -120,11 +123,16 @@ const PEERS = {
 const ENVOY_BINARY = 'site-packages/envoy/_bin/envoy'
 const pythonOf = (folder) => readdirSync(join(folder, 'lib')).find((name) => name.startsWith('python'))
 
+const FOLDER = new URL('..', import.meta.url)
+
 /** What each file of tests runs against. */
 const TESTS = {
   'alerts.test.ts': ['promtool'],
+  'api-server.test.ts': ['kubernetes', 'definitions'],
   'as-a-worker.test.ts': ['bun'],
   'definitions.test.ts': ['definitions'],
+  'gateway.test.ts': ['envoy'],
+  'login.test.ts': ['oauth2-proxy'],
 }
 
 /**
@@ -148,8 +156,10 @@ export async function installPeers() {
   }
   const files = []
   const leftOut = []
-  for (const [name, peers] of Object.entries(TESTS)) {
+  for (const name of readdirSync(FOLDER).filter((one) => one.endsWith('.test.ts'))) {
     const file = `tests/peers/${name}`
+    const peers = TESTS[name]
+    if (!peers) throw new Error(`${file}: say in tests/peers/install/peers.mjs what it runs against`)
     const without = peers.find((peer) => peer in missing)
     if (without) leftOut.push({ file, ...missing[without] })
     else files.push(file)
