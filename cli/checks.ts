@@ -4,6 +4,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { CONTRACT, type Health, type ModelList } from '../f/hai/core/contract.ts'
 import { checkout } from './checkout.ts'
 import { contractProblem } from './decode.ts'
+import { driftFinding } from './drift-finding.ts'
 import { Failure } from './failure.ts'
 import type { Finding } from './finding.ts'
 import { localFindings, settingsFolder } from './local-findings.ts'
@@ -127,6 +128,7 @@ async function server(session: Session): Promise<Finding[]> {
   findings.push(...(await settings(session, health)), await model(session))
   findings.push(...(await orFailed('tokens', tokenFindings(session))))
   findings.push(...(await orFailed('users', userFindings(session))))
+  findings.push(...(health.drift ?? []).map(driftFinding))
   const { pending, running, awaiting_approval } = health.queue
   const text = `${pending} pending, ${running} running, ${awaiting_approval} waiting for approval`
   const problems = health.problems.filter((problem) => !isOfSettings(problem))

@@ -7,7 +7,7 @@ const routes = (...names: string[]) =>
   `http_triggers:read:${names.map((name) => `f/hai/http/${name}`).join(',')}`
 
 /** What a machine's token may be for. */
-export const USES = ['inbox', 'chat', 'health', 'worker'] as const
+export const USES = ['inbox', 'chat', 'health', 'drift', 'worker'] as const
 export type Use = (typeof USES)[number]
 
 /** By role, all that its commands call; a route's scope is the path of its trigger. */
@@ -26,6 +26,7 @@ const OF_USE: Record<Use, string[]> = {
   inbox: [doors('inbox'), routes('inbox')],
   chat: [routes('chat', 'models')],
   health: [doors('admin/health')],
+  drift: [doors('admin/drift')],
   worker: [
     doors(
       ...['claim', 'complete', 'event', 'fail', 'heartbeat', 'release', 'step'].map(
@@ -39,6 +40,7 @@ const WORDS: Record<Use, string> = {
   inbox: 'put work down',
   chat: 'chat as with a model',
   health: 'ask for the health',
+  drift: 'report what differs from Git',
   worker: 'work on tasks',
 }
 

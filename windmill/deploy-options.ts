@@ -16,9 +16,10 @@ export interface Options {
   dryRun: boolean
   onePool: boolean
   keep: boolean
+  report: boolean
 }
 
-type Flag = 'dry-run' | 'one-pool' | 'keep'
+type Flag = 'dry-run' | 'one-pool' | 'keep' | 'report'
 
 /** Reads the command line, with those flags; the token comes from WMILL_TOKEN, HAI_TOKEN or a file, and never from an argument. */
 export function readOptions(argv: string[], env: Env, flags: Flag[]): Options {
@@ -33,6 +34,7 @@ export function readOptions(argv: string[], env: Env, flags: Flag[]): Options {
     dryRun: 'dry-run' in values,
     onePool: 'one-pool' in values,
     keep: 'keep' in values,
+    report: 'report' in values,
   }
 }
 

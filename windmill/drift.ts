@@ -2,17 +2,24 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readOptions, UsageError } from './deploy-options.ts'
-import { compare, driftTable, type Side } from './drift-compare.ts'
+import { compare, type Difference, driftTable, type Side } from './drift-compare.ts'
 import { gitSides, liveSides } from './drift-sides.ts'
 import { ServerError, WindmillServer } from './server.ts'
 import { stageBundle } from './stage.ts'
+import type { Server } from './wmill.ts'
 
-const USAGE = `usage: npm run drift -- --workspace W --base-url URL [--one-pool] [--token-file FILE]
-The token comes from WMILL_TOKEN, from HAI_TOKEN or from the file.`
+const USAGE = `usage: npm run drift -- --workspace W --base-url URL [--one-pool] [--report] [--token-file FILE]
+The token comes from WMILL_TOKEN, from HAI_TOKEN or from the file. --report tells hai what was found, as the user of
+HAI_TOKEN where that is set (hai auth token add --allow drift), else as the same.`
+
+/** So many differences a report names; the rest is counted. */
+const EXAMPLES = 20
+const LINE = 300
+const TARGET = 200
 
 /**
  * Compares what a deploy of the checkout would push with what a server has. Returns the exit code: 0 the same,
- * 1 they differ (a table says where), 2 usage, 3 they could not be compared.
+ * 1 they differ (a table says where), 2 usage, 3 they could not be compared, or the report did not arrive.
  */
 export async function drift(
   argv: string[],
@@ -23,20 +30,40 @@ export async function drift(
     log(USAGE)
     return 0
   }
+  let compared = false
   try {
-    const { server, root, onePool } = readOptions(argv, env, ['one-pool'])
+    const { server, root, onePool, report } = readOptions(argv, env, ['one-pool', 'report'])
     const windmill = new WindmillServer(server)
     await refuseShortSighted(windmill)
     const git = await stagedSides(root, onePool)
     const differences = compare(git, await liveSides(windmill, git))
     log(differences.length > 0 ? driftTable(differences) : `${git.length} items, all as in Git`)
+    compared = true
+    if (report) {
+      await tell({ ...server, token: env.HAI_TOKEN?.trim() || server.token }, git.length, differences)
+      log('reported to hai')
+    }
     return differences.length > 0 ? 1 : 0
   } catch (error) {
     if (error instanceof UsageError) log(`${error.message}\n${USAGE}`)
-    else if (error instanceof ServerError) log(`cannot compare: ${error.message}`)
+    else if (error instanceof ServerError)
+      log(`${compared ? 'cannot report' : 'cannot compare'}: ${error.message}`)
     else throw error
     return error instanceof UsageError ? 2 : 3
   }
+}
+
+/** Tells hai, which keeps the last report; `hai doctor`, the dashboard and the metric show it. */
+async function tell(server: Server, compared: number, differences: readonly Difference[]): Promise<void> {
+  const examples = differences
+    .slice(0, EXAMPLES)
+    .map(({ state, kind, path }) => `${state}: ${kind} ${path}`.slice(0, LINE))
+  const target = `${server.workspace} on ${server.endpoint}`.slice(0, TARGET)
+  const body = { kind: 'windmill', target, compared, differences: differences.length, examples }
+  await new WindmillServer(server).text(
+    'jobs/run_wait_result/p/f/hai/admin/drift?invisible_to_owner=true',
+    body,
+  )
 }
 
 /** Who may not read a folder would see as missing what lies in it. */

@@ -36,9 +36,9 @@ const QUERIES = {
     // there is nothing to ask before hai has been deployed
     predicate_query: `select exists (
   select from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-  where n.nspname = 'hai' and c.relname = 'drift_state'
+  where n.nspname = 'hai' and c.relname = 'dashboard_drift'
 ) as there`,
-    query: 'select kind, differences, extract(epoch from reported_at) as reported from hai.drift_state',
+    query: 'select kind, differences, extract(epoch from reported_at) as reported from hai.dashboard_drift',
     target_databases: [DATABASE],
     metrics: [
       { kind: { usage: 'LABEL', description: 'what was compared with Git: windmill or cluster' } },

@@ -79,5 +79,11 @@ from hai.dashboard_pulse order by name`,
 select right(id, 6) as task, finished_at, source, lane, attempt, error_code as code
 from hai.dashboard_task where state = 'dead' order by finished_at desc limit 20`,
     }),
+    table({
+      title: 'Drift from Git',
+      description: 'As whoever compares has reported last; hai doctor names what differs.',
+      sql: `
+select kind, differences, compared, reported_at from hai.dashboard_drift order by kind desc`,
+    }),
   ],
 })

@@ -19,6 +19,7 @@ interface ClientOptions {
 interface StatusOptions {
   dir?: string
   context?: string
+  report?: boolean
   json?: boolean
 }
 
@@ -78,12 +79,14 @@ export function addGitops(program: Command, session: Session): void {
     .description('compare what is live with what was generated, by your own kubeconfig')
     .option('--dir <folder>', 'your copy of the manifests; those of this checkout when not given')
     .option('--context <name>', "the kubeconfig's context; the current one when not given")
+    .option('--report', 'tell hai what differs, for its metric and its alert')
     .option(...JSON_OPTION)
     .action(session.run((options: StatusOptions) => clusterStatus(session, options)))
   examples(
     status,
     'hai gitops status --dir ~/home-ops/kubernetes/apps',
     'KUBECONFIG=~/.kube/home hai gitops status --context home',
+    'hai gitops status --dir ~/home-ops/kubernetes/apps --report',
   )
   examples(gitops, 'hai gitops status')
 }
@@ -146,12 +149,16 @@ function refuseOdd(option: string, value: string, pattern: RegExp, expected: str
   throw new Failure('usage', `${option}: ${JSON.stringify(value)} is not accepted; expected ${expected}`)
 }
 
-async function clusterStatus(session: Session, { json, ...where }: StatusOptions): Promise<number> {
-  const { clusterStatus: look, outcomeOf, statusFindings } = await import('../gitops/status.ts')
+async function clusterStatus(session: Session, { json, report, ...where }: StatusOptions): Promise<number> {
+  const { clusterStatus: look, driftReport, outcomeOf, statusFindings } = await import('../gitops/status.ts')
   const status = await look(where)
   if (json) session.printJson(status)
   else for (const finding of statusFindings(status)) tell(session, finding)
   const denied = status.objects.filter(({ state }) => state === 'denied').length
   if (denied > 0) session.note(`${denied} of ${status.objects.length} objects may not be looked at`)
+  if (report) {
+    await session.call('admin/drift', driftReport(status))
+    session.note('reported to hai')
+  }
   return EXIT[outcomeOf(status)]
 }

@@ -42,10 +42,3 @@ export interface ClusterStatus {
   /** The host names under which hai's routes live, as they look from here. */
   hosts: Finding[]
 }
-
-/** How much of what was generated was looked at, lives otherwise, and can't be judged. */
-export interface StatusSummary {
-  items: number
-  drift: number
-  unsure: number
-}

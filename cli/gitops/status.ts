@@ -5,7 +5,7 @@ import { driftOf } from './drift.ts'
 import { hostFindings } from './host.ts'
 import { judge } from './judge.ts'
 import { generatedObjects, ownManifests } from './manifests.ts'
-import type { ClusterStatus, KubeObject, ObjectStatus, StatusSummary } from './report.ts'
+import type { ClusterStatus, KubeObject, ObjectStatus } from './report.ts'
 
 /** Where to look: a copy of the manifests (this checkout's when not given), and a context of the kubeconfig. */
 export interface Where {
@@ -84,13 +84,31 @@ export function outcomeOf({ objects, hosts }: ClusterStatus): 'findings' | 'deni
   return objects.some(({ state }) => state === 'denied') ? 'denied' : 'done'
 }
 
-/** What a report tells of a look: drift is what is gone, lives with other fields, or is left over. */
-export function summaryOf({ objects, leftovers }: ClusterStatus): StatusSummary {
-  const differs = objects.filter(
-    ({ state, drift }) => state === 'gone' || state === 'unknown' || drift.length > 0,
-  )
-  const unsure = objects.filter((object) => object.verdict === 'unsure' && !differs.includes(object))
-  return { items: objects.length, drift: differs.length + leftovers.length, unsure: unsure.length }
+/** So many differences a report names; the rest is counted. */
+const EXAMPLES = 20
+const LINE = 300
+const TARGET = 200
+
+/**
+ * What hai is told of a look: what is gone, lives with other fields or is left over, by name and without a value. What may
+ * not be looked at could be anything, and counts as well.
+ */
+export function driftReport({ server, objects, leftovers }: ClusterStatus) {
+  const differences = [
+    ...objects.flatMap((object) => {
+      if (object.state === 'gone') return [`${nameOf(object)} is not there`]
+      if (object.state !== 'there') return [`${nameOf(object)} ${object.text}`]
+      return object.drift.map(({ path }) => `${nameOf(object)}: ${path}`)
+    }),
+    ...leftovers.map((what) => `${what} is left over`),
+  ]
+  return {
+    kind: 'cluster',
+    target: server.slice(0, TARGET),
+    compared: objects.length,
+    differences: differences.length,
+    examples: differences.slice(0, EXAMPLES).map((line) => line.slice(0, LINE)),
+  }
 }
 
 const nameOf = ({ kind, namespace, name }: ObjectStatus) => `${kind} ${namespace}/${name}`

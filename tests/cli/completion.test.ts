@@ -45,7 +45,7 @@ it.each([
   ],
   [
     ['hai', 'auth', 'token', 'add', '--allow', ''],
-    ['inbox', 'chat', 'health', 'worker'],
+    ['inbox', 'chat', 'health', 'drift', 'worker'],
   ],
   [['hai', 'todo', 'add', '--due', ''], []],
   [['hai', 'ask', '-f', '/etc/host'], expect.arrayContaining(['/etc/hosts'])],

@@ -37,6 +37,7 @@ describe('health', () => {
       backends: [],
       workers: [],
       problems: [],
+      drift: [],
       guards: [],
     })
   })

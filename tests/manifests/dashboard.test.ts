@@ -158,7 +158,7 @@ describe("the dashboard's role", () => {
 
   it('reads the views and writes none, and reads nothing else in schema hai', async () => {
     const all = await relations()
-    expect(all.filter(({ granted }) => granted)).toHaveLength(8)
+    expect(all.filter(({ granted }) => granted)).toHaveLength(9)
     expect(all.length).toBeGreaterThan(25)
     for (const { name, granted } of all) {
       const read = reader`select from hai.${reader(name)} limit 1`

@@ -6,7 +6,8 @@ import { EXIT } from '../../cli/exit.ts'
 import { connectCluster } from '../../cli/gitops/cluster.ts'
 import { generatedObjects, ownManifests } from '../../cli/gitops/manifests.ts'
 import type { ClusterStatus, KubeObject, ObjectStatus } from '../../cli/gitops/report.ts'
-import { clusterFindings, liveStatus, statusFindings, summaryOf } from '../../cli/gitops/status.ts'
+import { clusterFindings, driftReport, liveStatus, statusFindings } from '../../cli/gitops/status.ts'
+import { cannedServer } from '../cli/canned-server.ts'
 import { runHai } from '../cli/run-hai.ts'
 import { buildProject } from '../support/stack.ts'
 import { ApiServer } from './api-server.ts'
@@ -177,7 +178,16 @@ describe('a cluster in which something is wrong', () => {
       fix: 'kubectl auth can-i get cluster hai -n databases',
     })
     // the Service is gone, another one left over, and of the Cluster nothing is known
-    expect(summaryOf(statusOf(seen, leftovers))).toEqual({ items: objects.length, drift: 2, unsure: 1 })
+    expect(driftReport(statusOf(seen, leftovers))).toMatchObject({
+      kind: 'cluster',
+      compared: objects.length,
+      differences: 3,
+      examples: expect.arrayContaining([
+        'Cluster databases/hai may not be looked at',
+        'Service home/hai-oauth2-proxy is not there',
+        'Service home/hai-old is left over',
+      ]),
+    })
   })
 
   it('tells a kind that is not installed from an object that is not there', async () => {
@@ -200,13 +210,15 @@ const statusOf = (seen: ObjectStatus[], leftovers: string[] = []): ClusterStatus
 })
 
 /** `hai gitops status` as typed; the host of the routes is one that every machine has, so that the test asks nobody else. */
-async function typed(...more: string[]) {
+async function typedTo(env: Record<string, string>, ...more: string[]) {
   for (const object of objects.filter(({ kind }) => kind === 'HTTPRoute')) {
     if (api.has(object))
       api.put({ ...liveOf(object), spec: { ...(object.spec as object), hostnames: ['localhost'] } })
   }
-  return runHai(['gitops', 'status', ...more], { env: { HOME: folder } })
+  return runHai(['gitops', 'status', ...more], { env: { HOME: folder, ...env } })
 }
+
+const typed = (...more: string[]) => typedTo({}, ...more)
 
 describe('hai gitops status', () => {
   it('has one line per object, with the host as it looks from here, and needs no profile', async () => {
@@ -219,6 +231,26 @@ describe('hai gitops status', () => {
     const json = await typed('--json')
     expect((JSON.parse(json.stdout) as ClusterStatus).objects).toHaveLength(objects.length)
     expect(json.exit).toBe(EXIT.findings)
+  })
+
+  it('tells hai what differs when it is asked to: names, and no values', async () => {
+    const server = await cannedServer({ 'admin/drift': () => ({ result: {} }) })
+    const { stderr, exit } = await typedTo(server.env, '--report')
+    const { args } = server.callsOf('admin/drift')[0]!
+    // the routes have another host here
+    expect(args).toMatchObject({
+      kind: 'cluster',
+      target: `https://localhost:${api.port}`,
+      compared: objects.length,
+      examples: expect.arrayContaining(['HTTPRoute home/hai: spec.hostnames.0']),
+    })
+    expect(args.differences).toBe((args.examples as string[]).length)
+    expect(stderr).toContain('reported to hai')
+    expect(exit).toBe(EXIT.findings)
+    await typedTo(server.env)
+    expect(server.callsOf('admin/drift')).toHaveLength(1)
+    await server.close()
+    expect(await typedTo(server.env, '--report')).toMatchObject({ exit: EXIT.unreachable })
   })
 
   it('takes the context that is named, and refuses one that the kubeconfig does not have', async () => {

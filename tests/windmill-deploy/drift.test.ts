@@ -127,6 +127,27 @@ it.each<[string, (windmill: StandIn) => void]>([
   expect(lines.join('\n').split('\n')).toHaveLength(2)
 })
 
+it('tells hai what it found when it is asked to, and nothing otherwise', async () => {
+  const told: unknown[] = []
+  windmill.doors['f/hai/admin/drift'] = (report) => told.push(report)
+  expect(await run()).toBe(0)
+  expect(told).toEqual([])
+  expect(await run('--report')).toBe(0)
+  windmill.schedules.clear()
+  expect(await run('--report')).toBe(1)
+  const about = { kind: 'windmill', target: `homelab on ${windmill.endpoint}`, compared: 3 }
+  expect(told).toEqual([
+    { ...about, differences: 0, examples: [] },
+    { ...about, differences: 1, examples: ['missing: schedule f/hai/one'] },
+  ])
+  expect(lines.at(-1)).toBe('reported to hai')
+})
+
+it('says so when the report does not arrive, and ends with another status than drift', async () => {
+  expect(await run('--report')).toBe(3)
+  expect(lines.join('\n')).toMatch(/all as in Git\ncannot report: .* 404 .*f\/hai\/admin\/drift/)
+})
+
 it('takes tags for no drift where the bundle was deployed to one pool', async () => {
   windmill.scripts.set('f/hai/one', { ...windmill.scripts.get('f/hai/one'), tag: undefined })
   expect(await run()).toBe(1)

@@ -224,6 +224,11 @@ export class StandIn {
       if (!path) return call.text('Not found: script', 404)
       return call.json((await run(path, await call.req.json<Item>())) as object)
     })
+    app.post('/api/w/homelab/jobs/run_wait_result/p/*', async (call) => {
+      const path = after(call, '/run_wait_result/p/')
+      if (!this.doors[path]) return call.text(`Not found: script ${path}`, 404)
+      return call.json((await run(path, await call.req.json<Item>())) as object)
+    })
     app.post('/api/w/homelab/jobs/run/h/:hash', async (call) => {
       const [path] = [...this.scripts].find(([, one]) => one.hash === call.req.param('hash')) ?? []
       if (!path) return call.text('Not found: script', 404)

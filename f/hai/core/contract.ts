@@ -290,6 +290,18 @@ export interface Setting {
   error?: string
 }
 
+/** What whoever compared with Git found last. */
+export interface DriftReported {
+  kind: 'windmill' | 'cluster'
+  target: string
+  compared: number
+  differences: number
+  /** The first of the differences, a line each. */
+  examples: string[]
+  reported_by: string
+  reported_at: string
+}
+
 export interface Health {
   /** As in `ModelList`. */
   for?: 'member'
@@ -311,6 +323,8 @@ export interface Health {
   /** Workers that live elsewhere, heard of within a day. */
   workers: { name: string; lanes: string[]; seen_at: string }[]
   problems: string[]
+  /** The last report of each kind; none where nobody has reported. */
+  drift?: DriftReported[]
   /** What is no fault and may be meant: guards that are off. */
   guards?: string[]
 }

@@ -1,6 +1,7 @@
 import type { Caller } from './caller.ts'
 import { CONTRACT, type Health } from './contract.ts'
 import type { Sql } from './db.ts'
+import { driftReports } from './drift.ts'
 import { backendTroubles } from './model/trouble.ts'
 import { moneyProblems } from './money/problems.ts'
 import { outboxProblems } from './outbox/problems.ts'
@@ -19,7 +20,7 @@ type Queue = Health['queue'] & { unanswered: number }
  */
 export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): Promise<Health> {
   const sees = caller ? caller.sees(sql) : sql`true`
-  const [[queue], lanes, pulses, workers, forsaken, troubles, money, outbox, settings, [schema]] =
+  const [[queue], lanes, pulses, workers, forsaken, troubles, money, outbox, settings, [schema], drift] =
     await Promise.all([
       sql<Queue[]>`
       select
@@ -47,6 +48,7 @@ export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): 
       outboxProblems(sql),
       settingTroubles(sql),
       sql<{ version: number }[]>`select coalesce(max(version), 0) as version from hai.migration`,
+      driftReports(sql),
     ])
   const { unanswered, ...rest } = queue!
   const problems = [
@@ -86,6 +88,7 @@ export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): 
     backends: troubles.backends,
     workers: [...workers],
     problems,
+    drift: [...drift],
     guards: settings.guards,
   }
 }

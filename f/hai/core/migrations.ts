@@ -1,4 +1,5 @@
 import { DASHBOARD_VIEWS } from './dashboard-views.ts'
+import { DRIFT_TABLE } from './drift-table.ts'
 import { ENDED, MONEY } from './money/schema.ts'
 import { TODOS } from './todo-schema.ts'
 
@@ -354,4 +355,5 @@ create index task_turn on hai.task_queue (conversation_id, created_at, id) where
 alter table hai.task_queue add column given_back int not null default 0;`,
   },
   { name: 'dashboard views', sql: DASHBOARD_VIEWS },
+  { name: 'drift reports', sql: DRIFT_TABLE },
 ]

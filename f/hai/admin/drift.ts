@@ -1,0 +1,13 @@
+import { door } from '../core/door.ts'
+import { reportDrift } from '../core/drift.ts'
+
+/** Keeps what a comparison with Git found: `windmill` or `cluster`, how much was compared, and what differs. */
+export async function main(
+  kind: 'windmill' | 'cluster',
+  target: string,
+  compared: number,
+  differences: number,
+  examples: string[] = [],
+) {
+  return door({ kind, target, compared, differences, examples }, reportDrift)
+}
