@@ -31,25 +31,23 @@ export interface Client {
 }
 
 const CODE_MS = 60_000
+/** How long ID and access tokens hold. */
+const TOKEN_SECONDS = 3600
 
 /**
- * An issuer of OpenID Connect as far as oauth2-proxy needs one: discovery, authorization code with PKCE, refresh tokens
- * for offline_access, userinfo, keys. As Authelia does it, e-mail and groups are in the userinfo and not in the ID token.
+ * An issuer of OpenID Connect as far as oauth2-proxy needs one: discovery, authorization code with PKCE, userinfo,
+ * keys. As Authelia does it, e-mail and groups are in the userinfo and not in the ID token.
  * What a request gets wrong is refused and told in `errors`.
  */
 export class Issuer {
   readonly url: string
   readonly errors: string[] = []
-  /** Who is sent to the login signs in as this person; by refresh too, with the groups of now. */
+  /** Who is sent to the login signs in as this person. */
   person: Person
-  /** How long ID and access tokens hold, in seconds. */
-  tokenSeconds = 3600
-  refreshed = 0
 
   readonly #client: Client
   readonly #server: Server
   readonly #codes = new Map<string, Grant>()
-  readonly #refresh = new Map<string, Grant>()
   readonly #access = new Map<string, { grant: Grant; until: number }>()
   readonly #keys = generateKeyPairSync('rsa', { modulusLength: 2048 })
 
@@ -131,10 +129,6 @@ export class Issuer {
       `the client has no grant ${form.get('grant_type')}`,
     )
     need(id === client_id && secret === this.#client.secret, 'a wrong client secret')
-    return form.get('grant_type') === 'refresh_token' ? this.#again(form) : this.#first(form)
-  }
-
-  #first(form: URLSearchParams): object {
     const code = form.get('code') ?? ''
     const grant = this.#codes.get(code)
     this.#codes.delete(code)
@@ -146,19 +140,9 @@ export class Issuer {
     return this.#tokens(grant!)
   }
 
-  /** A refresh token is good for one use, and says who the person is now. */
-  #again(form: URLSearchParams): object {
-    const token = form.get('refresh_token') ?? ''
-    const grant = this.#refresh.get(token)
-    this.#refresh.delete(token)
-    need(grant !== undefined, 'an unknown refresh token')
-    this.refreshed += 1
-    return this.#tokens({ ...grant!, person: this.person })
-  }
-
   #tokens(grant: Grant): object {
     const seconds = Math.floor(Date.now() / 1000)
-    const { nonce, person, scope } = grant
+    const { nonce, person } = grant
     const claims = {
       iss: this.url,
       aud: this.#client.client_id,
@@ -167,15 +151,12 @@ export class Issuer {
       auth_time: seconds,
     }
     const access = randomUUID()
-    this.#access.set(access, { grant, until: seconds + this.tokenSeconds })
-    const refresh = randomUUID()
-    if (scope.includes('offline_access')) this.#refresh.set(refresh, grant)
+    this.#access.set(access, { grant, until: seconds + TOKEN_SECONDS })
     return {
       access_token: access,
       token_type: 'bearer',
-      expires_in: this.tokenSeconds,
-      id_token: this.#signed({ ...claims, exp: seconds + this.tokenSeconds, ...(nonce ? { nonce } : {}) }),
-      ...(this.#refresh.has(refresh) ? { refresh_token: refresh } : {}),
+      expires_in: TOKEN_SECONDS,
+      id_token: this.#signed({ ...claims, exp: seconds + TOKEN_SECONDS, ...(nonce ? { nonce } : {}) }),
     }
   }
 
