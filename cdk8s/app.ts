@@ -25,6 +25,7 @@ import {
 } from './charts/secrets.ts'
 import { Watchdog } from './charts/watchdog.ts'
 import { ResidentWorker } from './charts/worker.ts'
+import { WorkersAccount } from './charts/workers-account.ts'
 import type { Config } from './config.ts'
 import { Folder, type ManifestFile } from './manifest-file.ts'
 
@@ -54,6 +55,7 @@ export function deployment(config: Config): Deployment {
   const theirs = new Folder(parts, 'windmill', windmill.namespace)
   new WindmillSecrets(theirs, config)
   new WindmillPolicies(theirs, config)
+  new WorkersAccount(theirs)
   if (windmill.namespace !== namespace) new WindmillGrant(theirs, config)
   // Flux moves all of a part into one namespace: what lies in another one is a part of its own.
   if (edge.kind === 'envoy-extauth' && edge.namespace !== namespace) {

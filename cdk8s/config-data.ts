@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { BackupSchedule } from './backup-schedule.ts'
-import { Endpoint, ImageRef, Labels, Name, Port, Quantity } from './config-values.ts'
+import { Endpoint, ImageRef, Labels, Name, PodLabels, Port, Quantity } from './config-values.ts'
 import { BACKUP_STORE } from './names.ts'
 
 /** A store that hai declares itself. */
@@ -31,7 +31,7 @@ const Backup = z
     /** The name under which this cluster archives in the store; another one after a restore. */
     server_name: Name.optional(),
     /** A store in the cluster; outside of it when not given, on the endpoint's port. */
-    pods: z.strictObject({ namespace: Name, labels: Labels, port: Port }).optional(),
+    pods: z.strictObject({ namespace: Name, labels: PodLabels, port: Port }).optional(),
     /** So many hours after the last backup an alert says so: a day and a late run. */
     alert_hours: z.int().min(1).max(8760).default(30),
   })
@@ -77,7 +77,7 @@ const OwnCluster = z
       'ghcr.io/cloudnative-pg/postgresql:18.6-standard-trixie@sha256:771f9eab5225587af259d84680cc69a5b6e374ac32bb24effafde1f3368a1241',
     ),
     operator_namespace: Name.default('databases'),
-    operator_pods: Labels.default({ 'app.kubernetes.io/name': 'cloudnative-pg' }),
+    operator_pods: PodLabels.default({ 'app.kubernetes.io/name': 'cloudnative-pg' }),
     /** `none` is said aloud: what is lost is lost. */
     backup: z.union([z.literal('none'), Backup]).prefault({}),
     restore_from: RestoreFrom.optional(),
@@ -121,7 +121,7 @@ export const Dashboard = z
       .default('hai'),
     folder: z.string().min(1).default('hai'),
     namespace: Name.default('observability'),
-    grafana_pods: Labels.default({ 'app.kubernetes.io/name': 'grafana' }),
+    grafana_pods: PodLabels.default({ 'app.kubernetes.io/name': 'grafana' }),
     /** Which GrafanaDashboards the operator's Grafana takes. */
     instance_labels: Labels.default({ dashboards: 'grafana' }),
     /** Where Grafana fetches `dist/grafana/hai.json` from; only for `url`. */

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Cidr, Duration, HostName, ImageRef, Name, Port } from './config-values.ts'
+import { PodTarget } from './config-windmill.ts'
 
 /** Groups of Authelia's; whoever is in one of them may enter. */
 const Groups = z
@@ -21,6 +22,12 @@ const OAuth2Proxy = z.strictObject({
     .default('hai'),
   /** The host of the OpenID Connect issuer; `auth.<domain>` when not given. */
   issuer_host: HostName.optional(),
+  /** Where that host leads from within the cluster: back to hai's gateway, out to the internet, or to pods of another one. */
+  issuer: z
+    .union([z.enum(['gateway', 'internet']), PodTarget], {
+      error: 'expected gateway, internet, or pods as {namespace, pods, port}',
+    })
+    .default('gateway'),
   allowed_groups: Groups,
   /** After so long Authelia is asked again who may enter: whoever lost his group stays no longer. */
   session: Duration.default('1h'),

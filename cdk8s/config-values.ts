@@ -81,6 +81,12 @@ export const Labels = z.record(
   z.string().regex(LABEL_VALUE, 'expected a label’s value: at most 63 letters, digits, - _ .'),
 )
 
+/** Labels that select pods: without one, all of a namespace would be meant. */
+export const PodLabels = Labels.refine(
+  (labels) => Object.keys(labels).length > 0,
+  'expected at least one label, like app: ollama',
+)
+
 /** Labels that hai's own alerts have already, and what Prometheus takes as a label's name. */
 export const AlertLabels = z.record(
   z

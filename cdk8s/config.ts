@@ -11,16 +11,21 @@ import {
   Name,
   ObjectLabels,
   ONE_PLACEHOLDER,
+  PodLabels,
   Port,
   QUALIFIED,
 } from './config-values.ts'
+import { PodTarget, Windmill } from './config-windmill.ts'
 
 const Gateway = z.strictObject({
   name: Name.default('internal'),
   namespace: Name.default('network'),
   listener: Name.default('https'),
-  /** Pods that carry the traffic, and the port they listen on behind the load balancer's. */
-  pods: Labels.default({ 'app.kubernetes.io/name': 'envoy' }),
+  /** Where the pods run that carry its traffic: the Gateway's own namespace when not given, or Envoy Gateway's. */
+  pods_namespace: Name.optional(),
+  /** Their labels; those that Envoy Gateway gives a gateway's own pods when not given. Gateways that are merged have others. */
+  pods: PodLabels.optional(),
+  /** The port they listen on behind the load balancer's. */
   pods_port: Port.default(10443),
   /** Whether hai's routes replace a SecurityPolicy of the Gateway's, whole: extAuth, IP lists, JWT and CORS alike. */
   override_policy: z.boolean().default(false),
@@ -49,32 +54,6 @@ const External = z.strictObject({
     .optional(),
 })
 
-const WorkerSecret = z.strictObject({
-  env: z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'expected an environment variable’s name, like NTFY_TOKEN'),
-  item: z.string().min(1),
-  field: z.string().min(1),
-})
-
-const Windmill = z.strictObject({
-  namespace: Name.default('home'),
-  service: Name.default('windmill-app'),
-  port: Port.default(8000),
-  workspace: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9_-]*$/, 'expected a workspace id')
-    .default('main'),
-  /** Where its HTTP triggers answer; with the workspace in it when they are set so. */
-  routes: z
-    .string()
-    .regex(/^\/api\/r(\/[\w-]+)+$/, 'expected a path like /api/r/hai')
-    .default('/api/r/hai'),
-  app_pods: Labels.default({ 'app.kubernetes.io/name': 'windmill-app' }),
-  worker_pods: Labels.default({ 'app.kubernetes.io/name': 'windmill-workers' }),
-  work_replicas: z.int().min(1).default(1),
-  /** What jobs of the tag hai-work may see in their environment besides the database's address. */
-  worker_secrets: z.array(WorkerSecret).default([]),
-})
-
 const Secrets = z.strictObject({
   store: Name.default('onepassword-connect'),
   store_kind: z.enum(['ClusterSecretStore', 'SecretStore']).default('ClusterSecretStore'),
@@ -93,7 +72,7 @@ const NetworkPolicy = z.strictObject({
   /** `additive` opens holes in a namespace that denies already; `default-deny` denies by itself. */
   style: z.enum(['additive', 'default-deny']).default('additive'),
   dns_namespace: Name.default('kube-system'),
-  dns_pods: Labels.default({ 'k8s-app': 'kube-dns' }),
+  dns_pods: PodLabels.default({ 'k8s-app': 'kube-dns' }),
 })
 
 /** A blackbox exporter of the cluster's, to look at the front door with. */
@@ -107,7 +86,7 @@ const FrontDoor = z.strictObject({
 
 const Monitoring = z.strictObject({
   prometheus_namespace: Name.default('observability'),
-  prometheus_pods: Labels.default({ 'app.kubernetes.io/name': 'prometheus' }),
+  prometheus_pods: PodLabels.default({ 'app.kubernetes.io/name': 'prometheus' }),
   /** On each alert, for the routes of Alertmanager. */
   rule_labels: AlertLabels.default({}),
   /** On each PrometheusRule, PodMonitor and Probe, where Prometheus selects them by labels. */
@@ -130,7 +109,7 @@ const Worker = z.strictObject({
   command: z.array(z.string().min(1)).min(1).default(['hai', 'worker', 'run']),
   replicas: z.int().min(1).default(1),
   /** Model servers in the cluster that it may call. */
-  models: z.array(z.strictObject({ namespace: Name, pods: Labels, port: Port })).default([]),
+  models: z.array(PodTarget).default([]),
   /** Whether it may call the internet on port 443, for Claude. */
   internet: z.boolean().default(false),
 })
@@ -230,6 +209,17 @@ export type Config = z.output<typeof Config>
 
 /** The name under which browsers and the CLI find hai. */
 export const hostOf = ({ host, domain }: Config): string => `${host}.${domain}`
+
+/** The pods that carry the traffic of hai's gateway, and of no other one. */
+export function gatewayPods({ gateway }: Config): { namespace: string; labels: Record<string, string> } {
+  const { name, namespace, pods_namespace, pods } = gateway
+  const own = {
+    'app.kubernetes.io/name': 'envoy',
+    'gateway.envoyproxy.io/owning-gateway-name': name,
+    'gateway.envoyproxy.io/owning-gateway-namespace': namespace,
+  }
+  return { namespace: pods_namespace ?? namespace, labels: pods ?? own }
+}
 
 /** Windmill as pods of the cluster reach it. */
 export const windmillUrl = ({ windmill: { service, namespace, port } }: Config): string =>

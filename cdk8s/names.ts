@@ -10,6 +10,10 @@ export const WATCHDOG = 'hai-watchdog'
 export const WORKER = 'hai-worker'
 export const WATCHDOG_SECRET = 'hai-watchdog'
 export const MACHINE_SECRET = 'hai-machine'
+/** The worker groups of hai's own, by the tags they serve, and the account of their pods. */
+export const GROUPS = { doors: 'hai', work: 'hai-work' } as const
+export const WORKER_GROUP = 'workerGroup'
+export const WORKERS_ACCOUNT = 'hai-windmill-workers'
 export const WINDMILL_SECRET = 'hai-windmill'
 export const DATABASE_SECRET = 'hai-database'
 export const READER_SECRET = 'hai-database-reader'

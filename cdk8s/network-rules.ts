@@ -27,8 +27,11 @@ export const fromPods = (fromEndpoints: Selector[], ...ports: number[]): Ingress
   toPorts: tcp(ports),
 })
 
-/** The kubelet's probes. */
-export const fromThisNode = (...ports: number[]): Ingress => ({ fromEntities: ['host'], toPorts: tcp(ports) })
+/** The kubelet's probes; where all else is denied, those of other nodes too, whose traffic comes by tunnel. */
+export const fromNodes = ({ network_policy: { style } }: Config, ...ports: number[]): Ingress => ({
+  fromEntities: style === 'default-deny' ? ['host', 'remote-node'] : ['host'],
+  toPorts: tcp(ports),
+})
 
 export const toPods = (toEndpoints: Selector[], ...ports: number[]): Egress => ({
   toEndpoints,

@@ -1,11 +1,24 @@
-import { backupEndpoint, type Config } from '../config.ts'
+import type * as z from 'zod'
+import { backupEndpoint, type Config, gatewayPods } from '../config.ts'
 import type { Backup, OwnCluster } from '../config-data.ts'
+import type { OAuth2Proxy } from '../config-edge.ts'
+import type { PodTarget } from '../config-windmill.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
-import { APP_NAME, POSTGRES_PORT, PROXY, PROXY_METRICS_PORT, PROXY_PORT, WATCHDOG, WORKER } from '../names.ts'
+import {
+  APP_NAME,
+  GROUPS,
+  POSTGRES_PORT,
+  PROXY,
+  PROXY_METRICS_PORT,
+  PROXY_PORT,
+  WATCHDOG,
+  WORKER,
+  WORKER_GROUP,
+} from '../names.ts'
 import {
   type Egress,
+  fromNodes,
   fromPods,
-  fromThisNode,
   type Ingress,
   pods,
   toApiServer,
@@ -56,8 +69,8 @@ class PolicyFile extends ManifestFile {
 export class HaiPolicies extends PolicyFile {
   constructor(folder: Folder, config: Config) {
     super(folder, config, 'cnp-allow')
-    const { gateway, windmill, monitoring, edge, worker } = config
-    const envoy = pods(gateway.namespace, gateway.pods)
+    const { windmill, monitoring, edge, worker } = config
+    const envoy = podsOf(gatewayPods(config))
     const app = toPods([pods(windmill.namespace, windmill.app_pods)], windmill.port)
     if (edge.kind === 'oauth2-proxy') {
       this.allow(
@@ -67,51 +80,70 @@ export class HaiPolicies extends PolicyFile {
           ingress: [
             fromPods([envoy], PROXY_PORT),
             fromPods([pods(monitoring.prometheus_namespace, monitoring.prometheus_pods)], PROXY_METRICS_PORT),
-            fromThisNode(PROXY_PORT),
+            fromNodes(config, PROXY_PORT),
           ],
-          // The issuer's public name leads back to Envoy, and Cilium sees Envoy's pod and port, not the world's 443.
-          egress: [toDns(config), app, toPods([envoy], gateway.pods_port)],
+          egress: [toDns(config), app, toIssuer(config, edge)],
         },
       )
     }
     this.allow(WATCHDOG, { [APP_NAME]: WATCHDOG }, { egress: [toDns(config), app] })
     if (worker) {
-      const models = worker.models.map(({ namespace, pods: labels, port }) =>
-        toPods([pods(namespace, labels)], port),
-      )
+      const models = worker.models.map(toEndpoint)
       const internet = worker.internet ? [toInternet()] : []
       this.allow(WORKER, { [APP_NAME]: WORKER }, { egress: [toDns(config), app, ...models, ...internet] })
     }
   }
 }
 
-/** What Windmill's own policies have to learn: hai's callers, and the way to hai's database. */
+const podsOf = ({ namespace, labels }: { namespace: string; labels: Record<string, string> }) =>
+  pods(namespace, labels)
+
+const toEndpoint = ({ namespace, pods: labels, port }: z.output<typeof PodTarget>): Egress =>
+  toPods([pods(namespace, labels)], port)
+
+/** Where a public name leads back to the gateway, Cilium sees the gateway's pods and their port, not the world's 443. */
+function toIssuer(config: Config, { issuer }: OAuth2Proxy): Egress {
+  if (issuer === 'gateway') return toPods([podsOf(gatewayPods(config))], config.gateway.pods_port)
+  return issuer === 'internet' ? toInternet() : toEndpoint(issuer)
+}
+
+/** The pods of a worker group of hai's own; the others, which know nothing of hai, are none of its business. */
+const groupPods = ({ windmill }: Config, group: string): Record<string, string> => ({
+  ...windmill.worker_pods,
+  [WORKER_GROUP]: group,
+})
+
+/** What Windmill's own policies have to learn: hai's callers, and what the workers of hai's groups may reach. */
 export class WindmillPolicies extends PolicyFile {
   constructor(folder: Folder, config: Config) {
     super(folder, config, 'cnp-windmill')
-    const { gateway, windmill, namespace, edge, worker, database } = config
+    const { windmill, namespace, edge, worker, database } = config
     const ours = [...(edge.kind === 'oauth2-proxy' ? [PROXY] : []), WATCHDOG, ...(worker ? [WORKER] : [])]
     const callers = [
-      pods(gateway.namespace, gateway.pods),
+      podsOf(gatewayPods(config)),
       ...ours.map((name) => pods(namespace, { [APP_NAME]: name })),
+      ...windmill.callers.map(({ namespace: theirs, pods: labels }) => pods(theirs, labels)),
     ]
     this.addTo('hai-windmill-app', windmill.app_pods, { ingress: [fromPods(callers, windmill.port)] })
-    this.addTo('hai-windmill-workers', windmill.worker_pods, {
-      egress: [
-        toDns(config),
-        toPods([pods(database.namespace, { 'cnpg.io/cluster': database.cluster })], POSTGRES_PORT),
-      ],
+    const all = [
+      toDns(config),
+      toPods([pods(database.namespace, { 'cnpg.io/cluster': database.cluster })], POSTGRES_PORT),
+    ]
+    const internet = windmill.internet ? [toInternet()] : []
+    this.addTo('hai-windmill-doors', groupPods(config, GROUPS.doors), { egress: all })
+    this.addTo('hai-windmill-work', groupPods(config, GROUPS.work), {
+      egress: [...all, ...windmill.reaches.map(toEndpoint), ...internet],
     })
   }
 }
 
-/** Who may reach the database: Windmill's workers and Grafana; and, for one of our own, what it needs to live. */
+/** Who may reach the database: the workers of hai's groups and Grafana; and, for one of our own, what it needs to live. */
 export class DatabasePolicies extends PolicyFile {
   constructor(folder: Folder, config: Config) {
     super(folder, config, 'cnp-database')
     const { database, windmill, dashboard } = config
     const clients = [
-      pods(windmill.namespace, windmill.worker_pods),
+      ...Object.values(GROUPS).map((group) => pods(windmill.namespace, groupPods(config, group))),
       pods(dashboard.namespace, dashboard.grafana_pods),
     ]
     const labels = { 'cnpg.io/cluster': database.cluster }
@@ -141,7 +173,7 @@ function ownCluster(config: Config, database: OwnCluster, clients: Ingress[]): R
       ...clients,
       fromPods([...members, ...operator], POSTGRES_PORT, CNPG_STATUS_PORT),
       fromPods([pods(monitoring.prometheus_namespace, monitoring.prometheus_pods)], CNPG_METRICS_PORT),
-      fromThisNode(CNPG_STATUS_PORT),
+      fromNodes(config, CNPG_STATUS_PORT),
     ],
     egress: [toDns(config), toPods(members, POSTGRES_PORT, CNPG_STATUS_PORT), toApiServer(), ...backups],
   }

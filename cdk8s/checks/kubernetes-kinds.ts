@@ -9,6 +9,7 @@ const KINDS: Record<string, { manifest(props: object): object }> = {
   CronJob: k8s.KubeCronJob,
   Deployment: k8s.KubeDeployment,
   Service: k8s.KubeService,
+  ServiceAccount: k8s.KubeServiceAccount,
 }
 
 /** Every field of a built-in kind is one that Kubernetes has; what custom resources may hold, their definitions say. */

@@ -67,6 +67,7 @@ const FINDERS: Record<string, Find> = {
   Probe: NAMES_NOTHING,
   PrometheusRule: NAMES_NOTHING,
   Service: NAMES_NOTHING,
+  ServiceAccount: NAMES_NOTHING,
 }
 
 interface RouteRule {

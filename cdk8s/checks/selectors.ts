@@ -1,4 +1,5 @@
-import { POD_NAMESPACE } from '../names.ts'
+import { gatewayPods } from '../config.ts'
+import { GROUPS, POD_NAMESPACE, WORKER_GROUP } from '../names.ts'
 import type { KubeObject, Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'
 
@@ -50,15 +51,23 @@ function podsOf({ kind, metadata: { namespace, name }, spec }: KubeObject): Pods
 }
 
 function theirs(config: Tree['config']): Pods[] {
-  const { gateway, windmill, monitoring, dashboard, network_policy, database, worker } = config
+  const { edge, windmill, monitoring, dashboard, network_policy, database, worker } = config
   return [
-    { namespace: gateway.namespace, labels: gateway.pods },
+    gatewayPods(config),
     { namespace: windmill.namespace, labels: windmill.app_pods },
-    { namespace: windmill.namespace, labels: windmill.worker_pods },
+    ...Object.values(GROUPS).map((group) => ({
+      namespace: windmill.namespace,
+      labels: { ...windmill.worker_pods, [WORKER_GROUP]: group },
+    })),
     { namespace: monitoring.prometheus_namespace, labels: monitoring.prometheus_pods },
     { namespace: dashboard.namespace, labels: dashboard.grafana_pods },
     { namespace: network_policy.dns_namespace, labels: network_policy.dns_pods },
-    ...(worker?.models ?? []).map(({ namespace, pods }) => ({ namespace, labels: pods })),
+    ...[
+      ...(worker?.models ?? []),
+      ...windmill.reaches,
+      ...windmill.callers,
+      ...(edge.kind === 'oauth2-proxy' && typeof edge.issuer === 'object' ? [edge.issuer] : []),
+    ].map(({ namespace, pods }) => ({ namespace, labels: pods })),
     ...(database.kind === 'existing'
       ? [{ namespace: database.namespace, labels: { 'cnpg.io/cluster': database.cluster } }]
       : [

@@ -1,73 +1,20 @@
-import { WHITELIST } from '../../windmill/whitelist.ts'
 import { readerSource } from '../charts/dashboard.ts'
 import { ownerRole, readerRole } from '../charts/database.ts'
 import { type Config, hostOf } from '../config.ts'
 import type { EnvoyExtAuth } from '../config-edge.ts'
-import { DATABASE_URL, METRICS, METRICS_KEY, WINDMILL_SECRET } from '../names.ts'
-
-/** What the operator merges into files of his own, each with the words that tell him where. */
-export interface Snippet {
-  file: string
-  /** Lines of the comment on top. */
-  merge: string[]
-  content: object
-}
+import { METRICS, METRICS_KEY } from '../names.ts'
+import type { Snippet } from './snippet.ts'
+import { windmill } from './windmill.ts'
 
 /** The snippets for a configuration. Kubernetes never sees them as they are. */
 export function snippets(config: Config): Snippet[] {
   return [
-    windmillValues(config),
+    windmill(config),
     // its operator has an object of its own for that
     ...(config.dashboard.delivery === 'grafana-operator' ? [] : [grafanaValues(config)]),
     ...(config.database.kind === 'existing' ? [theirCluster()] : []),
     ...(config.edge.kind === 'envoy-extauth' ? [accessControl(config, config.edge)] : []),
     ...(config.external?.tunnel ? [tunnelEntry(config, config.external.tunnel)] : []),
-  ]
-}
-
-function windmillValues({ windmill }: Config): Snippet {
-  const keys = windmill.worker_secrets.map(({ env }) => env)
-  const doors = {
-    name: 'hai',
-    replicas: 2,
-    privileged: false,
-    disableUnsharePid: true,
-    resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
-    extraEnv: [{ name: 'WORKER_TAGS', value: 'hai' }, ...environment([DATABASE_URL])],
-  }
-  const work = {
-    name: 'hai-work',
-    replicas: windmill.work_replicas,
-    privileged: false,
-    disableUnsharePid: true,
-    resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
-    extraEnv: [
-      { name: 'WORKER_TAGS', value: 'hai-work' },
-      // a job that is cancelled gives the tasks at hand back: so many seconds pass before it is killed
-      { name: 'MAX_WAIT_FOR_SIGINT', value: '10' },
-      ...environment([DATABASE_URL, ...keys]),
-    ],
-  }
-  return {
-    file: 'windmill-values.yaml',
-    merge: [
-      "Values of Windmill's chart, for windmill.workerGroups; Helm replaces lists, so write them into yours.",
-      'hai: what answers at once runs there. hai-work: only this group runs what takes long, and sees the keys of models.',
-      'A superadmin names both tags once, in the instance setting custom_tags.',
-      'Every script that runs on these groups can read the database: let nobody but you write scripts on this server.',
-    ],
-    content: { windmill: { workerGroups: [doors, work] } },
-  }
-}
-
-/** Names that jobs see, those from the Secret among them. */
-function environment(secrets: string[]) {
-  return [
-    { name: 'WHITELIST_ENVS', value: [...new Set([...WHITELIST, ...secrets])].join(',') },
-    ...secrets.map((name) => ({
-      name,
-      valueFrom: { secretKeyRef: { name: WINDMILL_SECRET, key: name } },
-    })),
   ]
 }
 

@@ -21,6 +21,7 @@ export const API_VERSIONS = {
   ScheduledBackup: 'postgresql.cnpg.io/v1',
   SecurityPolicy: 'gateway.envoyproxy.io/v1alpha1',
   Service: 'v1',
+  ServiceAccount: 'v1',
 } as const
 
 export type Kind = keyof typeof API_VERSIONS

@@ -6,7 +6,7 @@ import { ExternalSecret } from './external-secret.ts'
 import { FluxKustomization } from './flux.ts'
 import { HTTPRoute, ReferenceGrant } from './gateway.ts'
 import { GrafanaDashboard, GrafanaDatasource, PodMonitor, Probe, PrometheusRule } from './observability.ts'
-import { ConfigMap, CronJob, Deployment, Service } from './workload.ts'
+import { ConfigMap, CronJob, Deployment, Service, ServiceAccount } from './workload.ts'
 
 /** The schema of every kind. */
 export const CATALOG = {
@@ -31,4 +31,5 @@ export const CATALOG = {
   ScheduledBackup,
   SecurityPolicy,
   Service,
+  ServiceAccount,
 } satisfies Record<Kind, unknown>

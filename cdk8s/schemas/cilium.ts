@@ -17,7 +17,7 @@ const Ports = z
 
 const Ingress = z.union([
   z.strictObject({ fromEndpoints: z.array(Selector).min(1), toPorts: Ports }),
-  z.strictObject({ fromEntities: z.array(z.literal('host')).min(1), toPorts: Ports }),
+  z.strictObject({ fromEntities: z.array(z.enum(['host', 'remote-node'])).min(1), toPorts: Ports }),
 ])
 
 const Egress = z.union([

@@ -37,3 +37,6 @@ export const Service = object('Service', {
 })
 
 export const ConfigMap = object('ConfigMap', { data: z.record(z.string(), z.string()) })
+
+/** An account without rights, whose pods get no token of it. */
+export const ServiceAccount = object('ServiceAccount', { automountServiceAccountToken: z.literal(false) })

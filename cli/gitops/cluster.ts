@@ -48,6 +48,7 @@ export function connectCluster(context?: string): Cluster {
       return answered(server, async () => {
         if (kind === 'ConfigMap') return core.readNamespacedConfigMap({ namespace, name })
         if (kind === 'Service') return core.readNamespacedService({ namespace, name })
+        if (kind === 'ServiceAccount') return core.readNamespacedServiceAccount({ namespace, name })
         return custom.getNamespacedCustomObject({ group: group!, version: version!, namespace, plural, name })
       })
     },

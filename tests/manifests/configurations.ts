@@ -18,7 +18,11 @@ export const ELSEWHERE = {
   route: { annotations: { 'gatus.home-operations.com/enabled': 'true' }, landing: '/runs' },
   windmill: {
     namespace: 'windmill',
+    release: 'own',
     worker_secrets: [{ env: 'NTFY_TOKEN', item: 'ntfy', field: 'write_token' }],
+    reaches: [{ namespace: 'ai', pods: { app: 'ollama' }, port: 11434 }],
+    internet: true,
+    callers: [{ namespace: 'observability', pods: { app: 'alertmanager' } }],
   },
   database: { kind: 'existing', cluster: 'postgres' },
   secrets: { store_kind: 'SecretStore', reference: 'path' },
