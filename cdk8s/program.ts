@@ -3,6 +3,7 @@ import { problemsOf } from './checks/all.ts'
 import type { Config } from './config.ts'
 import { Refused, readConfig } from './config-file.ts'
 import { externals, gatewayPolicy } from './externals.ts'
+import { goneObjects } from './gone.ts'
 import { type KeptImage, keepImages } from './kept-images.ts'
 import { ownConfig, refuseElsewhere } from './own-config.ts'
 import { homeFolder, oneLine } from './paths.ts'
@@ -73,10 +74,12 @@ interface Run {
 }
 
 function report(tree: Tree, { out, kept }: Run, print: (line: string) => void): void {
+  const gone = goneObjects(readTree(out, tree.home), tree)
   const { changed, removed } = writeTree(out, tree)
   const { file, line } = oneLine(tree.config)
   for (const name of changed) print(`written  ${out}/${name}`)
   for (const name of removed) print(`removed  ${out}/${name}`)
+  for (const object of gone) print(`gone     ${object}`)
   for (const { field, image, instead } of kept)
     print(`kept     ${image} as ${field}; hai's own is ${instead}`)
   print(

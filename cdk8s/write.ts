@@ -10,8 +10,8 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Refused } from './config-file.ts'
-import { GENERATED } from './render.ts'
-import { DASHBOARD_FILE, type Tree } from './tree.ts'
+import { isOurs } from './generated.ts'
+import type { Tree } from './tree.ts'
 
 /** What a run changed; paths from the root of the tree. */
 export interface Written {
@@ -71,10 +71,6 @@ function filesBelow(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .sort()
 }
-
-/** JSON has no comments: the dashboard is known by its name. */
-const isOurs = (file: string, text: string): boolean =>
-  file.endsWith(`/${DASHBOARD_FILE}`) || text.split('\n', 4).includes(GENERATED)
 
 /** An empty folder is nothing to Git, and would only puzzle. */
 function removeFile(file: string): void {

@@ -80,6 +80,16 @@ describe("an operator's repository", () => {
     expect(read('kubernetes/apps/home/other/app/old.yaml')).toContain('generated')
   })
 
+  it('is told which objects are gone, and which of them stay in the cluster all the same', async () => {
+    put(`${HOME}/my.yaml`, '')
+    await program()
+    put(`${HOME}/my.yaml`, 'edge: {kind: envoy-extauth}\ndatabase: {kind: cluster, backup: none}\n')
+    const { said } = await program()
+    expect(said).toContain('gone     Deployment hai-oauth2-proxy; Flux deletes it')
+    expect(said).toContain('gone     ScheduledBackup hai; it stays in the cluster, kubectl delete is yours')
+    expect((await program()).said).not.toContain('gone')
+  })
+
   it('that cannot be written to says so', async () => {
     put(`${HOME}/my.yaml`, '')
     put(`${HOME}/app`, 'a file where a folder should be\n')
