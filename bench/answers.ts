@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import postgres from 'postgres'
 import type { Accepted, TaskSummary } from '../f/hai/core/contract.ts'
@@ -15,20 +17,30 @@ const TASKS = 200
 const CALL_SECONDS = 2
 const STEPS = 1000
 
+/** Only what `hai ask` takes beside curl. */
+export const overheadAlone = (): Promise<void> => besideOllama(overhead)
+
 /** What hai adds to a model's own time, measured against a server that answers as Ollama does. */
-export async function answers(): Promise<void> {
-  const ollama = await fakeOllama()
-  const stack = new BenchStack()
-  stack.env.OLLAMA_HOST = ollama.url
-  try {
-    await stack.up()
-    await asked(stack)
+export const answers = (): Promise<void> =>
+  besideOllama(async (stack, ollama) => {
     await overhead(stack, ollama)
     await firstRequest(stack, ollama)
     await firstText(stack, ollama)
     await streaming(stack, ollama)
     await throughput(stack, ollama)
     await manySteps(stack)
+  })
+
+async function besideOllama(
+  measure: (stack: BenchStack, ollama: FakeServer) => Promise<void>,
+): Promise<void> {
+  const ollama = await fakeOllama()
+  const stack = new BenchStack()
+  stack.env.OLLAMA_HOST = ollama.url
+  try {
+    await stack.up()
+    await asked(stack)
+    await measure(stack, ollama)
   } finally {
     await stack.remove()
     await ollama.stop()
@@ -168,6 +180,13 @@ function meter(pid: number): { stop(): number } {
 async function throughput(stack: BenchStack, server: FakeServer): Promise<void> {
   const sql = postgres(stack.instance.database_url)
   await sql`insert into hai.lane_slot (lane, no) select 'interactive', generate_series(5, ${SLOTS}::int)`
+  // a local model takes one call at a time unless its slots say more
+  const models = join(stack.home, '.config', 'hai', 'models.yaml')
+  mkdirSync(dirname(models), { recursive: true })
+  writeFileSync(
+    models,
+    `backends:\n  ollama: { kind: openai-compatible, url: '${server.url}/v1', billing: local, slots: ${SLOTS}, models: { 'llama3.2:3b': {} } }\n`,
+  )
   server.byDefault({ text: 'Because.', pause: { headers: CALL_SECONDS * 1000 } })
   const begin = performance.now()
   const body = Array.from({ length: TASKS }, () => ({ source: 'cli', content: QUESTION }))

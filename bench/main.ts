@@ -1,9 +1,15 @@
-import { answers } from './answers.ts'
+import { answers, overheadAlone } from './answers.ts'
 import { money } from './money.ts'
 import { runner } from './runner.ts'
 import { spine } from './spine.ts'
 
-const BENCHES: Record<string, () => Promise<void>> = { spine, answers, runner, money }
+const BENCHES: Record<string, () => Promise<void>> = {
+  spine,
+  answers,
+  overhead: overheadAlone,
+  runner,
+  money,
+}
 
 const name = process.argv[2] ?? 'spine'
 const bench = BENCHES[name]

@@ -21,8 +21,16 @@ function isOurs(cache, file) {
 function compile(file, cachedData) {
   const script = new Script(Module.wrap(fs.readFileSync(file, 'utf8')), { filename: file, cachedData })
   const module = { exports: {} }
-  script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file))
+  script.runInThisContext()(module.exports, lateRequire(createRequire(file)), module, file, dirname(file))
   return { script, exports: module.exports }
+}
+
+/** Of Node's own modules those that take milliseconds to load, and of which most commands need nothing. */
+const HEAVY = new Set(['node:child_process', 'node:crypto'])
+
+/** A `require` that loads what is heavy at its first use, and not where a file names it. */
+function lateRequire(require) {
+  return (id) => (HEAVY.has(id) ? new Proxy({}, { get: (_, name) => require(id)[name] }) : require(id))
 }
 
 // V8 compares no more than lengths, so the name must tell one build from the next.
@@ -30,12 +38,22 @@ function cacheOf(file) {
   return `${file}.${Math.trunc(fs.statSync(file).mtimeMs)}.cache`
 }
 
+const at = '2026-01-01T00:00:00.000Z'
 const ANSWERS = {
   'todo/list': { todos: [] },
-  inbox: { task_id: 'task', status: 'accepted', conversation_id: 'conversation' },
-  'task/events': { events: [], state: 'done', last_seq: 0 },
-  'task/result': { id: 'task', state: 'done', output: 'done' },
+  inbox: { task_id: 'task', status: 'accepted', conversation_id: 'conversation', job_id: 'job' },
+  'task/events': {
+    events: ['accepted', 'claimed', 'done'].map((type, n) => ({
+      seq: n + 1,
+      at,
+      type,
+      text: type,
+      data: {},
+    })),
+    ...{ state: 'done', last_seq: 3, outcome: { id: 'task', state: 'done', output: 'ready' } },
+  },
 }
+const STREAM = `${JSON.stringify({ id: 'task', at: 0, text: 'ready' })}\n${JSON.stringify({ id: 'task', end: true })}\n`
 
 /** Runs what is run most, so that it is compiled, against a server that knows just that; then keeps the result. */
 async function write(file) {
@@ -45,8 +63,10 @@ async function write(file) {
   }
   const { script, exports } = compile(file)
   const home = fs.mkdtempSync(join(require('node:os').tmpdir(), 'hai-build-'))
-  const server = require('node:http').createServer((request, response) => {
-    response.end(JSON.stringify(ANSWERS[request.url.split('?')[0].split('/f/hai/')[1]]))
+  const server = require('node:http').createServer(({ url }, response) => {
+    const [, door] = url.split('?')[0].split('/f/hai/')
+    if (door) response.end(JSON.stringify(ANSWERS[door]))
+    else response.end(`data: ${JSON.stringify({ type: 'update', new_result_stream: STREAM })}\n\n`)
   })
   try {
     await new Promise((listening) => server.listen(0, '127.0.0.1', listening))

@@ -7,8 +7,8 @@ import type { Webhook } from './webhook.ts'
 
 export interface Following {
   id: string
-  /** It was put down just now: nothing is to be seen yet. */
-  fresh: boolean
+  /** Nothing is to be seen yet: the first look is after a pause. */
+  patient: boolean
   /** The last event that is known already; 0 when not given. */
   after?: number | undefined
   /** Ends the watch with a rejection. */
@@ -41,12 +41,11 @@ const AWAY_MS = 120_000
  * Every event is handed over once and in order, also across lost connections: the cursor is the last event's `seq`.
  */
 export async function follow(webhook: Webhook, following: Following): Promise<TaskResult | undefined> {
-  const { id, fresh: isNew, signal, pace } = following
+  const { id, patient, signal, pace } = following
   const connection = new Connection(following)
   const silence = new Silence(following)
   let after = following.after ?? 0
-  // where a look is a job, the first one is not wasted
-  if (isNew && !webhook.target.local) await pace.pause(signal)
+  if (patient) await pace.pause(signal)
   for (;;) {
     signal.throwIfAborted()
     const page = { id, after, limit: PAGE, with_result: true }

@@ -28,6 +28,8 @@ export async function followLive(
   const { id, accepted, after, signal, onStep, onNote, onText } = following
   const { local } = webhook.target
   const fresh = accepted?.status === 'accepted'
+  // the job that was called for it takes it up, as a rule: its end, which costs no look, tells when there is something to see
+  const called = fresh ? accepted.job_id : undefined
   const pace = new Pace(local, fresh)
   const answer = new LiveAnswer(onText ?? (() => {}))
   const jobs = new CurrentJob(webhook, { id, signal, pace, onPiece: (piece) => answer.stream(piece) })
@@ -39,10 +41,11 @@ export async function followLive(
     answer.tell(events)
     jobs.see(events, page)
   }
-  // the job that was called for it takes it up, as a rule: its end, which costs no look, tells when there is something to see
-  if (fresh && !local && accepted.job_id) jobs.listen(accepted.job_id)
+  if (called !== undefined) jobs.listen(called)
+  // where a look is a job, and where the end is heard of, the first one is not wasted
+  const patient = fresh && (!local || called !== undefined)
   try {
-    const ended = follow(webhook, { id, fresh, after, signal, pace, onEvents, onNote })
+    const ended = follow(webhook, { id, patient, after, signal, pace, onEvents, onNote })
     return await Promise.race([ended, jobs.failed])
   } finally {
     jobs.leave()
@@ -59,6 +62,8 @@ class CurrentJob {
   #leave = new AbortController()
   #fail: (error: unknown) => void = () => {}
   #working = false
+  /** A model is asked: what comes next is its text. */
+  #calling = false
   #written = false
 
   constructor(
@@ -74,8 +79,12 @@ class CurrentJob {
 
   /** What is answered at once has no step between its start and its end, and is not worth a connection. */
   see(events: TaskEvent[], { state, job_id }: TaskEvents): void {
-    for (const { type } of events)
+    for (const { type } of events) {
       this.#working = type !== 'claimed' && (this.#working || type !== 'accepted')
+      this.#calling = type === 'step' || (type === 'delta' && this.#calling)
+    }
+    // all that is to be seen before the text has been seen, and the stream tells of the text and of its end
+    if (this.#webhook.target.local) this.#task.pace.calm(this.#calling && this.#jobId === job_id)
     if (this.#working && state === 'running' && job_id && job_id !== this.#jobId) this.listen(job_id)
   }
 

@@ -18,6 +18,12 @@ export async function localFindings(session: Session): Promise<LocalFinding[]> {
   return instance ? [...(await misnamed(session, instance)), ...(await environment(session, instance))] : []
 }
 
+/** The same of the settings' folder alone; the environment is hashed to be compared, which each question need not wait for. */
+export async function misnamedSettings(session: Session): Promise<LocalFinding[]> {
+  const instance = await localInstance(session)
+  return instance ? misnamed(session, instance) : []
+}
+
 /** The same of the environment alone, a line each: for when a model is not where it was expected. */
 export async function environmentNotes(session: Session): Promise<string[]> {
   const instance = await localInstance(session)

@@ -32,6 +32,7 @@ export class Pace {
   #soon: number[]
   #delay: number
   #woken = false
+  #calm = false
   /** When the text that comes in has paused. */
   #quietAt = 0
   #end: (() => void) | undefined
@@ -71,9 +72,15 @@ export class Pace {
   }
 
   #next(): number {
+    if (this.#calm) return this.#rhythm.most
     const delay = this.#delay
     this.#delay = Math.min(this.#rhythm.most, delay * this.#rhythm.factor)
     return delay
+  }
+
+  /** What comes next is told in another way as well: looks are far apart, as each is a job that the work itself has to wait for. */
+  calm(is: boolean): void {
+    this.#calm = is
   }
 
   /** Something happened: what follows may come soon. */

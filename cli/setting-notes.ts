@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Accepted } from '../f/hai/core/contract.ts'
-import { localFindings, settingsFolder } from './local-findings.ts'
+import { misnamedSettings, settingsFolder } from './local-findings.ts'
 import { stateDirOf, tilde } from './paths.ts'
 import { writePrivate } from './private-file.ts'
 import type { Session } from './session.ts'
@@ -30,7 +30,7 @@ export async function tellSettings(
   session: Session,
   { problems = [], guards = [] }: Accepted,
 ): Promise<void> {
-  const misnamed = (await localFindings(session)).filter(({ what }) => what === 'settings')
+  const misnamed = await misnamedSettings(session)
   const lines = [
     ...(await Promise.all(problems.map((problem) => inPlace(session, problem)))),
     ...misnamed.map(({ text, fix }) => `${text} → ${fix}`),

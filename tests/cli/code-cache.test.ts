@@ -106,3 +106,19 @@ it('refuses a bundle with import(), which a compiled form cannot run', async () 
   expect(compile).toThrow(/has import\(\); build it with esbuild's supported/)
   expect(existsSync(bundle)).toBe(true)
 })
+
+it('loads what takes Node milliseconds when it is first used, and not before', async () => {
+  await bundled(true)
+  compile()
+  const file = join(home.path, 'loaded.cjs')
+  const [cache, hai] = [join(home.path, 'cli/code-cache.cjs'), bundle].map((path) => JSON.stringify(path))
+  writeFileSync(
+    file,
+    `const io = { env: {}, stdout: { write() {} }, stderr: {} }
+     require(${cache}).load(${hai}).main(['todo', '--help'], io).then(() => {
+       const heavy = ['NativeModule child_process', 'NativeModule crypto']
+       console.log(process.moduleLoadList.filter((name) => heavy.includes(name)).join())
+     })`,
+  )
+  expect(node(file).trim()).toBe('')
+})

@@ -53,3 +53,11 @@ it('ends a pause at once when it is woken', async () => {
   pace.wake()
   expect(await pauses(pace, 2)).toEqual([0, 2_000])
 })
+
+it('looks at the local stack as seldom as ever while another way tells what comes next, and soon again after that', async () => {
+  const pace = new Pace(true, true)
+  pace.calm(true)
+  expect(await pauses(pace, 3, () => pace.reset())).toEqual([100, 100, 100])
+  pace.calm(false)
+  expect(await pauses(pace, 2)).toEqual([8, 12])
+})
