@@ -8,7 +8,7 @@ import { BrokenCall, isMissingProgram } from './failure.ts'
 import { field } from './frames.ts'
 import { limitIn } from './refusal.ts'
 import type { Reply, Said } from './reply.ts'
-import { epochDate } from './reset-time.ts'
+import { epochDate, secondsUntil } from './reset-time.ts'
 import { surroundings } from './surroundings.ts'
 
 /** After its answer it may tidy up. */
@@ -355,7 +355,7 @@ function refusal(said: string, resetsAt: number | undefined): BrokenCall {
   if (limit || resetsAt !== undefined) {
     const inProse = limit?.seconds === undefined ? undefined : new Date(Date.now() + limit.seconds * 1000)
     const until = resetsAt === undefined ? inProse : epochDate(resetsAt)
-    const when = until ? `until ${until.toISOString()}` : 'for now'
+    const when = until && secondsUntil(until) !== undefined ? `until ${until.toISOString()}` : 'for now'
     const words = said.trim() ? `: ${said.trim()}` : ''
     return new BrokenCall(
       'quota_exhausted',

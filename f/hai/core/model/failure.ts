@@ -4,6 +4,7 @@ import { networkReason } from '../network.ts'
 import { storable } from '../text.ts'
 import type { Choice } from './config.ts'
 import { type CallFailure, ofStatus, ofWords, otherUrl, putOff } from './refusal.ts'
+import { secondsUntil } from './reset-time.ts'
 
 /** What had come of an answer that was not to be. */
 export interface Got {
@@ -159,7 +160,7 @@ function ofBroken(
   if (setting) return { code, message, retryable: true, next_step: `raise ${setting} in models.yaml` }
   if (code === 'login_expired') return { code, message, retryable: false, next_step: 'claude, then /login' }
   if (code === 'quota_exhausted') {
-    const seconds = until && Math.max(0, (until.getTime() - Date.now()) / 1000)
+    const seconds = secondsUntil(until)
     return putOff(code, message, seconds, choice.name)
   }
   const words = code === 'backend_error' || code === 'cut' ? ofWords(said, message, choice) : undefined

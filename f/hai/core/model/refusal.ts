@@ -1,6 +1,6 @@
 import type { APICallError } from '@ai-sdk/provider'
 import type { Choice } from './config.ts'
-import { resetSeconds } from './reset-time.ts'
+import { resetSeconds, saysWhen } from './reset-time.ts'
 
 /** Why a call failed, in the words that `fail` takes. */
 export interface CallFailure {
@@ -40,11 +40,12 @@ export function ofStatus(error: APICallError, status: number, choice: Choice): C
   const { name, model, backend } = choice
   const message = `${name} answered ${status}: ${error.message}`
   const body = `${error.message}\n${error.responseBody ?? ''}`
-  const told = () => resetSeconds({ headers: error.responseHeaders, text: body })
+  const answer = { headers: error.responseHeaders, text: body }
+  const told = () => resetSeconds(answer)
   const final = (code: string, next_step: string) => ({ code, message, retryable: false, next_step })
   if (status === 402 || (status !== 404 && NO_CREDIT.test(body))) {
-    const again = CREDIT_OR_RATE.test(body) && !/insufficient_quota/i.test(body) ? told() : undefined
-    if (again !== undefined) return putOff('quota_exhausted', message, again, name)
+    const rate = CREDIT_OR_RATE.test(body) && !/insufficient_quota/i.test(body)
+    if (rate && saysWhen(answer)) return putOff('quota_exhausted', message, told(), name)
     return final('quota_exhausted', addCredit(name))
   }
   if (status === 401 || status === 403)
@@ -64,9 +65,10 @@ export function ofStatus(error: APICallError, status: number, choice: Choice): C
   // the same question would be refused again
   if (status !== 408 && status !== 425 && status < 500)
     return { code: 'backend_error', message, retryable: false, next_step: ASK_ANEW }
+  if (again !== undefined && again > LONGEST) return putOff('backend_error', message, again, name)
   return {
     ...{ code: 'backend_error', message, retryable: true },
-    ...(again === undefined || again > LONGEST ? {} : { retry_after_seconds: again }),
+    ...(again === undefined ? {} : { retry_after_seconds: again }),
   }
 }
 

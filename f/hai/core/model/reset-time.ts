@@ -15,12 +15,24 @@ export interface Reader {
   zone: string
 }
 
-/** For so many seconds from now nobody is to ask again, at least; 0 when the time that was said is over. */
+/**
+ * For so many seconds from now nobody is to ask again, at least. Undefined when nobody says, or when what was said is over
+ * already: that is no leave to ask at once, as a server whose clock is slow says it at each refusal.
+ */
 export function resetSeconds(told: Told): number | undefined {
   const at = { now: new Date(), zone: ownZone() }
-  const until = resetTime(told, at)
-  return until && Math.max(0, (until.getTime() - at.now.getTime()) / 1000)
+  return secondsUntil(resetTime(told, at), at.now)
 }
+
+/** The same of a moment. */
+export function secondsUntil(moment: Date | undefined, now = new Date()): number | undefined {
+  const seconds = moment && (moment.getTime() - now.getTime()) / 1000
+  return seconds === undefined || seconds < 0 ? undefined : seconds
+}
+
+/** Whether a time is said at all, be it over. */
+export const saysWhen = (told: Told): boolean =>
+  resetTime(told, { now: new Date(), zone: ownZone() }) !== undefined
 
 /**
  * When the server may be asked again, at the earliest; it may lie in the past. Where several say so the latest holds, and
@@ -37,10 +49,16 @@ const LONGEST_WORDS = 8000
 /** Whoever says more than so many times when to come again says nothing. */
 const MOST_TIMES = 20
 
-const latest = (dates: Date[]): Date | undefined =>
-  dates.length > 0 ? new Date(Math.max(...dates.map((date) => date.getTime()))) : undefined
+/** Long after every limit, and a moment that a Date holds still when the clock has moved on: what is further away comes to the same. */
+const LAST_MS = 8e15
 
-const after = (now: Date, milliseconds: number) => new Date(now.getTime() + milliseconds)
+/** The latest of those that there are: the 99th of a month is none. */
+function latest(dates: Date[]): Date | undefined {
+  const times = dates.map((date) => date.getTime()).filter((time) => !Number.isNaN(time))
+  return times.length > 0 ? new Date(Math.max(...times)) : undefined
+}
+
+const after = (now: Date, milliseconds: number) => new Date(Math.min(LAST_MS, now.getTime() + milliseconds))
 
 function outright(headers: Record<string, string>, now: Date): Date[] {
   return Object.entries(headers).flatMap(([name, value]) => {
@@ -58,8 +76,9 @@ function dateOf(given: string, now: Date, unit = 1000): Date | undefined {
   const value = given.trim()
   if (/^-?\d+(\.\d+)?$/.test(value)) {
     const number = Number(value)
-    if (unit === 1000 && number > 1e9) return new Date(number > 1e11 ? number : number * 1000)
-    return after(now, Math.max(0, number) * unit)
+    // nobody can have been told to come again before he asked
+    if (number < 0) return undefined
+    return unit === 1000 && number > 1e9 ? epochDate(number) : after(now, number * unit)
   }
   const milliseconds = durationOf(value)
   if (milliseconds !== undefined) return after(now, milliseconds)
@@ -163,7 +182,8 @@ function inProse(text: string, at: Reader): Date[] {
 }
 
 /** Seconds or milliseconds since 1970. */
-export const epochDate = (number: number): Date => new Date(number > 1e11 ? number : number * 1000)
+export const epochDate = (number: number): Date =>
+  new Date(Math.min(LAST_MS, number > 1e11 ? number : number * 1000))
 
 type Groups = Record<string, string | undefined>
 
