@@ -1,4 +1,3 @@
-import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Document, isMap, type YAMLMap } from 'yaml'
 import type { TaskList } from '../f/hai/core/contract.ts'
@@ -10,9 +9,8 @@ import { isOver } from './household-tokens.ts'
 import { settingsFolder } from './local-findings.ts'
 import { household, memberCalled } from './members.ts'
 import { tilde } from './paths.ts'
-import { writePrivate } from './private-file.ts'
 import type { Session } from './session.ts'
-import { editSettings, openSettings } from './settings-file.ts'
+import { editSettings, openSettings, restore, textOf } from './settings-file.ts'
 
 export interface AddFlags {
   role: Member['role']
@@ -234,18 +232,8 @@ async function write(session: Session, file: string, name: string, member: Membe
   })
   const { members, error } = await household(session)
   if (!error && Object.hasOwn(members, name)) return
-  if (before === undefined) rmSync(file)
-  else writePrivate(file, before)
+  restore(file, before)
   throw new Failure('usage', `${error ?? `${name} would not be in force`}; nothing was changed`)
-}
-
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 /** On a server a member is a user of Windmill's and a line in the operator's own repository. */

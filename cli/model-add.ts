@@ -4,7 +4,7 @@ import { Failure } from './failure.ts'
 import { isInTheHouse, isThisMachine } from './house-address.ts'
 import { printForWindmill, sayWhoAnswers } from './model-change.ts'
 import { addressOf, askServer, type ModelServer, type OfferedModel } from './model-server.ts'
-import { backendsIn, editModels, modelsFileOf } from './models-file.ts'
+import { backendsIn, editModels, modelsFile } from './models-file.ts'
 import { tilde } from './paths.ts'
 import type { Session } from './session.ts'
 
@@ -33,14 +33,15 @@ export async function add(
   wanted: string | undefined,
   flags: AddFlags,
 ): Promise<undefined> {
-  const { env } = session.io
   const address = addressOf(swapped(given, wanted))
-  const key = keyOf(flags.keyEnv, env)
+  const key = keyOf(flags.keyEnv, session.io.env)
   refuseName(wanted, address)
   const { local } = await session.profile()
   const server = await askServer(address, key)
-  const name = wanted ?? nameFor(server, local ? backendsIn(env) : {})
-  const known = local ? backendsIn(env)[name] : undefined
+  const file = await modelsFile(session)
+  const before = local ? backendsIn(file) : {}
+  const name = wanted ?? nameFor(server, before)
+  const known = before[name]
   const models = chosen(server, flags.model, Object.keys(known?.models ?? {}))
   const inHouse = await isInTheHouse(new URL(server.url))
   const entry: Entry = {
@@ -51,23 +52,26 @@ export async function add(
     models,
   }
   const billing = local && !flags.billing && known?.billing ? known.billing : entry.billing
+  const paid = billingText(billing, inHouse, flags.billing !== undefined || billing !== entry.billing)
   if (!local) {
     const shown = new Document({})
     write(shown, name, entry, flags)
     await printForWindmill(session, shown.toJS() as object)
     if (isThisMachine(address))
       session.note(`${address.host} was asked from here; on the server it is another machine`)
+    session.note(paid)
   } else {
-    const changed = await editModels(env, (document) => {
+    let lines: string[] = []
+    const { changed, list } = await editModels(session, (document) => {
       write(document, name, entry, flags)
-      session.print(...linesOf(document, name))
+      lines = linesOf(document, name)
     })
-    const file = tilde(modelsFileOf(env), env)
-    session.note(changed ? `written to ${file}` : `${file} says so already; nothing was changed`)
+    session.print(...lines)
+    const shown = tilde(file, session.io.env)
+    session.note(changed ? `written to ${shown}` : `${shown} says so already; nothing was changed`)
+    session.note(paid)
+    sayWhoAnswers(session, file, list, name)
   }
-  session.note(billingText(billing, inHouse, flags.billing !== undefined || billing !== entry.billing))
-  if (!local) return
-  await sayWhoAnswers(session, name)
 }
 
 /** Whoever writes NAME before URL gets the command that he meant. */

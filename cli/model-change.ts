@@ -2,10 +2,9 @@ import { type Document, isMap, stringify } from 'yaml'
 import type { ModelList } from '../f/hai/core/contract.ts'
 import { type BackendSettings, KNOWN_BACKENDS, settingsOf } from './backend-defaults.ts'
 import { Failure } from './failure.ts'
-import { backendsIn, editModels, modelsFileOf } from './models-file.ts'
+import { backendsIn, editModels, modelsFile, notTaken, readList } from './models-file.ts'
 import { tilde } from './paths.ts'
 import type { Session } from './session.ts'
-import { inPlace } from './setting-notes.ts'
 
 const ON_WINDMILL = 'u/operator/hai_models.resource.yaml'
 
@@ -27,12 +26,12 @@ export async function enable(session: Session, name: string): Promise<undefined>
     if (!settings) throw unknown(backend, ON_WINDMILL)
     return printForWindmill(session, { backends: { [backend]: settings } })
   }
-  const { env } = session.io
-  const changed = await editModels(env, (document) =>
-    write(document, backend, model, settings, modelsFileOf(env)),
+  const file = await modelsFile(session)
+  const { changed, list } = await editModels(session, (document) =>
+    write(document, backend, model, settings, file),
   )
-  session.print(`${name} is ${changed ? '' : 'already '}enabled in ${tilde(modelsFileOf(env), env)}`)
-  await sayWhoAnswers(session, backend)
+  session.print(`${name} is ${changed ? '' : 'already '}enabled in ${tilde(file, session.io.env)}`)
+  sayWhoAnswers(session, file, list, backend)
 }
 
 /** Keeps a backend from answering; what else is written of it stays. A default that named it goes, too. */
@@ -44,15 +43,17 @@ export async function disable(session: Session, name: string): Promise<undefined
   }
   if (!(await session.profile()).local)
     return printForWindmill(session, { backends: { [name]: { enabled: false } } })
-  const { env } = session.io
-  const found = (await readList(session))?.models.find((row) => row.backend === name)
-  if (!found && !Object.hasOwn(backendsIn(env), name)) {
+  const file = await modelsFile(session)
+  const known = await readList(session)
+  const found = known?.models.find((row) => row.backend === name)
+  if (!found && !Object.hasOwn(backendsIn(file), name)) {
+    if (known?.error) throw await notTaken(session, known.error)
     throw new Failure('notFound', `there is no backend ${name}; nothing was changed`, {
       next: 'hai model ls shows them',
     })
   }
   let lost: string | undefined
-  const changed = await editModels(env, (document) => {
+  const { changed, list } = await editModels(session, (document) => {
     const at = ['backends', name]
     // one that was only found has no entry yet, and one without an address is none
     if (found?.found && !isMap(document.getIn(at))) {
@@ -65,11 +66,10 @@ export async function disable(session: Session, name: string): Promise<undefined
     lost = byDefault
     document.delete('default')
   })
-  const file = tilde(modelsFileOf(env), env)
-  session.print(`${name} is ${changed ? '' : 'already '}disabled in ${file}`)
+  session.print(`${name} is ${changed ? '' : 'already '}disabled in ${tilde(file, session.io.env)}`)
   if (lost) session.note(`the default was ${lost}, and is none now`)
   session.note(`to undo: hai model enable ${name}`)
-  await sayWhoAnswers(session)
+  sayWhoAnswers(session, file, list)
 }
 
 /** Lets one model answer when nothing else is said. One that is known not to be there is refused. */
@@ -82,10 +82,10 @@ export async function setDefault(session: Session, name: string): Promise<undefi
   }
   await refuseMissing(session, backend, model)
   if (!(await session.profile()).local) return printForWindmill(session, { default: name })
-  const { env } = session.io
-  await editModels(env, (document) => void document.set('default', name))
-  session.print(`${name} is the default in ${tilde(modelsFileOf(env), env)}`)
-  await sayWhoAnswers(session)
+  const file = await modelsFile(session)
+  const { list } = await editModels(session, (document) => void document.set('default', name))
+  session.print(`${name} is the default in ${tilde(file, session.io.env)}`)
+  sayWhoAnswers(session, file, list)
 }
 
 function write(
@@ -124,6 +124,8 @@ async function refuseMissing(session: Session, backend: string, model: string): 
   const siblings = known?.models.filter((row) => row.backend === backend)
   if (!siblings || siblings.some((row) => row.model === model)) return
   if (siblings.length === 0) {
+    // what is in force then is not what the file says
+    if (known?.error) throw await notTaken(session, known.error)
     throw new Failure('notFound', `there is no backend ${backend}; nothing was changed`, {
       next: KNOWN_BACKENDS.includes(backend)
         ? `hai model enable ${backend}`
@@ -141,20 +143,13 @@ async function refuseMissing(session: Session, backend: string, model: string): 
   )
 }
 
-/** The models as the server sees them; undefined when what is wrong with them is what shall be mended. */
-async function readList(session: Session): Promise<ModelList | undefined> {
-  try {
-    return await session.call<ModelList>('model/list', {})
-  } catch (error) {
-    if (!(error instanceof Failure) || !['invalid', 'unavailable'].includes(error.code ?? '')) throw error
-    session.note(error.message)
-    return undefined
-  }
-}
-
 /** Who answers from now on; and what a backend that was just written lacks to do so, as the stack sees it. */
-export async function sayWhoAnswers(session: Session, written?: string): Promise<undefined> {
-  const list = await readList(session)
+export function sayWhoAnswers(
+  session: Session,
+  file: string,
+  list: ModelList | undefined,
+  written?: string,
+): void {
   const rows = list?.models.filter((row) => row.backend === written && row.enabled) ?? []
   const [trouble] = rows.flatMap((row) => row.trouble ?? [])
   if (trouble) {
@@ -165,13 +160,12 @@ export async function sayWhoAnswers(session: Session, written?: string): Promise
   const unpriced = rows.filter(({ billing, price }) => billing === 'metered' && price?.input === undefined)
   if (unpriced[0]) {
     const names = unpriced.map(({ model }) => model).join(', ')
-    const where = `backends.${written}.models in ${tilde(modelsFileOf(session.io.env), session.io.env)}`
+    const where = `backends.${written}.models in ${tilde(file, session.io.env)}`
     session.note(
       `${names}: no price is known, and what is metered is not asked without one; write input and output (USD per million tokens) under ${where}`,
     )
   }
-  if (list?.error) session.warn(await inPlace(session, list.error))
-  else if (list?.unusable) session.note(`nothing answers by default: ${list.reason}`)
+  if (list?.unusable) session.note(`nothing answers by default: ${list.reason}`)
   else if (list?.default) {
     session.note(`${list.default} answers by default${list.reason ? `: ${list.reason}` : ''}`)
     session.note('another: hai model default BACKEND/MODEL; to try it: hai model test')

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { type Document, isMap, parseDocument } from 'yaml'
 import { Failure } from './failure.ts'
 import { writePrivate } from './private-file.ts'
@@ -8,7 +8,7 @@ import { writePrivate } from './private-file.ts'
  * none. What is no YAML in UTF-8, or no map, is refused; `expected` says what was.
  */
 export function openSettings(file: string, expected: string): Document {
-  const document: Document = parseDocument(textOf(file))
+  const document: Document = parseDocument(textOf(file) ?? '')
   const [error] = document.errors
   if (error)
     throw new Failure('usage', `${file} is not YAML: ${error.message.split('\n')[0]}; nothing was changed`)
@@ -30,12 +30,19 @@ export function editSettings(file: string, document: Document, edit: (document: 
   return true
 }
 
-function textOf(file: string): string {
+/** Puts back what a file was before, be it that there was none. */
+export function restore(file: string, before: string | undefined): void {
+  if (before === undefined) rmSync(file)
+  else writePrivate(file, before)
+}
+
+/** What a settings file says; undefined when there is none. */
+export function textOf(file: string): string | undefined {
   let bytes: Buffer
   try {
     bytes = readFileSync(file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
   }
   try {

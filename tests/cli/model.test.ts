@@ -360,13 +360,33 @@ describe('changing the models of this machine', () => {
     )
   })
 
-  it('names the file that is not in force after a change', async () => {
+  it.each([
+    ['default', 'ollama/llama3.1:8b'],
+    ['default', 'cloud/x'],
+    ['enable', 'anthropic'],
+    ['disable', 'vllm'],
+    ['disable', 'nope'],
+  ])('changes nothing by %s %s where the stack refuses the file, and names it', async (verb, name) => {
+    const text = '# mine\nbackends:\n  vllm: { kind: openai-compatible, url: x }\n'
+    given(text)
     const error =
-      'models configuration (models.yaml, on Windmill u/operator/hai_models): backends.url: "x" is not accepted; what was good before is in force'
+      'models configuration (models.yaml, on Windmill u/operator/hai_models): backends.vllm.url: "x" is not accepted; what was good before is in force'
     server.doors['model/list'] = () => ({ result: { ...LIST, error } })
-    const { stderr } = await local('model', 'default', 'ollama/llama3.1:8b')
-    expect(stderr).toMatch(/^! .*\/models\.yaml: backends\.url: "x" is not accepted/m)
+    const { exit, stdout, stderr } = await local('model', verb, name)
+    expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' })
+    expect(stderr).toMatch(
+      /^hai: .*\/models\.yaml: backends\.vllm\.url: "x" is not accepted.*; nothing was changed$/m,
+    )
     expect(stderr).not.toContain('Windmill')
+    expect(readFileSync(file, 'utf8')).toBe(text)
+  })
+
+  it('leaves no file where the stack refuses the one that it wrote', async () => {
+    server.doors['model/list'] = () => ({
+      result: { ...LIST, ...(existsSync(file) ? { error: 'models configuration: no' } : {}) },
+    })
+    expect(await local('model', 'enable', 'anthropic')).toMatchObject({ exit: 2, stdout: '' })
+    expect(existsSync(file)).toBe(false)
   })
 
   it('mends a default that keeps the server from listing its models', async () => {
