@@ -13,10 +13,12 @@ export const EXIT_TABLE = [
   ['ended', 7, 'the task was cancelled, has expired or was rejected'],
   ['approval', 8, 'the task waits for approval'],
   ['conflict', 9, 'conflict'],
-  ['budget', 10, 'the budget is used up'],
+  ['budget', 10, 'refused for its cost: a cap is reached, or no price is known'],
   ['findings', 11, 'hai doctor or gitops status found something to mend'],
   ['timeout', 124, 'gave up waiting; the task goes on'],
+  ['hungUp', 129, 'the terminal was closed; the task goes on'],
   ['interrupted', 130, 'interrupted; the task goes on'],
+  ['terminated', 143, 'told to end by SIGTERM; the task goes on'],
 ] as const
 
 export type Outcome = (typeof EXIT_TABLE)[number][0]
@@ -25,6 +27,24 @@ export const EXIT = Object.fromEntries(EXIT_TABLE.map(([name, status]) => [name,
   Outcome,
   number
 >
+
+/** How a command is asked to end: Ctrl-C, by a program such as `timeout` or systemd, by a terminal that was closed. */
+export const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+export type Interrupt = (typeof INTERRUPTS)[number]
+
+const OF_SIGNAL: Record<Interrupt, Outcome> = {
+  SIGHUP: 'hungUp',
+  SIGINT: 'interrupted',
+  SIGTERM: 'terminated',
+}
+
+/** How a command that was asked to end does so, as a shell tells it. */
+export const outcomeOf = (signal: Interrupt): Outcome => OF_SIGNAL[signal]
+
+/** Whether it was the caller who had enough, and not the task that ended. */
+export const isInterruption = (exit: number): boolean =>
+  Object.values(OF_SIGNAL).some((outcome) => EXIT[outcome] === exit)
 
 const OF_CODE: Record<Code, Outcome> = {
   invalid: 'usage',
@@ -53,7 +73,7 @@ const OF_STATE: Record<State, Outcome> = {
   rejected: 'ended',
 }
 
-/** The exit status for the state in which a task was last seen. */
-export function exitOfState(state: State): number {
-  return EXIT[OF_STATE[state]]
+/** The exit status for the state in which a task was last seen; what died of its cost is refused for it, as any other call. */
+export function exitOfState(state: State, code?: string): number {
+  return EXIT[state === 'dead' && code === 'budget' ? 'budget' : OF_STATE[state]]
 }

@@ -10,7 +10,7 @@ usage="usage: hai.sh ask [--timeout SECONDS] TEXT...   put a task down and wait 
 TEXT - reads stdin. HAI_ENDPOINT and HAI_WORKSPACE say which server; the token is in HAI_TOKEN, or in the file
 ~/.config/hai/token (with HAI_PROFILE=name set: ~/.config/hai/tokens/name).
 Exit: 0 done, 1 bug, 2 usage, 3 not found, 4 not allowed, 5 unreachable, 6 the task failed for good, 7 cancelled,
-expired or rejected, 8 waits for approval, 9 conflict, 10 budget, 124 gave up waiting, 130 interrupted."
+expired or rejected, 8 waits for approval, 9 conflict, 10 budget, 124 gave up waiting, 130 interrupted (129, 143: SIGHUP, SIGTERM)."
 
 plain() { # without controls (U+009B is ESC [ in two bytes) and what turns text round (U+202A-202E, U+2066-2069)
   tr -d '\001-\010\013-\037\177' | awk '{ gsub("\302[\200-\237]|\342\200[\252-\256]|\342\201[\246-\251]", ""); print }'
@@ -116,7 +116,7 @@ case $command in
     words "$@"
     call inbox "{\"body\":{\"source\":\"cli\",\"content\":\"$text\",\"idempotency_key\":\"$key\"}}"
     id=$(field "$answer" task_id) spent=0 pause=1
-    trap 'goes_on 130 interrupted' INT TERM
+    trap 'goes_on 130 interrupted' INT; trap 'goes_on 143 "told to end"' TERM; trap 'goes_on 129 "the terminal was closed"' HUP
     # what is answered at once is seen at once, where sleep takes parts of a second
     if set -- && sleep 0.01 2>/dev/null; then set -- 0.3 0.6 && nap 0.15; fi
     while call task/result "{\"id\":\"$id\"}" && state=$(field "$answer" state); do
@@ -133,7 +133,7 @@ case $command in
     [ -z "$output" ] || printf '%s\n' "$output" | plain
     case $state in
       'done') [ "$output" ] || show .result ;;
-      dead) fail 6 "${why:-task $id failed for good}" "$next" ;;
+      dead) case $(field "$answer" code) in budget) exit=10 ;; *) exit=6 ;; esac && fail $exit "${why:-task $id failed for good}" "$next" ;;
       awaiting_approval) fail 8 "task $id waits for approval" "hai.sh task show $id" ;;
       *) fail 7 "task $id: $state${why:+, $why}" "$next" ;;
     esac

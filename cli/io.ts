@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
+import { EXIT, INTERRUPTS, type Interrupt } from './exit.ts'
 
 /** A stream that may be a terminal, as process.stdout is. */
 export type Output = Writable & { isTTY?: boolean; columns?: number }
@@ -18,8 +19,8 @@ export interface Io {
   stdinKind(): Promise<StdinKind>
   env: Record<string, string | undefined>
   cwd: string
-  /** Calls `handler` at the first Ctrl-C from now on; the returned function takes it back. */
-  onInterrupt(handler: () => void): () => void
+  /** Calls `handler` at the first Ctrl-C, or other request to end, from now on; the returned function takes it back. */
+  onInterrupt(handler: (signal: Interrupt) => void): () => void
 }
 
 /** The real process. A reader that went away (`hai task ls | head`) ends it quietly. */
@@ -48,8 +49,10 @@ export function processIo(): Io & { flush(): Promise<void> } {
     env: process.env,
     cwd: process.cwd(),
     onInterrupt(handler) {
-      process.once('SIGINT', handler)
-      return () => process.off('SIGINT', handler)
+      for (const signal of INTERRUPTS) process.once(signal, handler)
+      return () => {
+        for (const signal of INTERRUPTS) process.off(signal, handler)
+      }
     },
     async flush() {
       await Promise.all([...opened.values()].map(flushed))
@@ -71,6 +74,8 @@ function isOnePlace(): boolean {
 /** A reader may go away when it has enough; whatever else is wrong is told where it still can be. */
 function leave(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit(0)
+  // the terminal was closed
+  if (error.code === 'EIO') process.exit(EXIT.hungUp)
   const why = error.code === 'ENOSPC' ? 'no space left on device' : error.message
   try {
     writeSync(2, `hai: cannot write: ${why}\n`)

@@ -1,4 +1,4 @@
-import { EXIT } from './exit.ts'
+import { EXIT, isInterruption } from './exit.ts'
 import { Failure } from './failure.ts'
 import type { Session } from './session.ts'
 import { oneLine } from './width.ts'
@@ -12,7 +12,7 @@ export function report(session: Session, error: unknown): number {
   const known = error instanceof Failure
   const message = error instanceof Error ? error.message || error.name : String(error)
   const next = known ? error.next : 'this is a bug; HAI_DEBUG=1 shows where'
-  const name = known && error.exit === EXIT.interrupted ? 'hai:' : paintErr.red('hai:')
+  const name = known && isInterruption(error.exit) ? 'hai:' : paintErr.red('hai:')
   io.stderr.write(`${name} ${oneLine(message)}\n`)
   if (next) io.stderr.write(`${paintErr.dim('→')} ${oneLine(next)}\n`)
   const exit = known ? error.exit : EXIT.bug

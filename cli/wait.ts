@@ -1,6 +1,6 @@
 import type { Accepted, State, TaskEvent, TaskResult } from '../f/hai/core/contract.ts'
 import { AnswerPrinter } from './answer-printer.ts'
-import { EXIT, exitOfState } from './exit.ts'
+import { EXIT, exitOfState, type Interrupt, outcomeOf } from './exit.ts'
 import { Failure } from './failure.ts'
 import { STANDING } from './follow.ts'
 import { shortId } from './ids.ts'
@@ -32,7 +32,7 @@ export interface WaitOptions {
 
 /**
  * Waits for a task: its steps to stderr as they come, its answer to stdout. Ends with a Failure whose exit status tells
- * how, unless it is done. Ctrl-C and `timeout` end the waiting, never the task.
+ * how, unless it is done. Ctrl-C, a signal to end and `timeout` end the waiting, never the task.
  */
 export async function waitFor(session: Session, id: string, options: WaitOptions): Promise<undefined> {
   const webhook = await session.webhook()
@@ -65,10 +65,17 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   }
 }
 
-function leftRunning(why: 'timeout' | 'interrupted', id: string, seconds: number | undefined): Failure {
-  const how = why === 'timeout' ? `gave up waiting after ${seconds} s` : 'interrupted'
+/** What a person reads of each way. */
+const ENDED: Record<Interrupt, string> = {
+  SIGINT: 'interrupted',
+  SIGTERM: 'told to end',
+  SIGHUP: 'the terminal was closed',
+}
+
+function leftRunning(why: 'timeout' | Interrupt, id: string, seconds: number | undefined): Failure {
+  const how = why === 'timeout' ? `gave up waiting after ${seconds} s` : ENDED[why]
   const name = shortId(id)
-  return new Failure(why, `${how}; task ${name} goes on`, {
+  return new Failure(why === 'timeout' ? why : outcomeOf(why), `${how}; task ${name} goes on`, {
     next: `to pick it up: hai task tail ${name}; to end it: hai task cancel ${name}`,
   })
 }
@@ -120,9 +127,9 @@ class Tries {
   }
 }
 
-function interruption(session: Session, signal: AbortSignal): Promise<'interrupted'> {
+function interruption(session: Session, signal: AbortSignal): Promise<Interrupt> {
   return new Promise((resolve) => {
-    const off = session.io.onInterrupt(() => resolve('interrupted'))
+    const off = session.io.onInterrupt(resolve)
     signal.addEventListener('abort', off)
   })
 }
@@ -151,7 +158,7 @@ export async function printResult(
   if (how === 'json') session.printJson(task)
   else if (answer !== undefined) how.finish(answer)
   else how.partial(task.partial)
-  const exit = exitOfState(task.state)
+  const exit = exitOfState(task.state, task.error?.code)
   if (exit === EXIT.done) return undefined
   if (UNREACHED.has(task.error?.code ?? ''))
     for (const line of await environmentNotes(session)) session.warn(line)

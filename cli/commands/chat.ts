@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/contract.ts'
 import { examples, lengthOfTime } from '../command.ts'
 import { conversationOf } from '../conversation.ts'
-import { EXIT } from '../exit.ts'
+import { EXIT, isInterruption } from '../exit.ts'
 import { Failure } from '../failure.ts'
 import { shortId } from '../ids.ts'
 import { report } from '../report.ts'
@@ -112,7 +112,9 @@ class Chat {
       if (!(error instanceof Failure)) throw error
       // A script's next question would meet the same; a person may mend it and go on.
       const useless = error.exit === EXIT.unreachable || error.exit === EXIT.denied
-      if (!this.#attended && (useless || error.exit === EXIT.interrupted)) throw error
+      // Ctrl-C is said to an answer, any other signal to the chat
+      const over = isInterruption(error.exit) && error.exit !== EXIT.interrupted
+      if (over || (!this.#attended && (useless || isInterruption(error.exit)))) throw error
       const exit = report(session, error)
       this.#exit ||= exit
     }

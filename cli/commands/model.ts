@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { ModelList, ModelTest } from '../../f/hai/core/contract.ts'
 import { collect, examples, given, JSON_OPTION } from '../command.ts'
+import { outcomeOf } from '../exit.ts'
 import { Failure } from '../failure.ts'
 import { environmentNotes } from '../local-findings.ts'
 import type { AddFlags } from '../model-add.ts'
@@ -114,8 +115,9 @@ async function tryOut(session: Session, name: string | undefined, json = false):
     SOON_MS,
   )
   const stop = new AbortController()
-  const interrupted = new Failure('interrupted', 'interrupted; the test was stopped')
-  const off = session.io.onInterrupt(() => stop.abort(interrupted))
+  const off = session.io.onInterrupt((signal) =>
+    stop.abort(new Failure(outcomeOf(signal), 'interrupted; the test was stopped')),
+  )
   const test = await webhook
     .run<ModelTest>('model/test', given({ backend, model }), stop.signal)
     .finally(() => {
@@ -131,9 +133,13 @@ async function tryOut(session: Session, name: string | undefined, json = false):
   for (const notice of test.notices ?? []) session.note(notice)
   if (test.ok) return
   await sayWhatDiffers(session)
-  throw new Failure('dead', test.error?.message ?? `${test.backend}/${test.model} does not answer`, {
-    next: test.error?.next_step ?? 'hai model ls',
-  })
+  throw new Failure(
+    test.error?.code === 'busy' ? 'unreachable' : 'dead',
+    test.error?.message ?? `${test.backend}/${test.model} does not answer`,
+    {
+      next: test.error?.next_step ?? 'hai model ls',
+    },
+  )
 }
 
 /** A model that isn't there may be one that only this shell knows the way to. */

@@ -55,6 +55,11 @@ describe('hai ask', () => {
     expect((await runHai(['ask', 'x'], { env })).exit).toBe(exit)
   })
 
+  it('ends with 10 where a task died of its cost, as every other refusal for it does', async () => {
+    serve(doorsOfTask('dead', { error: { code: 'budget', message: 'cloud/x has no price' } }))
+    expect((await runHai(['ask', 'x'], { env })).exit).toBe(10)
+  })
+
   it('says that the task is accepted where the token may not read its answer', async () => {
     const door = 'jobs:run:scripts:f/hai/task/events'
     serve({

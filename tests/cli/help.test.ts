@@ -113,10 +113,12 @@ it('shows groups, an example and the exit statuses at the root', async () => {
         7  the task was cancelled, has expired or was rejected
         8  the task waits for approval
         9  conflict
-       10  the budget is used up
+       10  refused for its cost: a cap is reached, or no price is known
        11  hai doctor or gitops status found something to mend
       124  gave up waiting; the task goes on
+      129  the terminal was closed; the task goes on
       130  interrupted; the task goes on
+      143  told to end by SIGTERM; the task goes on
     "
   `)
 })

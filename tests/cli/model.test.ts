@@ -126,6 +126,12 @@ describe('hai model test', () => {
     expect(ran.stderr).toContain('hai: ollama has no model x\n→ ollama pull x\n')
   })
 
+  it('ends with 5, too busy, when the model answers somebody else', async () => {
+    const error = { code: 'busy', message: 'llama is busy', next_step: 'wait for it: hai task tail AB7F3K' }
+    answer({ backend: 'llama', model: 'x', ok: false, error })
+    expect(await remote('model', 'test')).toMatchObject({ exit: 5, stdout: '' })
+  })
+
   it('ends the job at Ctrl-C, and says so', async () => {
     answer({})
     server.doors[`jobs_u/completed/get_result_maybe/${JOB}`] = () => ({

@@ -7,7 +7,7 @@ import { buildProject } from '../support/stack.ts'
 import { cannedServer, type Door } from './canned-server.ts'
 import { type CannedWorld, cannedWorld } from './canned-world.ts'
 import { PROGRAM, spawnHai, until } from './run-hai.ts'
-import { anEvent, aTodo, doorsOfTask, ulid } from './samples.ts'
+import { anEvent, aTodo, aView, doorsOfTask, ulid } from './samples.ts'
 
 let server: CannedWorld['server']
 let home: CannedWorld['home']
@@ -70,15 +70,31 @@ describe('the built program', () => {
     expect(ran).toEqual({ exit: 1, stdout: '', stderr: 'hai is not built yet; run: npm run build\n' })
   })
 
-  it('ends at Ctrl-C with 130 and says how to go on', async () => {
+  it.each([
+    ['SIGINT', 130, 'interrupted', ['ask', 'x']],
+    ['SIGTERM', 143, 'told to end', ['ask', 'x']],
+    ['SIGHUP', 129, 'the terminal was closed', ['ask', '-q', 'x']],
+    ['SIGTERM', 143, 'told to end', ['task', 'tail', 'AB7F3K']],
+  ] as const)('ends at %s with %i and says how to go on', async (signal, exit, how, argv) => {
     serve(doorsOfTask('running', {}, [anEvent(1, 'started')]))
-    const { child, ran, ended } = spawnHai(['ask', 'x'], { env })
-    await until(() => ran.stderr.includes('started'), 'the first step')
-    child.kill('SIGINT')
-    expect(await ended).toMatchObject({ exit: 130, stdout: '' })
+    serve({ 'task/show': () => ({ result: aView({ state: 'running' }) }) })
+    const { child, ran, ended } = spawnHai([...argv], { env })
+    await until(() => server.callsOf('task/events').length > 1, 'two looks')
+    child.kill(signal)
+    expect(await ended).toMatchObject({ exit, stdout: '' })
     expect(ran.stderr).toContain(
-      'interrupted; task AB7F3K goes on\n→ to pick it up: hai task tail AB7F3K; to end it: hai task cancel AB7F3K\n',
+      `${how}; task AB7F3K goes on\n→ to pick it up: hai task tail AB7F3K; to end it: hai task cancel AB7F3K\n`,
     )
+  })
+
+  it('ends a chat at SIGTERM with 143, and the task of its question goes on', async () => {
+    serve(doorsOfTask('running', {}, [anEvent(1, 'started')]))
+    const { child, ran, ended } = spawnHai(['chat'], { env, stdin: 'pipe' })
+    child.stdin?.end('x\n')
+    await until(() => server.callsOf('task/events').length > 1, 'two looks')
+    child.kill('SIGTERM')
+    expect(await ended).toMatchObject({ exit: 143 })
+    expect(ran.stderr).toContain('told to end; task AB7F3K goes on\n→ to pick it up: hai task tail AB7F3K')
   })
 
   it('waits for a server that is away, and misses and repeats nothing', async () => {

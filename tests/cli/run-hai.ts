@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
+import type { Interrupt } from '../../cli/exit.ts'
 import type { Io, Output } from '../../cli/io.ts'
 import { main } from '../../cli/main.ts'
 import { commandsIn, refusalOf } from '../support/next-steps.ts'
@@ -83,7 +84,7 @@ export class FakeIo implements Io {
   env: Env
   cwd: string
   #kind: 'none' | 'text' | 'terminal'
-  #interrupt: (() => void) | undefined
+  #interrupt: ((signal: Interrupt) => void) | undefined
 
   constructor(options: World) {
     this.stdout = new Captured(options.columns) as Captured & Output
@@ -99,7 +100,7 @@ export class FakeIo implements Io {
     return this.#kind
   }
 
-  onInterrupt(handler: () => void): () => void {
+  onInterrupt(handler: (signal: Interrupt) => void): () => void {
     this.#interrupt = handler
     return () => {
       this.#interrupt = undefined
@@ -107,8 +108,8 @@ export class FakeIo implements Io {
   }
 
   /** Ctrl-C; false while nobody listens for it. */
-  interrupt(): boolean {
-    this.#interrupt?.()
+  interrupt(signal: Interrupt = 'SIGINT'): boolean {
+    this.#interrupt?.(signal)
     return this.#interrupt !== undefined
   }
 }

@@ -78,7 +78,12 @@ describe.each(shells)('hai.sh in $name', (shell) => {
     server.doors['task/result'] = () => ({ result: { id: ID, state: 'done', output } })
     expect((await run(shell, server.env, ['ask', 'x']).ended).stdout).toBe(`${shown}\n`)
     server.doors['task/result'] = () => ({ result: { id: ID, state: 'dead', error: { message: output } } })
-    expect((await run(shell, server.env, ['ask', 'x']).ended).stderr).toBe(`hai: ${shown}\n`)
+    const dead = await run(shell, server.env, ['ask', 'x']).ended
+    expect(dead).toMatchObject({ code: 6, stderr: `hai: ${shown}\n` })
+    server.doors['task/result'] = () => ({
+      result: { id: ID, state: 'dead', error: { code: 'budget', message: 'no price' } },
+    })
+    expect((await run(shell, server.env, ['ask', 'x']).ended).code).toBe(10)
     server.doors['todo/add'] = () => ({ result: { id: ID, body: output } })
     const added = await run(withJq(shell), server.env, ['todo', 'add', 'x']).ended
     expect(added.stdout).toBe(`added 000000 ${shown}\n`)
