@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { callModel } from '../../f/hai/core/model/call.ts'
+import type { Message } from '../../f/hai/core/model/config.ts'
 import { inOtherForm } from '../../f/hai/core/model/other-form.ts'
 import { COUNTS, content, DONE, finish, usage } from '../support/models/openai-frames.ts'
 import { aChoice } from './answering.ts'
@@ -11,7 +12,12 @@ let stop = () => {}
 afterEach(() => stop())
 
 /** Answers what `refusal` has nothing to say against, and is asked once. */
-async function asked(refusal: (question: Question) => string | undefined, status = 400) {
+async function asked(
+  refusal: (question: Question) => string | undefined,
+  status = 400,
+  messages: Message[] = [{ role: 'user', content: [{ type: 'text', text: 'why?' }] }],
+  times = 1,
+) {
   const questions: Question[] = []
   const server = createServer(async (request, response) => {
     let body = ''
@@ -25,19 +31,23 @@ async function asked(refusal: (question: Question) => string | undefined, status
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   stop = () => server.close().closeAllConnections()
-  const answer = await callModel({
+  const call: Parameters<typeof callModel>[0] = {
     choice: aChoice(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
     apiKey: 'sk-fake',
-    messages: [{ role: 'user', content: [{ type: 'text', text: 'why?' }] }],
+    messages,
     maxOutput: 100,
     firstByteSeconds: 10,
     livenessSeconds: 10,
     signal: new AbortController().signal,
     onText: () => {},
-  }).then(
-    ({ text }) => text,
-    (error: Error) => error.message,
-  )
+  }
+  let answer = ''
+  for (let n = 0; n < times; n += 1) {
+    answer = await callModel(call).then(
+      ({ text }) => text,
+      (error: Error) => error.message,
+    )
+  }
   return { answer, questions }
 }
 
@@ -88,5 +98,53 @@ it.each([
   [400, 'the question is too long'],
   [429, NEWER],
 ])('asks nothing again that was refused for another reason (%s, %s)', (status, words) => {
-  expect(inOtherForm('{"max_tokens":9000,"stream_options":{}}', status, words)).toBeUndefined()
+  expect(inOtherForm('http://x', '{"max_tokens":9000,"stream_options":{}}', status, words)).toBeUndefined()
+})
+
+const system = ({ messages }: Question) => (messages as Question[])[0]?.role === 'system'
+
+it.each([
+  [400, 'System role not supported'],
+  [500, '{"error":{"code":500,"message":"Value is not callable: null at row 1: System role not supported"}}'],
+  [400, '{"object":"error","message":"Conversation roles must alternate user/assistant/user/assistant/..."}'],
+  [400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."],
+  [400, '{"error":{"message":"Developer instruction is not enabled for models/gemma-3-27b-it"}}'],
+  [422, '{"detail":"system messages are not supported by this model"}'],
+])(
+  'puts the instruction before what the user said first where a model takes none (%s, %s), once learnt at once',
+  async (status, words) => {
+    const said = (role: 'user' | 'assistant', text: string): Message => ({
+      role,
+      content: [{ type: 'text', text }],
+    })
+    const messages: Message[] = [
+      { role: 'system', content: 'Be short.' },
+      said('user', 'why?'),
+      said('assistant', 'so'),
+      said('user', 'and?'),
+    ]
+    const refusal = (question: Question) => (system(question) ? words : undefined)
+    const { answer, questions } = await asked(refusal, status, messages, 2)
+    expect(answer).toBe('fine')
+    expect(questions.map(system)).toEqual([true, false, false])
+    for (const question of questions.slice(1)) {
+      expect(question.messages).toEqual([
+        { role: 'user', content: 'Be short.\n\nwhy?' },
+        { role: 'assistant', content: 'so' },
+        { role: 'user', content: 'and?' },
+      ])
+    }
+  },
+)
+
+it.each([
+  'the system is overloaded',
+  'this file system is not writable',
+  'the operating system does not support it',
+])('does not take “%s” for it', async (words) => {
+  const messages: Message[] = [
+    { role: 'system', content: 'Be short.' },
+    { role: 'user', content: [{ type: 'text', text: 'why?' }] },
+  ]
+  expect((await asked(() => words, 400, messages)).questions).toHaveLength(1)
 })

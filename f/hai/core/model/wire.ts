@@ -3,7 +3,7 @@ import { isRedirect, pointsTo } from '../network.ts'
 import type { Dialect } from './dialects.ts'
 import { BrokenCall } from './failure.ts'
 import { type Frame, Frames, parsed } from './frames.ts'
-import { inOtherForm } from './other-form.ts'
+import { inKnownForm, inOtherForm } from './other-form.ts'
 import type { Reply, Said } from './reply.ts'
 import {
   isPage,
@@ -36,17 +36,17 @@ export interface Wire {
  */
 export function understanding(wire: Wire): typeof fetch {
   const call = async (input: Parameters<typeof fetch>[0], init?: RequestInit): Promise<Response> => {
-    const response = await patientFetch(input, init)
+    const body = inKnownForm(String(input), init?.body)
+    const response = await patientFetch(input, { ...init, body: body as RequestInit['body'] })
     if (!response.body) return response
     const bytes = new Bytes(response.body, wire.sign)
     if (response.status >= 400) {
       const { status, statusText, headers } = response
       const words = await textOf(bytes)
       // it was refused for its form, and nothing was made of it
-      const other = inOtherForm(init?.body, status, words)
+      const other = inOtherForm(String(input), body, status, words)
       if (other !== undefined) return call(input, { ...init, body: other })
-      const body = plainRefusal(status, words)
-      return new Response(body, { status, statusText, headers: plainHeaders(headers) })
+      return new Response(plainRefusal(status, words), { status, statusText, headers: plainHeaders(headers) })
     }
     const url = response.url || String(input)
     const headers = { ...Object.fromEntries(response.headers), 'content-type': 'text/event-stream' }
