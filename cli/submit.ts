@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { Accepted } from '../f/hai/core/contract.ts'
+import type { Accepted, ModelList, TaskResult } from '../f/hai/core/contract.ts'
 import type { IfBusy } from '../f/hai/core/envelope.ts'
 import { attachments, readStdin } from './attach.ts'
 import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from './command.ts'
@@ -83,14 +83,43 @@ export async function put(
   return accepted
 }
 
-/** Says that a task was put down, for those who don't wait: its id on stdout, the way to follow it on stderr. */
-export function printAccepted(
+/**
+ * Says that a task was put down, for those who don't wait: its id on stdout, the way to follow it on stderr, and what is
+ * known to keep it from being answered, which those who wait are told meanwhile.
+ */
+export async function printAccepted(
   session: Session,
   accepted: Accepted,
-  options: { json?: boolean; quiet?: boolean },
-): undefined {
+  options: { json?: boolean; quiet?: boolean; agent?: string },
+): Promise<undefined> {
   if (options.json) session.printJson(accepted)
   else session.print(accepted.task_id)
+  // whom an agent of his own asks is not known here
+  if (!options.agent) await tellTrouble(session, accepted.task_id)
   if (!options.quiet)
     session.note(`${accepted.status}; hai task tail ${shortId(accepted.task_id)} follows it`)
+}
+
+async function tellTrouble(session: Session, id: string): Promise<void> {
+  try {
+    const trouble = troubleIn(await session.call<ModelList>('model/list', {}))
+    if (trouble === undefined) return
+    const { state } = await session.call<TaskResult>('task/result', { id })
+    // what hai answers itself needs no model
+    if (state === 'pending' || state === 'running') session.warn(trouble)
+  } catch (error) {
+    // the task is accepted; a token that may do no more than that is told no more
+    if (!(error instanceof Failure)) throw error
+    if (error.code !== 'forbidden') session.note(`(what can answer it is not known: ${error.message})`)
+  }
+}
+
+/** What keeps the model that answers by default from doing so, or that there is none. */
+function troubleIn(list: ModelList): string | undefined {
+  const { default: name, models, unusable, reason, problems = [] } = list
+  if (name === null) return problems[0] ?? 'no model is there to answer it; hai model ls shows what could'
+  if (unusable) return `nothing can answer it now: ${reason ?? `${name} does not answer`}`
+  const row = models.find(({ backend, model }) => `${backend}/${model}` === name)
+  const known = problems.find((problem) => problem.startsWith(`${row?.backend} `))
+  return known ?? (row?.trouble && `${name} can't answer now: ${row.trouble.text}`)
 }

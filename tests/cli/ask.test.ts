@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { State } from '../../f/hai/core/contract.ts'
+import type { ModelList, State } from '../../f/hai/core/contract.ts'
 import { type Door, refusal } from './canned-server.ts'
 import { type CannedWorld, cannedWorld } from './canned-world.ts'
 import { type FakeIo, runHai, until } from './run-hai.ts'
@@ -99,6 +99,50 @@ describe('hai ask', () => {
     const ran = await runHai(['ask', 'x', '--no-wait'], { env })
     expect(ran).toMatchObject({ exit: 0, stdout: `${TASK_ID}\n` })
     expect(server.callsOf('task/events')).toEqual([])
+  })
+
+  it.each<[string, Partial<ModelList>, State, string | undefined]>([
+    [
+      'its server is known to be away',
+      { problems: ['ollama has been unreachable for 4 min; start Ollama'] },
+      'pending',
+      '! ollama has been unreachable for 4 min; start Ollama',
+    ],
+    ['there is no model', { default: null, models: [] }, 'pending', '! no model is there to answer it'],
+    [
+      'the default can’t be used',
+      { unusable: true, reason: 'the default is gone/x, but there is no backend gone' },
+      'running',
+      '! nothing can answer it now: the default is gone/x',
+    ],
+    ['another server is away', { problems: ['vllm was unreachable'] }, 'pending', undefined],
+    ['hai answers it itself', { default: null, models: [] }, 'done', undefined],
+  ])(
+    'says with task add and --no-wait what keeps a task from being answered: %s',
+    async (_, found, state, word) => {
+      const row = { backend: 'ollama', model: 'x', enabled: true } as ModelList['models'][number]
+      const list: ModelList = { default: 'ollama/x', models: [row], offers: [], ...found }
+      serve({ ...doorsOfTask(state, {}), 'model/list': () => ({ result: list }) })
+      for (const argv of [
+        ['task', 'add', 'x'],
+        ['ask', '-q', '--no-wait', 'x'],
+      ]) {
+        const ran = await runHai(argv, { env })
+        expect(ran).toMatchObject({ exit: 0, stdout: `${TASK_ID}\n` })
+        if (word) expect(ran.stderr).toContain(word)
+        else expect(ran.stderr).not.toContain('!')
+      }
+    },
+  )
+
+  it('is done with --no-wait where the token may not see the models', async () => {
+    serve({
+      ...doorsOfTask('pending', {}),
+      'model/list': () => refusal(403, 'forbidden', 'Required scope: x'),
+    })
+    const ran = await runHai(['ask', 'x', '--no-wait'], { env })
+    expect(ran).toMatchObject({ exit: 0, stdout: `${TASK_ID}\n` })
+    expect(ran.stderr).not.toContain('scope')
   })
 
   it('gives up after --timeout, says that the task goes on, and leaves it running', async () => {
