@@ -1,4 +1,4 @@
-import type { ModelList, ModelRow, ModelTest } from '../f/hai/core/contract.ts'
+import type { ModelList, ModelRow, ModelTest, WindowSource } from '../f/hai/core/contract.ts'
 import { listText } from '../f/hai/core/money/amount-text.ts'
 import type { Session } from './session.ts'
 import { table } from './table.ts'
@@ -31,7 +31,7 @@ async function rowsOf(list: ModelList, session: Session): Promise<string[]> {
       { text: name === list.default ? '*' : '', paint: green },
       { text: name, paint: session.paint.bold },
       { text: state(row), paint: row.trouble ? red : row.enabled ? cyan : dim },
-      row.context === null ? '' : tokens(row.context),
+      row.context === null ? '' : tokens(row.context) + SOURCES[row.context_from ?? 'settings'],
       { text: price(row), paint: dim },
       { text: row.url ?? '', paint: dim },
     ]
@@ -65,6 +65,13 @@ export function testText(test: ModelTest): string {
 
 function count(tokens: number | null | undefined): string {
   return typeof tokens === 'number' ? `${tokens} ${tokens === 1 ? 'token' : 'tokens'}, ` : ''
+}
+
+/** What the operator did not write himself. */
+const SOURCES: Record<WindowSource, string> = {
+  settings: '',
+  server: ' (server)',
+  earlier_call: ' (learnt)',
 }
 
 /** In a few words: what is missing is said in full below the table. */

@@ -71,6 +71,21 @@ describe('hai model ls', () => {
     expect(stderr).toContain('ollama/llama3.1:8b answers: loaded already')
   })
 
+  it('shows the window in force, and whose word it is where it is not the operator’s', async () => {
+    const models = [
+      aRow({ context: 2048, context_from: 'server' }),
+      aRow({ model: 'b', context: 4000, context_from: 'earlier_call' }),
+      { ...CLAUDE, context_from: 'settings' as const },
+    ]
+    server.doors['model/list'] = () => ({ result: { ...LIST, models } })
+    const lines = (await remote('model', 'ls')).stdout.split('\n')
+    expect(lines.slice(0, 3)).toEqual([
+      expect.stringMatching(/ 2k \(server\) +free/),
+      expect.stringMatching(/ 4k \(learnt\) +free/),
+      expect.stringMatching(/ 200k +\$3/),
+    ])
+  })
+
   it('says what is wrong with a backend, also when it has no model to show', async () => {
     const problem = 'ollama has been unreachable for 4 min (connect ECONNREFUSED)'
     server.doors['model/list'] = () => ({ result: { ...LIST, models: [], problems: [problem] } })

@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Accepted, Health, ModelList, ModelTest, TaskView } from '../../f/hai/core/contract.ts'
+import { learn } from '../../f/hai/core/model/facts.ts'
 import { testDatabase } from '../support/database.ts'
 import { aPulledModel, type FakeOllama, fakeOllama } from '../support/models/ollama.ts'
 import { fakeOpenAi, OPENAI_REFUSES } from '../support/models/openai.ts'
@@ -55,6 +56,16 @@ describe('with an Ollama and nothing configured', () => {
       { backend: 'ollama', model: 'llama3.2:3b', found: true, loaded: false, billing: 'local' },
       { backend: 'ollama', model: 'tiny:latest', found: true, loaded: true },
     ])
+  })
+
+  it('the window that was learnt of a model is listed, with whose word it is', async () => {
+    const at = { url: `${ollama.url}/v1`, model: 'tiny:latest' }
+    const row = async () =>
+      (await call<ModelList>('model/list')).models.find(({ model }) => model === 'tiny:latest')
+    await learn(db.sql, at, { listed: 8192 })
+    expect(await row()).toMatchObject({ context: 8192, context_from: 'server' })
+    await learn(db.sql, at, { refused: 4096 })
+    expect(await row()).toMatchObject({ context: 4096, context_from: 'earlier_call' })
   })
 
   it('a question is answered, with its steps', async () => {

@@ -329,6 +329,8 @@ export interface Health {
   guards?: string[]
 }
 
+export type WindowSource = 'settings' | 'server' | 'earlier_call'
+
 /** One model that may be asked, or could be. Prices are USD per million tokens. */
 export interface ModelRow {
   backend: string
@@ -343,8 +345,10 @@ export interface ModelRow {
   loaded: boolean | null
   /** What it lacks to answer now; not there when nothing is known to be missing. */
   trouble?: { code: 'missing' | 'no_key' | 'unreachable'; text: string }
-  /** Tokens; null is unknown. */
+  /** The window in force, in tokens: the least of what is known; null is unknown. */
   context: number | null
+  /** Who says so: models.yaml, its server's list of models, or what the server refused or cut at an earlier call. */
+  context_from?: WindowSource
   price: { input?: number; output?: number; cache_read?: number; cache_write?: number } | null
   /** Whose list the price is of, where the operator has set none. */
   list_price?: ListSource

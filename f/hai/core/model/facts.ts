@@ -56,6 +56,13 @@ export async function factOf(sql: Sql, { url, model }: ModelAt): Promise<ModelFa
   return fact
 }
 
+/** The windows that were learnt of all models, as `factOf` holds them. */
+export async function learntWindows(sql: Sql): Promise<(ModelAt & Pick<ModelFact, 'listed' | 'refused'>)[]> {
+  return await sql<(ModelAt & Pick<ModelFact, 'listed' | 'refused'>)[]>`
+    select url, model, listed, case when refused_at > now() - interval '1 day' then refused end as refused
+    from hai.model_fact`
+}
+
 export async function learn(sql: Sql, at: ModelAt, learnt: Learnt): Promise<void> {
   const { url, model } = at
   const asked = learnt.listed !== undefined

@@ -1,13 +1,14 @@
 import type { Caller } from '../caller.ts'
 import { storedConfig } from '../config.ts'
-import type { ModelList, ModelRow } from '../contract.ts'
+import type { ModelList, ModelRow, WindowSource } from '../contract.ts'
 import type { Sql } from '../db.ts'
 import { HaiError } from '../errors.ts'
 import { LIST_SOURCE } from '../money/list-prices-data.ts'
 import { isListPrice, priceAt } from '../money/prices.ts'
 import { withoutPasswordsIn } from '../text.ts'
-import { choose, lack } from './choose.ts'
+import { choose, lack, urlOf } from './choose.ts'
 import { type Backend, Models } from './config.ts'
+import { learntWindows, type ModelAt } from './facts.ts'
 import { findOllama, type Ollama } from './ollama.ts'
 import { connects } from './reach.ts'
 import { type Surroundings, surroundings } from './surroundings.ts'
@@ -23,6 +24,7 @@ export async function listModels(sql: Sql, around: Surroundings = surroundings()
     troublesOf(models, around),
   ])
   const { problems } = await backendTroubles(sql)
+  const windows = await learntWindows(sql)
   const [problem] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
   return {
     default: choice && 'model' in choice ? `${choice.name}/${choice.model}` : (models.default ?? null),
@@ -30,9 +32,9 @@ export async function listModels(sql: Sql, around: Surroundings = surroundings()
       ('model' in choice ? { reason: choice.reason } : { reason: choice.message, unusable: true })),
     models: [
       ...Object.entries(models.backends).flatMap(([name, backend]) =>
-        configured(name, backend, troubles.get(name)),
+        configured(name, backend, troubles.get(name), windows),
       ),
-      ...(ollama ? found(ollama, models) : []),
+      ...(ollama ? found(ollama, models, windows) : []),
     ],
     offers: around.offers
       .filter(({ backend }) => !models.backends[backend])
@@ -79,7 +81,34 @@ async function away({ billing, external, url }: Backend): Promise<Trouble | unde
   return { code: 'unreachable', text: `nothing takes connections at ${url}` }
 }
 
-function configured(name: string, backend: Backend, trouble: Trouble | undefined): ModelRow[] {
+type Windows = Awaited<ReturnType<typeof learntWindows>>
+
+/** The least of the windows that are known of a model, as a prompt for it has to fit all, and who says so. */
+function windowOf(
+  windows: Windows,
+  at: ModelAt,
+  settings: number | undefined,
+): Pick<ModelRow, 'context' | 'context_from'> {
+  const learnt = windows.find(({ url, model }) => url === at.url && model === at.model)
+  const known: [number | null | undefined, WindowSource][] = [
+    [settings, 'settings'],
+    [learnt?.listed, 'server'],
+    [learnt?.refused, 'earlier_call'],
+  ]
+  const [least] = known
+    .flatMap(([tokens, from]) =>
+      typeof tokens === 'number' ? [{ context: tokens, context_from: from }] : [],
+    )
+    .sort((a, b) => a.context - b.context)
+  return least ?? { context: null }
+}
+
+function configured(
+  name: string,
+  backend: Backend,
+  trouble: Trouble | undefined,
+  windows: Windows,
+): ModelRow[] {
   const { kind, billing, enabled } = backend
   const rows = Object.entries(backend.models).map(([model, { context }]) => ({
     backend: name,
@@ -91,7 +120,7 @@ function configured(name: string, backend: Backend, trouble: Trouble | undefined
     enabled,
     loaded: null,
     ...(trouble === undefined ? {} : { trouble }),
-    context: context ?? null,
+    ...windowOf(windows, { url: urlOf(backend), model }, context),
     ...priceOf(backend, model),
   }))
   return rows
@@ -103,7 +132,7 @@ function priceOf(backend: Backend, model: string): Pick<ModelRow, 'price' | 'lis
   return { price: rates, ...(isListPrice(version) ? { list_price: LIST_SOURCE } : {}) }
 }
 
-function found({ url, models }: Ollama, { backends }: Models): ModelRow[] {
+function found({ url, models }: Ollama, { backends }: Models, windows: Windows): ModelRow[] {
   const configuredNames = new Set(Object.keys(backends.ollama?.models ?? {}))
   return models
     .filter(({ name }) => !configuredNames.has(name))
@@ -116,7 +145,7 @@ function found({ url, models }: Ollama, { backends }: Models): ModelRow[] {
       found: true,
       enabled: backends.ollama?.enabled ?? true,
       loaded,
-      context: null,
+      ...windowOf(windows, { url: `${url}/v1`, model: name }, undefined),
       price: null,
     }))
 }
