@@ -61,6 +61,10 @@ export async function capLines({ caps, margin, as_of }: CostReport, session: Ses
     ]
   })
   const lines = await table(header, rows, { columns: session.columns, title: dim, headings: true })
+  if (rows.length < caps.length)
+    lines.push(
+      dim(`${rows.length} of ${caps.length} caps, the fullest of each kind; all of them: hai cost --json`),
+    )
   return margin ? [...lines, dim(marginText(margin))] : lines
 }
 
