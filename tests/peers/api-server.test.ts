@@ -30,7 +30,7 @@ beforeAll(async () => {
   const definitions = peer('HAI_PEER_DEFINITIONS')
   await api.kubectl('create', '--filename', definitions)
   await api.kubectl('wait', '--for=condition=Established', '--timeout=120s', 'crd', '--all')
-})
+}, 600_000)
 afterAll(async () => {
   await api.stop()
   rmSync(folder, { recursive: true })

@@ -4,6 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { vi } from 'vitest'
 
+/** An API server of Kubernetes needs 10 s on a quiet machine, and its minutes on one that builds beside it. */
+const START_MS = 300_000
+
 /** What the installer put into this variable. */
 export function peer(variable: string): string {
   const value = process.env[variable]
@@ -35,7 +38,7 @@ export async function start(
     })
   const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error))
   const running = { log: () => text, stop: () => stop(child) }
-  const isUp = vi.waitUntil(async () => child.exitCode !== null || (await ready()))
+  const isUp = vi.waitUntil(async () => child.exitCode !== null || (await ready()), START_MS)
   await Promise.race([isUp, failed])
   if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}:\n${text}`)
   return running
