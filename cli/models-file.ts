@@ -47,8 +47,17 @@ export async function editModels(
   const file = await modelsFile(session)
   return alone(file, async () => {
     const before = textOf(file)
-    const changed = editSettings(file, open(file), edit)
+    let changed = false
+    let odd: unknown
+    try {
+      changed = editSettings(file, open(file), edit)
+    } catch (error) {
+      if (error instanceof Failure) throw error
+      // where a map is wanted there is something else, of which the stack knows the place
+      odd = error
+    }
     const list = await readList(session)
+    if (odd && !list?.error) throw odd
     if (!list?.error) return { changed, list }
     if (changed) restore(file, before)
     throw await notTaken(session, list.error)

@@ -386,9 +386,10 @@ describe('changing the models of this machine', () => {
     ['default', 'cloud/x'],
     ['enable', 'anthropic'],
     ['disable', 'vllm'],
+    ['disable', 'odd'],
     ['disable', 'nope'],
   ])('changes nothing by %s %s where the stack refuses the file, and names it', async (verb, name) => {
-    const text = '# mine\nbackends:\n  vllm: { kind: openai-compatible, url: x }\n'
+    const text = '# mine\nbackends:\n  vllm: { kind: openai-compatible, url: x }\n  odd: 7\n'
     given(text)
     const error =
       'models configuration (models.yaml, on Windmill u/operator/hai_models): backends.vllm.url: "x" is not accepted; what was good before is in force'
