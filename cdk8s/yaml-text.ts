@@ -1,4 +1,4 @@
-type Value = string | number | boolean | Value[] | { [key: string]: Value }
+type Value = string | number | boolean | null | Value[] | { [key: string]: Value }
 
 /**
  * A value as block YAML that YAML 1.1 and 1.2 read alike and a strict yamllint takes: text is plain where no reader can
@@ -11,7 +11,7 @@ export function yamlText(value: object): string {
 
 /** Below a key or a dash: on the same line for scalars, on lines of their own for the rest. */
 function block(value: Value, indent: string): string {
-  if (typeof value !== 'object') return ` ${scalar(value, indent)}`
+  if (typeof value !== 'object' || value === null) return ` ${scalar(value, indent)}`
   if (Array.isArray(value)) {
     if (value.length === 0) return ' []'
     return value.map((item) => `\n${indent}-${afterDash(item, `${indent}  `)}`).join('')
@@ -27,7 +27,7 @@ const afterDash = (item: Value, indent: string): string => {
   return written.startsWith('\n') ? ` ${written.slice(1 + indent.length)}` : written
 }
 
-function scalar(value: string | number | boolean, indent: string): string {
+function scalar(value: string | number | boolean | null, indent: string): string {
   if (typeof value !== 'string') return String(value)
   return isBlock(value) ? literal(value, indent) : text(value)
 }
