@@ -1,6 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { ownSchemas } from '../../cdk8s/checks/own-schemas.ts'
@@ -12,6 +12,7 @@ import { EXIT } from '../../cli/exit.ts'
 import { connectCluster } from '../../cli/gitops/cluster.ts'
 import { generatedObjects } from '../../cli/gitops/manifests.ts'
 import { liveStatus } from '../../cli/gitops/status.ts'
+import { REPOSITORY } from '../cli/flux-repository.ts'
 import { aHomeFolder, runHai } from '../cli/run-hai.ts'
 import { ALL } from '../manifests/configurations.ts'
 import { statusOf } from '../manifests/live-objects.ts'
@@ -24,6 +25,7 @@ import { peer } from './peer.ts'
 const EXAMPLES = join(import.meta.dirname, '..', '..', 'cdk8s', 'examples')
 const folder = mkdtempSync(join(tmpdir(), 'hai-kube-'))
 const api = new KubeApi(folder)
+const home = aHomeFolder()
 
 beforeAll(async () => {
   await Promise.all([api.start(), buildProject()])
@@ -33,14 +35,15 @@ beforeAll(async () => {
 }, 600_000)
 afterAll(async () => {
   await api.stop()
+  home.remove()
   rmSync(folder, { recursive: true })
 })
 
 /** Namespaces in which pods run only as `restricted` says, and each has its account, as a controller would make it. */
-async function makeNamespaces(tree: Tree): Promise<void> {
+async function makeNamespaces(objects: readonly KubeObject[]): Promise<void> {
   const mode = 'pod-security.kubernetes.io'
   const labels = { [`${mode}/enforce`]: 'restricted', [`${mode}/warn`]: 'restricted' }
-  const names = new Set(tree.entries.map(({ object }) => object.metadata.namespace))
+  const names = new Set(objects.map(({ metadata }) => metadata.namespace))
   for (const name of names) {
     const about = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }
     const account = {
@@ -72,6 +75,39 @@ async function looks(objects: readonly KubeObject[]): Promise<Look[]> {
   }))
 }
 
+/** The folder of a repository that this tree was written into. */
+function written(tree: Tree): string {
+  const repository = mkdtempSync(join(folder, 'repository-'))
+  writeTree(repository, tree)
+  return repository
+}
+
+/** As the controllers would: there are none. */
+async function writeStatuses(objects: readonly KubeObject[]): Promise<void> {
+  for (const object of objects.filter(isDefined)) {
+    const status = statusOf(object)
+    if (status) await api.writeStatus(object, status)
+  }
+}
+
+/** Holds that `hai gitops status` has nothing against what is generated in a repository. */
+async function expectWell(repository: string): Promise<void> {
+  vi.stubEnv('KUBECONFIG', api.kubeconfig)
+  const generated = generatedObjects(repository)
+  const status = await liveStatus(connectCluster(), generated.filter(isDefined))
+  const { exit, stdout } = await runHai(['gitops', 'status', '--dir', repository], home)
+  vi.unstubAllEnvs()
+  expect(status.objects.filter(({ verdict }) => verdict !== 'good')).toEqual([])
+  expect(status.leftovers).toEqual([])
+  // the kinds that this server does not know, and the host, which is nobody's
+  const told = stdout.split('\n').filter((line) => line.startsWith('✗'))
+  expect(told.filter((line) => !WITHOUT_DEFINITION.some((kind) => line.includes(kind)))).toEqual([
+    expect.stringMatching(/https:\/\/hai\.example\.com/),
+  ])
+  expect(told).toHaveLength(generated.filter((object) => !isDefined(object)).length + 1)
+  expect(exit).toBe(EXIT.findings)
+}
+
 interface Templated extends KubeObject {
   spec: { template?: object; jobTemplate?: { spec: { template: object } } }
 }
@@ -92,8 +128,8 @@ describe.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml')))('t
 
   beforeAll(async () => {
     tree = treeOf((await readConfig(join(EXAMPLES, name))).config)
-    await makeNamespaces(tree)
-    parts = await builtByFlux(api, tree, folder)
+    await makeNamespaces(tree.entries.map(({ object }) => object))
+    parts = await builtByFlux(api, written(tree), tree.home)
   })
   afterAll(async () => {
     const file = join(folder, 'remove.yaml')
@@ -151,29 +187,8 @@ describe.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml')))('t
   })
 
   it('is well by hai gitops status when the controllers have written, of which there are none: this does', async () => {
-    for (const object of all().filter(isDefined)) {
-      const status = statusOf(object)
-      if (status) await api.writeStatus(object, status)
-    }
-    const copy = mkdtempSync(join(folder, 'copy-'))
-    writeTree(copy, tree)
-    vi.stubEnv('KUBECONFIG', api.kubeconfig)
-    const generated = generatedObjects(copy)
-    const status = await liveStatus(connectCluster(), generated.filter(isDefined))
-    const home = aHomeFolder()
-    const { exit, stdout } = await runHai(['gitops', 'status', '--dir', copy], { env: home.env })
-    home.remove()
-    vi.unstubAllEnvs()
-    expect(status.objects.filter(({ verdict }) => verdict !== 'good')).toEqual([])
-    expect(status.leftovers).toEqual([])
-    // the kinds that this server does not know, and the host, which is nobody's
-    const told = stdout.split('\n').filter((line) => line.startsWith('✗'))
-    const strange = tree.entries.filter(({ object }) => !isDefined(object))
-    expect(told.filter((line) => !WITHOUT_DEFINITION.some((kind) => line.includes(kind)))).toEqual([
-      expect.stringContaining('https://hai.example.com'),
-    ])
-    expect(told).toHaveLength(strange.length + 1)
-    expect(exit).toBe(EXIT.findings)
+    await writeStatuses(all())
+    await expectWell(written(tree))
   })
 
   it('is well by npm run validate -- --cluster', async () => {
@@ -190,10 +205,32 @@ describe.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml')))('t
   })
 })
 
+describe('one evening', () => {
+  it('leads from a Flux repository by hai gitops init to a status that is well', async () => {
+    const repository = mkdtempSync(join(folder, 'home-ops-'))
+    for (const [file, text] of Object.entries(REPOSITORY)) {
+      mkdirSync(dirname(join(repository, file)), { recursive: true })
+      writeFileSync(join(repository, file), text)
+    }
+    const init = ['gitops', 'init', repository, '--yes', '--groups', 'admins', '--add-line']
+    const { exit, stderr } = await runHai(init, home)
+    expect(exit, stderr).toBe(EXIT.done)
+    const list = readFileSync(join(repository, 'kubernetes/apps/home/kustomization.yaml'), 'utf8')
+    expect(list).toContain('./hai/ks.yaml')
+    const parts = await builtByFlux(api, repository, 'kubernetes/apps/home/hai')
+    await makeNamespaces(parts.flatMap(({ objects }) => objects))
+    for (const { objects } of parts) {
+      expect((await apply(api, objects.filter(isDefined), folder)).stderr).toBe('')
+      await writeStatuses(objects)
+    }
+    await expectWell(repository)
+  })
+})
+
 describe('every configuration of the matrix', () => {
   it.each(ALL)('is taken as it is: $name', async ({ input }) => {
     const tree = treeOf(parseConfig(input))
-    await makeNamespaces(tree)
+    await makeNamespaces(tree.entries.map(({ object }) => object))
     const objects = JSON.parse(
       filled(JSON.stringify(tree.entries.map(({ object }) => object))),
     ) as KubeObject[]
@@ -205,8 +242,8 @@ describe('what is not right', () => {
   it('is refused by the server: a field that it does not know, and a pod that is not restricted', async () => {
     const [first] = ALL
     const tree = treeOf(parseConfig(first!.input))
-    await makeNamespaces(tree)
-    const objects = (await builtByFlux(api, tree, folder)).flatMap(({ objects }) => objects)
+    await makeNamespaces(tree.entries.map(({ object }) => object))
+    const objects = (await builtByFlux(api, written(tree), tree.home)).flatMap(({ objects }) => objects)
     const route = objects.find(({ kind }) => kind === 'HTTPRoute')!
     const strange = { ...route, spec: { ...(route.spec as object), hostname: 'hai.example.com' } }
     await expect(apply(api, [strange], folder)).rejects.toThrow(

@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
-import type { KubeObject, Tree } from '../../../cdk8s/tree.ts'
-import { writeTree } from '../../../cdk8s/write.ts'
+import type { KubeObject } from '../../../cdk8s/tree.ts'
 import type { KubeApi, Said } from './api-server.ts'
 
 /** A Kustomization of Flux, as far as it says what is built. */
@@ -23,21 +22,19 @@ export interface Built {
 }
 
 /**
- * What Flux would apply of a tree, part by part in the order of their dependencies: each folder built by kustomize with
- * what its Kustomization adds, and the variables filled in. First of all the Kustomizations themselves.
+ * What Flux would apply of hai's folder in a repository, part by part in the order of their dependencies: each built by
+ * kustomize with what its Kustomization adds, and the variables filled in. First of all the Kustomizations themselves.
  */
-export async function builtByFlux(api: KubeApi, tree: Tree, folder: string): Promise<Built[]> {
-  const repository = mkdtempSync(join(folder, 'repository-'))
-  writeTree(repository, tree)
-  const declared = tree.entries
-    .filter(({ object }) => object.kind === 'Kustomization')
-    .map(({ object }) => object)
-  const parts = inOrder(declared as unknown as Part[])
+export async function builtByFlux(api: KubeApi, repository: string, home: string): Promise<Built[]> {
+  const declared = objectsIn(readFileSync(join(repository, home, 'ks.yaml'), 'utf8'))
   const built = [{ name: 'ks', objects: declared }]
-  for (const part of parts)
+  for (const part of inOrder(declared as unknown as Part[]))
     built.push({ name: part.metadata.name, objects: await build(api, repository, part) })
   return built
 }
+
+const objectsIn = (text: string): KubeObject[] =>
+  parseAllDocuments(filled(text)).map((document) => document.toJS() as KubeObject)
 
 async function build(api: KubeApi, repository: string, { metadata, spec }: Part): Promise<KubeObject[]> {
   const overlay = join(repository, '.flux', metadata.name)
@@ -54,7 +51,7 @@ async function build(api: KubeApi, repository: string, { metadata, spec }: Part)
   }
   writeFileSync(join(overlay, 'kustomization.yaml'), stringify(kustomization))
   const { stdout } = await api.kubectl('kustomize', overlay)
-  return parseAllDocuments(filled(stdout)).map((document) => document.toJS() as KubeObject)
+  return objectsIn(stdout)
 }
 
 /** The variables as Flux fills them in: the one that there is stands for a domain. */
