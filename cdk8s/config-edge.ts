@@ -36,7 +36,7 @@ const OAuth2Proxy = z.strictObject({
     .array(Cidr)
     .min(1)
     .refine(unique, 'the same network stands twice')
-    .default(['10.244.0.0/16']),
+    .default(['10.42.0.0/16']),
   secret_item: z.string().min(1).default('hai-oauth2-proxy'),
 })
 

@@ -117,7 +117,7 @@ function questionsOf(look: Look, options: InitOptions): Question[] {
           fallback: false,
           when: (answers) => {
             const exposure = options.exposure ?? String(answers.exposure ?? 'internal')
-            const chosen = gatewayFor(look, exposure, options.gateway)?.name
+            const chosen = options.gateway ?? gatewayFor(look, exposure, undefined)?.name
             return policies.some(({ gateway }) => gateway === chosen)
           },
         }
@@ -179,6 +179,9 @@ function gatewayFor({ gateways }: Look, exposure: string, named: string | undefi
   if (named !== undefined) {
     const found = gateways.find(({ name }) => name === named)
     if (found) return found
+    // of a cluster that is not in the repository, what the operator says is all there is
+    if (gateways.length === 0)
+      return { name: named, namespace: 'network', external: false, file: 'as you said' }
     const there = gateways.map(({ name }) => name).join(', ')
     throw new Failure(
       'usage',
@@ -186,7 +189,15 @@ function gatewayFor({ gateways }: Look, exposure: string, named: string | undefi
     )
   }
   const fitting = gateways.filter(({ external }) => external === (exposure === 'external'))
-  return fitting.find(({ name }) => /int/.test(name)) ?? fitting[0] ?? gateways[0]
+  const chosen = fitting.find(({ name }) => /int/.test(name)) ?? fitting[0]
+  if (chosen || (exposure === 'internal' && gateways.length === 0)) return chosen
+  // neither is the internet let in unasked, nor hai hidden from it
+  const there = gateways.map(({ name }) => name).join(', ')
+  throw new Failure(
+    'usage',
+    `no Gateway of the repository looks ${exposure}${there ? `; there is ${there}` : ''}; nothing is written`,
+    { next: '--gateway with the name of the one you mean' },
+  )
 }
 
 function gatewaySettings(repository: Repository, gateway: Look['gateways'][number]): Setting[] {

@@ -117,6 +117,14 @@ describe('a look at a Flux repository', () => {
     }
   })
 
+  it('lets nobody in from the internet unasked, and hides nothing from it either', () => {
+    repository({ [`${APPS}/network/envoy/app/gateways.yaml`]: gateway('external') })
+    expect(() => settings()).toThrow('no Gateway of the repository looks internal; there is external')
+    expect(config({ gateway: 'external' }).gateway.name).toBe('external')
+    repository({ [`${APPS}/network/envoy/app/gateways.yaml`]: gateway('internal') })
+    expect(() => settings({ exposure: 'external' })).toThrow('no Gateway of the repository looks external')
+  })
+
   it('refuses a gateway that is not there', () => {
     expect(() => settings({ gateway: 'public' })).toThrow('expected external, internal')
   })
@@ -167,6 +175,13 @@ describe('an empty repository', () => {
         '---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: flux-system, namespace: flux-system}\nspec: {path: ./clusters/main, sourceRef: {kind: GitRepository, name: flux-system}}\n',
     })
     expect(config().flux).toMatchObject({ path: './clusters/main/apps', source_name: 'flux-system' })
+  })
+
+  it('takes the word of the command line for a gateway', () => {
+    expect(() => settings({ exposure: 'external' })).toThrow('looks external; nothing is written')
+    const said = { exposure: 'external', gateway: 'public' }
+    expect(config(said).gateway.name).toBe('public')
+    expect(problemsOf(treeOf(parseConfig(config(said))))).toEqual([])
   })
 
   it('that is not there is said so', () => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { problemsOf } from '../../cdk8s/checks/all.ts'
@@ -5,6 +8,8 @@ import { hasKubectl, kustomized } from '../../cdk8s/checks/kustomize.ts'
 import { ownSchemas } from '../../cdk8s/checks/own-schemas.ts'
 import { yamlStyle } from '../../cdk8s/checks/yaml-style.ts'
 import type { Tree } from '../../cdk8s/tree.ts'
+import { writeTree } from '../../cdk8s/write.ts'
+import { generatedObjects } from '../../cli/gitops/manifests.ts'
 import { aTree, objectIn } from './configurations.ts'
 
 const MERGED = {
@@ -45,6 +50,21 @@ describe('a patch', () => {
 
   it('leaves a tree that is well', () => {
     expect([...problemsOf(tree), ...ownSchemas(tree), ...yamlStyle(tree)]).toEqual([])
+  })
+
+  it.runIf(hasKubectl())('is what hai gitops status expects to find', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hai-patched-'))
+    try {
+      writeTree(folder, tree)
+      const objects = generatedObjects(folder)
+      expect(objects).toHaveLength(tree.entries.length)
+      const found = objects.find(
+        ({ kind, metadata }) => `${kind} ${metadata.name}` === 'Deployment hai-oauth2-proxy',
+      )
+      expect(found).toMatchObject({ metadata: { namespace: 'home' }, spec: MERGED.patch.spec })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it.runIf(hasKubectl())('is applied by kustomize', () => {
