@@ -79,7 +79,11 @@ const OwnCluster = z
     operator_namespace: Name.default('databases'),
     operator_pods: PodLabels.default({ 'app.kubernetes.io/name': 'cloudnative-pg' }),
     /** `none` is said aloud: what is lost is lost. */
-    backup: z.union([z.literal('none'), Backup]).prefault({}),
+    backup: z
+      .union([z.literal('none'), Backup], {
+        error: 'expected none, or where to: {endpoint: https://s3.example.com}',
+      })
+      .prefault({}),
     restore_from: RestoreFrom.optional(),
   })
   .superRefine(({ cluster, backup, restore_from: from }, context) => {

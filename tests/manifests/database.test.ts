@@ -145,7 +145,7 @@ describe('what is said of backups', () => {
   })
 
   it.each([
-    [{ backup: 'no' }, 'database.backup: "no"'],
+    [{ backup: 'no' }, 'database.backup: "no" is not accepted; expected none, or where to'],
     [{ backup: { destination: 'hai-postgres' } }, 'expected a bucket like s3://hai-postgres/'],
     [{ backup: { endpoint: 's3.example.com' } }, 'expected an address like https://s3.example.com'],
     [{ backup: { retention: '30 days' } }, 'expected days, weeks or months, like 30d'],
