@@ -193,6 +193,9 @@ export class Executor {
     if (script.timeout !== undefined) {
       const seconds = script.timeout
       running.timer = setTimeout(() => {
+        if (job.canceled) return
+        // as a server marks it
+        job.canceled = { by: 'timeout', reason: `duration > ${seconds}` }
         running.stopReason = terminated('timeout after exceeding job-specific duration limit')
         end()
       }, seconds * 1000)
@@ -241,11 +244,11 @@ export class Executor {
     const running = this.#running.get(job.id)
     clearTimeout(running?.timer)
     this.#running.delete(job.id)
-    if (job.canceled) {
-      this.#fail(job, cancellation(job, job.canceled))
-    } else if (running?.stopReason) {
+    if (running?.stopReason) {
       this.#options.log(`ended ${labelOf(job)}: ${running.stopReason.message}`)
       this.#fail(job, running.stopReason)
+    } else if (job.canceled) {
+      this.#fail(job, cancellation(job, job.canceled))
     } else if (ending.kind === 'finished') {
       this.#options.jobs.complete(job, outcomeOf(ending, job.output.stream.text()))
     } else this.#fail(job, { name: 'ExecutionErr', message: `the script ended early: ${ending.reason}` })

@@ -1,5 +1,7 @@
 import { ApiError } from './api-error.ts'
+import { isOwn } from './bundle.ts'
 import type { Catalog } from './catalog.ts'
+import { OPERATOR, ROUTE_OWNER } from './identity.ts'
 
 /** An HTTP route that runs a script or flow, as its file has it. */
 export interface HttpTrigger {
@@ -15,6 +17,8 @@ export interface HttpTrigger {
   workspaced_route: boolean
   wrap_body: boolean
   raw_string: boolean
+  /** Whose rights its jobs have, such as `u/hai`. */
+  permissioned_as: string
 }
 
 /** The trigger that a request is for, and what stands for the parameters of its route. */
@@ -63,7 +67,7 @@ export class HttpTriggers {
 const count = ({ params }: Match) => Object.keys(params).length
 
 /** A trigger of these fields; throws when one is missing. */
-export function readTrigger(path: string, item: Record<string, unknown>): HttpTrigger {
+export function readTrigger(path: string, item: Item): HttpTrigger {
   const text = (field: string): string => {
     const value = item[field]
     if (typeof value === 'string') return value
@@ -82,8 +86,17 @@ export function readTrigger(path: string, item: Record<string, unknown>): HttpTr
     workspaced_route: item.workspaced_route === true,
     wrap_body: item.wrap_body === true,
     raw_string: item.raw_string === true,
+    permissioned_as: ownerOf(path, item),
   }
 }
+
+/** Whom an admin who makes it names and asks to keep; of the bundle's a user for just this, else the operator, who makes it. */
+function ownerOf(path: string, { permissioned_as: named, preserve_permissioned_as: kept }: Item): string {
+  if (kept === true && typeof named === 'string') return named
+  return `u/${isOwn(path) ? ROUTE_OWNER.user : OPERATOR.user}`
+}
+
+type Item = Record<string, unknown>
 
 function paramsOf(route: string, path: string): Record<string, string> | undefined {
   const wanted = route.split('/')

@@ -271,7 +271,6 @@ describe('the house', () => {
       'runner/database.ts',
       // whether it is set, for a hint
       'runner/lifecycle.ts',
-      'windmill/deploy-preflight.ts',
     ])
   })
 

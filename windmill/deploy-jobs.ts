@@ -24,6 +24,7 @@ export interface Code {
   path?: string
   lock?: string
   tag?: string
+  args?: object
 }
 
 /** Runs code as a job that leaves no script behind, and returns its result; a failed job is a ServerError with its message. */
@@ -34,7 +35,7 @@ export async function preview<T>(
   name = code.path ?? 'a preview',
 ): Promise<T> {
   const id = (
-    await windmill.text('jobs/run/preview?invisible_to_owner=true', { ...code, language: 'bun', args: {} })
+    await windmill.text('jobs/run/preview?invisible_to_owner=true', { args: {}, ...code, language: 'bun' })
   ).trim()
   const job = await poll(seconds, async () => {
     const state = await windmill.json<Finished>(`jobs_u/completed/get_result_maybe/${id}?get_started=false`)

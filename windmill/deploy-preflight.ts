@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { preview } from './deploy-jobs.ts'
+import { lookAtDatabase } from './deploy-migrate.ts'
 import { neededTags } from './deploy-tags.ts'
-import { readBundle } from './items.ts'
+import { type Item, readBundle } from './items.ts'
 import { FOLDERS, isOwn, SERVICE_USER } from './scripts.ts'
 import { ServerError, type WindmillServer } from './server.ts'
 
@@ -14,7 +14,6 @@ const DEFAULT_TAGS = ['bun', 'flow']
 /** What waits has this tag, whatever waits for whom. */
 const WORK_TAG = 'hai-work'
 const LIVE_SECONDS = 60
-const PROBE_SECONDS = 30
 
 export interface Preflight {
   version: string
@@ -22,6 +21,8 @@ export interface Preflight {
   user: { username: string; email: string; is_admin: boolean }
   /** What is no reason to stop, a sentence each with its cure. */
   warnings: string[]
+  /** The names of the migrations that the database lacks. */
+  pending: string[]
 }
 
 interface User {
@@ -35,6 +36,7 @@ interface User {
 interface Found {
   problems: string[]
   notes: string[]
+  pending?: string[]
 }
 
 /** Asks whether this server can take the staged bundle, and changes nothing. Throws with all that has to be mended first. */
@@ -47,19 +49,22 @@ export async function preflight(
   const user = await windmill.json<Preflight['user']>('users/whoami')
   await refuseNarrowToken(windmill)
   const bundle = readBundle(staged)
-  const hasRoutes = bundle.items('.http_trigger.yaml').length > 0
+  const routes = bundle.items('.http_trigger.yaml')
+  const hasRoutes = routes.length > 0
   const found = await Promise.all([
+    deployer(windmill, user),
     label(windmill),
-    tags(windmill, neededTags(bundle, onePool), onePool),
+    tags(windmill, neededTags(bundle, onePool), { onePool, staged }),
     defaultPackages(windmill),
     users(windmill, user.username, hasRoutes),
-    ...(hasRoutes ? [routePrefix(windmill)] : []),
+    ...(hasRoutes ? [routePrefix(windmill), takenRoutes(windmill, routes)] : []),
     exposed(windmill),
     readers(windmill),
   ])
   const problems = found.flatMap((one) => one.problems)
   if (problems.length > 0) throw new ServerError(['nothing was changed', ...problems].join('\n  '))
-  return { version, user, warnings: [...notes, ...found.flatMap((one) => one.notes)] }
+  const pending = [...new Set(found.flatMap((one) => one.pending ?? []))]
+  return { version, user, pending, warnings: [...notes, ...found.flatMap((one) => one.notes)] }
 }
 
 const note = (...notes: string[]): Found => ({ problems: [], notes })
@@ -126,12 +131,41 @@ async function label(windmill: WindmillServer): Promise<Found> {
   )
 }
 
+/** Only an admin of the workspace may make routes of hai's own, and say as whom they run. */
+async function deployer({ server }: WindmillServer, user: Preflight['user']): Promise<Found> {
+  if (user.is_admin) return note()
+  return problem(
+    `${user.username} is no admin of workspace ${server.workspace}, and only one may make hai's routes and say as whom they run: deploy as an admin, or have one make ${user.username} an admin`,
+  )
+}
+
+/** Routes are the instance's, whatever workspace they lie in; one that another trigger serves would break a push halfway. */
+async function takenRoutes(windmill: WindmillServer, routes: Item[]): Promise<Found> {
+  const taken = await Promise.all(
+    routes.map(async ({ path, content }) => {
+      const { route_path, http_method, workspaced_route = false } = content
+      const asked = { route_path, http_method, workspaced_route, trigger_path: path }
+      const exists = await windmill.json<boolean>('http_triggers/route_exists', asked)
+      return exists ? [`${String(http_method).toUpperCase()} /api/r/${route_path}`] : []
+    }),
+  )
+  const named = taken.flat()
+  if (named.length === 0) return note()
+  return problem(
+    `another trigger serves ${named.join(', ')}, in this workspace or in another one of this instance: delete it there first (an earlier place of hai's, perhaps)`,
+  )
+}
+
 interface Worker {
   last_ping: number | null
   custom_tags: string[] | null
 }
 
-async function tags(windmill: WindmillServer, needed: Map<string, string>, onePool: boolean): Promise<Found> {
+async function tags(
+  windmill: WindmillServer,
+  needed: Map<string, string>,
+  { onePool, staged }: { onePool: boolean; staged: string },
+): Promise<Found> {
   // Then the server's own tags carry the workspace's name, where the instance's settings say so.
   if (await windmill.json<boolean>('/workers/is_default_tags_per_workspace')) {
     for (const tag of DEFAULT_TAGS) needed.delete(tag)
@@ -156,29 +190,21 @@ async function tags(windmill: WindmillServer, needed: Map<string, string>, onePo
     )
   }
   const probed = onePool ? (served.bun ? ['bun'] : []) : own.filter((tag) => served[tag])
-  const ways = await Promise.all(probed.map((tag) => database(windmill, tag)))
-  problems.push(...ways.flat())
-  return { problems, notes: onePool ? [] : await workers(windmill) }
+  const { problems: found, ...rest } = await databases(windmill, staged, probed)
+  return { problems: [...problems, ...found], ...rest, notes: onePool ? [] : await workers(windmill) }
 }
 
 const unknownTags = (unknown: string[], custom: string[]) =>
   `the instance does not know the tag ${unknown.join(', ')}, so only a superadmin could use it: a superadmin sends POST /api/settings/global/custom_tags ${JSON.stringify({ value: [...custom, ...unknown] })}`
 
-/** A worker shows what it gives its jobs only to a job. */
-async function database(windmill: WindmillServer, tag: string): Promise<string[]> {
-  const content = `export async function main() {
-  return { set: Boolean(process.env.HAI_DATABASE_URL), group: process.env.WM_WORKER_GROUP ?? '' }
-}`
-  const { set, group } = await preview<{ set: boolean; group: string }>(
-    windmill,
-    { content, tag },
-    PROBE_SECONDS,
-    `a look at the workers of tag ${tag}`,
-  )
-  if (set) return []
-  return [
-    `the workers of group ${group} (tag ${tag}) give their jobs no HAI_DATABASE_URL: set it there, and name it in the group's WHITELIST_ENVS`,
-  ]
+/** A worker shows what it gives its jobs, and where that leads, only to a job. */
+async function databases(windmill: WindmillServer, staged: string, tags: string[]): Promise<Found> {
+  const looks = await Promise.all(tags.map((tag) => lookAtDatabase(windmill, staged, tag)))
+  return {
+    problems: looks.flatMap((look) => ('problem' in look ? [look.problem] : [])),
+    notes: [],
+    pending: looks.flatMap((look) => ('pending' in look ? look.pending : [])),
+  }
 }
 
 /** Of those who serve what waits: one who waits for a model lets nobody else's work begin. */

@@ -112,13 +112,17 @@ async function refuseUnfit(root: string, doors: StagedDoor[]): Promise<void> {
   )
 }
 
-function report({ version, user, warnings }: Preflight, { server, onePool }: Options, log: Log): void {
+function report(
+  { version, user, warnings, pending }: Preflight,
+  { server, onePool, dryRun }: Options,
+  log: Log,
+): void {
   log(
     `${server.endpoint} is Windmill ${version}; deploying to ${server.workspace} as ${user.username} <${user.email}>`,
   )
   for (const warning of warnings) log(`note: ${warning}`)
-  if (!user.is_admin) log('note: that user is no admin; the server may refuse HTTP triggers')
   if (onePool) log(`note: ${ONE_POOL_COST}`)
+  if (dryRun && pending.length > 0) log(`new in the schema: ${pending.join(', ')}`)
 }
 
 const VERBS = { missing: 'added', changed: 'edited', extra: 'deleted' }

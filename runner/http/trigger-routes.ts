@@ -2,7 +2,6 @@ import { timingSafeEqual } from 'node:crypto'
 import { Hono } from 'hono'
 import { sha256 } from '../accounts.ts'
 import { ApiError } from '../api-error.ts'
-import { isOwn } from '../bundle.ts'
 import type { RunRequest } from '../executor.ts'
 import { type Identity, OPERATOR, ROUTE_OWNER } from '../identity.ts'
 import { resolveResource } from '../references.ts'
@@ -31,7 +30,7 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
     call.set('identity', identity)
     stack.called()
     await stack.settle()
-    const request = requestOf(call, match, { identity, input: await routeInputOf(call) })
+    const request = requestOf(stack, call, match, { identity, input: await routeInputOf(call) })
     const job = await (trigger.is_flow ? stack.flows : stack.executor).submit(request)
     if (trigger.request_type === 'async') return call.text(job.id, 201)
     if (trigger.request_type === 'sync_sse') return streamUpdates(stack, call, job, RESULT_ONLY)
@@ -42,8 +41,9 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
 
 const pathOf = (call: Call): string => pathAfter(call, '/api/r/').replace(/\/+$/, '')
 
-/** A route runs with the rights of the trigger's owner: a user for just this, or the operator where he made it. Who calls lends his name only. */
+/** A route runs with the rights of the trigger's owner. Who calls lends his name only. */
 function requestOf(
+  stack: Stack,
   call: Call,
   { trigger, params }: Match,
   { identity, input }: { identity: Identity; input: Input },
@@ -63,8 +63,17 @@ function requestOf(
     headers: allHeaders(call),
     trigger_path: trigger.path,
   })
-  const owner = isOwn(trigger.path) ? ROUTE_OWNER : OPERATOR
+  const owner = ownerOf(stack, trigger)
   return { path, args, bytes: input.text.length, event, identity, owner }
+}
+
+function ownerOf({ accounts }: Stack, { path, permissioned_as: as }: HttpTrigger): Identity {
+  const own = [OPERATOR, ROUTE_OWNER].find(({ user }) => as === `u/${user}`)
+  if (own) return own
+  const user = accounts.users.find(({ username }) => as === `u/${username}`)
+  if (!user) throw new ApiError(403, `HTTP trigger ${path} has the rights of ${as}, who is no user`)
+  const { username, email, admin } = user
+  return { username, user: username, email, admin, job: false }
 }
 
 function identify(stack: Stack, call: Call, trigger: HttpTrigger): Identity {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import * as migrate from '../../f/hai/admin/migrate.ts'
 import * as settings from '../../f/hai/config/show.ts'
@@ -15,6 +16,8 @@ import * as complete from '../../f/hai/worker/complete.ts'
 import * as workerRun from '../../f/hai/worker/run.ts'
 import * as sweep from '../../f/hai/worker/sweep.ts'
 import * as routeList from '../../f/hai_routes/task/list.ts'
+import { projectRoot } from '../../runner/root.ts'
+import { readDoors } from '../../windmill/scripts.ts'
 import { testDatabase } from '../support/database.ts'
 import { callAs, doorsOn } from '../support/doors.ts'
 import { aRunningTask, aTask, clear, FOR_A_MODEL, rowOf } from '../support/factories.ts'
@@ -43,6 +46,13 @@ const NAMES = [
   ],
   ...['schedule-f-hai-worker-sweep', 'ephemeral-script-end-user-operator', 'HTTP-f/hai/http/inbox'],
 ]
+
+type Door = { main: (...args: unknown[]) => Promise<unknown> }
+
+/** Doors that are not for members. */
+const CLOSED = readDoors(projectRoot())
+  .filter(({ code }) => /\b(operatorDoor|workerDoor|housekeeping|bareDoor)\b/.test(code))
+  .map(({ path }) => path)
 
 beforeAll(async () => {
   // reads the settings, so that doors go by them
@@ -75,6 +85,17 @@ describe('a member, whatever her token makes Windmill call her', () => {
       expect(await db.sql`select from hai.usage`).toHaveLength(0)
     },
   )
+
+  it.each(CLOSED)('is refused at %s before what she sends is looked at', async (path) => {
+    callAs('kim', { WM_MODEL_KEY: 'a secret of the worker' })
+    const { main } = (await import(join(projectRoot(), `${path}.ts`))) as Door
+    expect(await main(...Array(12).fill('a secret of the worker'))).toMatchObject(FORBIDDEN)
+    callAs('operator', { WM_MODEL_KEY: 'a secret of the worker' })
+    if (path === 'f/hai/admin/migrate') return
+    expect(await main(...Array(12).fill('a secret of the worker'))).toMatchObject({
+      result: { error: { code: 'invalid' } },
+    })
+  })
 
   it.each(NAMES)('is herself at a route too, or refused there, as %s', async (name) => {
     for (const WM_PERMISSIONED_AS of ['u/hai', 'u/kim']) {

@@ -266,6 +266,11 @@ describe('cancel', () => {
     expect(body).toEqual({ error: { name: 'ExecutionErr', message } })
     const id = await submit('tidied')
     expect((await ended(id)).result?.error).toEqual({ name: 'ExecutionErr', message })
+    expect(await view(id)).toMatchObject({
+      canceled: true,
+      canceled_by: 'timeout',
+      canceled_reason: 'duration > 2',
+    })
     expect(await logs(id)).toBe('on\ngave the task back\n')
   })
 })

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { listen } from '../../cli/worker/listen.ts'
 import { connect, type Pool } from '../../f/hai/core/db.ts'
+import { health } from '../../f/hai/core/health.ts'
 import { isLeaseLost } from '../../f/hai/core/lease.ts'
-import { migrate } from '../../f/hai/core/migrate.ts'
+import { migrate, pending } from '../../f/hai/core/migrate.ts'
 import { outage } from '../../f/hai/core/outage.ts'
 import { ring } from '../../f/hai/core/presence.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
@@ -110,6 +111,11 @@ describe.skipIf(!PGBOUNCER)('through a pooler in transaction mode', () => {
     expect(await refusal(strict.url)).toMatch(
       /ends a connection where a transaction begins: set pool_mode = transaction/,
     )
+    const about = expect.stringMatching(
+      /^HAI_DATABASE_URL of this worker leads to a connection pooler .*pool_mode = transaction/,
+    )
+    await expect(pending(open(strict.url))).rejects.toMatchObject({ message: about })
+    await expect(health(open(strict.url))).rejects.toMatchObject({ code: 'unavailable', message: about })
     await strict.remove()
     const wrong = new URL(pooler.url)
     wrong.password = 'p4ssw0rd'

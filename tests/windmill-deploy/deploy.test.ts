@@ -257,6 +257,7 @@ it('shows the plan of a dry run and changes nothing', async () => {
   expect(lines.filter((line) => line.endsWith(' f/hai/inbox'))).toEqual([
     '  added    script         f/hai/inbox',
   ])
+  expect(lines).toContain('new in the schema: first')
   expect(windmill.changes).toEqual([])
 })
 
@@ -277,13 +278,17 @@ it('stops before anything is pushed when no live worker serves a tag, unless the
 it('stops at all that has to be mended first, says how, a line each, and changes nothing', async () => {
   windmill.customTags = ['hai']
   windmill.workers[0]!.database = false
+  windmill.admin = false
+  windmill.taken = ['hai/inbox', 'other']
   windmill.settings.http_route_workspaced_route = true
   windmill.users[1]!.operator = false
   expect(await run()).toBe(1)
   const all = lines.at(-1)!
   for (const line of [
     /^ {2}.* tag hai-work, .*custom_tags \{"value":\["hai","hai-work"\]\}$/m,
-    /^ {2}.* group hai \(tag hai\) give their jobs no HAI_DATABASE_URL: .*WHITELIST_ENVS$/m,
+    /^ {2}a look at the database by the workers of tag hai failed: HAI_DATABASE_URL is not set here: .* group hai; look at http/m,
+    /^ {2}operator is no admin of workspace homelab, .*deploy as an admin/m,
+    /^ {2}another trigger serves POST \/api\/r\/hai\/inbox, .*delete it there first/m,
     /^ {2}.* superadmin sends .*http_route_workspaced_route \{"value": false\}$/m,
     /^ {2}the user hai.* may write scripts: give him Windmill's role operator/m,
   ]) {
@@ -377,13 +382,11 @@ it('refuses a bundle whose metadata is stale before it asks the server anything'
   expect(lines.at(-1)).toMatch(/not fit to be pushed\n.*run npm run metadata/s)
 })
 
-it('stops when the workers do not know the database, with what to set and nothing pushed', async () => {
-  windmill.doors['f/hai/admin/migrate'] = () => {
-    throw new Error('HAI_DATABASE_URL is not set here: set it for the worker group default')
-  }
-  expect(await run()).toBe(1)
-  expect(lines.at(-1)).toMatch(/migrate failed: HAI_DATABASE_URL is not set here: .*group default/)
-  expect(windmill.scripts.size).toBe(0)
+it('stops with the door’s own words where the database can’t be migrated, a dry run too', async () => {
+  windmill.refusal = 'HAI_DATABASE_URL of this worker leads to a connection pooler that ends a connection'
+  expect(await run('--dry-run')).toBe(1)
+  expect(lines.at(-1)).toMatch(/nothing was changed\n.* tag hai failed: HAI_DATABASE_URL .* pooler/)
+  expect(windmill.changes).toEqual([])
 })
 
 it('stops when the migration fails, with nothing pushed', async () => {

@@ -44,6 +44,11 @@ export class StandIn {
   dependencies: Item[] = []
   /** Whether the deploying token opens nothing but its workspace. */
   narrow = false
+  /** What a look at the database is refused with. */
+  refusal = ''
+  /** Routes that another workspace has. */
+  taken: string[] = []
+  admin = true
   /** Whether a route's owner is whoever pushes it, whatever is asked. */
   keepsOwners = false
   /** Jobs that calls by path start on the version before the last, as a server process that was not told yet does. */
@@ -101,9 +106,18 @@ export class StandIn {
         return call.text('Unauthorized', 401)
       await next()
     })
-    const user = { username: 'operator', email: 'operator@example.com', is_admin: true, groups: [] }
-    app.get('/api/users/whoami', (call) => call.json(user))
-    app.get('/api/w/homelab/users/whoami', (call) => call.json(user))
+    const user = () => ({
+      username: 'operator',
+      email: 'operator@example.com',
+      is_admin: this.admin,
+      groups: [],
+    })
+    app.get('/api/users/whoami', (call) => call.json(user()))
+    app.get('/api/w/homelab/users/whoami', (call) => call.json(user()))
+    app.post('/api/w/homelab/http_triggers/route_exists', async (call) => {
+      const { route_path } = await call.req.json<{ route_path: string }>()
+      return call.json(this.taken.includes(route_path))
+    })
     app.get('/api/workers/is_default_tags_per_workspace', (call) => call.json(this.tagsPerWorkspace))
     app.get('/api/workers/exists_workers_with_tags', (call) => {
       const tags = (call.req.query('tags') ?? '').split(',')
@@ -194,6 +208,14 @@ export class StandIn {
     return this.#waiting.size
   }
 
+  /** As `admin/migrate` does that looks only. */
+  #look(tag?: string): { pending: string[] } {
+    const { group, database } = this.workers.find((one) => one.tag === tag) ?? { database: true }
+    if (!database) throw new Error(`HAI_DATABASE_URL is not set here: set it for the worker group ${group}`)
+    if (this.refusal) throw new Error(this.refusal)
+    return { pending: this.scripts.size > 0 ? [] : ['first'] }
+  }
+
   #jobRoutes(app: Hono): void {
     const run = (path: string, args: Item) => {
       this.changes.push(`run ${path}`)
@@ -206,12 +228,14 @@ export class StandIn {
       return next()
     })
     app.post('/api/w/homelab/jobs/run/preview', async (call) => {
-      const { path, content, tag } = await call.req.json<{ path?: string; content: string; tag?: string }>()
+      const { path, content, tag, args } = await call.req.json<{
+        path: string
+        content: string
+        tag?: string
+        args: { look?: boolean }
+      }>()
       const id = `job-${this.#jobs.size}`
-      const worker = this.workers.find((one) => one.tag === tag)
-      // a look at the worker itself
-      const look = { set: worker?.database ?? true, group: worker?.group ?? 'default' }
-      const ended = await outcome(async () => (path ? run(path, { content }) : look))
+      const ended = await outcome(async () => (args.look ? this.#look(tag) : run(path, { content })))
       this.#jobs.set(id, () => ended)
       return call.text(id, 201)
     })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Case, LeftOut } from './case.ts'
+import { ASKS } from './scripts.ts'
 import type { Server } from './server.ts'
 
 /** A server may look for new routes only once a minute. */
@@ -12,16 +13,35 @@ interface Trigger {
   route: string
 }
 
+interface Wanted {
+  name: string
+  method: string
+  script: string
+  raw?: true
+  /** Whose rights it has; whoever makes it when not given. */
+  owner?: string
+  /** Where the script lies, when not among this run's own. */
+  at?: string
+}
+
+/** A variable until the end of the run. */
+async function makeVariable(server: Server, path: string, value: string): Promise<string> {
+  const variable = { path, value, is_secret: false, description: '' }
+  assert.equal((await server.call('variables/create', { body: variable })).status, 201)
+  server.cleanUp(() => server.call(`variables/delete/${path}`, { method: 'DELETE' }))
+  return path
+}
+
 /** Makes an HTTP trigger of a script; its name tells it from others. */
 async function makeTrigger(
   server: Server,
-  { name, method, script, raw }: { name: string; method: string; script: string; raw?: true },
+  { name, method, script, raw, owner, at = server.path(script) }: Wanted,
 ): Promise<Trigger> {
   const path = server.path(`trigger_${name}`)
   const route = `${path.split('/').pop()}/${script}`
   const trigger = {
     path,
-    script_path: server.path(script),
+    script_path: at,
     is_flow: false,
     route_path: route,
     http_method: 'post',
@@ -31,6 +51,7 @@ async function makeTrigger(
     workspaced_route: false,
     wrap_body: raw ?? false,
     raw_string: raw ?? false,
+    ...(owner ? { permissioned_as: `u/${owner}`, preserve_permissioned_as: true } : {}),
   }
   const { status, text } = await server.call('http_triggers/create', { body: trigger })
   if (status === 401 || status === 403) throw new LeftOut('only an admin makes HTTP triggers')
@@ -111,12 +132,10 @@ export const RIGHTS_CASES: Case[] = [
   {
     name: 'wants for an HTTP trigger the scope of its path, and brings the text of a body as it came',
     async run(server) {
-      const variable = { path: server.path('named'), value: 'found', is_secret: false, description: '' }
-      assert.equal((await server.call('variables/create', { body: variable })).status, 201)
-      server.cleanUp(() => server.call(`variables/delete/${variable.path}`, { method: 'DELETE' }))
+      const named = await makeVariable(server, server.path('named'), 'found')
       const given = { name: 'sent', method: 'windmill', script: 'sent', raw: true } as const
       const { path, route } = await makeTrigger(server, given)
-      const body = { a: `$var:${variable.path}`, b: ['say $var:x'] }
+      const body = { a: `$var:${named}`, b: ['say $var:x'] }
       const token = await server.makeToken({ scopes: [`http_triggers:read:${path}`] })
       const { json } = await firstAnswer(server, route, { body, token })
       const { raw_string, ...seen } = json as { raw_string: string; body: unknown }
@@ -170,10 +189,7 @@ export const RIGHTS_CASES: Case[] = [
   {
     name: 'gives whoever calls an HTTP trigger at most a token of its owner’s',
     async run(server) {
-      const path = server.path('owned')
-      const variable = { path, value: 'kept', is_secret: false, description: '' }
-      assert.equal((await server.call('variables/create', { body: variable })).status, 201)
-      server.cleanUp(() => server.call(`variables/delete/${path}`, { method: 'DELETE' }))
+      const path = await makeVariable(server, server.path('owned'), 'kept')
       const { route } = await makeTrigger(server, { name: 'asks', method: 'none', script: 'asks' })
       const body = { a: { opens: `$var:${path}`, token: '$WM_TOKEN' } }
       assert.equal((await firstAnswer(server, route, { body, token: 'nobody' })).json, server.username)
@@ -181,6 +197,54 @@ export const RIGHTS_CASES: Case[] = [
       const refused = await server.call(`/r/${route}`, { body: missing, token: 'nobody' })
       assert.equal(refused.status, 422)
       assert.doesNotMatch(refused.text, /kept|eyJ/)
+    },
+  },
+  {
+    name: 'shows a second user nothing of the first’s by a text, and gives him at most a token of his own',
+    async run(server) {
+      const { username, token } = await server.secondUser('second')
+      const at = `u/${username}/asks`
+      await server.deploy('asks_second', ASKS, { path: at })
+      const ask = (opens: string) => {
+        const body = { a: { opens: `$var:${opens}`, token: '$WM_TOKEN' } }
+        return server.call(`jobs/run_wait_result/p/${at}`, { body, token })
+      }
+      const own = await makeVariable(server, `u/${username}/own`, 'his')
+      assert.equal((await ask(own)).json, username)
+      const hidden = await makeVariable(server, server.path('hidden'), 'hush')
+      for (const path of [hidden, server.path('missing')]) {
+        const refused = await ask(path)
+        assert.equal(refused.status, 422)
+        assert.doesNotMatch(refused.text, /hush|eyJ/)
+      }
+    },
+  },
+  {
+    name: 'runs a route as the user whom an admin gave it, and shows through it nothing of whoever calls',
+    async run(server) {
+      const { username } = await server.secondUser('service')
+      const at = `u/${username}/asks`
+      const owner = username
+      await server.deploy('asks_service', ASKS, { path: at })
+      const { path, route } = await makeTrigger(server, {
+        name: 'given',
+        method: 'windmill',
+        script: 'asks',
+        owner,
+        at,
+      })
+      const { json } = await server.call(`http_triggers/get/${path}`)
+      assert.equal((json as { permissioned_as: string }).permissioned_as, `u/${username}`)
+      const own = await makeVariable(server, `u/${username}/own`, 'his')
+      const asked = (opens: string) => ({
+        body: { a: { opens: `$var:${opens}`, token: '$WM_TOKEN' } },
+        token: server.token,
+      })
+      assert.equal((await firstAnswer(server, route, asked(own))).json, username)
+      const hidden = await makeVariable(server, server.path('callers'), 'hush')
+      const refused = await server.call(`/r/${route}`, asked(hidden))
+      assert.equal(refused.status, 422)
+      assert.doesNotMatch(refused.text, /hush|eyJ/)
     },
   },
   {

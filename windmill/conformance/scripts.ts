@@ -1,5 +1,9 @@
 import type { Server } from './server.ts'
 
+/** Says whose token it was handed. */
+export const ASKS =
+  'export async function main(a: any) { const { BASE_URL, WM_WORKSPACE } = process.env; const headers = { authorization: "Bearer " + a.token }; const answer = await fetch(BASE_URL + "/api/w/" + WM_WORKSPACE + "/users/whoami", { headers }); return answer.status === 200 ? (await answer.json()).username : answer.status }'
+
 /** The scripts that the cases run, by name. */
 const SCRIPTS: Record<string, string> = {
   echo: 'export async function main(a: any, b: string = "default", when?: Date) { return { a, b, date: when instanceof Date } }',
@@ -23,7 +27,7 @@ const SCRIPTS: Record<string, string> = {
     'export async function main() { return { names: Object.keys(process.env).sort(), zone: Intl.DateTimeFormat().resolvedOptions().timeZone, scheduledFor: process.env.WM_SCHEDULED_FOR } }',
   hears:
     'export async function main() { for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => { console.log(name); process.exit(1) }); console.log("began"); await new Promise((r) => setTimeout(r, 120_000)) }',
-  asks: 'export async function main(a: any) { const { BASE_URL, WM_WORKSPACE } = process.env; const headers = { authorization: "Bearer " + a.token }; const answer = await fetch(BASE_URL + "/api/w/" + WM_WORKSPACE + "/users/whoami", { headers }); return answer.status === 200 ? (await answer.json()).username : answer.status }',
+  asks: ASKS,
   double: 'export async function main(n: number) { return { twice: 2 * n } }',
 }
 

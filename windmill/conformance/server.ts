@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { LeftOut } from './case.ts'
 
 export interface Reply {
   status: number
@@ -98,7 +99,7 @@ export class Server {
 
   /** Deploys a script, until the end of this run. */
   async deploy(name: string, content: string, more: Record<string, unknown> = {}): Promise<void> {
-    const path = this.path(name)
+    const { path = this.path(name) } = more
     const script = {
       path,
       content,
@@ -133,6 +134,26 @@ export class Server {
     assert.equal(status, 201, text)
     this.cleanUp(() => this.call(`/users/tokens/delete/${text.slice(0, 10)}`, { method: 'DELETE' }))
     return text
+  }
+
+  /** Another user, of Windmill's role operator, until the end of this run: his name, and a token of his. */
+  async secondUser(name: string): Promise<{ username: string; token: string }> {
+    // a server makes his name of the address, as it says for itself
+    const email = `${this.#run}_${name}@example.com`
+    const user = { email, is_admin: false, operator: true }
+    const added = await this.call('workspaces/add_user', { body: user })
+    if (added.status === 401 || added.status === 403) throw new LeftOut('only a superadmin adds users')
+    assert.equal(added.status, 201, added.text)
+    const everybody = (await this.call('users/list')).json as { username: string; email: string }[]
+    const { username } = everybody.find((one) => one.email === email)!
+    this.cleanUp(() => this.call(`users/delete/${username}`, { method: 'DELETE' }))
+    const expiration = new Date(Date.now() + 3_600_000).toISOString()
+    const grant = { impersonate_email: email, expiration }
+    const { status, text: token } = await this.call('/users/tokens/impersonate', { body: grant })
+    if (status === 401 || status === 403) throw new LeftOut('only a superadmin makes tokens of others')
+    assert.equal(status, 201, token)
+    this.cleanUp(() => this.call(`/users/tokens/delete/${token.slice(0, 10)}`, { method: 'DELETE', token }))
+    return { username, token }
   }
 
   cleanUp(act: () => Promise<unknown>): void {

@@ -26,7 +26,7 @@ export function webhookUser({ permissionedAs, username }: Issued): string {
   if (username === user || standsForSomebody(username)) return user
   throw new HaiError(
     'forbidden',
-    `the job has the rights of ${user}, who is not who called; deploy hai's scripts without on_behalf_of`,
+    `the job has the rights of ${user}, and Windmill says that ${username} called: either the token's label begins with ephemeral-script-end-user- (make one with another label, or none), or hai's scripts have the rights of one user, whoever calls (deploy them again)`,
   )
 }
 

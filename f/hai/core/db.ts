@@ -39,6 +39,13 @@ export function connect(
   return pool as unknown as Pool
 }
 
+/** Another lazy pool on the same database, of one connection. */
+export function again(pool: Pool): Pool {
+  // the driver takes what it made of its options itself
+  const options = { ...pool.options, max: 1 } as unknown as postgres.Options<Record<never, never>>
+  return postgres(options) as unknown as Pool
+}
+
 function usable(url: string, name?: string): Place {
   try {
     return placeOf(url, name)

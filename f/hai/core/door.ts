@@ -24,7 +24,20 @@ export async function door<Args extends object, T>(
   args: Args,
   work: Work<[given: Args, caller: Caller], T>,
 ): Promise<T | Failure> {
-  return called((sql, { secrets }, caller, ...more) => work(sql, asMeant(args, secrets), caller, ...more))
+  return openTo(() => undefined, args, work)
+}
+
+/** `refusal` says why a caller may not; it comes before anything of what he sent is looked at. */
+async function openTo<Args extends object, T>(
+  refusal: (caller: Caller) => string | undefined,
+  args: Args,
+  work: Work<[given: Args, caller: Caller], T>,
+): Promise<T | Failure> {
+  return called((sql, { secrets }, caller, ...more) => {
+    const why = refusal(caller)
+    if (why) throw new HaiError('forbidden', why)
+    return work(sql, asMeant(args, secrets), caller, ...more)
+  })
 }
 
 type Work<Given extends unknown[], T> = (
@@ -69,29 +82,35 @@ function issued(): Issued {
   return { permissionedAs, username }
 }
 
-/** A door to how hai itself is set up, which is the operator's matter. */
+/** A door to what is the operator's alone: how hai itself is set up, and what it may spend. */
 export async function operatorDoor<Args extends object, T>(
   args: Args,
   work: Work<[given: Args, caller: Caller], T>,
 ): Promise<T | Failure> {
-  return door(args, (sql, given, caller, ...more) => {
-    if (caller.role === 'operator') return work(sql, given, caller, ...more)
-    throw new HaiError('forbidden', `${caller.name} is not the operator, whom alone this is for`)
-  })
+  return openTo(
+    ({ name, role }) =>
+      role === 'operator' ? undefined : `${name} is not the operator, whom alone this is for`,
+    args,
+    work,
+  )
 }
 
-/** A door for workers that live elsewhere: they see every task they lease, so a household member may not be one. */
+/**
+ * A door for workers that live elsewhere: they see every task they lease, and say what calls cost, so a household member
+ * may not be one.
+ */
 export async function workerDoor<Args extends object, T>(
   args: Args,
-  work: (sql: Sql, given: Args, as: As) => Promise<T>,
+  work: (sql: Sql, given: Args, as: As, caller: Caller) => Promise<T>,
 ): Promise<T | Failure> {
-  return door(args, (sql, given, { name, role }, as) => {
-    if (role !== 'member') return work(sql, given, as)
-    throw new HaiError(
-      'forbidden',
-      `${name} is a member and not a worker; use a token of the operator or of a machine`,
-    )
-  })
+  return openTo(
+    ({ name, role }) =>
+      role === 'member'
+        ? `${name} is a member and not a worker; use a token of the operator or of a machine`
+        : undefined,
+    args,
+    (sql, given, caller, as) => work(sql, given, as, caller),
+  )
 }
 
 /** What a job that acts for nobody in particular knows of itself. */
@@ -136,11 +155,18 @@ async function forNobody<Args extends object, T>(
   })
 }
 
-/** Housekeeping that must also work on a database without a schema, where nothing is anybody's yet: only migrate. */
-export async function bareDoor<T>(work: (sql: Sql) => Promise<T>): Promise<T | Failure> {
+/**
+ * Housekeeping that must also work on a database without a schema, where nothing is anybody's yet: only migrate. `strict`
+ * refuses there too who will be no operator afterwards.
+ */
+export async function bareDoor<T>(
+  work: (sql: Sql) => Promise<T>,
+  { strict = false }: { strict?: boolean } = {},
+): Promise<T | Failure> {
   return answering(async (sql) => {
     const [made] = await sql<{ before: boolean }[]>`select to_regclass('hai.config') is not null as before`
     if (made?.before) refuseOthers(await householdOf(sql))
+    else if (strict) refuseOthers({ members: DEFAULT_MEMBERS, zone: ownZone() })
     return work(sql)
   })
 }
@@ -167,7 +193,7 @@ function isTrusted(house: Household): boolean {
   }
 }
 
-function refuseOthers({ members, zone }: Household): void {
+function refuseOthers({ members, zone }: Pick<Household, 'members' | 'zone'>): void {
   if (isScheduled()) return
   const { name, role } = identify(webhookUser(issued()), members, zone)
   if (role === 'operator') return

@@ -5,6 +5,7 @@ import { driftReports } from './drift.ts'
 import { backendTroubles } from './model/trouble.ts'
 import { moneyProblems } from './money/problems.ts'
 import { outboxProblems } from './outbox/problems.ts'
+import { tryTransaction } from './pooler.ts'
 import { GONE_SECONDS } from './presence.ts'
 import { SCHEMA_VERSION } from './schema-version.ts'
 import { settingTroubles } from './settings.ts'
@@ -16,9 +17,11 @@ type Queue = Health['queue'] & { unanswered: number }
 
 /**
  * How the queue stands and what is wrong, each problem as a sentence with what to do. A member learns whether all is well,
- * and of the queue what is his.
+ * and of the queue what is his. `unavailable`, with the reason, where a pooler lets no transaction through: what would follow
+ * might get no answer at all.
  */
 export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): Promise<Health> {
+  await tryTransaction(sql)
   const sees = caller ? caller.sees(sql) : sql`true`
   const [[queue], lanes, pulses, workers, forsaken, troubles, money, outbox, settings, [schema], drift] =
     await Promise.all([

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { isDirect } from './address.ts'
 import { grantDashboardViews, READER } from './dashboard-views.ts'
-import { inTransaction, type Pool, type Sql } from './db.ts'
+import { inTransaction, type Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
+import { tryTransaction } from './pooler.ts'
 
 /** Any fixed number: it only has to be the same for every migrator of one database. */
 const MIGRATION_LOCK = 4_747_000
@@ -19,6 +19,10 @@ export interface Migrated {
   applied: string[]
 }
 
+export interface Pending {
+  pending: string[]
+}
+
 /**
  * Brings the database to the newest schema; safe when two start at once, a no-op when nothing is new.
  * A database newer than this release is left alone: schemas only expand. `conflict` when an applied migration was edited.
@@ -29,7 +33,7 @@ export async function migrate(
   migrations: readonly Migration[] = MIGRATIONS,
   reader = READER,
 ): Promise<Migrated> {
-  if ('begin' in sql) await tryTransaction(sql as Pool)
+  await tryTransaction(sql)
   await inTransaction(sql, async (tx) => {
     await tx`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
     await tx`create schema if not exists hai`
@@ -53,20 +57,13 @@ export async function migrate(
   return { version: migrations.length, applied }
 }
 
-/** A pooler in statement mode ends whoever begins one, and all that the driver tells of it is that it was closed. */
-async function tryTransaction(sql: Pool): Promise<void> {
-  const answer = await sql<{ backend: number }[]>`select pg_backend_pid() as backend`
-  if (isDirect(answer, answer[0]!.backend)) return
-  await sql
-    .begin('read only', async () => {})
-    .catch((cause) => {
-      if (cause.code !== 'CONNECTION_CLOSED') throw cause
-      throw new HaiError(
-        'unavailable',
-        'HAI_DATABASE_URL of this worker leads to a connection pooler that ends a connection where a transaction begins: set pool_mode = transaction there for this database (statement does not do), or give the address of PostgreSQL itself',
-        { cause },
-      )
-    })
+/** What a migration would do now: whether it can, which it says by throwing as it would, and the names of what is new. */
+export async function pending(sql: Sql, migrations: readonly Migration[] = MIGRATIONS): Promise<Pending> {
+  await tryTransaction(sql)
+  const [made] = await sql<{ there: boolean }[]>`select to_regclass('hai.migration') is not null as there`
+  if (!made?.there) return { pending: migrations.map(({ name }) => name) }
+  const known = await Promise.all(migrations.map((one, index) => recorded(sql, index + 1, one)))
+  return { pending: migrations.filter((_, index) => !known[index]).map(({ name }) => name) }
 }
 
 /**

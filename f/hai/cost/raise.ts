@@ -1,8 +1,10 @@
-import { door } from '../core/door.ts'
+import { operatorDoor } from '../core/door.ts'
 import { raiseCap } from '../core/money/raise.ts'
 import { thenWake } from '../core/wakeup.ts'
 
 /** Raises a cap by so many USD until the end of today or `until`; the daily one of everything when none is named. */
 export async function main(usd: number, cap?: string, until?: string) {
-  return door({ usd, cap, until }, (sql, given, caller) => thenWake(sql, raiseCap(sql, given, caller)))
+  return operatorDoor({ usd, cap, until }, (sql, given, caller) =>
+    thenWake(sql, raiseCap(sql, given, caller)),
+  )
 }

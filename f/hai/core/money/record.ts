@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Caller } from '../caller.ts'
 import { storedConfig } from '../config.ts'
 import { inTransaction, type Sql } from '../db.ts'
-import { HaiError, parse } from '../errors.ts'
+import { parse } from '../errors.ts'
 import { Instant } from '../instant.ts'
 import { Models } from '../model/config.ts'
 import { type Correction, correct, stopFolding } from './correct.ts'
@@ -48,14 +48,9 @@ const Input = z.strictObject({ calls: z.array(Recordable).min(1).max(1000) })
 /**
  * Writes down calls that were made elsewhere and are over. A call that is known already is corrected where the count now
  * told is fuller, and priced where it had no price; else it stays as it is. They count against the caps, and none is
- * refused: what was spent was spent. `invalid` for any bad one, `forbidden` for a member; then nothing is written.
+ * refused: what was spent was spent. `invalid` for any bad one; then nothing is written.
  */
 export async function record(sql: Sql, input: z.input<typeof Input>, caller: Caller): Promise<Recorded> {
-  if (caller.role === 'member')
-    throw new HaiError(
-      'forbidden',
-      `${caller.name} is a member; only the operator or a machine records calls`,
-    )
   const { calls } = parse(Input, input)
   const { backends } = await storedConfig(sql, 'models', Models)
   const told = distinct(calls).map((call) => rowOf(call, backends))
