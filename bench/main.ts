@@ -1,6 +1,7 @@
 import { answers, overheadAlone } from './answers.ts'
 import { money } from './money.ts'
 import { runner } from './runner.ts'
+import { server } from './server.ts'
 import { spine } from './spine.ts'
 
 const BENCHES: Record<string, () => Promise<void>> = {
@@ -9,6 +10,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
   overhead: overheadAlone,
   runner,
   money,
+  server,
 }
 
 const name = process.argv[2] ?? 'spine'

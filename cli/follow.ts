@@ -11,6 +11,8 @@ export interface Following {
   patient: boolean
   /** The last event that is known already; 0 when not given. */
   after?: number | undefined
+  /** What a first look would give, where that is known. */
+  seen?: TaskEvents | undefined
   /** Ends the watch with a rejection. */
   signal: AbortSignal
   /** When to look again. */
@@ -44,12 +46,14 @@ export async function follow(webhook: Webhook, following: Following): Promise<Ta
   const { id, patient, signal, pace } = following
   const connection = new Connection(following)
   const silence = new Silence(following)
-  let after = following.after ?? 0
-  if (patient) await pace.pause(signal)
+  let { after = 0, seen } = following
+  if (patient && !seen) await pace.pause(signal)
   for (;;) {
     signal.throwIfAborted()
     const page = { id, after, limit: PAGE, with_result: true }
-    const answer = await connection.attempt(() => webhook.call<TaskEvents>('task/events', page))
+    const look = () => webhook.call<TaskEvents>('task/events', page)
+    const answer: TaskEvents | undefined = seen ?? (await connection.attempt(look))
+    seen = undefined
     if (answer) {
       const fresh = answer.events.filter(({ seq }) => seq > after)
       after = fresh.at(-1)?.seq ?? after

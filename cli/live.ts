@@ -45,7 +45,16 @@ export async function followLive(
   // where a look is a job, and where the end is heard of, the first one is not wasted
   const patient = fresh && (!local || called !== undefined)
   try {
-    const ended = follow(webhook, { id, patient, after, signal, pace, onEvents, onNote })
+    const ended = follow(webhook, {
+      id,
+      patient,
+      after,
+      seen: accepted?.seen,
+      signal,
+      pace,
+      onEvents,
+      onNote,
+    })
     return await Promise.race([ended, jobs.failed])
   } finally {
     jobs.leave()

@@ -26,7 +26,9 @@ export async function smokeTest(windmill: WindmillServer, versions: Versions): P
     idempotency_key: `deploy-${randomUUID()}`,
     ttl_seconds: 600,
   }
-  const { task_id: id } = await call<{ task_id: string }>(windmill, versions, 'inbox', { body: envelope })
+  // a list, which the inbox leaves to workers: theirs is the part that is tried
+  const body = [envelope]
+  const [{ task_id: id }] = await call<[{ task_id: string }]>(windmill, versions, 'inbox', { body })
   const ended = await poll(SECONDS, async () => {
     const result = await call<Result>(windmill, versions, 'task/result', { id })
     return result.state === 'pending' || result.state === 'running' ? undefined : result

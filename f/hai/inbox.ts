@@ -1,7 +1,9 @@
 import { door } from './core/door.ts'
 import { receiveArgument } from './core/inbox.ts'
 
-/** The one way in: an envelope, or up to 1,000 of them. Answers when they are committed, then calls a worker. */
+/** The one way in: an envelope, or up to 1,000 of them. Answers when they are committed; one that needs no model with its answer. */
 export async function main(body: unknown) {
-  return door({ body }, (sql, { body }, caller) => receiveArgument(sql, body, caller))
+  return door({ body }, (sql, { body }, caller, principal, _stopped, jobId) =>
+    receiveArgument(sql, body, caller, { principal, jobId }),
+  )
 }

@@ -4,5 +4,7 @@ import { receiveOne } from '../hai/core/http/inbox.ts'
 
 /** Takes one envelope, strictly read, and answers 202 once its task is committed. `POST /inbox`. */
 export async function main(body: unknown, raw_string: string) {
-  return route((sql, caller) => receiveOne(sql, bodyOf({ body, raw_string }), caller))
+  return route((sql, caller, principal, _stopped, jobId) =>
+    receiveOne(sql, bodyOf({ body, raw_string }), caller, { principal, jobId }),
+  )
 }

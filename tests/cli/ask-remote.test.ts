@@ -56,6 +56,34 @@ function aQuestion(telling: boolean) {
 const jobs = () => server.calls.filter(({ path }) => !path.startsWith('jobs_u/')).map(({ path }) => path)
 
 describe('a question that hai answers itself, to a remote server', () => {
+  it('is one job where the inbox answered it, its steps and its answer shown as ever', async () => {
+    aQuestion(true)
+    const events = [anEvent(1, 'accepted'), anEvent(2, 'claimed'), anEvent(3, 'done')]
+    const seen = { state: 'done' as const, last_seq: 3, job_id: 'job-0', events, outcome: RESULT }
+    server.doors.inbox = () => ({ result: anAccepted({ seen }) })
+    const asked = await runHai(['ask', 'what is open?'], { env })
+    expect(asked).toMatchObject({ exit: 0, stdout: 'nothing is open\n' })
+    expect(asked.stderr).toContain('claimed')
+    expect(server.calls.map(({ path }) => path)).toEqual(['inbox'])
+    const error = { code: 'invalid', message: 'that day is none', next_step: 'name another' }
+    const dead = { ...seen, state: 'dead' as const, outcome: { id: TASK_ID, state: 'dead' as const, error } }
+    server.doors.inbox = () => ({ result: anAccepted({ seen: dead }) })
+    const refused = await runHai(['ask', 'what is open?'], { env })
+    expect(refused).toMatchObject({ exit: 6, stdout: '' })
+    expect(refused.stderr).toContain('that day is none')
+    expect(server.callsOf('task/events')).toEqual([])
+  })
+
+  it('is followed where the inbox’s job began it and left it to others', async () => {
+    const question = aQuestion(true)
+    const seen = { state: 'pending' as const, last_seq: 1, events: [anEvent(1, 'accepted')] }
+    server.doors.inbox = () => ({ result: anAccepted({ seen }) })
+    question.answer()
+    const asked = await runHai(['ask', 'what is open?'], { env })
+    expect(asked).toMatchObject({ exit: 0, stdout: 'nothing is open\n' })
+    expect(server.callsOf('task/events').map(({ args }) => args.after)).toEqual([1])
+  })
+
   it('is answered within 0.8 s where a call takes 165 ms, by three jobs', async () => {
     const took = async () => {
       const question = aQuestion(true)

@@ -6,7 +6,7 @@ import { claim } from '../../f/hai/core/lease.ts'
 import { complete } from '../../f/hai/core/outcome.ts'
 import { listTasks } from '../../f/hai/core/task-list.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, anEnvelope, claimed, clear, eventTypes, rowOf } from '../support/factories.ts'
+import { aCaller, anEnvelope, aTaker, claimed, clear, eventTypes, rowOf } from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
@@ -230,7 +230,7 @@ describe('somebody else’s conversation', () => {
   it('is open to who may see all, and stays its owner’s', async () => {
     await say({}, guest)
     const joining = anEnvelope({ conversation_id: NAME })
-    expect(await receive(db.sql, joining, operator)).toMatchObject({
+    expect(await receive(db.sql, joining, operator, aTaker())).toMatchObject({
       status: 'accepted',
       conversation_id: NAME,
     })
@@ -247,7 +247,7 @@ describe('somebody else’s conversation', () => {
   it('is closed as a whole batch when one of it belongs there', async () => {
     await say()
     const batch = [anEnvelope(), anEnvelope({ conversation_id: NAME })]
-    await expect(receive(db.sql, batch, guest)).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(receive(db.sql, batch, guest, aTaker())).rejects.toMatchObject({ code: 'forbidden' })
     expect(await countTasks()).toBe(1)
   })
 })

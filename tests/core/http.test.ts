@@ -9,7 +9,7 @@ import { TaskQuery, tasksOfToday } from '../../f/hai/core/http/tasks.ts'
 import { changeTodo, createTodo, dropTodo, TodoQuery, todosOf } from '../../f/hai/core/http/todos.ts'
 import { windmillWith } from '../http/windmill.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, anEndedTask, aTask, aTodo, clear } from '../support/factories.ts'
+import { aCaller, anEndedTask, aTaker, aTask, aTodo, clear } from '../support/factories.ts'
 
 const db = testDatabase()
 windmillWith({})
@@ -145,14 +145,14 @@ describe('the inbox route', () => {
   const stored = async () => (await db.sql`select from hai.task_queue`).length
 
   it('takes the seed’s body and answers 202 with what became of it, no more', async () => {
-    const { windmill_status_code, result } = await receiveOne(db.sql, seedBody, operator)
+    const { windmill_status_code, result } = await receiveOne(db.sql, seedBody, operator, aTaker())
     expect(windmill_status_code).toBe(202)
     expect(result).toEqual({
       task_id: expect.any(String),
       status: 'accepted',
       conversation_id: result.task_id,
     })
-    const again = await receiveOne(db.sql, seedBody, operator)
+    const again = await receiveOne(db.sql, seedBody, operator, aTaker())
     expect(again.result).toEqual({ ...result, status: 'duplicate' })
     const [row] =
       await db.sql`select requester, on_behalf_of, task_ref, zulip_user_id::int from hai.task_queue`
@@ -167,7 +167,7 @@ describe('the inbox route', () => {
     ['text', 'hello', 'expected object'],
     ['nothing', undefined, 'expected object'],
   ])('refuses %s and stores nothing', async (_, body, message) => {
-    await expect(receiveOne(db.sql, body, operator)).rejects.toThrow(message)
+    await expect(receiveOne(db.sql, body, operator, aTaker())).rejects.toThrow(message)
     expect(await stored()).toBe(0)
   })
 })

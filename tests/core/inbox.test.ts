@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { receive } from '../../f/hai/core/inbox.ts'
 import { WORKER } from '../../f/hai/core/wakeup.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, anEnvelope, clear, rowOf } from '../support/factories.ts'
+import { aCaller, anEnvelope, aTaker, clear, FOR_A_MODEL, rowOf } from '../support/factories.ts'
 
 const db = testDatabase()
 let windmill: Server
@@ -32,7 +32,7 @@ afterEach(() => {
 
 describe('receive', () => {
   it('commits, calls a worker with the caller’s token, and names its job', async () => {
-    const accepted = await receive(db.sql, anEnvelope(), aCaller())
+    const accepted = await receive(db.sql, anEnvelope(FOR_A_MODEL), aCaller(), aTaker())
     expect(accepted).toMatchObject({ status: 'accepted', job_id: expect.any(String) })
     expect(asked).toHaveLength(1)
     expect(asked[0]).toMatchObject({ token: 'Bearer a-token', committed: 1 })
@@ -41,18 +41,18 @@ describe('receive', () => {
   })
 
   it('takes the requester from who is calling, never from the body', async () => {
-    const accepted = await receive(db.sql, anEnvelope({ user: 'operator' }), aCaller('guest'))
+    const accepted = await receive(db.sql, anEnvelope({ user: 'operator' }), aCaller('guest'), aTaker())
     const [row] = await db.sql`select requester, on_behalf_of from hai.task_queue`
     expect(row).toEqual({ requester: 'guest', on_behalf_of: 'operator' })
     expect(accepted).toMatchObject({ status: 'accepted' })
-    await expect(receive(db.sql, anEnvelope({ requester: 'operator' }), aCaller('guest'))).rejects.toThrow(
-      'unknown field requester',
-    )
+    await expect(
+      receive(db.sql, anEnvelope({ requester: 'operator' }), aCaller('guest'), aTaker()),
+    ).rejects.toThrow('unknown field requester')
   })
 
   it('gives a result each for a list, and calls once for each free slot and no more', async () => {
     const many = Array.from({ length: 50 }, (_, n) => anEnvelope({ content: `task ${n}` }))
-    const accepted = await receive(db.sql, many, aCaller())
+    const accepted = await receive(db.sql, many, aCaller(), aTaker())
     expect(accepted).toHaveLength(50)
     expect(asked).toHaveLength(4)
     expect(new Set(asked.map((one) => one.committed))).toEqual(new Set([50]))
@@ -61,7 +61,7 @@ describe('receive', () => {
   it('stands by its acceptance when no worker can be called, and shows no token', async () => {
     vi.stubEnv('BASE_URL', 'http://127.0.0.1:1')
     const told = vi.spyOn(console, 'error').mockImplementation(() => {})
-    const accepted = await receive(db.sql, anEnvelope(), aCaller())
+    const accepted = await receive(db.sql, anEnvelope(FOR_A_MODEL), aCaller(), aTaker())
     expect(accepted).toEqual({
       task_id: expect.any(String),
       status: 'accepted',
@@ -73,11 +73,11 @@ describe('receive', () => {
   })
 
   it('calls nobody for what it refused', async () => {
-    await expect(receive(db.sql, anEnvelope({ content: '' }), aCaller())).rejects.toThrow('content')
+    await expect(receive(db.sql, anEnvelope({ content: '' }), aCaller(), aTaker())).rejects.toThrow('content')
     expect(asked).toEqual([])
   })
 
   it.each([[undefined], [null], ['text'], [[]], [7]])('refuses %j, which is no envelope', async (body) => {
-    await expect(receive(db.sql, body, aCaller())).rejects.toMatchObject({ code: 'invalid' })
+    await expect(receive(db.sql, body, aCaller(), aTaker())).rejects.toMatchObject({ code: 'invalid' })
   })
 })

@@ -12,7 +12,7 @@ import { receive } from '../../f/hai/core/inbox.ts'
 import { DEFAULT_MEMBERS, Members } from '../../f/hai/core/members.ts'
 import { refreshSettings, SETTINGS, showSettings } from '../../f/hai/core/settings.ts'
 import { testDatabase } from '../support/database.ts'
-import { clear } from '../support/factories.ts'
+import { aTaker, clear } from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
@@ -173,10 +173,12 @@ describe('what is told of them', () => {
     const { problems } = await home(db.sql, {}, operator)
     expect(problems).toEqual(broken.map((text) => expect.stringMatching(text)))
     expect((await health(db.sql)).problems).toEqual(expect.arrayContaining(problems!))
-    const accepted = await receive(db.sql, { source: 'test', content: 'x' }, operator)
+    const accepted = await receive(db.sql, { source: 'test', content: 'x' }, operator, aTaker())
     expect(accepted).toMatchObject({ problems })
     expect(await home(db.sql, {}, sam)).not.toHaveProperty('problems')
-    expect(await receive(db.sql, { source: 'test', content: 'x' }, sam)).not.toHaveProperty('problems')
+    expect(await receive(db.sql, { source: 'test', content: 'x' }, sam, aTaker())).not.toHaveProperty(
+      'problems',
+    )
   })
 
   it.each([
@@ -196,9 +198,11 @@ describe('what is told of them', () => {
     const told = expect.stringMatching(text)
     expect((await home(db.sql, {}, operator)).problems).toContainEqual(told)
     expect(await health(db.sql)).toMatchObject({ problems: [], guards: expect.arrayContaining([told]) })
-    const accepted = await receive(db.sql, { source: 'test', content: 'x' }, operator)
+    const accepted = await receive(db.sql, { source: 'test', content: 'x' }, operator, aTaker())
     expect(accepted).toMatchObject({ guards: expect.arrayContaining([told]) })
-    expect(await receive(db.sql, { source: 'test', content: 'x' }, sam)).not.toHaveProperty('guards')
+    expect(await receive(db.sql, { source: 'test', content: 'x' }, sam, aTaker())).not.toHaveProperty(
+      'guards',
+    )
   })
 })
 

@@ -71,6 +71,25 @@ describe.each(shells)('hai.sh in $name', (shell) => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${HOSTILE.replace('\u0001\u001b', '')}\n` })
   })
 
+  it('asks no more where the answer came with the task’s acceptance, and goes on where none did', async () => {
+    const outcome = { id: ID, state: 'done', output: HOSTILE }
+    const seen = { events: [], outcome, state: 'done', last_seq: 3 }
+    server.doors.inbox = () => ({ result: { task_id: ID, status: 'accepted', seen } })
+    server.doors['task/result'] = () => ({ result: { id: ID, state: 'done', output: 'later' } })
+    server.calls.length = 0
+    const { code, stdout } = await run(shell, server.env, ['ask', 'x']).ended
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${HOSTILE.replace('\u0001\u001b', '')}\n` })
+    expect(server.callsOf('task/result')).toEqual([])
+    const error = { code: 'invalid', message: 'no such day', next_step: 'name another' }
+    const dead = { ...seen, state: 'dead', outcome: { id: ID, state: 'dead', error } }
+    server.doors.inbox = () => ({ result: { task_id: ID, status: 'accepted', seen: dead } })
+    const refused = await run(shell, server.env, ['ask', 'x']).ended
+    expect(refused).toEqual({ code: 6, stdout: '', stderr: 'hai: no such day\n  name another\n' })
+    const left = { events: [], state: 'pending', last_seq: 3 }
+    server.doors.inbox = () => ({ result: { task_id: ID, status: 'accepted', seen: left } })
+    expect((await run(shell, server.env, ['ask', 'x']).ended).stdout).toBe('later\n')
+  })
+
   it('shows nothing that makes a terminal do things or read backwards', async () => {
     const output = 'a\u009b31mb\u202ec\u2066d\u0085e\u009d0;title\u0007 ümlaut € 🏠 ‐–‘\u202f\u2065'
     const shown = 'a31mbcde0;title ümlaut € 🏠 ‐–‘\u202f\u2065'

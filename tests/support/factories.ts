@@ -1,4 +1,5 @@
-import { type Caller, identify } from '../../f/hai/core/caller.ts'
+import type { Taker } from '../../f/hai/core/built-in.ts'
+import { type Caller, identify, principal } from '../../f/hai/core/caller.ts'
 import type { ClaimedTask, State, Todo } from '../../f/hai/core/contract.ts'
 import { cancel } from '../../f/hai/core/control.ts'
 import type { Pool, Sql } from '../../f/hai/core/db.ts'
@@ -18,6 +19,12 @@ const MEMBERS: Members = {
 /** A member of the test household: `operator`, `guest` (sees only his own) or `robot` (a machine). */
 export const aCaller = (name: 'operator' | 'guest' | 'robot' = 'operator', zone = 'UTC'): Caller =>
   identify(name, MEMBERS, zone)
+
+/** The job of an inbox, for the test household. */
+export const aTaker = (jobId?: string): Taker => ({
+  jobId,
+  principal: (requester) => principal(requester, MEMBERS, 'UTC'),
+})
 
 /** What a client sends; `given` replaces and adds fields, right or wrong. */
 export const anEnvelope = (given: Record<string, unknown> = {}): Record<string, unknown> => ({

@@ -59,7 +59,7 @@ async function empty(): Promise<StandIn> {
   made.doors = {
     'f/hai/admin/migrate': () => ({ version: 1, applied: ['first'] }),
     'f/hai/worker/sweep': () => ({}),
-    'f/hai/inbox': () => ({ task_id: '01JD0000000000000000000000' }),
+    'f/hai/inbox': () => [{ task_id: '01JD0000000000000000000000' }],
     'f/hai/task/result': () => ({ state: 'done', output: 'nothing is open' }),
     'f/hai/admin/health': () => ({ problems: [] }),
   }

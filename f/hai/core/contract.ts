@@ -131,6 +131,8 @@ export interface Accepted {
   /** The conversation's name is new: nothing was said under it before. */
   begins_conversation?: true
   job_id?: string
+  /** Where this very call worked on it, as hai answers it itself: its events, how it stands and its outcome, as `task/events` tells them. */
+  seen?: TaskEvents
   /** Of a task made of a todo whose words somebody else wrote: who. */
   written_by?: string
   /** What the operator should mend in his settings, a sentence each; nobody else is told. */

@@ -1,16 +1,14 @@
 import { z } from 'zod'
+import { answerClaimed } from './built-in.ts'
 import type { Caller } from './caller.ts'
 import { storedConfig } from './config.ts'
 import { type ClaimedTask, RESTRICTED } from './contract.ts'
 import { earlierTurns } from './conversation.ts'
 import type { Sql } from './db.ts'
 import { HaiError, parse } from './errors.ts'
-import { answerBuiltIn } from './execute.ts'
 import type { Failure, Turn } from './handle.ts'
-import { hold } from './hold.ts'
 import { leaveToModels } from './lane.ts'
 import { BUILT_IN, claim, hasClaimable, heldOf, LANES } from './lease.ts'
-import { leasedTask } from './leased-task.ts'
 import { pauseElsewhere, unpausedLanes } from './model/backend-state.ts'
 import { urlOf } from './model/choose.ts'
 import { Models } from './model/config.ts'
@@ -64,7 +62,7 @@ export async function claimElsewhere(
       await present(sql, { worker, lanes, asleep: listens })
       return { ...nothing, more: await hasClaimable(sql, open, { elsewhere: true }) }
     }
-    if (await builtIn(sql, task, principal(task.requester))) continue
+    if (await answerClaimed(sql, task, principal(task.requester))) continue
     if (task.lane === BUILT_IN) {
       await leaveToModels(sql, task)
       continue
@@ -106,13 +104,4 @@ async function notOfHouse(sql: Sql, task: ClaimedTask): Promise<Failure | undefi
     message: `the task is restricted, and no backend ${task.lane} is configured; nothing was sent`,
     next_step: cure(task.id),
   }
-}
-
-async function builtIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
-  let answered = true
-  const never = new AbortController().signal
-  await hold(leasedTask(sql, task), task.id, never, async () => {
-    answered = await answerBuiltIn(sql, task, caller)
-  })
-  return answered
 }

@@ -30,12 +30,29 @@ export interface Origin {
  * `conflict` in a busy one when the envelope says `reject`.
  */
 export async function enqueue(sql: Sql, input: unknown, origin: Origin): Promise<Accepted> {
-  const [accepted] = await enqueueMany(sql, [input], origin)
-  return accepted!
+  const { told } = await enqueueOne(sql, input, origin)
+  return told
+}
+
+/** What is told of an envelope, and the lane in which its task waits now, if it is a new one. */
+export interface Enqueued {
+  told: Accepted
+  lane?: string
+}
+
+/** `enqueue`, with the lane. */
+export async function enqueueOne(sql: Sql, input: unknown, origin: Origin): Promise<Enqueued> {
+  const [enqueued] = await put(sql, [input], origin)
+  return enqueued!
 }
 
 /** All or none, up to 1,000 envelopes, one transaction, a result each in their order. */
 export async function enqueueMany(sql: Sql, inputs: unknown[], origin: Origin): Promise<Accepted[]> {
+  const enqueued = await put(sql, inputs, origin)
+  return enqueued.map(({ told }) => told)
+}
+
+async function put(sql: Sql, inputs: unknown[], origin: Origin): Promise<Enqueued[]> {
   if (inputs.length === 0 || inputs.length > BATCH) {
     throw new HaiError('invalid', `body: ${inputs.length} envelopes; send 1 to ${BATCH}`)
   }
@@ -62,7 +79,9 @@ export async function enqueueMany(sql: Sql, inputs: unknown[], origin: Origin): 
       [...names].map((name) => [name, fresh.find((row) => row.conversation_id === name)]),
     )
     const begun = (row: Row) => begins.get(row.conversation_id) === row
-    return rows.map((row) => (isNew(row) ? accepted(row, begun(row)) : duplicate(row, known)))
+    return rows.map((row) =>
+      isNew(row) ? { told: accepted(row, begun(row)), lane: row.lane } : { told: duplicate(row, known) },
+    )
   })
 }
 

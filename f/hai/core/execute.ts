@@ -1,18 +1,16 @@
+import { answerBuiltIn } from './built-in.ts'
 import type { Caller } from './caller.ts'
 import { type ClaimedTask, RESTRICTED } from './contract.ts'
-import { inTransaction, type Sql } from './db.ts'
+import type { Sql } from './db.ts'
 import { HaiError } from './errors.ts'
-import { asksHai } from './first-lane.ts'
 import type { Failure, TaskHandle } from './handle.ts'
 import { shortId } from './ids.ts'
-import { answer } from './intents/table.ts'
 import { handOver, leaveToModels } from './lane.ts'
-import { BUILT_IN, heldOf, leaseLost } from './lease.ts'
+import { BUILT_IN, leaseLost } from './lease.ts'
 import { type Access, localAccess, type NoAccess } from './model/access.ts'
 import { answerWithModel } from './model/agent.ts'
 import { knewOllama } from './model/backend-state.ts'
 import { cure as cureOf, withheld } from './model/tier.ts'
-import { complete } from './outcome.ts'
 import { TaskAdmission } from './task-admission.ts'
 import type { Start } from './wakeup.ts'
 
@@ -98,21 +96,6 @@ function notThere(error: unknown): Failure & { code: string } {
     ...{ code: 'unreachable', message: error.message, retryable: true, uses_attempt: false },
     ...(typeof next_step === 'string' ? { next_step } : {}),
   }
-}
-
-/** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
-export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
-  const asker = { zone: caller.zone, now: new Date(task.run_at), task_id: task.id, caller }
-  const known = asksHai(task, asker)
-  if (!known) return false
-  // what the answer did and that it is given are one fact: a crash between them can't do it twice
-  await inTransaction(sql, async (tx) => {
-    const reply = await answer(tx, known, asker)
-    const output = reply.undo ? `${reply.text}\nundo: ${reply.undo}` : reply.text
-    const result = reply.data === undefined ? {} : { result: reply.data }
-    await complete(tx, { ...heldOf(task), output, ...result, agent: 'built-in', route: 'built-in' })
-  })
-  return true
 }
 
 /** Its machine may still be starting: what it has answered before, it will answer again. */

@@ -3,12 +3,15 @@ import type { Failure, TaskHandle } from './handle.ts'
 import { shortId } from './ids.ts'
 import { HEARTBEAT_SECONDS, isLeaseLost } from './lease.ts'
 
+/** What it takes to hold a task, whatever is done with it. */
+export type Grip = Pick<TaskHandle, 'heartbeat' | 'release' | 'fail'>
+
 /**
  * One task from its claim to its end: its lease is renewed meanwhile, an error of the work is the attempt's outcome, and
  * `stop` gives it back. Whoever lost the lease on the way writes nothing. A lost queue rejects: nobody here can write it.
  */
 export async function hold(
-  handle: TaskHandle,
+  handle: Grip,
   id: string,
   stop: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
@@ -24,7 +27,7 @@ export async function hold(
 }
 
 async function attempt(
-  handle: TaskHandle,
+  handle: Grip,
   id: string,
   stop: AbortSignal,
   work: () => Promise<void>,
@@ -71,7 +74,7 @@ interface KeptLease {
 }
 
 /** Renews in the background until it is stopped or the lease is lost. */
-function keepLease(handle: TaskHandle, id: string): KeptLease {
+function keepLease(handle: Grip, id: string): KeptLease {
   const lost = new AbortController()
   const timer = setInterval(async () => {
     try {

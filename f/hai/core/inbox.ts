@@ -1,34 +1,90 @@
+import { answerAtOnce, type Taker } from './built-in.ts'
 import type { Caller } from './caller.ts'
 import type { Accepted } from './contract.ts'
 import type { Sql } from './db.ts'
-import { enqueue, enqueueMany } from './enqueue.ts'
-import { HaiError, shown } from './errors.ts'
+import { enqueueMany, enqueueOne } from './enqueue.ts'
+import { HaiError, shown, withoutWords } from './errors.ts'
+import { BUILT_IN } from './lease.ts'
 import { settingTroubles } from './settings.ts'
+import { taskEvents } from './tasks.ts'
 import { wake } from './wakeup.ts'
 
-/** Commits what came in, then calls one worker round for all of it; a failed call doesn't unsay the acceptance. */
-export async function receive(sql: Sql, body: unknown, caller: Caller): Promise<Accepted | Accepted[]> {
-  const origin = { requester: caller.name, sees: caller.sees, zone: caller.zone }
-  const accepted = Array.isArray(body)
-    ? await enqueueMany(sql, body, origin)
-    : await enqueue(sql, body, origin)
-  const job_id = await wake(sql)
-  const told = (one: Accepted): Accepted => (job_id && one.status === 'accepted' ? { ...one, job_id } : one)
-  if (Array.isArray(accepted)) return accepted.map(told)
-  return { ...told(accepted), ...(caller.role === 'operator' ? await troubles(sql) : {}) }
+/** An answer that was given at once has four events or five. */
+const EVENTS = 100
+
+/**
+ * Commits what came in, answers it where it is one task that needs no model, and calls workers for what is due then. Neither
+ * a failed call nor a failed answer unsays the acceptance.
+ */
+export async function receive(
+  sql: Sql,
+  body: unknown,
+  caller: Caller,
+  taker: Taker,
+): Promise<Accepted | Accepted[]> {
+  const { accepted } = await take(sql, body, caller, taker)
+  return accepted
 }
 
-/** The same for the webhook, whose one argument is `body`: Windmill drops what stands beside it before a script sees it. */
+/**
+ * The same for the webhook, whose one argument is `body`: Windmill drops what stands beside it before a script sees it. Of
+ * what was answered at once the caller has no more to ask.
+ */
 export async function receiveArgument(
   sql: Sql,
   body: unknown,
   caller: Caller,
+  taker: Taker,
 ): Promise<Accepted | Accepted[]> {
-  if (typeof body === 'object' && body !== null) return receive(sql, body, caller)
+  if (typeof body !== 'object' || body === null) throw noEnvelope(body)
+  const { accepted, answered } = await take(sql, body, caller, taker)
+  if (!answered) return accepted
+  const seen = await taskEvents(sql, { id: answered, limit: EVENTS, with_result: true }, caller)
+  return { ...(accepted as Accepted), seen }
+}
+
+function noEnvelope(body: unknown): HaiError {
   const what =
     body === undefined || body === null ? 'body is missing' : `body: ${shown(body)} is not accepted`
   const cure = 'wrap the envelope, or a list of them: {"body": {"source": "…", "content": "…"}}'
-  throw new HaiError('invalid', `${what}; ${cure}`, { plain: cure })
+  return new HaiError('invalid', `${what}; ${cure}`, { plain: cure })
+}
+
+interface Taken {
+  accepted: Accepted | Accepted[]
+  /** The task that was worked on at once. */
+  answered?: string | undefined
+}
+
+async function take(sql: Sql, body: unknown, caller: Caller, taker: Taker): Promise<Taken> {
+  const origin = { requester: caller.name, sees: caller.sees, zone: caller.zone }
+  if (Array.isArray(body)) {
+    const accepted = await enqueueMany(sql, body, origin)
+    const job_id = await wake(sql)
+    return { accepted: accepted.map((one) => withJob(one, job_id)) }
+  }
+  const { told, lane } = await enqueueOne(sql, body, origin)
+  const answered = lane === BUILT_IN && (await orLater(answerAtOnce(sql, told.task_id, taker)))
+  // also then: the next turn of its conversation may have waited for it
+  const job_id = await wake(sql)
+  const accepted = {
+    ...(answered ? told : withJob(told, job_id)),
+    ...(caller.role === 'operator' ? await troubles(sql) : {}),
+  }
+  return { accepted, answered: answered ? told.task_id : undefined }
+}
+
+const withJob = (one: Accepted, job_id: string | undefined): Accepted =>
+  job_id && one.status === 'accepted' ? { ...one, job_id } : one
+
+async function orLater(answered: Promise<boolean>): Promise<boolean> {
+  try {
+    return await answered
+  } catch (error) {
+    // the task is committed; a lease that it had runs out
+    console.error(`not answered at once, a worker will: ${withoutWords(error).stack}`)
+    return false
+  }
 }
 
 async function troubles(sql: Sql): Promise<Pick<Accepted, 'problems' | 'guards'>> {

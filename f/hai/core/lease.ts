@@ -28,6 +28,8 @@ const Claim = z.strictObject({
   elsewhere: z.boolean().default(false),
   /** Who may end the worker's job as he likes, other than the operator: see `claimable`. */
   owner: z.string().optional(),
+  /** No task but this one, whichever is the next. */
+  only: z.string().optional(),
 })
 
 /**
@@ -108,11 +110,11 @@ export const isBehind = (sql: Sql) => sql`
 /** Of those, what a worker elsewhere may see: whom it asks is known of lanes with a backend's name only. */
 const shown = (sql: Sql) => sql`and (t.data_tier <> 'restricted' or t.lane <> all(${[...LANES]}))`
 
-/** Who claims, as far as it matters to which tasks he gets. */
-type Scope = Pick<z.output<typeof Claim>, 'elsewhere' | 'owner'>
+/** Who claims, and what, as far as it matters to which tasks he gets. */
+type Scope = Pick<z.output<typeof Claim>, 'elsewhere' | 'owner' | 'only'>
 
-const claimableBy = (sql: Sql, { elsewhere, owner }: Scope) =>
-  sql`${claimable(sql, owner)} ${elsewhere ? shown(sql) : sql``}`
+const claimableBy = (sql: Sql, { elsewhere, owner, only }: Scope) =>
+  sql`${claimable(sql, owner)} ${elsewhere ? shown(sql) : sql``} ${only === undefined ? sql`` : sql`and t.id = ${only}`}`
 
 async function claimIn(
   sql: Sql,

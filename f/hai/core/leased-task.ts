@@ -1,21 +1,21 @@
 import type { ClaimedTask } from './contract.ts'
 import { earlierTurns } from './conversation.ts'
 import { inTransaction, type Sql } from './db.ts'
+import { gripOf } from './grip.ts'
 import type { TaskHandle } from './handle.ts'
-import { heartbeat, heldOf, release } from './lease.ts'
+import { heldOf } from './lease.ts'
 import { factOf, learn } from './model/facts.ts'
 import { reserve } from './money/reserve.ts'
 import { settle } from './money/settle.ts'
 import { complete } from './outcome.ts'
 import { finishStep, note, orLate, startStep } from './steps.ts'
-import { failAndWake, type Start } from './wakeup.ts'
+import type { Start } from './wakeup.ts'
 
 /** A task in the hands of a worker that has the database. */
 export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHandle {
   const held = heldOf(task)
   return {
-    heartbeat: () => heartbeat(sql, held),
-    release: (reason) => release(sql, held, reason),
+    ...gripOf(sql, task, start),
     turns: () => earlierTurns(sql, task),
     note: (type, text, data) => note(sql, held, type, text, data),
     startStep: (step) => startStep(sql, { ...held, ...step }),
@@ -38,6 +38,5 @@ export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHand
     modelFact: (at) => factOf(sql, at),
     learnModel: (at, learnt) => learn(sql, at, learnt),
     complete: (done) => complete(sql, { ...held, ...done }),
-    fail: (failure) => failAndWake(sql, { ...held, ...failure }, start),
   }
 }

@@ -85,7 +85,7 @@ export async function completeChat(
     })
   const place = await placed(sql, messages, caller)
   const envelope = { source: SOURCE, ...place, ...(user ? { user } : {}) }
-  const { task_id } = (await receive(sql, envelope, caller)) as Accepted
+  const { task_id } = (await receive(sql, envelope, caller, helper)) as Accepted
   const waited = await waitForTask(sql, { id: task_id, seconds: WAIT_SECONDS }, caller, helper)
   const { state, output, next_step } = outcomeOf(waited)
   if (state !== 'done') {

@@ -1,3 +1,4 @@
+import type { Taker } from '../built-in.ts'
 import type { Caller } from '../caller.ts'
 import type { Accepted } from '../contract.ts'
 import type { Sql } from '../db.ts'
@@ -10,10 +11,11 @@ export async function receiveOne(
   sql: Sql,
   body: unknown,
   caller: Caller,
+  taker: Taker,
 ): Promise<Shaped<Omit<Accepted, 'job_id'>>> {
   if (Array.isArray(body)) {
     throw new HaiError('invalid', `body: ${body.length} envelopes; this route takes one, f/hai/inbox a batch`)
   }
-  const { job_id: _, ...told } = (await receive(sql, body, caller)) as Accepted
+  const { job_id: _, ...told } = (await receive(sql, body, caller, taker)) as Accepted
   return accepted(told)
 }
