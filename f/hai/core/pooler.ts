@@ -18,8 +18,8 @@ export async function tryTransaction(pool: Sql): Promise<void> {
   // on a connection that nobody else waits for, as the driver may lose track of one that is closed under it
   const own = again(sql)
   try {
-    await own.unsafe('begin read only')
-    await own.unsafe('rollback')
+    await own`begin read only`.simple()
+    await own`rollback`.simple()
   } catch (cause) {
     if ((cause as { code?: string }).code !== 'CONNECTION_CLOSED') throw cause
     throw new HaiError('unavailable', NO_TRANSACTIONS, { cause })

@@ -1,0 +1,76 @@
+import { type Repository, release, specOf } from './repository.ts'
+
+export interface SeenGateway {
+  name: string
+  namespace: string
+  /** Whether its name says that the internet reaches it. */
+  external: boolean
+  /** Where external-dns points the names of its routes. */
+  target?: string
+  file: string
+}
+
+/** A SecurityPolicy that a whole gateway has. */
+export interface GatewayPolicy {
+  gateway: string
+  name: string
+  file: string
+}
+
+/** The gateways that Envoy Gateway serves. */
+export function gatewaysOf({ objects }: Repository): SeenGateway[] {
+  const envoy = objects
+    .filter((one) => one.kind === 'GatewayClass' && /envoyproxy/.test(String(specOf(one).controllerName)))
+    .map(({ name }) => name)
+  return objects
+    .filter((one) => one.kind === 'Gateway' && one.namespace !== undefined)
+    .filter((one) => envoy.length === 0 || envoy.includes(String(specOf(one).gatewayClassName)))
+    .map(({ name, namespace, file, object }) => {
+      const { annotations = {} } = object.metadata as { annotations?: Record<string, string> }
+      const target = Object.entries(annotations).find(([key]) => /^external-dns\..*\/target$/.test(key))?.[1]
+      const external = /ext|public|internet/.test(name) && !/int(ernal)?$/.test(name)
+      return { name, namespace: namespace!, file, external, ...(target ? { target } : {}) }
+    })
+}
+
+export function policiesOf({ objects }: Repository): GatewayPolicy[] {
+  const gateways = objects.filter(({ kind }) => kind === 'Gateway').map(({ name }) => name)
+  return objects
+    .filter(({ kind }) => kind === 'SecurityPolicy')
+    .flatMap((one) => {
+      const {
+        targetRef,
+        targetRefs = [],
+        targetSelectors = [],
+      } = specOf(one) as {
+        targetRef?: { kind: string; name: string }
+        targetRefs?: { kind: string; name: string }[]
+        targetSelectors?: { kind: string }[]
+      }
+      const named = [...targetRefs, ...(targetRef ? [targetRef] : [])]
+        .filter(({ kind }) => kind === 'Gateway')
+        .map(({ name }) => name)
+      const all = targetSelectors.some(({ kind }) => kind === 'Gateway') ? gateways : []
+      return [...named, ...all].map((gateway) => ({ gateway, name: one.name, file: one.file }))
+    })
+}
+
+/** The listener of a gateway that speaks TLS, and where Envoy Gateway's pods listen for it. */
+export function listenerOf({ objects }: Repository, gateway: { name: string; file: string }) {
+  const found = objects.find(
+    (one) => one.kind === 'Gateway' && one.name === gateway.name && one.file === gateway.file,
+  )
+  const { listeners = [] } = (found ? specOf(found) : {}) as {
+    listeners?: { name: string; protocol: string; port: number }[]
+  }
+  const tls = listeners.find(({ protocol }) => protocol === 'HTTPS')
+  if (!tls) return undefined
+  const controller = release(objects, /^(envoy-)?gateway(-helm)?$|^envoy-gateway$/)
+  const beside = controller ? JSON.stringify(specOf(controller)).includes('GatewayNamespace') : true
+  return {
+    listener: tls.name,
+    // a pod may not listen below 1024 without a right of its own
+    port: tls.port < 1024 ? tls.port + 10_000 : tls.port,
+    ...(beside || !controller?.namespace ? {} : { pods_namespace: controller.namespace }),
+  }
+}
