@@ -1,7 +1,8 @@
 import { parseAllDocuments } from 'yaml'
 import { shown } from './checks/problem.ts'
 import { isOurs } from './generated.ts'
-import type { KubeObject, Tree } from './tree.ts'
+import type { KubeObject } from './kube-object.ts'
+import type { Tree } from './tree.ts'
 
 /** Objects that the copy makes and the new tree does not: Flux deletes them, but for those that outlive hai. */
 export function goneObjects(there: ReadonlyMap<string, string>, { files, entries }: Tree): string[] {

@@ -2,25 +2,13 @@ import { dirname } from 'node:path'
 import { deployment } from './app.ts'
 import { type Config, hostOf } from './config.ts'
 import { dashboardJson } from './dashboard/board.ts'
+import type { KubeObject } from './kube-object.ts'
 import type { ManifestFile } from './manifest-file.ts'
 import { snippets } from './operator/values.ts'
 import { type ListedPatch, patchesOf } from './patches.ts'
 import { homeFolder, partFolder } from './paths.ts'
 import { yaml } from './render.ts'
 import { schemaUrl } from './schema-url.ts'
-
-/** An object of Kubernetes as it is written. */
-export interface KubeObject {
-  apiVersion: string
-  kind: string
-  metadata: {
-    name: string
-    namespace: string
-    labels?: Record<string, string>
-    annotations?: Record<string, string>
-  }
-  [field: string]: unknown
-}
 
 export interface Entry {
   /** The file it stands in, from the root of the tree. */

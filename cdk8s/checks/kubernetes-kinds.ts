@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { k8s } from 'cdk8s-plus-28'
-import type { KubeObject, Tree } from '../tree.ts'
+import type { KubeObject } from '../kube-object.ts'
+import type { Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'
 
 /** Kubernetes' own kinds as cdk8s-plus knows them from its API: they write the fields that there are and no other. */

@@ -1,5 +1,6 @@
+import type { KubeObject } from '../kube-object.ts'
 import { isTarget } from '../patches.ts'
-import type { KubeObject, Tree } from '../tree.ts'
+import type { Tree } from '../tree.ts'
 import type { Problem } from './problem.ts'
 
 /** A patch that changes nothing, because nothing of its name is made, would be believed to. */

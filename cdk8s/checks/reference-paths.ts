@@ -1,5 +1,5 @@
+import type { KubeObject } from '../kube-object.ts'
 import type { PodTemplate } from '../schemas/pod.ts'
-import type { KubeObject } from '../tree.ts'
 
 /** What an object names of another. */
 export interface Reference {

@@ -1,6 +1,7 @@
 import { gatewayPods } from '../config.ts'
+import type { KubeObject } from '../kube-object.ts'
 import { GROUPS, POD_NAMESPACE, WORKER_GROUP } from '../names.ts'
-import type { KubeObject, Tree } from '../tree.ts'
+import type { Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'
 
 type Labels = Record<string, string>

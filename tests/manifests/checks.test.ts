@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { problemsOf } from '../../cdk8s/checks/all.ts'
 import { kubernetesKinds } from '../../cdk8s/checks/kubernetes-kinds.ts'
 import { yamlStyle } from '../../cdk8s/checks/yaml-style.ts'
-import type { KubeObject, Tree } from '../../cdk8s/tree.ts'
+import type { KubeObject } from '../../cdk8s/kube-object.ts'
+import type { Tree } from '../../cdk8s/tree.ts'
 import { aTree, objectIn } from './configurations.ts'
 
 /** What is said about the default tree after something in it was broken. */

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { ownSchemas } from '../../cdk8s/checks/own-schemas.ts'
 import { parseConfig, readConfig } from '../../cdk8s/config-file.ts'
+import type { KubeObject } from '../../cdk8s/kube-object.ts'
 import { run } from '../../cdk8s/program.ts'
-import { type KubeObject, type Tree, treeOf } from '../../cdk8s/tree.ts'
+import { type Tree, treeOf } from '../../cdk8s/tree.ts'
 import { writeTree } from '../../cdk8s/write.ts'
 import { EXIT } from '../../cli/exit.ts'
 import { connectCluster } from '../../cli/gitops/cluster.ts'
@@ -32,7 +33,7 @@ beforeAll(async () => {
   const definitions = peer('HAI_PEER_DEFINITIONS')
   await api.kubectl('create', '--filename', definitions)
   await api.kubectl('wait', '--for=condition=Established', '--timeout=120s', 'crd', '--all')
-}, 600_000)
+})
 afterAll(async () => {
   await api.stop()
   home.remove()

@@ -1,4 +1,5 @@
-import type { KubeObject, Tree } from '../../../cdk8s/tree.ts'
+import type { KubeObject } from '../../../cdk8s/kube-object.ts'
+import type { Tree } from '../../../cdk8s/tree.ts'
 
 // A small translation of the generated routes and policies into Envoy's own configuration. It is the tests' own and
 // stands for that of Envoy Gateway, whose defaults it takes over as they were read from what its `egctl x translate`
