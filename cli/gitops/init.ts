@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { dirname, join } from 'node:path'
 import { checkout } from '../checkout.ts'
 import { Failure } from '../failure.ts'
-import { type Look, listenerOf, lookAt, type Seen } from './look.ts'
+import { listenerOf } from './gateways.ts'
+import { type Look, lookAt, type Seen } from './look.ts'
 import { type Repository, readRepository } from './repository.ts'
 import { type Setting, settingsText } from './settings.ts'
 

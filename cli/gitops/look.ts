@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
-import { type Declared, type Fields, isFlux, plain, type Repository } from './repository.ts'
+import { type GatewayPolicy, gatewaysOf, policiesOf, type SeenGateway } from './gateways.ts'
+import { type Fields, isFlux, plain, type Repository, release, specOf } from './repository.ts'
 
 /** A setting that a repository tells, and the file that does. */
 export interface Seen {
@@ -17,9 +18,8 @@ export interface Unseen {
 export interface Look {
   seen: Seen[]
   unseen: Unseen[]
-  gateways: { name: string; namespace: string; external: boolean; target?: string; file: string }[]
-  /** SecurityPolicies that a whole gateway has, by the gateway's name. */
-  policies: { gateway: string; name: string; file: string }[]
+  gateways: SeenGateway[]
+  policies: GatewayPolicy[]
   namespaces: Set<string>
 }
 
@@ -72,8 +72,6 @@ function collector() {
     },
   }
 }
-
-const specOf = ({ object }: Declared): Fields => (object.spec ?? {}) as Fields
 
 /** The value that occurs most often, and where it was first. */
 function usual<T>(
@@ -162,18 +160,6 @@ function domain({ texts }: Repository, { says, lacks }: Store): void {
   }
   says('domain', found.value, found.file)
   if (!found.value.startsWith('$')) says('flux.substitute_from', [], 'the domain is no variable')
-}
-
-function release(objects: readonly Declared[], chart: RegExp): Declared | undefined {
-  return objects.find((one) => {
-    if (one.kind !== 'HelmRelease') return false
-    const spec = specOf(one) as { chart?: { spec?: { chart?: string } }; chartRef?: { name?: string } }
-    return (
-      chart.test(spec.chart?.spec?.chart ?? '') ||
-      chart.test(spec.chartRef?.name ?? '') ||
-      chart.test(one.name)
-    )
-  })
 }
 
 function windmill({ objects }: Repository, { says, lacks }: Store): void {
@@ -340,61 +326,4 @@ function dependencies({ objects }: Repository, { seen, says }: Store): void {
     'what the repository has of them',
   )
   says('flux.database_depends_on', named([store, operator]), 'what the repository has of them')
-}
-
-function gatewaysOf({ objects }: Repository): Look['gateways'] {
-  const envoy = objects
-    .filter((one) => one.kind === 'GatewayClass' && /envoyproxy/.test(String(specOf(one).controllerName)))
-    .map(({ name }) => name)
-  return objects
-    .filter((one) => one.kind === 'Gateway' && one.namespace !== undefined)
-    .filter((one) => envoy.length === 0 || envoy.includes(String(specOf(one).gatewayClassName)))
-    .map(({ name, namespace, file, object }) => {
-      const { annotations = {} } = object.metadata as { annotations?: Record<string, string> }
-      const target = Object.entries(annotations).find(([key]) => /^external-dns\..*\/target$/.test(key))?.[1]
-      const external = /ext|public|internet/.test(name) && !/int(ernal)?$/.test(name)
-      return { name, namespace: namespace!, file, external, ...(target ? { target } : {}) }
-    })
-}
-
-function policiesOf({ objects }: Repository): Look['policies'] {
-  const gateways = objects.filter(({ kind }) => kind === 'Gateway').map(({ name }) => name)
-  return objects
-    .filter(({ kind }) => kind === 'SecurityPolicy')
-    .flatMap((one) => {
-      const {
-        targetRef,
-        targetRefs = [],
-        targetSelectors = [],
-      } = specOf(one) as {
-        targetRef?: { kind: string; name: string }
-        targetRefs?: { kind: string; name: string }[]
-        targetSelectors?: { kind: string }[]
-      }
-      const named = [...targetRefs, ...(targetRef ? [targetRef] : [])]
-        .filter(({ kind }) => kind === 'Gateway')
-        .map(({ name }) => name)
-      const all = targetSelectors.some(({ kind }) => kind === 'Gateway') ? gateways : []
-      return [...named, ...all].map((gateway) => ({ gateway, name: one.name, file: one.file }))
-    })
-}
-
-/** The listener of a gateway that speaks TLS, and where Envoy Gateway's pods listen for it. */
-export function listenerOf({ objects }: Repository, gateway: { name: string; file: string }) {
-  const found = objects.find(
-    (one) => one.kind === 'Gateway' && one.name === gateway.name && one.file === gateway.file,
-  )
-  const { listeners = [] } = (found ? specOf(found) : {}) as {
-    listeners?: { name: string; protocol: string; port: number }[]
-  }
-  const tls = listeners.find(({ protocol }) => protocol === 'HTTPS')
-  if (!tls) return undefined
-  const controller = release(objects, /^(envoy-)?gateway(-helm)?$|^envoy-gateway$/)
-  const beside = controller ? JSON.stringify(specOf(controller)).includes('GatewayNamespace') : true
-  return {
-    listener: tls.name,
-    // a pod may not listen below 1024 without a right of its own
-    port: tls.port < 1024 ? tls.port + 10_000 : tls.port,
-    ...(beside || !controller?.namespace ? {} : { pods_namespace: controller.namespace }),
-  }
 }

@@ -99,3 +99,18 @@ function above(folder: string, namespaces: Map<string, string>): string | undefi
   }
   return undefined
 }
+
+export const specOf = ({ object }: Declared): Fields => (object.spec ?? {}) as Fields
+
+/** The HelmRelease of a chart, by the chart's name or its own. */
+export function release(objects: readonly Declared[], chart: RegExp): Declared | undefined {
+  return objects.find((one) => {
+    if (one.kind !== 'HelmRelease') return false
+    const spec = specOf(one) as { chart?: { spec?: { chart?: string } }; chartRef?: { name?: string } }
+    return (
+      chart.test(spec.chart?.spec?.chart ?? '') ||
+      chart.test(spec.chartRef?.name ?? '') ||
+      chart.test(one.name)
+    )
+  })
+}
