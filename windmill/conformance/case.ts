@@ -1,4 +1,4 @@
-import type { Server } from './server.ts'
+import { LeftOut, type Server } from './server.ts'
 
 /** One thing that every Windmill does. */
 export interface Case {
@@ -8,9 +8,6 @@ export interface Case {
   since?: string
   run: (server: Server) => Promise<void>
 }
-
-/** Thrown by a case that finds the server without what it is about. */
-export class LeftOut extends Error {}
 
 /** Leaves the case out when the server has no such route: it is older than the route. */
 export function needRoute(status: number, route: string): void {

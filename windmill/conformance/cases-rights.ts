@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { type Case, LeftOut } from './case.ts'
+import type { Case } from './case.ts'
 import { ASKS } from './scripts.ts'
-import type { Server } from './server.ts'
+import { LeftOut, type Server } from './server.ts'
 
 /** A server may look for new routes only once a minute. */
 const ROUTE_PATIENCE_MS = 90_000

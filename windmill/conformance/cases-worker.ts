@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Case, LeftOut } from './case.ts'
-import type { Server } from './server.ts'
+import type { Case } from './case.ts'
+import { LeftOut, type Server } from './server.ts'
 import { WORKER_NAMES } from './worker-names.ts'
 
 /** The worker's own, with Windmill's database among it; and what nobody may come to rely on. */

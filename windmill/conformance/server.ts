@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { LeftOut } from './case.ts'
 
 export interface Reply {
   status: number
@@ -17,6 +16,9 @@ export interface CallOptions {
   headers?: Record<string, string>
   signal?: AbortSignal
 }
+
+/** Thrown by a case that finds the server without what it is about. */
+export class LeftOut extends Error {}
 
 /** A script with no packages, so that it can be run at once. */
 const EMPTY_LOCK = '{\n  "dependencies": {}\n}\n//bun.lock\n<empty>'

@@ -1,4 +1,4 @@
-import { type Case, LeftOut } from './case.ts'
+import type { Case } from './case.ts'
 import { ARGUMENT_CASES } from './cases-arguments.ts'
 import { CLIENT_CASES } from './cases-client.ts'
 import { FLOW_CASES } from './cases-flows.ts'
@@ -8,7 +8,7 @@ import { RIGHTS_CASES } from './cases-rights.ts'
 import { STREAM_CASES } from './cases-streams.ts'
 import { WORKER_CASES } from './cases-worker.ts'
 import { deployScripts } from './scripts.ts'
-import type { Server } from './server.ts'
+import { LeftOut, type Server } from './server.ts'
 
 const CASES: Case[] = [
   ...RESULT_CASES,
