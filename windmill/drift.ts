@@ -9,8 +9,8 @@ import { stageBundle } from './stage.ts'
 import type { Server } from './wmill.ts'
 
 const USAGE = `usage: npm run drift -- --workspace W --base-url URL [--one-pool] [--report] [--token-file FILE]
-The token comes from WMILL_TOKEN, from HAI_TOKEN or from the file. --report tells hai what was found, as the user of
-HAI_TOKEN where that is set (hai auth token add --allow drift), else as the same.`
+The token comes from WMILL_TOKEN, from HAI_TOKEN or from the file. --report stores what was found in hai, as the user of
+HAI_TOKEN where that is set (hai auth token add --for ci --allow drift), else as the same.`
 
 /** So many differences a report names; the rest is counted. */
 const EXAMPLES = 20

@@ -79,7 +79,7 @@ export function addGitops(program: Command, session: Session): void {
     .description('compare what is live with what was generated, by your own kubeconfig')
     .option('--dir <folder>', 'your copy of the manifests; those of this checkout when not given')
     .option('--context <name>', "the kubeconfig's context; the current one when not given")
-    .option('--report', 'tell hai what differs, for its metric and its alert')
+    .option('--report', 'tell the inbox what differs, for its metric and its alert')
     .option(...JSON_OPTION)
     .action(session.run((options: StatusOptions) => clusterStatus(session, options)))
   examples(

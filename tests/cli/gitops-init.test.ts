@@ -285,5 +285,5 @@ describe('hai gitops init', () => {
       './namespace.yaml',
       './hai/ks.yaml',
     ])
-  }, 60_000)
+  })
 })
