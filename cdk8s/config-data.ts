@@ -128,7 +128,7 @@ export const Dashboard = z
     grafana_pods: PodLabels.default({ 'app.kubernetes.io/name': 'grafana' }),
     /** Which GrafanaDashboards the operator's Grafana takes. */
     instance_labels: Labels.default({ dashboards: 'grafana' }),
-    /** Where Grafana fetches `dist/grafana/hai.json` from; only for `url`. */
+    /** Where Grafana fetches `operator/hai.json` from; only for `url`. */
     url: z.url({ protocol: /^https$/ }).optional(),
     /** Sources that are machines; every other one is people. */
     machine_sources: z

@@ -10,11 +10,14 @@ export interface Dependency {
 export function appNeeds(config: Config): Dependency[] {
   const { flux, windmill, edge } = config
   if (flux.depends_on) return flux.depends_on
-  const login =
-    edge.kind === 'envoy-extauth'
-      ? { name: edge.service, namespace: edge.namespace }
-      : { name: 'authelia', namespace: 'auth' }
-  return [login, store(config), { name: 'windmill', namespace: windmill.namespace }]
+  return [...login(edge), store(config), { name: 'windmill', namespace: windmill.namespace }]
+}
+
+/** None where another issuer than the gateway's own Authelia is named: what its Kustomization is called nobody knows. */
+function login(edge: Config['edge']): Dependency[] {
+  if (edge.kind === 'envoy-extauth') return [{ name: edge.service, namespace: edge.namespace }]
+  const isOurs = edge.issuer === 'gateway' && edge.issuer_host === undefined
+  return isOurs ? [{ name: 'authelia', namespace: 'auth' }] : []
 }
 
 /** The same for its database. */

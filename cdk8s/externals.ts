@@ -1,6 +1,8 @@
 import { fluxNamespace } from './charts/flux.ts'
-import type { Config } from './config.ts'
+import { backupEndpoint, type Config } from './config.ts'
+import type { Backup } from './config-data.ts'
 import { appNeeds, databaseNeeds } from './dependencies.ts'
+import { BARMAN } from './names.ts'
 
 /** Something of the cluster's that hai's objects name and don't bring. */
 export interface External {
@@ -25,7 +27,7 @@ export function gatewayPolicy({ gateway }: Config): string {
 }
 
 function named(config: Config): External[] {
-  const { gateway, windmill, edge, secrets, flux, database } = config
+  const { gateway, windmill, edge, secrets, flux } = config
   return [
     {
       kind: 'Gateway',
@@ -61,7 +63,7 @@ function named(config: Config): External[] {
       name,
       why: optional ? 'the domain’s variable, when nothing else brings it' : 'the domain’s variable',
     })),
-    ...databaseParts(database),
+    ...databaseParts(config),
   ]
 }
 
@@ -71,7 +73,8 @@ function stores({ secrets, namespace, windmill, database, dashboard }: Config): 
   return [...new Set([namespace, windmill.namespace, database.namespace, dashboard.namespace])]
 }
 
-function databaseParts(database: Config['database']): External[] {
+function databaseParts(config: Config): External[] {
+  const { database } = config
   if (database.kind === 'existing') {
     const { namespace, cluster } = database
     return [
@@ -88,6 +91,20 @@ function databaseParts(database: Config['database']): External[] {
     name ? [{ kind: 'ObjectStore', namespace, name, why }] : []
   return [
     ...theirs(backup === 'none' ? undefined : backup.object_store, 'backups'),
+    ...(backup === 'none' || !backup.own ? [] : bucket(config, backup.own)),
+    ...(backup === 'none' && !restore_from ? [] : [plugin(database.operator_namespace)]),
     ...theirs(restore_from?.object_store, 'the backup that is restored'),
   ]
 }
+
+/** Nobody makes it: without it the database is well and its backups are not. */
+const bucket = (config: Config, own: NonNullable<Backup['own']>): External[] => [
+  { kind: 'Bucket', namespace: '', name: own.destination, why: `backups, at ${backupEndpoint(config, own)}` },
+]
+
+const plugin = (namespace: string): External => ({
+  kind: 'Plugin',
+  namespace,
+  name: BARMAN,
+  why: 'CloudNativePG’s, for backups',
+})

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 
-/** An image of the operator's copy that is taken instead of hai's own pin. */
+/** An image of the operator's copy beside another one: hai's own pin, which it replaces, or that of the settings, which wins. */
 export interface KeptImage {
   field: string
   image: string
@@ -17,24 +17,29 @@ export function keepImages(
   config: Config,
   given: unknown,
   copy: Iterable<string>,
-): { config: Config; kept: KeptImage[] } {
+): { config: Config; kept: KeptImage[]; undone: KeptImage[] } {
   const there = new Map(
     [...copy].flatMap((text) => [...text.matchAll(REFERENCE)].map(([, image]) => [nameOf(image!), image!])),
   )
   const kept: KeptImage[] = []
+  const undone: KeptImage[] = []
   const changed = structuredClone(config)
-  for (const part of ['edge', 'watchdog', 'database'] as const) {
-    const settings = changed[part] as { image?: string }
-    const instead = settings.image
-    if (instead === undefined || isGiven(given, part)) continue
+  for (const part of ['edge', 'watchdog', 'database', 'worker'] as const) {
+    const settings = changed[part] as { image?: string } | undefined
+    const instead = settings?.image
+    if (settings === undefined || instead === undefined) continue
     const image = there.get(nameOf(instead))
     if (image === undefined || image === instead) continue
+    if (isGiven(given, part)) {
+      undone.push({ field: `${part}.image`, image, instead })
+      continue
+    }
     // the version of a database is never raised by the way
     if (part !== 'database' && isOlder(image, instead)) continue
     settings.image = image
     kept.push({ field: `${part}.image`, image, instead })
   }
-  return { config: changed, kept }
+  return { config: changed, kept, undone }
 }
 
 const isGiven = (given: unknown, part: string): boolean =>

@@ -37,6 +37,9 @@ export const READER = 'hai_reader'
 /** Where Windmill's workers find the database: the one name that hai reads. */
 export const DATABASE_URL = 'HAI_DATABASE_URL'
 
+/** CloudNativePG's plugin for backups. */
+export const BARMAN = 'barman-cloud.cloudnative-pg.io' as const
+
 /** The answer to a machine that comes without its token. */
 export const REFUSAL = 'hai-unauthorized'
 

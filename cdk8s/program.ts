@@ -18,7 +18,7 @@ The settings are the repository's own hai/my.yaml, unless --config names others.
 export async function run(argv: string[], print: (line: string) => void): Promise<number> {
   try {
     const { command, config: file, out, cluster } = options(argv)
-    const { config, kept } = await settings(file, out)
+    const { config, kept, undone } = await settings(file, out)
     const tree = treeOf(config)
     refuse(problemsOf(tree).map(({ where, what }) => `${where}: ${what}`))
     if (command === 'validate') {
@@ -26,7 +26,7 @@ export async function run(argv: string[], print: (line: string) => void): Promis
       for (const name of staleFiles(out, tree)) print(`not as synth makes it: ${out}/${name}`)
       return await validate(tree, { cluster, print })
     }
-    report(tree, { out, kept }, print)
+    report(tree, { out, kept, undone }, print)
     return 0
   } catch (error) {
     if (!(error instanceof Refused)) throw error
@@ -56,7 +56,7 @@ function options(argv: string[]) {
 async function settings(
   named: string | undefined,
   out: string,
-): Promise<{ config: Config; kept: KeptImage[] }> {
+): Promise<{ config: Config; kept: KeptImage[]; undone: KeptImage[] }> {
   const file = named ?? ownConfig(out)
   const { config, given } = await readConfig(file)
   if (named === undefined) refuseElsewhere(file, out, config)
@@ -71,9 +71,10 @@ function refuse(problems: string[]): void {
 interface Run {
   out: string
   kept: readonly KeptImage[]
+  undone: readonly KeptImage[]
 }
 
-function report(tree: Tree, { out, kept }: Run, print: (line: string) => void): void {
+function report(tree: Tree, { out, kept, undone }: Run, print: (line: string) => void): void {
   const gone = goneObjects(readTree(out, tree.home), tree)
   const { changed, removed } = writeTree(out, tree)
   const { file, line } = oneLine(tree.config)
@@ -82,6 +83,8 @@ function report(tree: Tree, { out, kept }: Run, print: (line: string) => void): 
   for (const object of gone) print(`gone     ${object}`)
   for (const { field, image, instead } of kept)
     print(`kept     ${image} as ${field}; hai's own is ${instead}`)
+  for (const { field, image, instead } of undone)
+    print(`undone   ${image}; the settings name ${instead} as ${field}: move it there`)
   print(
     `${tree.entries.length} objects in ${tree.files.size} files; ${changed.length} files changed, ${removed.length} removed`,
   )

@@ -5,6 +5,7 @@ import {
   BACKUP_KEYS,
   BACKUP_SECRET,
   BACKUP_STORE,
+  BARMAN,
   DATABASE,
   DATABASE_SECRET,
   METRICS,
@@ -12,8 +13,6 @@ import {
   READER,
   READER_SECRET,
 } from '../names.ts'
-
-const BARMAN = 'barman-cloud.cloudnative-pg.io' as const
 
 /** What the cluster that is restored from goes by in the new one's definition. */
 const ORIGIN = 'origin'

@@ -119,6 +119,8 @@ function groups({ windmill: { doors_replicas, work_replicas, worker_secrets } }:
 const group = (tag: string, replicas: number, environment: object[]) => ({
   name: tag,
   replicas,
+  // a password that has changed reaches the workers by itself, where Reloader runs
+  deploymentAnnotations: { 'reloader.stakater.com/auto': 'true' },
   serviceAccountName: WORKERS_ACCOUNT,
   ...WORKER_POD,
   extraEnv: [{ name: 'WORKER_TAGS', value: tag }, WRITABLE_HOME, ...environment],

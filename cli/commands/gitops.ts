@@ -41,6 +41,7 @@ export function addGitops(program: Command, session: Session): void {
     .addOption(new Option('--exposure <which>', 'who may reach it').choices(['internal', 'external']))
     .option('--groups <names>', "Authelia's groups that may enter, with commas between")
     .option('--pod-network <cidr>', 'the network of pods')
+    .option('--backups <endpoint>', "the S3 address for the database's backups, or none")
     .option('--override-policy', "let hai's routes replace a policy of the whole gateway")
     .option('--add-line', 'add the one line to your kustomization.yaml too')
     .option('--yes', 'ask nothing: take what was found, and the defaults')
@@ -130,7 +131,7 @@ async function autheliaClient(session: Session, options: ClientOptions): Promise
 const isBuiltIn = (policy: string): boolean => policy === 'one_factor' || policy === 'two_factor'
 
 function checked(options: RunOptions): RunOptions {
-  const { namespace, domain, workspace, groups, podNetwork } = options
+  const { namespace, domain, workspace, groups, podNetwork, backups } = options
   const label = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
   const name = /^(\$\{[A-Z][A-Z0-9_]*\}|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,})$/
   const network = /^[0-9a-f.:]+\/\d{1,3}(,[0-9a-f.:]+\/\d{1,3})*$/
@@ -141,6 +142,8 @@ function checked(options: RunOptions): RunOptions {
   if (workspace !== undefined) refuseOdd('--workspace', workspace, /^[a-z0-9][a-z0-9_-]*$/, 'a workspace id')
   if (groups !== undefined) refuseOdd('--groups', groups, /^[^,\s]+(,[^,\s]+)*$/, 'names like admins,family')
   if (podNetwork !== undefined) refuseOdd('--pod-network', podNetwork, network, 'a network like 10.42.0.0/16')
+  if (backups !== undefined && backups !== 'none')
+    refuseOdd('--backups', backups, /^https?:\/\/[^\s/]+$/, 'an address like https://s3.example.com, or none')
   return options
 }
 

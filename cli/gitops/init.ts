@@ -17,6 +17,7 @@ export interface InitOptions {
   gateway?: string
   groups?: string
   podNetwork?: string
+  backups?: string
   overridePolicy?: boolean
 }
 
@@ -45,7 +46,11 @@ const DEFAULTS = {
   path: './kubernetes/apps',
   network: '10.42.0.0/16',
   group: 'lldap_admin',
+  domain: `\${SECRET_DOMAIN}`,
 }
+
+/** The answer that means no backups. */
+const NO_BACKUPS = 'none'
 
 /** Reads the repository, and says which settings follow from it and which must be asked for. Writes nothing. */
 export function planInit(folder: string, options: InitOptions): Plan {
@@ -89,6 +94,7 @@ function questionsOf(look: Look, options: InitOptions): Question[] {
   })
   const pods = known(network, DEFAULTS.network)
   const allowed = known(group, DEFAULTS.group)
+  const domain = options.domain ?? String(found('domain')?.value ?? DEFAULTS.domain)
   const all: (Question | undefined)[] = [
     options.exposure === undefined && gateways.some(({ external }) => external)
       ? {
@@ -110,6 +116,13 @@ function questionsOf(look: Look, options: InitOptions): Question[] {
       : undefined,
     options.podNetwork === undefined && !network
       ? { field: 'edge.trusted_proxies', message: 'The network of pods', fallback: pods.text }
+      : undefined,
+    options.backups === undefined && !seen.some(({ field }) => field.startsWith('database.backup'))
+      ? {
+          field: 'database.backup.endpoint',
+          message: `The S3 address for the database's backups, in a bucket hai-postgres that must be there; ${NO_BACKUPS} for no backups`,
+          fallback: `https://s3.${domain}`,
+        }
       : undefined,
     options.overridePolicy === undefined && policies.length > 0
       ? {
@@ -167,6 +180,23 @@ export function settled(plan: Plan, options: InitOptions, answers: Answers): Set
     why: found && options.podNetwork === undefined ? found.from : why('edge.trusted_proxies'),
   })
   if (gateway) settings.push(...gatewaySettings(repository, gateway))
+  const backups = options.backups ?? asked('database.backup.endpoint')
+  if (backups !== undefined) {
+    const none = backups === NO_BACKUPS
+    const others = settings.filter(({ field }) => !field.startsWith('database.backup'))
+    settings.splice(0, settings.length, ...others)
+    if (!settings.some(({ field }) => field === 'database.kind'))
+      settings.push({
+        field: 'database.kind',
+        value: 'cluster',
+        why: 'existing takes a cluster that is there',
+      })
+    settings.push({
+      field: none ? 'database.backup' : 'database.backup.endpoint',
+      value: backups,
+      why: options.backups === undefined ? 'your answer, or the default' : 'as you said',
+    })
+  }
   const override = options.overridePolicy ?? asked('gateway.override_policy')
   const guarded = look.policies.filter((one) => one.gateway === gateway?.name)
   if (override !== undefined && guarded.length > 0) {

@@ -276,7 +276,7 @@ function network({ objects, texts }: Repository, { says, lacks }: Store): void {
 function monitoring({ objects }: Repository, { says, lacks }: Store): void {
   const prometheus = release(objects, /^kube-prometheus-stack$|^prometheus$/)
   if (prometheus) says('monitoring.prometheus_namespace', prometheus.namespace, prometheus.file)
-  else lacks('kube-prometheus-stack', 'hai’s alerts and its ServiceMonitor are Prometheus’ own kinds')
+  else lacks('kube-prometheus-stack', 'hai’s alerts and its PodMonitors are Prometheus’ own kinds')
   const instance = objects.find(({ kind }) => kind === 'Grafana')
   if (instance) {
     says('dashboard.delivery', 'grafana-operator', instance.file)

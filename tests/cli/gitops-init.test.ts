@@ -101,6 +101,19 @@ describe('a look at a Flux repository', () => {
     ])
   })
 
+  it('asks where backups go, when the plugin is there and no store', () => {
+    repository({ ...REPOSITORY, [`${APPS}/data/barman/app/release.yaml`]: '# chart: plugin-barman-cloud\n' })
+    const { questions } = planInit(folder, {})
+    expect(questions).toContainEqual(
+      expect.objectContaining({ field: 'database.backup.endpoint', fallback: `https://s3.${DOMAIN}` }),
+    )
+    expect(config()).toMatchObject({ database: { backup: { endpoint: `https://s3.${DOMAIN}` } } })
+    expect(config({}, { 'database.backup.endpoint': 'none' })).toMatchObject({ database: { backup: 'none' } })
+    expect(config({ backups: 'https://s3.example.net' })).toMatchObject({
+      database: { kind: 'cluster', backup: { endpoint: 'https://s3.example.net' } },
+    })
+  })
+
   it('asks nothing that the command line says', () => {
     const said = { exposure: 'external', workspace: 'lab', groups: 'a,b', overridePolicy: true }
     expect(planInit(folder, said).questions).toEqual([])

@@ -164,6 +164,22 @@ const BREAKAGES: [string, (tree: Tree) => void, string][] = [
     'DB_PASSWORD has a value of its own',
   ],
   [
+    'a password in an environment, its value first',
+    (tree) => {
+      const pod = at(objectIn(tree, 'Deployment', 'hai-oauth2-proxy'), 'spec', 'template', 'spec')
+      at(pod, 'containers', 0).env = [{ value: 'hunter2', name: 'DB_PASSWORD' }]
+    },
+    'DB_PASSWORD has a value of its own',
+  ],
+  [
+    'a token in the data of an object',
+    (tree) => {
+      const board = objectIn(tree, 'ConfigMap', 'hai-dashboard') as { data?: Record<string, string> }
+      board.data = { ...board.data, API_TOKEN: 'hunter2' }
+    },
+    'API_TOKEN has a value of its own',
+  ],
+  [
     'YAML that a linter refuses',
     (tree) => {
       tree.files.set('kubernetes/apps/home/hai/operator/x.yaml', "key: 'single'\nflag: yes\n")

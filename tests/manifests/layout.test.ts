@@ -95,6 +95,18 @@ describe('a Flux Kustomization', () => {
     expect(before(input, 'hai-database')).toEqual(['security/onepassword', 'database/cloudnative-pg'])
   })
 
+  it('waits for no Authelia where the login is elsewhere', () => {
+    const edge = { kind: 'oauth2-proxy' }
+    expect(before({ edge }, 'hai')).toContain('auth/authelia')
+    const elsewhere = [
+      { issuer: 'internet' },
+      { issuer_host: 'login.example.com' },
+      { issuer: { namespace: 'security', pods: { 'app.kubernetes.io/name': 'kanidm' }, port: 8443 } },
+    ]
+    for (const one of elsewhere)
+      expect(before({ edge: { ...edge, ...one } }, 'hai')).not.toContain('auth/authelia')
+  })
+
   it('comes after nothing of the cluster’s when the lists are empty', () => {
     const flux = { depends_on: [], database_depends_on: [] }
     expect(before({ flux }, 'hai')).toEqual(['home/hai-database', 'home/hai-windmill'])

@@ -135,7 +135,12 @@ describe('an image in the copy', () => {
     await move(`${NAME}:v99.0.0@${digest('a')}`)
     const image = `${NAME}:v7.0.0@${digest('c')}`
     put(`${HOME}/my.yaml`, `edge: {kind: oauth2-proxy, image: "${image}"}\n`)
-    expect((await program()).said).not.toContain('kept')
+    await move(`${NAME}:v99.0.0@${digest('a')}`)
+    const { said } = await program()
+    expect(said).not.toContain('kept')
+    expect(said).toContain(
+      `undone   ${NAME}:v99.0.0@${digest('a')}; the settings name ${image} as edge.image`,
+    )
     expect(read(FILE)).toContain(`image: ${image}\n`)
   })
 

@@ -181,9 +181,16 @@ describe.each(Object.entries(BUNS))('every door, staged, with Bun %s', (name, bu
     expect(Object.values(seen).filter((how) => how === 'ok').length).toBeGreaterThan(8)
   })
 
+  it('answers what needs no model in the job that takes it in', async () => {
+    const envelope = { source: 'cli', content: 'add todo: clean the filters #hall' }
+    const { task_id: id } = await ask<{ task_id: string }>('f/hai/inbox', { body: envelope })
+    expect(await ask('f/hai/task/result', { id })).toMatchObject({ state: 'done' })
+  })
+
   it('puts a task down, answers it, and shows it', async () => {
     const envelope = { source: 'cli', content: 'add todo: replace the UPS battery #rack' }
-    const { task_id: id } = await ask<{ task_id: string }>('f/hai/inbox', { body: envelope })
+    const [accepted] = await ask<{ task_id: string }[]>('f/hai/inbox', { body: [envelope] })
+    const id = accepted!.task_id
     expect(asked.some((line) => line.startsWith('POST /api/w/homelab/jobs/run/p/f/hai/worker/run'))).toBe(
       true,
     )
