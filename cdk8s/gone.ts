@@ -1,23 +1,39 @@
-import { parseAllDocuments } from 'yaml'
+import { dirname } from 'node:path'
+import { parse, parseAllDocuments } from 'yaml'
 import { shown } from './checks/problem.ts'
 import { isOurs } from './generated.ts'
 import type { KubeObject } from './kube-object.ts'
-import type { Tree } from './tree.ts'
+import type { KustomizeList, Tree } from './tree.ts'
 
 /** Objects that the copy makes and the new tree does not: Flux deletes them, but for those that outlive hai. */
-export function goneObjects(there: ReadonlyMap<string, string>, { files, entries }: Tree): string[] {
-  const made = new Set(entries.map(({ object }) => `${object.kind} ${object.metadata.name}`))
-  const changed = [...there].filter(([file, text]) => isOurs(file, text) && files.get(file) !== text)
-  return changed
-    .filter(([file]) => file.endsWith('.yaml') && !file.includes('/operator/'))
-    .flatMap(([, text]) =>
-      parseAllDocuments(text).map((document) => document.toJS() as Partial<KubeObject> | null),
-    )
-    .filter((object): object is KubeObject => object?.metadata?.name !== undefined)
-    .filter(({ kind, metadata }) => !made.has(`${kind} ${metadata.name}`))
+export function goneObjects(there: ReadonlyMap<string, string>, { entries }: Tree): string[] {
+  const made = new Set(entries.map(({ object }) => shown(object)))
+  return objectsOf(there)
+    .filter((object) => !made.has(shown(object)))
     .map((object) => {
       const kept = object.metadata.annotations?.['kustomize.toolkit.fluxcd.io/prune'] === 'disabled'
-      const name = object.metadata.namespace ? shown(object) : `${object.kind} ${object.metadata.name}`
-      return `${name}; ${kept ? 'it stays in the cluster, kubectl delete is yours' : 'Flux deletes it'}`
+      if (!kept) return `${shown(object)}; Flux deletes it`
+      const moved = entries.find(
+        ({ object: { kind, metadata } }) => kind === object.kind && metadata.name === object.metadata.name,
+      )
+      const other = moved ? `; the one in ${moved.object.metadata.namespace} is another, and new` : ''
+      return `${shown(object)}; it stays in the cluster, kubectl delete is yours${other}`
+    })
+}
+
+/** What an earlier run made, with the namespace that its folder's list says for all. */
+function objectsOf(there: ReadonlyMap<string, string>): KubeObject[] {
+  return [...there]
+    .filter(([file, text]) => file.endsWith('.yaml') && !file.includes('/operator/') && isOurs(file, text))
+    .flatMap(([file, text]) => {
+      const list = there.get(`${dirname(file)}/kustomization.yaml`)
+      const { namespace = '' } = (list ? (parse(list) as Partial<KustomizeList> | null) : undefined) ?? {}
+      return parseAllDocuments(text)
+        .map((document) => document.toJS() as Partial<KubeObject> | null)
+        .filter((object): object is KubeObject => object?.metadata?.name !== undefined)
+        .map((object) => ({
+          ...object,
+          metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace },
+        }))
     })
 }

@@ -85,9 +85,22 @@ describe("an operator's repository", () => {
     await program()
     put(`${HOME}/my.yaml`, 'edge: {kind: envoy-extauth}\ndatabase: {kind: cluster, backup: none}\n')
     const { said } = await program()
-    expect(said).toContain('gone     Deployment hai-oauth2-proxy; Flux deletes it')
-    expect(said).toContain('gone     ScheduledBackup hai; it stays in the cluster, kubectl delete is yours')
+    expect(said).toContain('gone     Deployment home/hai-oauth2-proxy; Flux deletes it')
+    expect(said).toContain(
+      'gone     ScheduledBackup databases/hai; it stays in the cluster, kubectl delete is yours',
+    )
     expect((await program()).said).not.toContain('gone')
+  })
+
+  it('is told of a database that stays behind when its namespace is another one', async () => {
+    put(`${HOME}/my.yaml`, '')
+    await program()
+    put(`${HOME}/my.yaml`, 'database: {kind: cluster, namespace: data}\n')
+    const { said } = await program()
+    expect(said).toContain(
+      'gone     Cluster databases/hai; it stays in the cluster, kubectl delete is yours; the one in data is another, and new',
+    )
+    expect(said).not.toMatch(/gone .* home\//)
   })
 
   it('that cannot be written to says so', async () => {
