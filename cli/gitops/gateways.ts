@@ -1,4 +1,4 @@
-import { type Repository, release, specOf } from './repository.ts'
+import { listOf, mapOf, type Repository, release, specOf, textOf } from './repository.ts'
 
 export interface SeenGateway {
   name: string
@@ -26,8 +26,8 @@ export function gatewaysOf({ objects }: Repository): SeenGateway[] {
     .filter((one) => one.kind === 'Gateway' && one.namespace !== undefined)
     .filter((one) => envoy.length === 0 || envoy.includes(String(specOf(one).gatewayClassName)))
     .map(({ name, namespace, file, object }) => {
-      const { annotations = {} } = object.metadata as { annotations?: Record<string, string> }
-      const target = Object.entries(annotations).find(([key]) => /^external-dns\..*\/target$/.test(key))?.[1]
+      const annotations = Object.entries(mapOf(mapOf(object.metadata).annotations))
+      const target = textOf(annotations.find(([key]) => /^external-dns\..*\/target$/.test(key))?.[1])
       const external = /ext|public|internet/.test(name) && !/int(ernal)?$/.test(name)
       return { name, namespace: namespace!, file, external, ...(target ? { target } : {}) }
     })
@@ -38,19 +38,11 @@ export function policiesOf({ objects }: Repository): GatewayPolicy[] {
   return objects
     .filter(({ kind }) => kind === 'SecurityPolicy')
     .flatMap((one) => {
-      const {
-        targetRef,
-        targetRefs = [],
-        targetSelectors = [],
-      } = specOf(one) as {
-        targetRef?: { kind: string; name: string }
-        targetRefs?: { kind: string; name: string }[]
-        targetSelectors?: { kind: string }[]
-      }
-      const named = [...targetRefs, ...(targetRef ? [targetRef] : [])]
+      const { targetRef, targetRefs, targetSelectors } = specOf(one)
+      const named = [...listOf(targetRefs), mapOf(targetRef)]
         .filter(({ kind }) => kind === 'Gateway')
-        .map(({ name }) => name)
-      const all = targetSelectors.some(({ kind }) => kind === 'Gateway') ? gateways : []
+        .map(({ name }) => String(name))
+      const all = listOf(targetSelectors).some(({ kind }) => kind === 'Gateway') ? gateways : []
       return [...named, ...all].map((gateway) => ({ gateway, name: one.name, file: one.file }))
     })
 }
@@ -60,17 +52,15 @@ export function listenerOf({ objects }: Repository, gateway: { name: string; fil
   const found = objects.find(
     (one) => one.kind === 'Gateway' && one.name === gateway.name && one.file === gateway.file,
   )
-  const { listeners = [] } = (found ? specOf(found) : {}) as {
-    listeners?: { name: string; protocol: string; port: number }[]
-  }
-  const tls = listeners.find(({ protocol }) => protocol === 'HTTPS')
+  const tls = found && listOf(specOf(found).listeners).find(({ protocol }) => protocol === 'HTTPS')
   if (!tls) return undefined
   const controller = release(objects, /^(envoy-)?gateway(-helm)?$|^envoy-gateway$/)
   const beside = controller ? JSON.stringify(specOf(controller)).includes('GatewayNamespace') : true
+  const { name, port } = tls
   return {
-    listener: tls.name,
+    listener: textOf(name),
     // a pod may not listen below 1024 without a right of its own
-    port: tls.port < 1024 ? tls.port + 10_000 : tls.port,
+    port: typeof port === 'number' && port < 1024 ? port + 10_000 : port,
     ...(beside || !controller?.namespace ? {} : { pods_namespace: controller.namespace }),
   }
 }

@@ -79,7 +79,8 @@ export function planInit(folder: string, options: InitOptions): Plan {
   if (!has('namespace')) say('namespace', DEFAULTS.namespace, 'nothing was found')
   if (!has('flux.path')) say('flux.path', DEFAULTS.path, 'nothing was found')
   say('edge.kind', 'oauth2-proxy', 'envoy-extauth has Envoy ask Authelia itself')
-  if (has('database.namespace')) say('database.kind', 'cluster', 'existing takes a cluster that is there')
+  if (settings.some(({ field }) => field.startsWith('database.')))
+    say('database.kind', 'cluster', 'existing takes a cluster that is there')
   return { repository, look, settings, questions: questionsOf(look, options) }
 }
 

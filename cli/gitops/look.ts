@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { type GatewayPolicy, gatewaysOf, policiesOf, type SeenGateway } from './gateways.ts'
-import { type Fields, isFlux, plain, type Repository, release, specOf } from './repository.ts'
+import { isFlux, listOf, mapOf, plain, type Repository, release, specOf, textOf } from './repository.ts'
 
 /** A setting that a repository tells, and the file that does. */
 export interface Seen {
@@ -21,6 +21,8 @@ export interface Look {
   gateways: SeenGateway[]
   policies: GatewayPolicy[]
   namespaces: Set<string>
+  /** What was passed over: what it is, and why. */
+  skipped: string[]
 }
 
 type Store = ReturnType<typeof collector>
@@ -45,6 +47,7 @@ export function lookAt(repository: Repository): Look {
     )
   }
   return {
+    skipped: repository.skipped,
     seen: found.seen,
     unseen: found.unseen,
     gateways,
@@ -93,7 +96,7 @@ function flux({ objects, folder }: Repository, { says, lacks }: Store): void {
   const whole = all.find(({ name }) => /apps$|^flux-system$/.test(name)) ?? all[0]
   if (root) says('flux.path', `./${root.value}`, root.file)
   else if (whole) {
-    const path = plain(String(specOf(whole).path ?? ''))
+    const path = plain(textOf(specOf(whole).path) ?? '')
     const value = /(^|\/)apps$/.test(path) ? path : [path, 'apps'].filter(Boolean).join('/')
     says('flux.path', `./${value}`, whole.file)
   } else {
@@ -104,8 +107,9 @@ function flux({ objects, folder }: Repository, { says, lacks }: Store): void {
   }
   const source = usual(
     all.flatMap((one) => {
-      const { kind, name, namespace } = (specOf(one).sourceRef ?? {}) as Record<string, string | undefined>
-      return name ? [{ value: { kind, name, namespace: namespace ?? one.namespace }, file: one.file }] : []
+      const { kind, name, namespace } = mapOf(specOf(one).sourceRef)
+      const value = { kind, name: textOf(name), namespace: textOf(namespace) ?? one.namespace }
+      return value.name ? [{ value, file: one.file }] : []
     }),
   )
   if (source) {
@@ -127,8 +131,8 @@ function flux({ objects, folder }: Repository, { says, lacks }: Store): void {
   else {
     const from = usual(
       all.flatMap((app) => {
-        const { substituteFrom } = (specOf(app).postBuild ?? {}) as { substituteFrom?: Fields[] }
-        return substituteFrom?.length ? [{ value: substituteFrom, file: app.file }] : []
+        const value = listOf(mapOf(specOf(app).postBuild).substituteFrom)
+        return value.length > 0 ? [{ value, file: app.file }] : []
       }),
     )
     const value = from?.value.map(({ kind, name, optional }) => ({ kind, name, optional: optional === true }))
@@ -212,7 +216,7 @@ function secrets({ objects, texts }: Repository, { says, lacks }: Store): void {
     return
   }
   says('secrets.store', store.name, store.file)
-  const provider = Object.keys((specOf(store).provider ?? {}) as Fields)[0]
+  const provider = Object.keys(mapOf(specOf(store).provider))[0]
   if (provider === 'onepasswordSDK') says('secrets.reference', 'path', store.file)
 }
 
@@ -226,12 +230,13 @@ function database({ objects, texts }: Repository, { says, lacks }: Store): void 
   const place = usual(
     clusters.filter(({ namespace }) => namespace).map((one) => ({ value: one.namespace!, file: one.file })),
   )
-  says('database.namespace', place?.value ?? operator?.namespace, place?.file ?? operator!.file)
+  if (place) says('database.namespace', place.value, place.file)
+  if (operator) says('database.namespace', operator.namespace, operator.file)
   if (operator) says('database.operator_namespace', operator.namespace, operator.file)
   const storage = usual(
     clusters.flatMap((one) => {
-      const { storageClass } = (specOf(one).storage ?? {}) as { storageClass?: string }
-      return typeof storageClass === 'string' ? [{ value: storageClass, file: one.file }] : []
+      const value = textOf(mapOf(specOf(one).storage).storageClass)
+      return value ? [{ value, file: one.file }] : []
     }),
   )
   if (storage) says('database.storage_class', storage.value, storage.file)
@@ -242,7 +247,7 @@ function database({ objects, texts }: Repository, { says, lacks }: Store): void 
     lacks('the Barman Cloud plugin', 'the database has no backups until database.backup says where they go')
     return
   }
-  const { endpointURL } = ((store && specOf(store).configuration) ?? {}) as { endpointURL?: string }
+  const endpointURL = store && textOf(mapOf(specOf(store).configuration).endpointURL)
   if (!store || !endpointURL) return
   says('database.backup.endpoint', endpointURL, store.file)
   const [, name, namespace, port] =
@@ -285,8 +290,8 @@ function monitoring({ objects }: Repository, { says, lacks }: Store): void {
       objects
         .filter(({ kind }) => kind === 'GrafanaDashboard')
         .flatMap((one) => {
-          const { matchLabels } = (specOf(one).instanceSelector ?? {}) as { matchLabels?: Fields }
-          return matchLabels ? [{ value: matchLabels, file: one.file }] : []
+          const value = mapOf(mapOf(specOf(one).instanceSelector).matchLabels)
+          return Object.keys(value).length > 0 ? [{ value, file: one.file }] : []
         }),
     )
     if (labels) says('dashboard.instance_labels', labels.value, labels.file)
@@ -307,7 +312,7 @@ function dependencies({ objects }: Repository, { seen, says }: Store): void {
   const builds = (file: string) =>
     objects
       .filter(isFlux)
-      .map((one) => ({ one, path: plain(String(specOf(one).path ?? '')) }))
+      .map((one) => ({ one, path: plain(textOf(specOf(one).path) ?? '') }))
       .filter(({ one, path }) => path !== '' && one.name !== '' && file.startsWith(`${path}/`))
       .filter(({ one }) => /\/ks\.ya?ml$/.test(one.file))
       .sort((a, b) => b.path.length - a.path.length)[0]?.one

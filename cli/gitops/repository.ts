@@ -24,6 +24,8 @@ export interface Repository {
   objects: Declared[]
   /** Settings of hai's that are there already. */
   settings: string[]
+  /** What could not be read, each with its file. */
+  skipped: string[]
 }
 
 const KINDS =
@@ -33,17 +35,26 @@ const LISTS = /^kustomization\.ya?ml$/
 
 /** Reads the YAML of a repository; what is hidden, no YAML, or hai's own from an earlier run, is passed over. */
 export function readRepository(folder: string): Repository {
-  const all = yamlFiles(folder, '').map((file) => [file, readFileSync(join(folder, file), 'utf8')] as const)
+  const skipped: string[] = []
+  const all = yamlFiles(folder, '', skipped).flatMap((file) => {
+    const text = readable(() => readFileSync(join(folder, file), 'utf8'), file, skipped)
+    return text === undefined ? [] : [[file, text] as const]
+  })
   const texts = new Map(all.filter(([file, text]) => !OWN_SETTINGS.test(file) && !isGenerated(text)))
   const settings = all.map(([file]) => file).filter((file) => OWN_SETTINGS.test(file))
-  const declared = [...texts].flatMap(([file, text]) => (KINDS.test(text) ? objectsIn(file, text) : []))
+  const declared = [...texts].flatMap(([file, text]) =>
+    KINDS.test(text) ? objectsIn(file, text, skipped) : [],
+  )
   const namespaces = namespacesOf(texts)
   const builders = declared.filter(isFlux).map(({ file, object }) => {
-    const { path, targetNamespace } = (object.spec ?? {}) as { path?: string; targetNamespace?: string }
-    return { path: plain(path ?? ''), namespace: targetNamespace ?? above(dirname(file), namespaces) }
+    const { path, targetNamespace } = mapOf(object.spec)
+    return {
+      path: plain(textOf(path) ?? ''),
+      namespace: textOf(targetNamespace) ?? above(dirname(file), namespaces),
+    }
   })
   const objects = declared.map((one) => {
-    const own = (one.object.metadata as { namespace?: string } | undefined)?.namespace
+    const own = textOf(mapOf(one.object.metadata).namespace)
     const builder = isFlux(one)
       ? undefined
       : builders
@@ -51,7 +62,7 @@ export function readRepository(folder: string): Repository {
           .sort((a, b) => b.path.length - a.path.length)[0]
     return { ...one, namespace: own ?? builder?.namespace ?? above(dirname(one.file), namespaces) }
   })
-  return { folder, texts, objects, settings }
+  return { folder, texts, objects, settings, skipped }
 }
 
 /** A path as Flux writes it, without what says nothing. */
@@ -60,25 +71,47 @@ export const plain = (path: string): string => path.replace(/^\.\/?/, '').replac
 export const isFlux = ({ kind, apiVersion }: { kind: string; apiVersion: string }): boolean =>
   kind === 'Kustomization' && apiVersion.startsWith('kustomize.toolkit.fluxcd.io/')
 
-function yamlFiles(root: string, below: string): string[] {
-  return readdirSync(join(root, below), { withFileTypes: true })
+function yamlFiles(root: string, below: string, skipped: string[]): string[] {
+  const entries = readable(
+    () => readdirSync(join(root, below), { withFileTypes: true }),
+    below || root,
+    skipped,
+  )
+  return (entries ?? [])
     .filter(({ name }) => !name.startsWith('.') && name !== 'node_modules')
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const path = below === '' ? entry.name : `${below}/${entry.name}`
-      if (entry.isDirectory()) return yamlFiles(root, path)
+      if (entry.isDirectory()) return yamlFiles(root, path, skipped)
       return entry.isFile() && /\.ya?ml(\.j2)?$/.test(entry.name) ? [path] : []
     })
 }
 
-function objectsIn(file: string, text: string): Omit<Declared, 'namespace'>[] {
+/** What reading brings; where it fails, the file is passed over, and that is noted once. */
+function readable<T>(read: () => T, file: string, skipped: string[]): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    const line = `${file}: ${(error as Error).message.split('\n')[0]!.replace(/:$/, '')}`
+    if (!skipped.some((one) => one.startsWith(`${file}: `))) skipped.push(line)
+    return undefined
+  }
+}
+
+function objectsIn(file: string, text: string, skipped: string[]): Omit<Declared, 'namespace'>[] {
   return parseAllDocuments(text).flatMap((document) => {
-    if (document.errors.length > 0) return []
-    const object = document.toJS() as Fields | null
-    const { apiVersion, kind } = object ?? {}
+    const read = readable(
+      () => {
+        if (document.errors[0]) throw document.errors[0]
+        return document.toJS() as unknown
+      },
+      file,
+      skipped,
+    )
+    const object = mapOf(read)
+    const { apiVersion, kind } = object
     if (typeof apiVersion !== 'string' || typeof kind !== 'string') return []
-    const name = String((object!.metadata as { name?: unknown } | undefined)?.name ?? '')
-    return [{ file, apiVersion, kind, name, object: object! }]
+    return [{ file, apiVersion, kind, name: String(mapOf(object.metadata).name ?? ''), object }]
   })
 }
 
@@ -100,17 +133,25 @@ function above(folder: string, namespaces: Map<string, string>): string | undefi
   return undefined
 }
 
-export const specOf = ({ object }: Declared): Fields => (object.spec ?? {}) as Fields
+/** A map where one is expected; null, and whatever else stands there, is an empty one. */
+export const mapOf = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {}
+
+/** The maps of a list where one is expected. */
+export const listOf = (value: unknown): Fields[] => (Array.isArray(value) ? value.map(mapOf) : [])
+
+export const textOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined
+
+export const specOf = ({ object }: Declared): Fields => mapOf(object.spec)
 
 /** The HelmRelease of a chart, by the chart's name or its own. */
 export function release(objects: readonly Declared[], chart: RegExp): Declared | undefined {
   return objects.find((one) => {
     if (one.kind !== 'HelmRelease') return false
-    const spec = specOf(one) as { chart?: { spec?: { chart?: string } }; chartRef?: { name?: string } }
-    return (
-      chart.test(spec.chart?.spec?.chart ?? '') ||
-      chart.test(spec.chartRef?.name ?? '') ||
-      chart.test(one.name)
+    const { chart: named, chartRef } = specOf(one)
+    return [mapOf(mapOf(named).spec).chart, mapOf(chartRef).name, one.name].some((name) =>
+      chart.test(textOf(name) ?? ''),
     )
   })
 }

@@ -73,6 +73,7 @@ function tellFound(session: Session, { look, repository }: Plan): void {
   for (const { name, namespace, file } of look.gateways) {
     session.print(`${green('✓')} Gateway ${namespace}/${name} (${file})`)
   }
+  for (const line of look.skipped) session.print(`${yellow('–')} passed over: ${line}`)
   for (const { what, so } of look.unseen) session.print(`${yellow('–')} not found: ${what}; ${so}`)
 }
 

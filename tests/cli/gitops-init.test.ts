@@ -168,6 +168,55 @@ describe('a look at a Flux repository', () => {
   })
 })
 
+describe('a repository with odd files', () => {
+  const object = (kind: string, apiVersion: string, rest: string) =>
+    `---\napiVersion: ${apiVersion}\nkind: ${kind}\n${rest}`
+  it('is read where null, or something else, stands for a map or a list', () => {
+    const cluster = object('Cluster', 'postgresql.cnpg.io/v1', 'metadata: {name: pg}\nspec: ')
+    const odd = [null, 5, '[null]', '{}', '{a: null}']
+    const files = [
+      ['HelmRelease', 'helm.toolkit.fluxcd.io/v2', ['chart', 'chartRef']],
+      ['Kustomization', 'kustomize.toolkit.fluxcd.io/v1', ['path', 'sourceRef', 'postBuild', 'patches']],
+      ['Gateway', 'gateway.networking.k8s.io/v1', ['listeners']],
+      ['GatewayClass', 'gateway.networking.k8s.io/v1', ['controllerName']],
+      ['SecurityPolicy', 'gateway.envoyproxy.io/v1alpha1', ['targetRefs', 'targetRef', 'targetSelectors']],
+      ['ClusterSecretStore', 'external-secrets.io/v1', ['provider']],
+      ['ObjectStore', 'barmancloud.cnpg.io/v1', ['configuration']],
+      ['GrafanaDashboard', 'grafana.integreatly.org/v1beta1', ['instanceSelector']],
+      ['Cluster', 'postgresql.cnpg.io/v1', ['storage']],
+    ] as const
+    for (const value of odd) {
+      const texts = files.flatMap(([kind, api, fields]) => [
+        object(kind, api, `metadata: ${value}\nspec: ${value}\n`),
+        object(kind, api, 'metadata: {name: x, namespace: y, annotations: null}\n'),
+        ...fields.map((field) =>
+          object(kind, api, `metadata: {name: x, namespace: y}\nspec: {${field}: ${value}}\n`),
+        ),
+      ])
+      repository({ 'a/b/c/ks.yaml': texts.join(''), 'a/b/c/app/db.yaml': `${cluster}{instances: 1}\n` })
+      expect(() => settings({ gateway: 'x' })).not.toThrow()
+    }
+  })
+
+  it('names a file that cannot be read, and goes on', () => {
+    const list = object('Gateway', 'gateway.networking.k8s.io/v1', 'metadata: {name: *no}\n')
+    repository({ ...REPOSITORY, 'odd.yaml': list + list, 'broken.yaml': `${list}x: [\n` })
+    const { look } = planInit(folder, {})
+    expect(look.skipped).toEqual([
+      expect.stringContaining('broken.yaml: '),
+      'odd.yaml: Unresolved alias (the anchor must be set before the alias): no',
+    ])
+    expect(look.gateways).toHaveLength(2)
+  })
+
+  it('may declare a cluster that says no namespace, with no operator beside it', () => {
+    const spec = 'metadata: {name: pg}\nspec: {storage: {storageClass: fast}}\n'
+    repository({ 'pg.yaml': object('Cluster', 'postgresql.cnpg.io/v1', spec) })
+    expect(config().database).toMatchObject({ kind: 'cluster', storage_class: 'fast' })
+    expect(problemsOf(treeOf(parseConfig(config())))).toEqual([])
+  })
+})
+
 describe('an empty repository', () => {
   it('gets the defaults, waits for nothing, and is told what is missing', () => {
     const { look } = planInit(folder, {})
