@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -8,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Refused } from './config-file.ts'
 import { isOurs } from './generated.ts'
 import type { Tree } from './tree.ts'
@@ -21,16 +23,17 @@ export interface Written {
 
 /**
  * Brings hai's folder of a repository to exactly these files; nothing else of the repository is read. Files of an earlier
- * run that are not made any more are removed; a file that is not ours is never touched, and one that stands in the way
- * stops it before anything is written.
+ * run that are not made any more are removed; a file that is not ours is never touched, and one that stands in the way,
+ * a link or a folder among them, stops it before anything is written.
  */
 export function writeTree(out: string, { home, files }: Pick<Tree, 'home' | 'files'>): Written {
   const there = readTree(out, home)
   const foreign = [...files.keys()].filter((file) => there.has(file) && !isOurs(file, there.get(file)!))
-  if (foreign.length > 0) {
+  const inTheWay = [...foreign, ...linksAndFolders(out, home, [...files.keys()])]
+  if (inTheWay.length > 0) {
     throw new Refused(
       `${out} holds files that were not generated, nothing is written:`,
-      foreign.map((file) => `${file}: move it away, or choose another --out`),
+      inTheWay.map((file) => `${file}: move it away, or choose another --out`),
     )
   }
   const changed = [...files].filter(([file, text]) => there.get(file) !== text)
@@ -79,10 +82,39 @@ function removeFile(file: string): void {
   if (readdirSync(folder).length === 0) rmdirSync(folder)
 }
 
-/** A reader finds the old file or the new one. */
+/** Links below hai's folder, which may lead out of it, and folders of the name of a file. */
+function linksAndFolders(out: string, home: string, files: readonly string[]): string[] {
+  const folders = new Set<string>()
+  for (const file of files) {
+    for (let folder = dirname(file); folder.length > home.length; folder = dirname(folder))
+      folders.add(folder)
+  }
+  const isLink = (path: string) => at(out, path)?.isSymbolicLink()
+  return [
+    ...[...folders].filter(isLink).map((folder) => `${folder} (a symlink)`),
+    ...files.filter(isLink).map((file) => `${file} (a symlink)`),
+    ...files.filter((file) => at(out, file)?.isDirectory()).map((file) => `${file} (a folder)`),
+  ]
+}
+
+function at(out: string, path: string) {
+  try {
+    return lstatSync(join(out, path), { throwIfNoEntry: false })
+  } catch {
+    // below a file there is nothing
+    return undefined
+  }
+}
+
+/** A reader finds the old file or the new one; the name beside it is nobody's. */
 function writeWhole(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true })
-  const beside = `${file}.new`
-  writeFileSync(beside, text)
-  renameSync(beside, file)
+  const beside = join(dirname(file), `.${basename(file)}.${randomUUID()}`)
+  try {
+    writeFileSync(beside, text, { flag: 'wx' })
+    renameSync(beside, file)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    throw error
+  }
 }
