@@ -3,6 +3,7 @@ import { problemsOf } from './checks/all.ts'
 import type { Config } from './config.ts'
 import { Refused, readConfig } from './config-file.ts'
 import { externals, gatewayPolicy } from './externals.ts'
+import { isOurs } from './generated.ts'
 import { goneObjects } from './gone.ts'
 import { type KeptImage, keepImages } from './kept-images.ts'
 import { ownConfig, refuseElsewhere } from './own-config.ts'
@@ -60,7 +61,12 @@ async function settings(
   const file = named ?? ownConfig(out)
   const { config, given } = await readConfig(file)
   if (named === undefined) refuseElsewhere(file, out, config)
-  return keepImages(config, given, readTree(out, homeFolder(config)).values())
+  const ours = [...readTree(out, homeFolder(config))].filter(([name, text]) => isOurs(name, text))
+  return keepImages(
+    config,
+    given,
+    ours.map(([, text]) => text),
+  )
 }
 
 function refuse(problems: string[]): void {

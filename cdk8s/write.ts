@@ -49,12 +49,12 @@ export function writeTree(out: string, { home, files }: Pick<Tree, 'home' | 'fil
   return { changed: changed.map(([file]) => file), removed }
 }
 
-/** What lies in hai's folder now: every file, by its path from the root of the repository. */
+/** What lies in hai's folder now: every file, by its path from the root of the repository; with the ends of line that Git keeps. */
 export function readTree(out: string, home: string): Map<string, string> {
   return new Map(
     filesBelow(join(out, home)).map((name) => [
       `${home}/${name}`,
-      readFileSync(join(out, home, name), 'utf8'),
+      readFileSync(join(out, home, name), 'utf8').replaceAll('\r\n', '\n'),
     ]),
   )
 }

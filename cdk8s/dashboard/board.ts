@@ -5,6 +5,8 @@ import type { Panel, Row } from './panel.ts'
 import { queueRow } from './queue.ts'
 
 const GRID = 24
+/** Grafana knows the dashboard by it, and so does synth. */
+export const BOARD_UID = 'hai'
 
 /** The rows of the dashboard, top to bottom. */
 export const rowsOf = (config: Config): Row[] => [
@@ -16,7 +18,7 @@ export const rowsOf = (config: Config): Row[] => [
 /** The dashboard as Grafana reads it: JSON with two spaces. */
 export function dashboardJson(config: Config): string {
   const board = {
-    uid: 'hai',
+    uid: BOARD_UID,
     title: 'hai',
     tags: ['hai'],
     schemaVersion: 39,

@@ -144,6 +144,23 @@ describe("an operator's repository", () => {
     expect(readdirSync(join(repository, HOME)).filter((name) => name.startsWith('.'))).toEqual([])
   })
 
+  it('keeps a dashboard of the operator’s that is called like hai’s', async () => {
+    put(`${HOME}/my.yaml`, '')
+    put(`${HOME}/operator/hai.json`, '{"uid": "mine"}')
+    expect((await program()).said).not.toContain('removed ')
+    put(`${HOME}/operator/hai.json`, '{"uid": "hai"}')
+    expect((await program()).said).toContain(`removed  ${repository}/${HOME}/operator/hai.json`)
+    expect(existsSync(join(repository, HOME, 'operator/hai.json'))).toBe(false)
+  })
+
+  it('is known with the ends of line of Windows too', async () => {
+    put(`${HOME}/my.yaml`, '')
+    await program()
+    const file = `${HOME}/ks.yaml`
+    put(file, read(file).replaceAll('\n', '\r\n'))
+    expect((await program()).said).toContain('; 0 files changed, 0 removed')
+  })
+
   it('that cannot be written to says so', async () => {
     put(`${HOME}/my.yaml`, '')
     put(`${HOME}/app`, 'a file where a folder should be\n')
@@ -202,6 +219,14 @@ describe('an image in the copy', () => {
     const own = await pinned()
     await move(`registry.example.com/proxy:v99.0.0@${digest('a')}`)
     await program()
+    expect(read(FILE)).toContain(own)
+  })
+
+  it('is read from hai’s own files, and from none of the operator’s', async () => {
+    const own = await pinned()
+    put(`${HOME}/mine.yaml`, `image: ${NAME}:v99.0.0@${digest('a')}\n`)
+    const { said } = await program()
+    expect(said).not.toContain('kept')
     expect(read(FILE)).toContain(own)
   })
 
