@@ -115,19 +115,11 @@ case $command in
     case $limit in *[!0-9]*) fail 2 "--timeout: '$limit' is no number of seconds" ;; esac
     words "$@"
     call inbox "{\"body\":{\"source\":\"cli\",\"content\":\"$text\",\"idempotency_key\":\"$key\"}}"
-<<<<<<< HEAD
-    id=$(field "$answer" task_id) spent=0 pause=1
-    trap 'goes_on 130 interrupted' INT; trap 'goes_on 143 "told to end"' TERM; trap 'goes_on 129 "the terminal was closed"' HUP
-    # what is answered at once is seen at once, where sleep takes parts of a second
-    if set -- && sleep 0.01 2>/dev/null; then set -- 0.3 0.6 && nap 0.15; fi
-    while call task/result "{\"id\":\"$id\"}" && state=$(field "$answer" state); do
-=======
     id=$(field "$answer" task_id) state=$(field "$answer" state) spent=0 pause=1
-    trap 'goes_on 130 interrupted' INT TERM
+    trap 'goes_on 130 interrupted' INT; trap 'goes_on 143 "told to end"' TERM; trap 'goes_on 129 "the terminal was closed"' HUP
     # what needs no model came with its answer; what is answered soon is seen soon, where sleep takes parts of a second
     if set -- && [ -z "$state" ] && sleep 0.01 2>/dev/null; then set -- 0.3 0.6 && nap 0.15; fi
     while [ "$state" ] || { call task/result "{\"id\":\"$id\"}" && state=$(field "$answer" state); }; do
->>>>>>> 14493ba (Answer what needs no model in the inbox's own job)
       case $state in pending | running) ;; *) break ;; esac
       [ "$spent" -lt "${limit:-$((spent + 1))}" ] || goes_on 124 "gave up waiting after $limit s"
       nap "${1-$pause}"; state=''
