@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { answerClaimed } from '../../f/hai/core/built-in.ts'
 import type { Accepted } from '../../f/hai/core/contract.ts'
 import { cancel } from '../../f/hai/core/control.ts'
 import { enqueue } from '../../f/hai/core/enqueue.ts'
@@ -39,6 +40,16 @@ const leases = async () => (await db.sql`select from hai.lease`).length
 const taken = async () => (await db.sql`select from hai.lane_slot where task_id is not null`).length
 
 describe('what hai answers itself', () => {
+  it('frees its slot at once when it is cancelled before the answer is stored', async () => {
+    const envelope = anEnvelope({ content: 'add todo: buy milk' })
+    const { task_id: id } = await enqueue(db.sql, envelope, { requester: 'operator' })
+    const task = await claim(db.sql, { worker: 'w', lanes: [BUILT_IN], only: id })
+    await cancel(db.sql, { id }, aCaller('operator'))
+    await answerClaimed(db.sql, task!, aCaller('operator'))
+    expect([await leases(), await taken()]).toEqual([0, 0])
+    expect(await db.sql`select from hai.todo`).toHaveLength(0)
+  })
+
   it('is answered by the job that takes it in, by a lease as of any worker, and no other is called', async () => {
     const accepted = await put()
     expect(accepted).toEqual({

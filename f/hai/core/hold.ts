@@ -21,8 +21,18 @@ export async function hold(
     await attempt(handle, id, stop, () => work(AbortSignal.any([lease.signal, stop])))
   } catch (error) {
     if (!isLeaseLost(error)) throw error
+    await freeSlot(handle, id)
   } finally {
     lease.stop()
+  }
+}
+
+/** Whoever says that a lease is lost frees its slot; what said so within a transaction has undone that with the rest. */
+async function freeSlot(handle: Grip, id: string): Promise<void> {
+  try {
+    await handle.heartbeat()
+  } catch (error) {
+    if (!isLeaseLost(error)) console.error(`the slot of ${id} stays taken until its lease ends: ${error}`)
   }
 }
 
