@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { BackupSchedule } from './backup-schedule.ts'
-import { Endpoint, ImageRef, Labels, Name, PodLabels, Port, Quantity } from './config-values.ts'
+import { Endpoint, ImageRef, Labels, Name, PodLabels, Port, Quantity, Subdomain } from './config-values.ts'
 import { BACKUP_STORE } from './names.ts'
 
 /** A store that hai declares itself. */
@@ -26,7 +26,7 @@ const Backup = z
   .strictObject({
     ...OwnStore.partial().shape,
     /** An ObjectStore of yours in the database's namespace, instead of one that hai declares. */
-    object_store: Name.optional(),
+    object_store: Subdomain.optional(),
     schedule: BackupSchedule.default('0 0 3 * * *'),
     /** The name under which this cluster archives in the store; another one after a restore. */
     server_name: Name.optional(),
@@ -53,7 +53,7 @@ export type Backup = z.output<typeof Backup>
 /** A cluster that begins as what a backup holds. CloudNativePG reads it once, when the cluster is made. */
 const RestoreFrom = z.strictObject({
   /** The ObjectStore that holds the backup; the one that backups go to when not given. */
-  object_store: Name.optional(),
+  object_store: Subdomain.optional(),
   /** The name under which the lost cluster archived there. */
   server_name: Name,
   /** As far as this moment and no further; to the end when not given. */
@@ -71,7 +71,7 @@ const OwnCluster = z
     cluster: Name.default('hai'),
     instances: z.int().min(1).max(9).default(3),
     size: Quantity.default('5Gi'),
-    storage_class: Name.optional(),
+    storage_class: Subdomain.optional(),
     /** PostgreSQL's image. Pinned: an update of the operator would otherwise move the database to another major version. */
     image: ImageRef.default(
       'ghcr.io/cloudnative-pg/postgresql:18.6-standard-trixie@sha256:771f9eab5225587af259d84680cc69a5b6e374ac32bb24effafde1f3368a1241',

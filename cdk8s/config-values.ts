@@ -9,6 +9,15 @@ const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 /** A Kubernetes name: a DNS label. */
 export const Name = z.string().regex(LABEL, 'expected a name of a-z, 0-9 and -, like windmill-app')
 
+/** A Kubernetes name that may have dots: a DNS subdomain. */
+export const Subdomain = z
+  .string()
+  .max(253)
+  .regex(
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+    'expected a name of a-z, 0-9, - and ., like fast.storage',
+  )
+
 export const Host = z.string().regex(LABEL, 'expected one label of a host name, like hai')
 
 export const Domain = z

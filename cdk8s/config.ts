@@ -14,13 +14,15 @@ import {
   PodLabels,
   Port,
   QUALIFIED,
+  Subdomain,
 } from './config-values.ts'
 import { PodTarget, Windmill } from './config-windmill.ts'
 
 const Gateway = z.strictObject({
-  name: Name.default('internal'),
+  /** At most 63 letters: it is a label of Envoy's pods. */
+  name: Subdomain.max(63).default('internal'),
   namespace: Name.default('network'),
-  listener: Name.default('https'),
+  listener: Subdomain.default('https'),
   /** Where the pods run that carry its traffic: the Gateway's own namespace when not given, or Envoy Gateway's. */
   pods_namespace: Name.optional(),
   /** Their labels; those that Envoy Gateway gives a gateway's own pods when not given. Gateways that are merged have others. */
@@ -55,7 +57,7 @@ const External = z.strictObject({
 })
 
 const Secrets = z.strictObject({
-  store: Name.default('onepassword-connect'),
+  store: Subdomain.default('onepassword-connect'),
   store_kind: z.enum(['ClusterSecretStore', 'SecretStore']).default('ClusterSecretStore'),
   /** How the store is asked: 1Password Connect knows item and field, the SDK's provider one path. */
   reference: z.enum(['property', 'path']).default('property'),
@@ -132,11 +134,11 @@ const Patch = z.strictObject({
 })
 export type Patch = z.output<typeof Patch>
 
-const Dependency = z.strictObject({ name: Name, namespace: Name })
+const Dependency = z.strictObject({ name: Subdomain, namespace: Name })
 
 const Flux = z.strictObject({
   source_kind: z.enum(['GitRepository', 'OCIRepository']).default('GitRepository'),
-  source_name: Name.default('flux-system'),
+  source_name: Subdomain.default('flux-system'),
   source_namespace: Name.default('flux-system'),
   /** The folder of all apps in the source; hai's is `<namespace>/hai` below it. */
   path: z
@@ -155,7 +157,7 @@ const Flux = z.strictObject({
   timeout: Duration.default('10m'),
   /** Where the domain's variable comes from, besides what the cluster injects by itself. */
   substitute_from: z
-    .array(z.strictObject({ kind: z.enum(['Secret', 'ConfigMap']), name: Name, optional: z.boolean() }))
+    .array(z.strictObject({ kind: z.enum(['Secret', 'ConfigMap']), name: Subdomain, optional: z.boolean() }))
     .default([{ kind: 'Secret', name: 'cluster-secrets', optional: true }]),
   /** Flux Kustomizations that must be ready first; when not given, what the other settings name. `[]` means none. */
   depends_on: z.array(Dependency).optional(),

@@ -1,4 +1,5 @@
 import { listOf, mapOf, type Repository, release, specOf, textOf } from './repository.ts'
+import { isLabel, isPort, isSubdomain } from './shapes.ts'
 
 export interface SeenGateway {
   name: string
@@ -18,14 +19,23 @@ export interface GatewayPolicy {
 }
 
 /** The gateways that Envoy Gateway serves. */
-export function gatewaysOf({ objects }: Repository): SeenGateway[] {
+export function gatewaysOf(repository: Repository, skips: (line: string) => void): SeenGateway[] {
+  const { objects } = repository
   const envoy = objects
     .filter((one) => one.kind === 'GatewayClass' && /envoyproxy/.test(String(specOf(one).controllerName)))
     .map(({ name }) => name)
   return objects
     .filter((one) => one.kind === 'Gateway' && one.namespace !== undefined)
     .filter((one) => envoy.length === 0 || envoy.includes(String(specOf(one).gatewayClassName)))
+    .filter(({ name, namespace, file }) => {
+      const taken = isSubdomain(name) && name.length <= 63 && isLabel(namespace)
+      if (!taken) skips(`${file}: the Gateway ${namespace}/${name} has no name that the settings take`)
+      return taken
+    })
     .map(({ name, namespace, file, object }) => {
+      const { said, port, listener } = listenerOf(repository, { name, file }) ?? {}
+      if (said && port === undefined) skips(`${file}: the TLS listener of Gateway ${name} says no port`)
+      if (said && listener === undefined) skips(`${file}: the TLS listener of Gateway ${name} says no name`)
       const annotations = Object.entries(mapOf(mapOf(object.metadata).annotations))
       const target = textOf(annotations.find(([key]) => /^external-dns\..*\/target$/.test(key))?.[1])
       const external = /ext|public|internet/.test(name) && !/int(ernal)?$/.test(name)
@@ -58,9 +68,10 @@ export function listenerOf({ objects }: Repository, gateway: { name: string; fil
   const beside = controller ? JSON.stringify(specOf(controller)).includes('GatewayNamespace') : true
   const { name, port } = tls
   return {
-    listener: textOf(name),
+    said: true,
+    listener: isSubdomain(name) ? name : undefined,
     // a pod may not listen below 1024 without a right of its own
-    port: typeof port === 'number' && port < 1024 ? port + 10_000 : port,
-    ...(beside || !controller?.namespace ? {} : { pods_namespace: controller.namespace }),
+    port: isPort(port) ? (port < 1024 ? port + 10_000 : port) : undefined,
+    ...(beside || !isLabel(controller?.namespace) ? {} : { pods_namespace: controller!.namespace }),
   }
 }

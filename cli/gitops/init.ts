@@ -241,8 +241,8 @@ function gatewaySettings(repository: Repository, gateway: Look['gateways'][numbe
     { field: 'gateway.namespace', value: namespace },
     ...(listener
       ? [
-          { field: 'gateway.listener', value: listener.listener },
-          { field: 'gateway.pods_port', value: listener.port },
+          ...(listener.listener ? [{ field: 'gateway.listener', value: listener.listener }] : []),
+          ...(listener.port ? [{ field: 'gateway.pods_port', value: listener.port }] : []),
           ...(listener.pods_namespace
             ? [{ field: 'gateway.pods_namespace', value: listener.pods_namespace }]
             : []),

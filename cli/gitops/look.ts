@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { type GatewayPolicy, gatewaysOf, policiesOf, type SeenGateway } from './gateways.ts'
 import { isFlux, listOf, mapOf, plain, type Repository, release, specOf, textOf } from './repository.ts'
+import { isLabel, isSubdomain, isTaken } from './shapes.ts'
 
 /** A setting that a repository tells, and the file that does. */
 export interface Seen {
@@ -29,8 +30,8 @@ type Store = ReturnType<typeof collector>
 
 /** What a repository tells of the cluster that it makes. */
 export function lookAt(repository: Repository): Look {
-  const found = collector()
-  const gateways = gatewaysOf(repository)
+  const found = collector(repository.skipped)
+  const gateways = gatewaysOf(repository, found.skips)
   flux(repository, found)
   domain(repository, found)
   windmill(repository, found)
@@ -47,7 +48,7 @@ export function lookAt(repository: Repository): Look {
     )
   }
   return {
-    skipped: repository.skipped,
+    skipped: found.skipped,
     seen: found.seen,
     unseen: found.unseen,
     gateways,
@@ -61,14 +62,22 @@ export function lookAt(repository: Repository): Look {
   }
 }
 
-function collector() {
+function collector(unread: readonly string[]) {
   const seen: Seen[] = []
+  const skipped = [...unread]
+  const skips = (line: string) => {
+    if (!skipped.includes(line)) skipped.push(line)
+  }
   const unseen: Unseen[] = []
   return {
     seen,
     unseen,
+    skipped,
+    skips,
     says: (field: string, value: unknown, from: string) => {
-      if (value !== undefined && !seen.some((one) => one.field === field)) seen.push({ field, value, from })
+      if (value === undefined || seen.some((one) => one.field === field)) return
+      if (isTaken(field, value)) seen.push({ field, value, from })
+      else skips(`${from}: ${JSON.stringify(value)} is nothing that the setting ${field} takes`)
     },
     lacks: (what: string, so: string) => {
       unseen.push({ what, so })
@@ -250,6 +259,7 @@ function database({ objects, texts }: Repository, { says, lacks }: Store): void 
   const endpointURL = store && textOf(mapOf(specOf(store).configuration).endpointURL)
   if (!store || !endpointURL) return
   says('database.backup.endpoint', endpointURL, store.file)
+  if (!isTaken('database.backup.endpoint', endpointURL)) return
   const [, name, namespace, port] =
     /^http:\/\/([a-z0-9-]+)\.([a-z0-9-]+)\.svc[a-z.]*:(\d+)/.exec(endpointURL) ?? []
   if (!name) return
@@ -319,7 +329,9 @@ function dependencies({ objects }: Repository, { seen, says }: Store): void {
   const named = (files: (string | undefined)[]) =>
     files.flatMap((file) => {
       const one = file === undefined ? undefined : builds(file)
-      return one?.namespace ? [{ name: one.name, namespace: one.namespace }] : []
+      return one && isSubdomain(one.name) && isLabel(one.namespace)
+        ? [{ name: one.name, namespace: one.namespace! }]
+        : []
     })
   const fileOf = (field: string) => seen.find((one) => one.field === field)?.from
   const operator = fileOf('database.operator_namespace')

@@ -217,6 +217,55 @@ describe('a repository with odd files', () => {
   })
 })
 
+describe('what Kubernetes allows and hai is asked to take', () => {
+  const store = `${APPS}/security/stores/app/store.yaml`
+  const cluster = (rest: string) =>
+    `---\napiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pg}\nspec: {${rest}}\n`
+  const problems = () => problemsOf(treeOf(parseConfig(config())))
+
+  it('are names with dots', () => {
+    repository({
+      ...REPOSITORY,
+      [store]: REPOSITORY[store]!.replace('name: vault', 'name: vault.one'),
+      [`${APPS}/data/pg.yaml`]: cluster('storage: {storageClass: fast.local}'),
+      [`${APPS}/network/envoy/app/gateways.yaml`]: gateway('internal.lan'),
+    })
+    expect(config()).toMatchObject({
+      gateway: { name: 'internal.lan' },
+      secrets: { store: 'vault.one' },
+      database: { storage_class: 'fast.local' },
+    })
+    expect(problems()).toEqual([])
+  })
+
+  it('are no variables, no paths of an endpoint, no ports as text: they are passed over and said', () => {
+    const windmill = `${APPS}/home/windmill/ks.yaml`
+    const gateways = `${APPS}/network/envoy/app/gateways.yaml`
+    repository({
+      ...REPOSITORY,
+      [windmill]: REPOSITORY[windmill]!.replace('Namespace: home', `Namespace: $\{NS}`),
+      [gateways]: gateway('internal').replace('port: 443', 'port: "443"') + gateway(`$\{GATEWAY}`),
+      [`${APPS}/data/store.yaml`]:
+        '---\n# barman-cloud\napiVersion: barmancloud.cnpg.io/v1\nkind: ObjectStore\nmetadata: {name: s3}\nspec: {configuration: {endpointURL: "https://s3.example.com/path"}}\n',
+      'kubernetes/flux/ks.yaml': flux('odd', '../../x').replace(`./${APPS}/`, ''),
+    })
+    const { look } = planInit(folder, {})
+    for (const said of ['NS}', 'GATEWAY}', 'says no port', 's3.example.com/path']) {
+      expect(look.skipped.join('\n')).toContain(said)
+    }
+    expect(config().gateway).toMatchObject({ name: 'internal', listener: 'tls' })
+    expect(problems()).toEqual([])
+  })
+
+  it('is no path of Flux that leads out of the repository', () => {
+    repository({ 'flux/ks.yaml': flux('apps', 'x').replace(`./${APPS}/x`, './a/../../apps') })
+    expect(planInit(folder, {}).look.skipped).toEqual([
+      'flux/ks.yaml: "./a/../../apps" is nothing that the setting flux.path takes',
+    ])
+    expect(config().flux.path).toBe('./kubernetes/apps')
+  })
+})
+
 describe('an empty repository', () => {
   it('gets the defaults, waits for nothing, and is told what is missing', () => {
     const { look } = planInit(folder, {})
