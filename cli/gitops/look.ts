@@ -14,6 +14,8 @@ export interface Seen {
 export interface Unseen {
   what: string
   so: string
+  /** What the command line may say instead. */
+  option?: 'domain' | 'gateway'
 }
 
 export interface Look {
@@ -45,6 +47,7 @@ export function lookAt(repository: Repository): Look {
     found.lacks(
       'a Gateway',
       'hai is published by Gateway API and Envoy Gateway: gateway.name must be one that is there',
+      'gateway',
     )
   }
   return {
@@ -79,8 +82,8 @@ function collector(unread: readonly string[]) {
       if (isTaken(field, value)) seen.push({ field, value, from })
       else skips(`${from}: ${JSON.stringify(value)} is nothing that the setting ${field} takes`)
     },
-    lacks: (what: string, so: string) => {
-      unseen.push({ what, so })
+    lacks: (what: string, so: string, option?: Unseen['option']) => {
+      unseen.push({ what, so, ...(option ? { option } : {}) })
     },
   }
 }
@@ -168,7 +171,7 @@ function domain({ texts }: Repository, { says, lacks }: Store): void {
   }
   const found = usual(variables) ?? usual(hosts)
   if (!found) {
-    lacks('the domain', `it is taken to be the variable \${SECRET_DOMAIN} of Flux's`)
+    lacks('the domain', `it is taken to be the variable \${SECRET_DOMAIN} of Flux's`, 'domain')
     return
   }
   says('domain', found.value, found.file)
@@ -232,6 +235,13 @@ function secrets({ objects, texts }: Repository, { says, lacks }: Store): void {
 function database({ objects, texts }: Repository, { says, lacks }: Store): void {
   const clusters = objects.filter((one) => one.kind === 'Cluster' && /cnpg/.test(one.apiVersion))
   const operator = release(objects, /^cloudnative-pg$|^cnpg$/)
+  const plugin = [...texts].find(([, text]) => /barman-cloud/.test(text))
+  if (!plugin) {
+    lacks(
+      'the Barman Cloud plugin',
+      'the database has no backups until it is there and database.backup says where they go',
+    )
+  }
   if (!operator && clusters.length === 0) {
     lacks('CloudNativePG', 'its operator must be installed first: it runs hai’s database')
     return
@@ -250,10 +260,8 @@ function database({ objects, texts }: Repository, { says, lacks }: Store): void 
   )
   if (storage) says('database.storage_class', storage.value, storage.file)
   const store = objects.find(({ kind }) => kind === 'ObjectStore')
-  const plugin = [...texts].find(([, text]) => /barman-cloud/.test(text))
   if (!plugin) {
     says('database.backup', 'none', 'no Barman Cloud plugin in the repository')
-    lacks('the Barman Cloud plugin', 'the database has no backups until database.backup says where they go')
     return
   }
   const endpointURL = store && textOf(mapOf(specOf(store).configuration).endpointURL)
