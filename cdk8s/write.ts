@@ -33,7 +33,7 @@ export function writeTree(out: string, { home, files }: Pick<Tree, 'home' | 'fil
   if (inTheWay.length > 0) {
     throw new Refused(
       `${out} holds files that were not generated, nothing is written:`,
-      inTheWay.map((file) => `${file}: move it away, or choose another --out`),
+      inTheWay.map((file) => `${file}: move it away`),
     )
   }
   const changed = [...files].filter(([file, text]) => there.get(file) !== text)

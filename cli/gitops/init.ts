@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { checkout } from '../checkout.ts'
 import { Failure } from '../failure.ts'
@@ -58,7 +59,7 @@ export function planInit(folder: string, options: InitOptions): Plan {
     throw new Failure('notFound', `there is no folder ${folder}`, { next: 'name your Flux repository' })
   }
   const repository = readRepository(folder)
-  const look = lookAt(repository)
+  const look = withoutSaid(lookAt(repository), options)
   const seen = look.seen.filter(
     ({ field }) => field !== 'edge.trusted_proxies' && field !== 'edge.allowed_groups',
   )
@@ -83,6 +84,12 @@ export function planInit(folder: string, options: InitOptions): Plan {
     say('database.kind', 'cluster', 'existing takes a cluster that is there')
   return { repository, look, settings, questions: questionsOf(look, options) }
 }
+
+/** What the command line says is not missed. */
+const withoutSaid = (look: Look, options: InitOptions): Look => ({
+  ...look,
+  unseen: look.unseen.filter(({ option }) => option === undefined || options[option] === undefined),
+})
 
 function questionsOf(look: Look, options: InitOptions): Question[] {
   const { seen, gateways, policies } = look
@@ -328,8 +335,12 @@ function lastItem(text: string): { end: number; indent: string } | undefined {
   return found
 }
 
-/** Runs synth of this checkout into the repository, with its output; the exit status. */
-export async function synthInto(folder: string, print: (line: string) => void): Promise<number> {
+/** Has synth of this checkout make the manifests, with its output; the settings follow when it took them. The exit status. */
+export async function synthInto(
+  folder: string,
+  settings: readonly Setting[],
+  print: (line: string) => void,
+): Promise<number> {
   const root = checkout()
   const built = await program([join(root, 'build.mjs'), 'synth'], root, print)
   if (built !== 0) {
@@ -337,7 +348,21 @@ export async function synthInto(folder: string, print: (line: string) => void): 
       next: `npm install in ${root}`,
     })
   }
-  return program([join(root, 'build', 'synth.cjs'), '--out', folder], root, print)
+  const aside = mkdtempSync(join(tmpdir(), 'hai-settings-'))
+  try {
+    const file = join(aside, 'my.yaml')
+    writeFileSync(file, settingsText(settings))
+    const own = join(folder, placesOf(settings).home, 'my.yaml')
+    const status = await program(
+      [join(root, 'build', 'synth.cjs'), '--out', folder, '--config', file],
+      root,
+      (line) => print(line.replaceAll(file, own)),
+    )
+    if (status === 0) print(`written  ${join(folder, writeSettings(folder, settings))}`)
+    return status
+  } finally {
+    rmSync(aside, { recursive: true })
+  }
 }
 
 function program(argv: string[], cwd: string, print: (line: string) => void): Promise<number> {

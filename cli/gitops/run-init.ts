@@ -14,7 +14,6 @@ import {
   refuseOthers,
   settled,
   synthInto,
-  writeSettings,
 } from './init.ts'
 import type { Setting } from './settings.ts'
 
@@ -50,11 +49,9 @@ export async function runInit(session: Session, repository: string, options: Run
   }
   const answers = asks ? await ask(session, plan.questions) : taken(session, plan.questions)
   const settings = settled(plan, options, answers)
-  const file = writeSettings(folder, settings)
-  session.print(`written  ${join(folder, file)}`)
-  const status = await synthInto(folder, (line) => session.print(line))
+  const status = await synthInto(folder, settings, (line) => session.print(line))
   if (status !== 0) {
-    session.note(`mend ${join(folder, file)}, then: npm run synth -- --out ${folder}`)
+    session.note('no settings are written: mend what is named, or say it otherwise by an option or an answer')
     return status
   }
   await addLine(session, { folder, settings, asks, options })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
@@ -272,6 +272,7 @@ describe('an empty repository', () => {
     expect(look.unseen.map(({ what }) => what)).toEqual(
       expect.arrayContaining(['Windmill', 'Authelia', 'CloudNativePG', 'a Gateway', 'Cilium']),
     )
+    expect(look.unseen.map(({ what }) => what)).toContain('the Barman Cloud plugin')
     const { namespace, flux } = config()
     expect({ namespace, flux }).toEqual({
       namespace: 'home',
@@ -396,5 +397,26 @@ describe('hai gitops init', () => {
       './namespace.yaml',
       './hai/ks.yaml',
     ])
+  })
+
+  it('writes nothing that is refused, and nothing beside a file of somebody else', async () => {
+    const home = join(folder, APPS, 'home/hai')
+    const odd = await init('--yes', '--pod-network', '10.42.0.1/16')
+    expect(odd.exit).toBe(2)
+    expect(odd.out).toContain('"10.42.0.1/16" is not accepted')
+    expect(odd.err).toContain('no settings are written')
+    expect(existsSync(home)).toBe(false)
+
+    repository({ [`${APPS}/home/hai/ks.yaml`]: 'mine: true\n' })
+    const inTheWay = await init('--yes')
+    expect(inTheWay.exit).toBe(2)
+    expect(inTheWay.out).toContain(`${APPS}/home/hai/ks.yaml: move it away\n`)
+    expect(readdirSync(home)).toEqual(['ks.yaml'])
+  })
+
+  it('does not miss what the command line says', async () => {
+    const { out } = await init('--yes', '--domain', 'example.com', '--gateway', 'external')
+    expect(out).toContain('not found: Windmill')
+    expect(out).not.toMatch(/not found: (the domain|a Gateway)/)
   })
 })
