@@ -17,6 +17,7 @@ import {
   Subdomain,
 } from './config-values.ts'
 import { PodTarget, Windmill } from './config-windmill.ts'
+import { fluxName, PARTS } from './names.ts'
 
 const Gateway = z.strictObject({
   /** At most 63 letters: it is a label of Envoy's pods. */
@@ -200,11 +201,22 @@ const Settings = z.strictObject({
 })
 
 /** Everything an operator may say about his cluster. The defaults are one homelab's; unknown fields are refused. */
-export const Config = Settings.superRefine(({ exposure, external, gateway }, context) => {
-  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+export const Config = Settings.superRefine(({ exposure, external, gateway, flux, namespace }, context) => {
+  const refuse = (path: (string | number)[], message: string) =>
+    context.addIssue({ code: 'custom', path, message })
   if (exposure === 'internal' && external) refuse(['external'], 'expected nothing with exposure: internal')
   if (exposure === 'external' && gateway.name === 'internal')
     refuse(['gateway', 'name'], 'with exposure: external, expected the gateway that the internet reaches')
+  const ours = PARTS.map((part) => fluxName(part))
+  for (const field of ['depends_on', 'database_depends_on'] as const) {
+    for (const [index, before] of (flux[field] ?? []).entries()) {
+      if (before.namespace !== (flux.namespace ?? namespace) || !ours.includes(before.name)) continue
+      refuse(
+        ['flux', field, index, 'name'],
+        'expected a Kustomization of the cluster’s: this one is hai’s own, each would wait for the other',
+      )
+    }
+  }
 })
 
 export type Config = z.output<typeof Config>

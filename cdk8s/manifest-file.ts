@@ -1,6 +1,7 @@
 import { ApiObject, Chart } from 'cdk8s'
 import { Construct } from 'constructs'
 import type * as z from 'zod'
+import type { Part } from './names.ts'
 import { API_VERSIONS, type Kind } from './schemas/api-versions.ts'
 import type { CATALOG } from './schemas/catalog.ts'
 
@@ -8,12 +9,12 @@ const KEPT = { 'kustomize.toolkit.fluxcd.io/prune': 'disabled' }
 
 /** One part of hai: a folder below `<namespace>/hai`, built by a Flux Kustomization of its own into one namespace. */
 export class Folder extends Construct {
-  readonly part: string
+  readonly part: Part | 'ks'
   readonly namespace: string
   /** Whether its objects stay when hai is taken away. */
   readonly outlives: boolean
 
-  constructor(scope: Construct, part: string, namespace: string, { outlives = false } = {}) {
+  constructor(scope: Construct, part: Part | 'ks', namespace: string, { outlives = false } = {}) {
     super(scope, part)
     this.part = part
     this.namespace = namespace

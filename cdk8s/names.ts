@@ -1,3 +1,10 @@
+/** The parts of hai; each has a folder and a Flux Kustomization. */
+export const PARTS = ['app', 'windmill', 'authelia', 'database', 'dashboard', 'watchdog', 'worker'] as const
+export type Part = (typeof PARTS)[number]
+
+/** A part's Kustomization: `hai`, and `hai-<part>` for the others. */
+export const fluxName = (part: string): string => (part === 'app' ? 'hai' : `hai-${part}`)
+
 /** What more than one file has to call by the same name. */
 export const ROUTES = {
   edge: 'hai',

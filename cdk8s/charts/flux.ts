@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { appNeeds, type Dependency, databaseNeeds } from '../dependencies.ts'
 import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { fluxName } from '../names.ts'
 import { partFolder } from '../paths.ts'
 
 const hasReadyCondition =
@@ -29,7 +30,7 @@ const AFTER: Record<string, readonly string[]> = {
 export class FluxFile extends ManifestFile {
   constructor(folder: Folder, config: Config, parts: readonly Folder[]) {
     super(folder, 'ks')
-    const there = parts.map(({ part }) => part)
+    const there: string[] = parts.map(({ part }) => part)
     for (const folder of parts) {
       const before = (AFTER[folder.part] ?? []).filter((part) => there.includes(part))
       const dependsOn = [
@@ -81,9 +82,6 @@ function spec(part: Folder, config: Config, dependsOn: Dependency[]) {
     ...(flux.substitute_from.length > 0 ? { postBuild: { substituteFrom: flux.substitute_from } } : {}),
   }
 }
-
-/** `hai`, and `hai-<part>` for the others. */
-export const fluxName = (part: string): string => (part === 'app' ? 'hai' : `hai-${part}`)
 
 /** Where the Kustomizations lie: beside hai, unless the repository keeps all of its own in one namespace. */
 export const fluxNamespace = ({ flux, namespace }: Config): string => flux.namespace ?? namespace

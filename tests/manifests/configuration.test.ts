@@ -42,6 +42,14 @@ describe('a configuration', () => {
     ['namespace: [', 'is no YAML'],
     ['gateway: {approval: {name: external}}', 'gateway.approval is no field'],
     ['flux: {path: ./kubernetes/../../etc}', 'flux.path: "./kubernetes/../../etc" is not accepted'],
+    [
+      'flux: {depends_on: [{name: cilium, namespace: home}, {name: hai-watchdog, namespace: home}]}',
+      'flux.depends_on.1.name: "hai-watchdog" is not accepted; expected a Kustomization of the cluster’s',
+    ],
+    [
+      'flux: {namespace: flux-system, database_depends_on: [{name: hai, namespace: flux-system}]}',
+      'flux.database_depends_on.0.name: "hai" is not accepted',
+    ],
     ['flux: {path: ./..}', 'flux.path: "./.."'],
     ['flux: {path: ./apps/.}', 'flux.path: "./apps/."'],
     ['edge: {kind: oauth2-proxy, allowed_groups: [a, a]}', 'the same group stands twice'],
