@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { BackupSchedule } from './backup-schedule.ts'
+import { BackupSchedule, gapBeyond } from './backup-schedule.ts'
 import { Endpoint, ImageRef, Labels, Name, PodLabels, Port, Quantity, Subdomain } from './config-values.ts'
 import { BACKUP_STORE } from './names.ts'
 
@@ -22,18 +22,33 @@ const OwnStore = z.strictObject({
 export type OwnStore = z.output<typeof OwnStore>
 const OWN_STORE = { destination: 's3://hai-postgres/', retention: '30d' }
 
+const DAILY = '0 0 3 * * *'
+
 const Backup = z
   .strictObject({
     ...OwnStore.partial().shape,
     /** An ObjectStore of yours in the database's namespace, instead of one that hai declares. */
     object_store: Subdomain.optional(),
-    schedule: BackupSchedule.default('0 0 3 * * *'),
+    schedule: BackupSchedule.default(DAILY),
     /** The name under which this cluster archives in the store; another one after a restore. */
     server_name: Name.optional(),
     /** A store in the cluster; outside of it when not given, on the endpoint's port. */
     pods: z.strictObject({ namespace: Name, labels: PodLabels, port: Port }).optional(),
     /** So many hours after the last backup an alert says so: a day and a late run. */
     alert_hours: z.int().min(1).max(8760).default(30),
+  })
+  .superRefine(({ schedule, alert_hours }, context) => {
+    const gap = gapBeyond(alert_hours, schedule)
+    if (!gap) return
+    // the one that is said in the file
+    const [path, message] =
+      schedule === DAILY
+        ? ['alert_hours', `expected at least ${gap}, the hours between two runs of database.backup.schedule`]
+        : [
+            'schedule',
+            `${gap} hours lie between two runs: expected no more than database.backup.alert_hours, ${alert_hours}`,
+          ]
+    context.addIssue({ code: 'custom', path: [path!], message })
   })
   .superRefine((backup, context) => {
     if (!backup.object_store) return

@@ -50,6 +50,14 @@ describe('a configuration', () => {
       'flux: {namespace: flux-system, database_depends_on: [{name: hai, namespace: flux-system}]}',
       'flux.database_depends_on.0.name: "hai" is not accepted',
     ],
+    [
+      'database: {kind: cluster, backup: {schedule: "0 0 3 * * 0"}}',
+      'database.backup.schedule: "0 0 3 * * 0" is not accepted; 168 hours lie between two runs: expected no more than database.backup.alert_hours, 30',
+    ],
+    [
+      'database: {kind: cluster, backup: {alert_hours: 12}}',
+      'database.backup.alert_hours: 12 is not accepted; expected at least 24, the hours between two runs of database.backup.schedule',
+    ],
     ['flux: {path: ./..}', 'flux.path: "./.."'],
     ['flux: {path: ./apps/.}', 'flux.path: "./apps/."'],
     ['edge: {kind: oauth2-proxy, allowed_groups: [a, a]}', 'the same group stands twice'],
@@ -100,6 +108,17 @@ describe('a configuration', () => {
     expect(status).toBe(taken ? 0 : 2)
     if (!taken)
       expect(said).toContain(`edge.trusted_proxies.0: "${network}" is not accepted; expected a network`)
+  })
+
+  it.each([
+    ['0 0 3 * * 0', 168],
+    ['0 30 3 31 * *', 1464],
+    ['* */5 * * * *', 1],
+  ])('with backups at %j takes an alert after %d hours', async (schedule, hours) => {
+    const backup = (after: number) =>
+      `database: {kind: cluster, backup: {schedule: "${schedule}", alert_hours: ${after}}}`
+    expect((await synth(backup(hours))).status).toBe(0)
+    expect((await synth(backup(hours - 1))).said).toContain('is not accepted')
   })
 
   it('that is empty means the defaults', async () => {

@@ -113,7 +113,7 @@ describe('what is said of backups', () => {
     '0 0 3 ? * MON',
     '0 5/10 * * * *',
   ])('takes %s', (schedule) => {
-    expect(refusal({ backup: { schedule } })).toBe('taken')
+    expect(refusal({ backup: { schedule, alert_hours: 8760 } })).toBe('taken')
   })
 
   // each of them CloudNativePG's admission refuses, or its schedule would never come
