@@ -100,7 +100,7 @@ async function ask(session: Session, questions: readonly Question[]): Promise<An
               options: choices.map((value) => ({ value, label: value })),
               ...streams,
             })
-          : await text({ message, initialValue: fallback, ...streams })
+          : await text({ message, placeholder: fallback, defaultValue: fallback, ...streams })
     if (isCancel(answer)) throw new Failure('interrupted', 'nothing was written')
     answers[field] = typeof answer === 'string' && answer.trim() === '' ? fallback : answer
   }

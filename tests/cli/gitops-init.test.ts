@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { PassThrough } from 'node:stream'
 import { Command } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -19,7 +20,7 @@ import {
 import { settingsText } from '../../cli/gitops/settings.ts'
 import { Session } from '../../cli/session.ts'
 import { APPS, DOMAIN, flux, gateway, REPOSITORY, release } from './flux-repository.ts'
-import { FakeIo } from './run-hai.ts'
+import { FakeIo, until } from './run-hai.ts'
 
 let folder: string
 beforeEach(() => {
@@ -364,8 +365,8 @@ describe('writing', () => {
 })
 
 describe('hai gitops init', () => {
-  async function init(...argv: string[]) {
-    const io = new FakeIo({ env: {} })
+  const init = (...argv: string[]) => initBy(new FakeIo({ env: {} }), ...argv)
+  async function initBy(io: FakeIo, ...argv: string[]) {
     const program = new Command('hai').exitOverride().configureOutput({ outputError: () => {} })
     const session = new Session(io)
     addGitops(program, session)
@@ -418,5 +419,19 @@ describe('hai gitops init', () => {
     const { out } = await init('--yes', '--domain', 'example.com', '--gateway', 'external')
     expect(out).toContain('not found: Windmill')
     expect(out).not.toMatch(/not found: (the domain|a Gateway)/)
+  })
+
+  it.each([
+    ['admins', 'admins'],
+    ['', 'lldap_admin'],
+  ])('takes %j as it is typed, and what is shown for no answer', async (typed, group) => {
+    const io = new FakeIo({ env: {}, attended: true })
+    const said = ['--workspace', 'main', '--pod-network', '10.42.0.0/16', '--backups', 'none', '--add-line']
+    const ran = initBy(io, ...said)
+    await until(() => io.stderr.text.includes('groups whose members may enter'), 'the question')
+    ;(io.stdin as PassThrough).write(`${typed}\r`)
+    await ran
+    const { edge } = parse(readFileSync(join(folder, APPS, 'home/hai/my.yaml'), 'utf8'))
+    expect(edge.allowed_groups).toEqual([group])
   })
 })
