@@ -57,7 +57,9 @@ describe('whose call of a webhook a job is', () => {
 
   it('is nobody’s when another user has started it: it would be whoever has deployed it', () => {
     for (const username of ['guest-1', '', 'operator2'])
-      expect(() => webhookUser({ permissionedAs: 'u/operator', username })).toThrow(/without on_behalf_of/)
+      expect(() => webhookUser({ permissionedAs: 'u/operator', username })).toThrow(
+        /the rights of operator, and Windmill says that/,
+      )
   })
 })
 

@@ -99,6 +99,13 @@ const WORDS = {
 
 /** Arguments that each door takes; what follows are these with one of them wrong. */
 const goodArgs = ({ id, lease_no, lease_token }: Rows): Record<string, Args> => ({
+  'admin/drift': {
+    kind: 'windmill',
+    target: 'https://example.com',
+    compared: 3,
+    differences: 1,
+    examples: ['a'],
+  },
   'cost/record': {
     calls: [
       { ...CALL, at: '2026-11-27T00:00:00Z', tokens: TOKENS, ms: 1, usd: 1, source: 'test', agent: 'a' },

@@ -80,10 +80,4 @@ describe('calls made elsewhere', () => {
     await expect(bad).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining(message) })
     expect(await db.sql`select from hai.usage`).toHaveLength(0)
   })
-
-  it('are no member’s to write', async () => {
-    await expect(record(db.sql, { calls: [aRecord()] }, aCaller('guest'))).rejects.toMatchObject({
-      code: 'forbidden',
-    })
-  })
 })
