@@ -28,6 +28,7 @@ describe('dist', () => {
   it('says in every document where it comes from, and which schema an editor shall use', () => {
     for (const [file, text] of tree.files) {
       for (const document of text.split(/^---\n/m).slice(1)) {
+        expect(document).toContain('my.yaml')
         expect(document.split('\n').slice(0, 2), file).toContain(GENERATED)
         if (!file.includes('/operator/'))
           expect(document).toMatch(/^# yaml-language-server: \$schema=https:\/\/\S+\.json\n|kustomization\n/)
