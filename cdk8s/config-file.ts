@@ -40,7 +40,19 @@ async function parsed(file: string): Promise<unknown> {
   const document = parseDocument(text)
   const broken = document.errors[0]
   if (broken) throw new Refused(`${file} is no YAML: ${broken.message}`)
-  return document.toJS()
+  let given: unknown
+  try {
+    given = document.toJS()
+  } catch (error) {
+    throw new Refused(`${file} is no YAML: ${(error as Error).message}`)
+  }
+  if (isCircular(given)) throw new Refused(`${file} is no YAML: an alias stands inside of what it names`)
+  return given
+}
+
+function isCircular(value: unknown, above: readonly unknown[] = []): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return above.includes(value) || Object.values(value).some((inner) => isCircular(inner, [...above, value]))
 }
 
 function explained(issue: z.core.$ZodIssue, input: unknown): string[] {

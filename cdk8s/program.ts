@@ -18,7 +18,11 @@ The settings are the repository's own hai/my.yaml, unless --config names others.
 /** Runs one command line; the exit status. */
 export async function run(argv: string[], print: (line: string) => void): Promise<number> {
   try {
-    const { command, config: file, out, cluster } = options(argv)
+    const { command, config: file, out, cluster, help } = options(argv)
+    if (help) {
+      print(USAGE)
+      return 0
+    }
     const { config, kept, undone } = await settings(file, out)
     const tree = treeOf(config)
     refuse(problemsOf(tree).map(({ where, what }) => `${where}: ${what}`))
@@ -41,9 +45,11 @@ function options(argv: string[]) {
     config: { type: 'string' },
     out: { type: 'string', default: 'dist' },
     cluster: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   } as const
   try {
     const { values, positionals } = parseArgs({ args: argv, options: spec, allowPositionals: true })
+    if (values.out === '') throw new Refused(`--out is empty: name a repository\n${USAGE}`)
     const [command = 'synth', ...more] = positionals
     if ((command === 'synth' || command === 'validate') && more.length === 0) return { command, ...values }
     throw new Refused(`unknown words: ${positionals.join(' ')}\n${USAGE}`)

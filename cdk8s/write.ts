@@ -51,12 +51,16 @@ export function writeTree(out: string, { home, files }: Pick<Tree, 'home' | 'fil
 
 /** What lies in hai's folder now: every file, by its path from the root of the repository; with the ends of line that Git keeps. */
 export function readTree(out: string, home: string): Map<string, string> {
-  return new Map(
-    filesBelow(join(out, home)).map((name) => [
-      `${home}/${name}`,
-      readFileSync(join(out, home, name), 'utf8').replaceAll('\r\n', '\n'),
-    ]),
-  )
+  try {
+    return new Map(
+      filesBelow(join(out, home)).map((name) => [
+        `${home}/${name}`,
+        readFileSync(join(out, home, name), 'utf8').replaceAll('\r\n', '\n'),
+      ]),
+    )
+  } catch (error) {
+    throw new Refused(`hai's folder can't be read, nothing is written: ${(error as Error).message}`)
+  }
 }
 
 /** What a run would change. */

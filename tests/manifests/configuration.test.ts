@@ -40,6 +40,8 @@ describe('a configuration', () => {
       'windmill.worker_secrets.0.env: "token"',
     ],
     ['namespace: [', 'is no YAML'],
+    ['host: *nope', 'my.yaml is no YAML'],
+    ['route: &a {annotations: *a}', 'my.yaml is no YAML'],
     ['gateway: {approval: {name: external}}', 'gateway.approval is no field'],
     ['flux: {path: ./kubernetes/../../etc}', 'flux.path: "./kubernetes/../../etc" is not accepted'],
     [
@@ -130,6 +132,24 @@ describe('a configuration', () => {
     const lines: string[] = []
     expect(await run(['--config', join(folder, 'none.yaml')], (line) => lines.push(line))).toBe(2)
     expect(lines.join()).toContain("none.yaml can't be read")
+  })
+
+  it('and its command line say what they are when asked, and refuse an empty --out', async () => {
+    const help = await synth('', '--help')
+    expect(help.status).toBe(0)
+    expect(help.said).toContain('npm run synth -- [--out REPOSITORY]')
+    expect(readdirSync(folder)).toEqual(['my.yaml'])
+    const { status, said } = await synth('', '--out', '')
+    expect(status).toBe(2)
+    expect(said).toContain('--out is empty: name a repository')
+  })
+
+  it('whose folder cannot be read is told so', async () => {
+    mkdirSync(join(folder, 'out/kubernetes/apps/home'), { recursive: true })
+    writeFileSync(join(folder, 'out/kubernetes/apps/home/hai'), 'a file where the folder should be\n')
+    const { status, said } = await synth('')
+    expect(status).toBe(2)
+    expect(said).toContain("hai's folder can't be read, nothing is written: ENOTDIR")
   })
 
   it('may not be given with words that mean nothing', async () => {
