@@ -102,6 +102,8 @@ function report(tree: Tree, { out, kept, undone }: Run, print: (line: string) =>
   )
   print(`the one line of yours, in ${file}:`)
   print(line)
+  const { exposure, gateway } = tree.config
+  print(`exposure: ${exposure}, by Gateway ${gateway.namespace}/${gateway.name}`)
   print('what your cluster brings:')
   for (const { kind, namespace, name, why } of externals(tree.config)) {
     print(`  ${kind} ${namespace ? `${namespace}/` : ''}${name} (${why})`)

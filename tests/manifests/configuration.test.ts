@@ -186,6 +186,12 @@ describe('writing', () => {
     expect(said).toContain('Gateway network/internal (listener https)')
   })
 
+  it('says how far hai is to be reached, and by which gateway', async () => {
+    expect((await synth('gateway: {name: public}')).said).toContain(
+      'exposure: internal, by Gateway network/public',
+    )
+  })
+
   it('says what becomes of a policy that the Gateway has', async () => {
     const kept = await synth('')
     expect(kept.said).toContain("a SecurityPolicy on Gateway network/internal holds for hai's routes too")
