@@ -24,6 +24,9 @@ const OWN_STORE = { destination: 's3://hai-postgres/', retention: '30d' }
 
 const DAILY = '0 0 3 * * *'
 
+/** CloudNativePG takes no longer one: its Services are called by it and more. */
+const ClusterName = Name.max(50, 'expected a name of at most 50 letters, as CloudNativePG takes them')
+
 const Backup = z
   .strictObject({
     ...OwnStore.partial().shape,
@@ -83,7 +86,7 @@ const OwnCluster = z
   .strictObject({
     kind: z.literal('cluster'),
     namespace: Name.default('databases'),
-    cluster: Name.default('hai'),
+    cluster: ClusterName.default('hai'),
     instances: z.int().min(1).max(9).default(3),
     size: Quantity.default('5Gi'),
     storage_class: Subdomain.optional(),
@@ -122,7 +125,7 @@ const OwnCluster = z
 const ExistingCluster = z.strictObject({
   kind: z.literal('existing'),
   namespace: Name.default('databases'),
-  cluster: Name,
+  cluster: ClusterName,
 })
 
 export const Database = z.discriminatedUnion('kind', [OwnCluster, ExistingCluster])

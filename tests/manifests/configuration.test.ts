@@ -34,6 +34,10 @@ describe('a configuration', () => {
     ['worker: {replicas: 1}', 'worker.image is missing'],
     ['dashboard: {delivery: url}', 'dashboard.url is missing: expected an https address'],
     ['database: {kind: existing}', 'database.cluster is missing'],
+    ...['cluster', 'existing'].map((kind) => [
+      `database: {kind: ${kind}, cluster: ${'a'.repeat(51)}}`,
+      'is not accepted; expected a name of at most 50 letters',
+    ]),
     ['watchdog: {every_minutes: 0}', 'watchdog.every_minutes: 0 is not accepted'],
     [
       'windmill: {worker_secrets: [{env: token, item: a, field: b}]}',
