@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { parse, parseAllDocuments } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import { shown } from './checks/problem.ts'
 import { isOurs } from './generated.ts'
 import type { KubeObject } from './kube-object.ts'
@@ -26,14 +26,23 @@ function objectsOf(there: ReadonlyMap<string, string>): KubeObject[] {
   return [...there]
     .filter(([file, text]) => file.endsWith('.yaml') && !file.includes('/operator/') && isOurs(file, text))
     .flatMap(([file, text]) => {
-      const list = there.get(`${dirname(file)}/kustomization.yaml`)
-      const { namespace = '' } = (list ? (parse(list) as Partial<KustomizeList> | null) : undefined) ?? {}
-      return parseAllDocuments(text)
-        .map((document) => document.toJS() as Partial<KubeObject> | null)
+      const [list] = readIn(there.get(`${dirname(file)}/kustomization.yaml`) ?? '')
+      const namespace = (list as Partial<KustomizeList> | null | undefined)?.namespace ?? ''
+      return readIn(text)
+        .map((object) => object as Partial<KubeObject> | null)
         .filter((object): object is KubeObject => object?.metadata?.name !== undefined)
         .map((object) => ({
           ...object,
           metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace },
         }))
     })
+}
+
+/** What a file says, as far as it can be read: a merge that went wrong is mended by the run that asks. */
+function readIn(text: string): unknown[] {
+  try {
+    return parseAllDocuments(text).map((document) => document.toJS() as unknown)
+  } catch {
+    return []
+  }
 }

@@ -161,6 +161,16 @@ describe("an operator's repository", () => {
     expect((await program()).said).toContain('; 0 files changed, 0 removed')
   })
 
+  it('is mended where a merge went wrong in what is generated', async () => {
+    put(`${HOME}/my.yaml`, '')
+    await program()
+    const list = `${HOME}/app/kustomization.yaml`
+    const whole = read(list)
+    put(list, `${whole}<<<<<<< HEAD\n  - *nope\n=======\n`)
+    expect((await program()).status).toBe(0)
+    expect(read(list)).toBe(whole)
+  })
+
   it('that cannot be written to says so', async () => {
     put(`${HOME}/my.yaml`, '')
     put(`${HOME}/app`, 'a file where a folder should be\n')
