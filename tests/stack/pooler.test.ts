@@ -91,11 +91,6 @@ describe.skipIf(!PGBOUNCER)('through a pooler in transaction mode', () => {
     await direct`delete from hai.migration where name = 'late'`
   })
 
-  it('is asked how hai is, with more at once than the pooler has sessions', async () => {
-    const pool = open(pooler.url)
-    for (let n = 0; n < 3; n += 1) expect(await health(pool)).toMatchObject({ ok: true })
-  })
-
   it('lets doors leave nothing behind in a session, which prepare their statements where it is their own', async () => {
     const pooled = { prepared: 0, named: 'job-1' }
     expect(await asked(pooler.url)).toEqual({ first: pooled, next: pooled })
