@@ -73,7 +73,7 @@ const OF_STATE: Record<State, Outcome> = {
   rejected: 'ended',
 }
 
-/** The exit status for the state in which a task was last seen; what died of its cost is refused for it, as any other call. */
+/** The exit status for the state in which a task was last seen. A task that died because of a cap or a missing price ends as a call that is refused for the same. */
 export function exitOfState(state: State, code?: string): number {
   return EXIT[state === 'dead' && code === 'budget' ? 'budget' : OF_STATE[state]]
 }
