@@ -91,6 +91,10 @@ describe.skipIf(!PGBOUNCER)('through a pooler in transaction mode', () => {
     await direct`delete from hai.migration where name = 'late'`
   })
 
+  it('tells how the queue stands, however many questions that takes at once', async () => {
+    for (let n = 0; n < 12; n += 1) expect(await health(open(pooler.url))).toMatchObject({ ok: true })
+  })
+
   it('lets doors leave nothing behind in a session, which prepare their statements where it is their own', async () => {
     const pooled = { prepared: 0, named: 'job-1' }
     expect(await asked(pooler.url)).toEqual({ first: pooled, next: pooled })

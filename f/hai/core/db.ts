@@ -36,7 +36,23 @@ export function connect(
     connection: { application_name: options.applicationName ?? 'hai', TimeZone: 'UTC' },
     types,
   })
-  return pool as unknown as Pool
+  return unlessDirect(pool as unknown as Pool)
+}
+
+/**
+ * Sends no statement behind one that is under way, unless the session is known for PostgreSQL's own: a pooler takes the end
+ * of the first for the end of the transaction and hands the session on, with the driver's question about the parameters
+ * of the second, which goes out by itself, still in it. Both would wait without end. (PgBouncer 1.18)
+ */
+function unlessDirect(pool: Pool): Pool {
+  return new Proxy(pool, {
+    apply(...call) {
+      const query = Reflect.apply(...call)
+      // the driver's own, by which a transaction keeps others off its connection
+      if (query.options) query.options.onexecute = () => pool.options.prepare
+      return query
+    },
+  })
 }
 
 /** Another lazy pool on the same database, of one connection. */
