@@ -1,8 +1,8 @@
-import type { Pool } from '../f/hai/core/db.ts'
-import { HaiError } from '../f/hai/core/errors.ts'
-import type { ModelCall } from '../f/hai/core/model/config.ts'
-import { reserve } from '../f/hai/core/money/reserve.ts'
-import { settle } from '../f/hai/core/money/settle.ts'
+import type { ModelCall } from '../f/hai/core/base/backends.ts'
+import type { Pool } from '../f/hai/core/base/db.ts'
+import { HaiError } from '../f/hai/core/base/errors.ts'
+import { reserve } from '../f/hai/core/cost/reserve.ts'
+import { settle } from '../f/hai/core/cost/settle.ts'
 import { load, median, report } from './measure.ts'
 
 const PAIRS = 400

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Accepted, TaskSummary, Todo } from '../f/hai/core/contract.ts'
+import type { Accepted, TaskSummary, Todo } from '../f/hai/core/base/contract.ts'
 import { cpuSeconds, memoryMegabytes } from './footprint.ts'
 import { load, paired, report } from './measure.ts'
 import { BenchStack } from './stack.ts'

@@ -1,4 +1,4 @@
-import type { Member } from '../f/hai/core/members.ts'
+import type { Member } from '../f/hai/core/base/members.ts'
 import { Accounts, isBeyond, type User } from './accounts.ts'
 import { Failure } from './failure.ts'
 import { isThisMachine } from './house-address.ts'

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
-import { CONTRACT, type Health, type ModelList } from '../f/hai/core/contract.ts'
+import { CONTRACT, type Health, type ModelList } from '../f/hai/core/base/contract.ts'
 import { checkout } from './checkout.ts'
 import { contractProblem } from './decode.ts'
 import { driftFinding } from './drift-finding.ts'

@@ -1,4 +1,4 @@
-import { CONTRACT } from '../f/hai/core/contract.ts'
+import { CONTRACT } from '../f/hai/core/base/contract.ts'
 import { exitOfCode } from './exit.ts'
 import { Failure } from './failure.ts'
 import type { Answer } from './http.ts'

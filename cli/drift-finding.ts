@@ -1,4 +1,4 @@
-import type { DriftReported } from '../f/hai/core/contract.ts'
+import type { DriftReported } from '../f/hai/core/base/contract.ts'
 import type { Finding } from './finding.ts'
 import { relative } from './time.ts'
 

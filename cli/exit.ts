@@ -1,5 +1,5 @@
-import type { State } from '../f/hai/core/contract.ts'
-import type { Code } from '../f/hai/core/errors.ts'
+import type { State } from '../f/hai/core/base/contract.ts'
+import type { Code } from '../f/hai/core/base/errors.ts'
 
 /** Every exit status, in one place: `hai --help` prints this table. */
 export const EXIT_TABLE = [

@@ -1,4 +1,4 @@
-import { withoutPasswords } from '../f/hai/core/text.ts'
+import { withoutPasswords } from '../f/hai/core/base/text.ts'
 import { EXIT, type Outcome } from './exit.ts'
 
 /** An error that is the user's to act on: one line, the exit status, and what to do next. */

@@ -1,4 +1,11 @@
-import type { State, TaskEvent, TaskEvents, TaskResult, TaskView, WaitingOn } from '../f/hai/core/contract.ts'
+import type {
+  State,
+  TaskEvent,
+  TaskEvents,
+  TaskResult,
+  TaskView,
+  WaitingOn,
+} from '../f/hai/core/base/contract.ts'
 import { EXIT } from './exit.ts'
 import { Failure } from './failure.ts'
 import { shortId } from './ids.ts'

@@ -1,5 +1,5 @@
-import type { Home, TaskSummary } from '../f/hai/core/contract.ts'
-import { dollars } from '../f/hai/core/money/amount-text.ts'
+import type { Home, TaskSummary } from '../f/hai/core/base/contract.ts'
+import { dollars } from '../f/hai/core/cost/amount_text.ts'
 import { shortId } from './ids.ts'
 import type { Session } from './session.ts'
 import { dueText, relative } from './time.ts'

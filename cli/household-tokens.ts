@@ -1,4 +1,4 @@
-import type { Members } from '../f/hai/core/members.ts'
+import type { Members } from '../f/hai/core/base/members.ts'
 import { type Accounts, isBeyond, type KeptToken, type User } from './accounts.ts'
 
 /** A token, with the member whose it is and the user that it calls as. */

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import type { Total } from '../f/hai/core/contract.ts'
+import type { Total } from '../f/hai/core/base/contract.ts'
 import { count } from './command.ts'
 import type { Session } from './session.ts'
 

@@ -1,4 +1,4 @@
-import type { TaskEvent } from '../f/hai/core/contract.ts'
+import type { TaskEvent } from '../f/hai/core/base/contract.ts'
 import type { Piece } from './job-stream.ts'
 
 /**

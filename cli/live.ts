@@ -1,4 +1,4 @@
-import type { Accepted, TaskEvent, TaskEvents, TaskResult } from '../f/hai/core/contract.ts'
+import type { Accepted, TaskEvent, TaskEvents, TaskResult } from '../f/hai/core/base/contract.ts'
 import { follow, STANDING } from './follow.ts'
 import { type Piece, watchJob } from './job-stream.ts'
 import { LiveAnswer } from './live-answer.ts'

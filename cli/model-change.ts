@@ -1,5 +1,5 @@
 import { type Document, isMap, stringify } from 'yaml'
-import type { ModelList } from '../f/hai/core/contract.ts'
+import type { ModelList } from '../f/hai/core/base/contract.ts'
 import { type BackendSettings, KNOWN_BACKENDS, settingsOf } from './backend-defaults.ts'
 import { Failure } from './failure.ts'
 import { backendsIn, editModels, modelsFile, notTaken, readList } from './models-file.ts'

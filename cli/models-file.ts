@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Document, isMap } from 'yaml'
-import type { ModelList } from '../f/hai/core/contract.ts'
+import type { ModelList } from '../f/hai/core/base/contract.ts'
 import { Failure } from './failure.ts'
 import { alone } from './file-lock.ts'
 import { settingsFolder } from './local-findings.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Accepted } from '../f/hai/core/contract.ts'
+import type { Accepted } from '../f/hai/core/base/contract.ts'
 import { misnamedSettings, settingsFolder } from './local-findings.ts'
 import { stateDirOf, tilde } from './paths.ts'
 import { writePrivate } from './private-file.ts'

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
-import type { Accepted, ModelList, TaskResult } from '../f/hai/core/contract.ts'
-import type { IfBusy } from '../f/hai/core/envelope.ts'
+import type { Accepted, ModelList, TaskResult } from '../f/hai/core/base/contract.ts'
+import type { IfBusy } from '../f/hai/core/task/envelope.ts'
 import { attachments, readStdin } from './attach.ts'
 import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from './command.ts'
 import { Failure } from './failure.ts'

@@ -1,4 +1,4 @@
-import type { State, TaskSummary } from '../f/hai/core/contract.ts'
+import type { State, TaskSummary } from '../f/hai/core/base/contract.ts'
 import { shortIds } from './ids.ts'
 import type { Session } from './session.ts'
 import { table } from './table.ts'

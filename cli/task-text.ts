@@ -1,4 +1,4 @@
-import type { TaskError, TaskView } from '../f/hai/core/contract.ts'
+import type { TaskError, TaskView } from '../f/hai/core/base/contract.ts'
 import { rendered } from './answer-printer.ts'
 import { waitingText } from './follow.ts'
 import { shortId } from './ids.ts'

@@ -1,4 +1,4 @@
-import type { TaskEvent } from '../f/hai/core/contract.ts'
+import type { TaskEvent } from '../f/hai/core/base/contract.ts'
 import { duration } from './time.ts'
 import { oneLine } from './width.ts'
 

@@ -1,4 +1,4 @@
-import type { Todo, TodoView } from '../f/hai/core/contract.ts'
+import type { Todo, TodoView } from '../f/hai/core/base/contract.ts'
 import { shortId, shortIds } from './ids.ts'
 import type { Session } from './session.ts'
 import { type Cell, table } from './table.ts'

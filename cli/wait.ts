@@ -1,4 +1,4 @@
-import type { Accepted, State, TaskEvent, TaskResult } from '../f/hai/core/contract.ts'
+import type { Accepted, State, TaskEvent, TaskResult } from '../f/hai/core/base/contract.ts'
 import { AnswerPrinter } from './answer-printer.ts'
 import { EXIT, exitOfState, type Interrupt, outcomeOf } from './exit.ts'
 import { Failure } from './failure.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CONTRACT, type Health } from '../f/hai/core/contract.ts'
+import { CONTRACT, type Health } from '../f/hai/core/base/contract.ts'
 import { contractProblem, decode } from './decode.ts'
 import { Failure } from './failure.ts'
 import { type Answer, ConnectionError, Http, type Method } from './http.ts'

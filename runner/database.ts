@@ -1,4 +1,4 @@
-import { placeOf } from '../f/hai/core/address.ts'
+import { placeOf } from '../f/hai/core/base/address.ts'
 import type { PostgresServer } from './postgres/server.ts'
 
 /** The Postgres that the stack works on. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
-import { isDirect, placeOf } from '../f/hai/core/address.ts'
+import { isDirect, placeOf } from '../f/hai/core/base/address.ts'
 
 /** A killed runner's backend lets go as soon as it sees its connection closed. */
 const PATIENCE_MS = 5_000

@@ -75,13 +75,13 @@ describe('the house', () => {
         !isResident(from) &&
         !to.startsWith('cli/') &&
         !typeOnly &&
-        to !== 'f/hai/core/contract.ts' &&
+        to !== 'f/hai/core/base/contract.ts' &&
         // how money is written, alike in the terminal, on the page and in a notice
-        to !== 'f/hai/core/money/amount-text.ts' &&
+        to !== 'f/hai/core/cost/amount_text.ts' &&
         // and what of a text nobody is to see
-        to !== 'f/hai/core/text.ts' &&
+        to !== 'f/hai/core/base/text.ts' &&
         // and what somebody is likely to have meant
-        to !== 'f/hai/core/nearest.ts' &&
+        to !== 'f/hai/core/base/nearest.ts' &&
         to !== 'runner/instance.ts',
     )
     expect(strays.map(shown)).toEqual([])
@@ -102,10 +102,10 @@ describe('the house', () => {
         from.startsWith('runner/') &&
         !to.startsWith('runner/') &&
         to !== WHITELIST &&
-        to !== 'f/hai/core/address.ts',
+        to !== 'f/hai/core/base/address.ts',
     )
     expect(strays.map(shown)).toEqual([])
-    expect(imports.filter(({ from }) => from === 'f/hai/core/address.ts')).toEqual([])
+    expect(imports.filter(({ from }) => from === 'f/hai/core/base/address.ts')).toEqual([])
   })
 
   it('has the cluster’s API, which is heavy, in a program that one command loads', () => {
@@ -225,10 +225,10 @@ describe('the house', () => {
   it('reads the environment in core only where a job meets it', () => {
     const readers = files.filter((file) => isCore(file) && sources.get(file)!.includes('process.env'))
     expect(readers.sort()).toEqual([
-      'f/hai/core/door.ts',
-      'f/hai/core/model/surroundings.ts',
-      'f/hai/core/windmill.ts',
-      'f/hai/core/zone.ts',
+      'f/hai/core/base/door.ts',
+      'f/hai/core/base/environment.ts',
+      'f/hai/core/base/windmill.ts',
+      'f/hai/core/base/zone.ts',
     ])
   })
 
@@ -266,8 +266,8 @@ describe('the house', () => {
     )
     expect(readers.filter((file) => !file.startsWith('tests/'))).toEqual([
       'cli/worker/listen.ts',
-      'f/hai/core/door.ts',
-      'f/hai/core/model/surroundings.ts',
+      'f/hai/core/base/door.ts',
+      'f/hai/core/base/environment.ts',
       'runner/database.ts',
       // whether it is set, for a hint
       'runner/lifecycle.ts',

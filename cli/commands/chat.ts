@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/contract.ts'
+import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/base/contract.ts'
 import { examples, lengthOfTime } from '../command.ts'
 import { conversationOf } from '../conversation.ts'
 import { EXIT, isInterruption } from '../exit.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Setting } from '../../f/hai/core/contract.ts'
+import type { Setting } from '../../f/hai/core/base/contract.ts'
 import { examples, given, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { localFindings, settingsFolder } from '../local-findings.ts'

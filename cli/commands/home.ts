@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Home } from '../../f/hai/core/contract.ts'
+import type { Home } from '../../f/hai/core/base/contract.ts'
 import { examples, given, JSON_OPTION, moment } from '../command.ts'
 import { homeLines } from '../home-text.ts'
 import { localFindings } from '../local-findings.ts'

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { ModelList, ModelTest } from '../../f/hai/core/contract.ts'
+import type { ModelList, ModelTest } from '../../f/hai/core/base/contract.ts'
 import { collect, examples, given, JSON_OPTION } from '../command.ts'
 import { outcomeOf } from '../exit.ts'
 import { Failure } from '../failure.ts'

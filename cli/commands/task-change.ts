@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { TaskSummary } from '../../f/hai/core/contract.ts'
+import type { TaskSummary } from '../../f/hai/core/base/contract.ts'
 import { examples, given, JSON_OPTION, TASK_ID } from '../command.ts'
 import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'

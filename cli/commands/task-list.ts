@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { STATES, type TaskSummary } from '../../f/hai/core/contract.ts'
+import { STATES, type TaskSummary } from '../../f/hai/core/base/contract.ts'
 import { collect, examples, given, JSON_OPTION, moment } from '../command.ts'
 import { conversationOf } from '../conversation.ts'
 import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../list.ts'

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import type { Command } from 'commander'
-import type { TaskEvent, TaskEvents, TaskView } from '../../f/hai/core/contract.ts'
+import type { TaskEvent, TaskEvents, TaskView } from '../../f/hai/core/base/contract.ts'
 import { AnswerPrinter } from '../answer-printer.ts'
 import { examples, IN_OPTION, JSON_OPTION, lengthOfTime, TASK_ID } from '../command.ts'
 import { conversationOf } from '../conversation.ts'

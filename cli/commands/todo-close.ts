@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Todo, TodoList, TodoStatus } from '../../f/hai/core/contract.ts'
+import type { Todo, TodoList, TodoStatus } from '../../f/hai/core/base/contract.ts'
 import { examples, JSON_OPTION } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { shortId, shortIds } from '../ids.ts'

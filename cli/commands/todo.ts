@@ -5,7 +5,7 @@ import {
   type Todo,
   type TodoList,
   type TodoView,
-} from '../../f/hai/core/contract.ts'
+} from '../../f/hai/core/base/contract.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { newKey } from '../idempotency-key.ts'

@@ -1,5 +1,5 @@
-import { dollars, percent, spentCell, tokenCell } from '../../f/hai/core/money/amount-text.ts'
-import type { Breakdown, CostReport, KeyAmount } from '../../f/hai/core/money/report-shape.ts'
+import { dollars, percent, spentCell, tokenCell } from '../../f/hai/core/cost/amount_text.ts'
+import type { Breakdown, CostReport, KeyAmount } from '../../f/hai/core/cost/report_shape.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from '../table.ts'
 

@@ -1,5 +1,5 @@
-import { dayText, dollars, spentCell, tokenCell } from '../../f/hai/core/money/amount-text.ts'
-import type { CostReport } from '../../f/hai/core/money/report-shape.ts'
+import { dayText, dollars, spentCell, tokenCell } from '../../f/hai/core/cost/amount_text.ts'
+import type { CostReport } from '../../f/hai/core/cost/report_shape.ts'
 import type { Session } from '../session.ts'
 import { table } from '../table.ts'
 

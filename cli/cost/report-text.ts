@@ -9,8 +9,8 @@ import {
   spentText,
   tokensText,
   trendText,
-} from '../../f/hai/core/money/amount-text.ts'
-import type { Breakdown, CostReport, TaskCounts } from '../../f/hai/core/money/report-shape.ts'
+} from '../../f/hai/core/cost/amount_text.ts'
+import type { Breakdown, CostReport, TaskCounts } from '../../f/hai/core/cost/report_shape.ts'
 import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
 import { fit, oneLine, prepareWidths } from '../width.ts'

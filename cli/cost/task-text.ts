@@ -1,5 +1,5 @@
-import { count, fineDollars, shortNumber, spentText, tokensText } from '../../f/hai/core/money/amount-text.ts'
-import type { CallRow, Ending, TaskCost } from '../../f/hai/core/money/report-shape.ts'
+import { count, fineDollars, shortNumber, spentText, tokensText } from '../../f/hai/core/cost/amount_text.ts'
+import type { CallRow, Ending, TaskCost } from '../../f/hai/core/cost/report_shape.ts'
 import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from '../table.ts'

@@ -1,4 +1,4 @@
-import { type Code, HaiError, STATUS } from '../../f/hai/core/errors.ts'
+import { type Code, HaiError, STATUS } from '../../f/hai/core/base/errors.ts'
 import { EXIT } from '../exit.ts'
 import { Failure } from '../failure.ts'
 import type { Webhook } from '../webhook.ts'

@@ -1,6 +1,6 @@
-import { isDirect } from '../../f/hai/core/address.ts'
-import { connect, type Pool } from '../../f/hai/core/db.ts'
-import { CHANNEL } from '../../f/hai/core/presence.ts'
+import { isDirect } from '../../f/hai/core/base/address.ts'
+import { connect, type Pool } from '../../f/hai/core/base/db.ts'
+import { CHANNEL } from '../../f/hai/core/task/presence.ts'
 import { Failure } from '../failure.ts'
 
 /**

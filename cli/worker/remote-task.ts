@@ -1,9 +1,9 @@
-import type { ClaimedTask, State } from '../../f/hai/core/contract.ts'
-import { HaiError } from '../../f/hai/core/errors.ts'
-import type { Failure, Step, TaskHandle, Turn } from '../../f/hai/core/handle.ts'
-import { type Held, heldOf, isLeaseLost } from '../../f/hai/core/lease.ts'
-import type { ModelCall, Spent } from '../../f/hai/core/model/config.ts'
+import type { ModelCall, Spent } from '../../f/hai/core/base/backends.ts'
+import type { ClaimedTask, State } from '../../f/hai/core/base/contract.ts'
+import { HaiError } from '../../f/hai/core/base/errors.ts'
 import { type Learnt, type ModelAt, type ModelFact, RememberedFacts } from '../../f/hai/core/model/facts.ts'
+import type { Failure, Step, TaskHandle, Turn } from '../../f/hai/core/task/handle.ts'
+import { type Held, heldOf, isLeaseLost } from '../../f/hai/core/task/lease.ts'
 import { type Doors, isPassing } from './doors.ts'
 
 /** What ends the patience of a task's worker. */

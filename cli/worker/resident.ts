@@ -1,4 +1,4 @@
-import type { ClaimedElsewhere } from '../../f/hai/core/elsewhere.ts'
+import type { ClaimedElsewhere } from '../../f/hai/core/work/remote.ts'
 import { type Doors, isPassing } from './doors.ts'
 import type { Stopping } from './remote-task.ts'
 import type { Rest } from './rest.ts'

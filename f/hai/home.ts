@@ -1,4 +1,4 @@
-import { door } from './core/door.ts'
+import { door } from './core/base/door.ts'
 import { home } from './core/home.ts'
 
 /** What waits for the caller, runs, ended and is due: all that `hai` alone shows. */

@@ -1,5 +1,5 @@
-import { door } from './core/door.ts'
-import { receiveArgument } from './core/inbox.ts'
+import { door } from './core/base/door.ts'
+import { receiveArgument } from './core/surface/inbox.ts'
 
 /** The one way in: an envelope, or up to 1,000 of them. Answers when they are committed; one that needs no model with its answer. */
 export async function main(body: unknown) {

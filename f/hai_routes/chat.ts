@@ -1,8 +1,8 @@
-import { route } from '../hai/core/door.ts'
-import { bodyOf } from '../hai/core/http/body.ts'
-import { answerChat } from '../hai/core/http/chat-stream.ts'
-import { inOpenAiShape } from '../hai/core/http/openai-error.ts'
+import { route } from '../hai/core/base/door.ts'
 import { accessFor } from '../hai/core/model/access.ts'
+import { bodyOf } from '../hai/core/surface/body.ts'
+import { answerChat } from '../hai/core/surface/chat_stream.ts'
+import { inOpenAiShape } from '../hai/core/surface/openai_error.ts'
 
 /** Makes a task of a chat's last message and gives its answer, in OpenAI's shapes. `POST /v1/chat/completions`; waits five minutes at most. */
 export async function main(body: unknown, raw_string: string) {

@@ -1,6 +1,6 @@
-import { route } from '../hai/core/door.ts'
-import { chatModels } from '../hai/core/http/chat.ts'
-import { inOpenAiShape } from '../hai/core/http/openai-error.ts'
+import { route } from '../hai/core/base/door.ts'
+import { chatModels } from '../hai/core/surface/chat.ts'
+import { inOpenAiShape } from '../hai/core/surface/openai_error.ts'
 
 /** The one model a chat client may choose, in OpenAI's shape. `GET /v1/models`. */
 export async function main() {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { ModelList, State } from '../../f/hai/core/contract.ts'
+import type { ModelList, State } from '../../f/hai/core/base/contract.ts'
 import { type Door, refusal } from './canned-server.ts'
 import { type CannedWorld, cannedWorld } from './canned-world.ts'
 import { type FakeIo, runHai, until } from './run-hai.ts'

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { CONTRACT } from '../../f/hai/core/contract.ts'
+import { CONTRACT } from '../../f/hai/core/base/contract.ts'
 import { clusterDirOf } from '../../runner/postgres/cluster.ts'
 import { type CannedServer, cannedServer } from './canned-server.ts'
 import { aLocalStack, type LocalStack } from './local-stack.ts'

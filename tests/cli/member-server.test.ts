@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CONTRACT } from '../../f/hai/core/contract.ts'
+import { CONTRACT } from '../../f/hai/core/base/contract.ts'
 import { type CannedWorld, cannedWorld } from './canned-world.ts'
 import { runHai } from './run-hai.ts'
 

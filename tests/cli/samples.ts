@@ -7,7 +7,7 @@ import type {
   TaskSummary,
   TaskView,
   Todo,
-} from '../../f/hai/core/contract.ts'
+} from '../../f/hai/core/base/contract.ts'
 
 export const TASK_ID = '01KAMZ5T3E8QWXYZ0001AB7F3K'
 export const TODO_ID = '01KAMZ5T3E8QWXYZ0002CD9XQ4'

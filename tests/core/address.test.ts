@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, inject, it, vi } from 'vitest'
-import { connect } from '../../f/hai/core/db.ts'
-import { surroundings } from '../../f/hai/core/model/surroundings.ts'
+import { connect } from '../../f/hai/core/base/db.ts'
+import { surroundings } from '../../f/hai/core/base/environment.ts'
 
 const given = new URL(inject('databaseUrl'))
 const PASSWORD = 'p4ssw0rd-of-the-database'
@@ -14,7 +14,7 @@ function address(parts: Partial<Record<'username' | 'password' | 'pathname' | 's
 async function answer(url: string | undefined, kind: 'bareDoor' | 'route' = 'bareDoor'): Promise<string> {
   vi.resetModules()
   vi.stubEnv('HAI_DATABASE_URL', url)
-  const doors = await import('../../f/hai/core/door.ts')
+  const doors = await import('../../f/hai/core/base/door.ts')
   const told = await doors[kind](async (sql) => (await sql`select 1 as one`)[0])
   return JSON.stringify(told)
 }

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { retry } from '../../f/hai/core/control.ts'
-import { claimElsewhere } from '../../f/hai/core/elsewhere.ts'
-import { keepLanes } from '../../f/hai/core/lane.ts'
-import { Models } from '../../f/hai/core/model/config.ts'
-import { runTodo } from '../../f/hai/core/todo-run.ts'
-import { type Shift, work } from '../../f/hai/core/worker.ts'
+import { Models } from '../../f/hai/core/base/backends.ts'
+import { retry } from '../../f/hai/core/task/change.ts'
+import { keepLanes } from '../../f/hai/core/task/lane.ts'
+import { runTodo } from '../../f/hai/core/todo/run.ts'
+import { claimElsewhere } from '../../f/hai/core/work/remote.ts'
+import { type Shift, work } from '../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,

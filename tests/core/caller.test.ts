@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { identify, principal, routeUser, webhookUser } from '../../f/hai/core/caller.ts'
-import { DEFAULT_MEMBERS, Members } from '../../f/hai/core/members.ts'
+import { identify, principal, routeUser, webhookUser } from '../../f/hai/core/base/caller.ts'
+import { DEFAULT_MEMBERS, Members } from '../../f/hai/core/base/members.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTask } from '../support/factories.ts'
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { claim, hasClaimable, LEASE_SECONDS } from '../../f/hai/core/lease.ts'
+import { claim, hasClaimable, LEASE_SECONDS } from '../../f/hai/core/task/lease.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   age,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { cancel, feedback, retry } from '../../f/hai/core/control.ts'
-import { complete } from '../../f/hai/core/outcome.ts'
-import { taskEvents } from '../../f/hai/core/tasks.ts'
+import { cancel, feedback, retry } from '../../f/hai/core/task/change.ts'
+import { complete } from '../../f/hai/core/task/finish.ts'
+import { taskEvents } from '../../f/hai/core/task/show.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,

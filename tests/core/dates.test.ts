@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { addDays, dayBounds, formatDue, mondayOf, parseDue, today } from '../../f/hai/core/dates.ts'
+import { addDays, dayBounds, formatDue, mondayOf, parseDue, today } from '../../f/hai/core/base/dates.ts'
 import fc from '../support/fast-check.ts'
 
 const zone = 'Pacific/Auckland'

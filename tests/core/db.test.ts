@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { inTransaction } from '../../f/hai/core/db.ts'
+import { inTransaction } from '../../f/hai/core/base/db.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTask } from '../support/factories.ts'
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { enqueue, enqueueMany } from '../../f/hai/core/enqueue.ts'
-import { newId } from '../../f/hai/core/ids.ts'
+import { newId } from '../../f/hai/core/base/ids.ts'
+import { enqueue, enqueueMany } from '../../f/hai/core/task/enqueue.ts'
 import { testDatabase } from '../support/database.ts'
 import { anEnvelope, aTask, clear, eventTypes, rowOf } from '../support/factories.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { digestOf, Envelope, keyOf, laneOf, PRIORITY_SHIFT } from '../../f/hai/core/envelope.ts'
-import { HaiError, parse } from '../../f/hai/core/errors.ts'
+import { HaiError, parse } from '../../f/hai/core/base/errors.ts'
+import { digestOf, Envelope, keyOf, laneOf, PRIORITY_SHIFT } from '../../f/hai/core/task/envelope.ts'
 import { anEnvelope } from '../support/factories.ts'
 
 const KIB = 1024

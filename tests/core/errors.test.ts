@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { HaiError, parse, STATUS } from '../../f/hai/core/errors.ts'
+import { HaiError, parse, STATUS } from '../../f/hai/core/base/errors.ts'
 
 const Thing = z.strictObject({
   name: z.string().min(1, 'expected a name'),

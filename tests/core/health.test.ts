@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { CONTRACT } from '../../f/hai/core/contract.ts'
+import { CONTRACT } from '../../f/hai/core/base/contract.ts'
+import { SCHEMA_VERSION } from '../../f/hai/core/base/schema_version.ts'
 import { health } from '../../f/hai/core/health.ts'
-import { absent, present } from '../../f/hai/core/presence.ts'
-import { SCHEMA_VERSION } from '../../f/hai/core/schema-version.ts'
 import { SWEEP, sweep } from '../../f/hai/core/sweep.ts'
+import { absent, present } from '../../f/hai/core/task/presence.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, anEndedTask, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } from '../support/factories.ts'
 

@@ -1,4 +1,4 @@
-import type { Pool, Sql } from '../../f/hai/core/db.ts'
+import type { Pool, Sql } from '../../f/hai/core/base/db.ts'
 
 interface Rows {
   from: number

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { home } from '../../f/hai/core/home.ts'
-import { fail } from '../../f/hai/core/outcome.ts'
+import { fail } from '../../f/hai/core/task/finish.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, anEndedTask, aRunningTask, aTask, aTodo, clear } from '../support/factories.ts'
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Accepted } from '../../f/hai/core/contract.ts'
-import { enqueue } from '../../f/hai/core/enqueue.ts'
-import { newId } from '../../f/hai/core/ids.ts'
+import type { Accepted } from '../../f/hai/core/base/contract.ts'
+import { newId } from '../../f/hai/core/base/ids.ts'
+import { enqueue } from '../../f/hai/core/task/enqueue.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, anEnvelope, aTask, clear, eventTypes, rowOf } from '../support/factories.ts'
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { shortId, taskId, todoId } from '../../f/hai/core/ids.ts'
+import { shortId, taskId, todoId } from '../../f/hai/core/base/ids.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, aTask, aTodo, clear } from '../support/factories.ts'
 

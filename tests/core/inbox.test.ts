@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { receive } from '../../f/hai/core/inbox.ts'
-import { WORKER } from '../../f/hai/core/wakeup.ts'
+import { receive } from '../../f/hai/core/surface/inbox.ts'
+import { WORKER } from '../../f/hai/core/task/wake.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, anEnvelope, aTaker, clear, FOR_A_MODEL, rowOf } from '../support/factories.ts'
 

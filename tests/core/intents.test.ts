@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { INTENTS, recognise } from '../../f/hai/core/intents/table.ts'
-import { utterance } from '../../f/hai/core/intents/utterance.ts'
+import { INTENTS, recognise } from '../../f/hai/core/builtin/table.ts'
+import { utterance } from '../../f/hai/core/builtin/utterance.ts'
 import { PHRASINGS } from './intents.corpus.ts'
 import { NEAR_MISSES } from './intents.near-misses.ts'
 

@@ -1,8 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { cancel } from '../../f/hai/core/control.ts'
-import { type Held, heartbeat, heldOf, isLeaseLost, LEASE_SECONDS, release } from '../../f/hai/core/lease.ts'
-import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
+import { cancel } from '../../f/hai/core/task/change.ts'
+import { complete, fail } from '../../f/hai/core/task/finish.ts'
+import {
+  type Held,
+  heartbeat,
+  heldOf,
+  isLeaseLost,
+  LEASE_SECONDS,
+  release,
+} from '../../f/hai/core/task/lease.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { showTask, taskEvents } from '../../f/hai/core/tasks.ts'
+import { showTask, taskEvents } from '../../f/hai/core/task/show.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, aTask } from '../support/factories.ts'
 

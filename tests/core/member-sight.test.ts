@@ -9,12 +9,12 @@ import {
   type TaskView,
   type TodoList,
   type TodoView,
-} from '../../f/hai/core/contract.ts'
-import { HaiError } from '../../f/hai/core/errors.ts'
-import { claim } from '../../f/hai/core/lease.ts'
-import { fail } from '../../f/hai/core/outcome.ts'
-import { note } from '../../f/hai/core/steps.ts'
-import { withoutPasswords } from '../../f/hai/core/text.ts'
+} from '../../f/hai/core/base/contract.ts'
+import { HaiError } from '../../f/hai/core/base/errors.ts'
+import { withoutPasswords } from '../../f/hai/core/base/text.ts'
+import { fail } from '../../f/hai/core/task/finish.ts'
+import { claim } from '../../f/hai/core/task/lease.ts'
+import { note } from '../../f/hai/core/task/steps.ts'
 import * as models from '../../f/hai/model/list.ts'
 import * as modelTest from '../../f/hai/model/test.ts'
 import * as shownTask from '../../f/hai/task/show.ts'

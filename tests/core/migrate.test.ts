@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
-import { connect, type Pool } from '../../f/hai/core/db.ts'
+import { connect, type Pool } from '../../f/hai/core/base/db.ts'
+import { SCHEMA_VERSION } from '../../f/hai/core/base/schema_version.ts'
 import { migrate } from '../../f/hai/core/migrate.ts'
 import { MIGRATIONS } from '../../f/hai/core/migrations.ts'
-import { SCHEMA_VERSION } from '../../f/hai/core/schema-version.ts'
 import { aTask } from '../support/factories.ts'
 
 let admin: postgres.Sql
@@ -49,7 +49,7 @@ describe('migrate', () => {
   })
 
   it('has the number by which doors know the schema', () => {
-    expect(SCHEMA_VERSION, 'f/hai/core/schema-version.ts').toBe(MIGRATIONS.length)
+    expect(SCHEMA_VERSION, 'f/hai/core/base/schema_version.ts').toBe(MIGRATIONS.length)
   })
 
   it('changes nothing when it runs again', async () => {

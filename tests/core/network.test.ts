@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { networkReason } from '../../f/hai/core/network.ts'
+import { networkReason } from '../../f/hai/core/base/network.ts'
 import { bunBinary } from '../../runner/bun-binary.ts'
 
 /** What a server may do with a connection, and what a person is told of it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { contains, conversationKey, Tag, termsOf } from '../../f/hai/core/normal.ts'
+import { contains, conversationKey, Tag, termsOf } from '../../f/hai/core/base/normal.ts'
 import { testDatabase } from '../support/database.ts'
 import fc from '../support/fast-check.ts'
 

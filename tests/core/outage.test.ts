@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { connect } from '../../f/hai/core/db.ts'
-import { enqueue } from '../../f/hai/core/enqueue.ts'
-import { outage } from '../../f/hai/core/outage.ts'
-import { addTodo } from '../../f/hai/core/todos.ts'
+import { connect } from '../../f/hai/core/base/db.ts'
+import { outage } from '../../f/hai/core/base/outage.ts'
+import { enqueue } from '../../f/hai/core/task/enqueue.ts'
+import { addTodo } from '../../f/hai/core/todo/todos.ts'
 import { testDatabase } from '../support/database.ts'
 import { anEnvelope } from '../support/factories.ts'
 

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { cancel } from '../../f/hai/core/control.ts'
-import { heldOf } from '../../f/hai/core/lease.ts'
-import { complete, fail } from '../../f/hai/core/outcome.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
-import { runTodo } from '../../f/hai/core/todo-run.ts'
+import { cancel } from '../../f/hai/core/task/change.ts'
+import { complete, fail } from '../../f/hai/core/task/finish.ts'
+import { heldOf } from '../../f/hai/core/task/lease.ts'
+import { runTodo } from '../../f/hai/core/todo/run.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,

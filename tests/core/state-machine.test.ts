@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Pool } from '../../f/hai/core/db.ts'
+import type { Pool } from '../../f/hai/core/base/db.ts'
 import { testDatabase } from '../support/database.ts'
 import { clear, onOldServer } from '../support/factories.ts'
 import fc from '../support/fast-check.ts'

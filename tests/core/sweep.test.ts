@@ -1,8 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { cancel } from '../../f/hai/core/control.ts'
-import type { Pool } from '../../f/hai/core/db.ts'
-import { claim, heartbeat, LEASE_SECONDS } from '../../f/hai/core/lease.ts'
+import type { Pool } from '../../f/hai/core/base/db.ts'
 import { SWEEP, sweep } from '../../f/hai/core/sweep.ts'
+import { cancel } from '../../f/hai/core/task/change.ts'
+import { claim, heartbeat, LEASE_SECONDS } from '../../f/hai/core/task/lease.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,

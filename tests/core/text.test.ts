@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { storable, storableJson } from '../../f/hai/core/text.ts'
+import { storable, storableJson } from '../../f/hai/core/base/text.ts'
 import { testDatabase } from '../support/database.ts'
 import fc from '../support/fast-check.ts'
 

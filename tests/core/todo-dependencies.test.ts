@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { shortId } from '../../f/hai/core/ids.ts'
-import { showTodo, updateTodo } from '../../f/hai/core/todos.ts'
+import { shortId } from '../../f/hai/core/base/ids.ts'
+import { showTodo, updateTodo } from '../../f/hai/core/todo/todos.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, aTodo, clear } from '../support/factories.ts'
 

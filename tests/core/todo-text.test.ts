@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseDue } from '../../f/hai/core/dates.ts'
-import { parseTodoText } from '../../f/hai/core/todo-text.ts'
+import { parseDue } from '../../f/hai/core/base/dates.ts'
+import { parseTodoText } from '../../f/hai/core/todo/text.ts'
 import fc from '../support/fast-check.ts'
 
 const clock = { zone: 'Pacific/Auckland', now: new Date('2026-11-22T03:00:00Z') }

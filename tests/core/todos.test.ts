@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { shortId } from '../../f/hai/core/ids.ts'
-import { fail } from '../../f/hai/core/outcome.ts'
-import { runTodo } from '../../f/hai/core/todo-run.ts'
-import { addTodo, showTodo, updateTodo } from '../../f/hai/core/todos.ts'
+import { shortId } from '../../f/hai/core/base/ids.ts'
+import { fail } from '../../f/hai/core/task/finish.ts'
+import { runTodo } from '../../f/hai/core/todo/run.ts'
+import { addTodo, showTodo, updateTodo } from '../../f/hai/core/todo/todos.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, aTodo, claimed, clear, rowOf } from '../support/factories.ts'
 

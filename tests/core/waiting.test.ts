@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { fail } from '../../f/hai/core/outcome.ts'
-import { present } from '../../f/hai/core/presence.ts'
-import { waitingOn } from '../../f/hai/core/waiting.ts'
-import { wake } from '../../f/hai/core/wakeup.ts'
-import { work } from '../../f/hai/core/worker.ts'
+import { fail } from '../../f/hai/core/task/finish.ts'
+import { present } from '../../f/hai/core/task/presence.ts'
+import { waitingOn } from '../../f/hai/core/task/waiting.ts'
+import { wake } from '../../f/hai/core/task/wake.ts'
+import { work } from '../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Pool } from '../../f/hai/core/db.ts'
-import { claim, heldOf } from '../../f/hai/core/lease.ts'
-import { answered, failAndWake, thenWake, WORKER, wake } from '../../f/hai/core/wakeup.ts'
+import type { Pool } from '../../f/hai/core/base/db.ts'
+import { claim, heldOf } from '../../f/hai/core/task/lease.ts'
+import { answered, failAndWake, thenWake, WORKER, wake } from '../../f/hai/core/task/wake.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } from '../support/factories.ts'
 

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it, vi } from 'vitest'
-import { wakeAt } from '../../f/hai/core/wakeup.ts'
-import { startScript } from '../../f/hai/core/windmill.ts'
+import { startScript } from '../../f/hai/core/base/windmill.ts'
+import { wakeAt } from '../../f/hai/core/task/wake.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 

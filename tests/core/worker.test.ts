@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { cancel } from '../../f/hai/core/control.ts'
-import type { Sql } from '../../f/hai/core/db.ts'
+import type { Sql } from '../../f/hai/core/base/db.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
-import { answerCall, type Shift, work } from '../../f/hai/core/worker.ts'
+import { cancel } from '../../f/hai/core/task/change.ts'
+import { answerCall, type Shift, work } from '../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import {
   aCaller,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { TaskCost } from '../../f/hai/core/money/report-shape.ts'
+import type { TaskCost } from '../../f/hai/core/cost/report_shape.ts'
 import { type CannedServer, cannedServer, refusal } from '../cli/canned-server.ts'
 import { aHomeFolder, runHai } from '../cli/run-hai.ts'
 import { unpriced } from './sample-report.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { CostReport } from '../../f/hai/core/money/report-shape.ts'
+import type { CostReport } from '../../f/hai/core/cost/report_shape.ts'
 import { type CannedServer, cannedServer, refusal } from '../cli/canned-server.ts'
 import { aHomeFolder, runHai } from '../cli/run-hai.ts'
 import { anAmount, aReport, spent, unpriced } from './sample-report.ts'

@@ -1,5 +1,5 @@
-import type { Amount, CostReport, DayAmount, KeyAmount } from '../../f/hai/core/money/report-shape.ts'
-import { NOTHING } from '../../f/hai/core/money/sums.ts'
+import type { Amount, CostReport, DayAmount, KeyAmount } from '../../f/hai/core/cost/report_shape.ts'
+import { NOTHING } from '../../f/hai/core/cost/sums.ts'
 
 /** Nothing at all; `fields` replaces what a test is about. */
 export const anAmount = (fields: Partial<Amount> = {}): Amount => ({ ...NOTHING, ...fields })

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { TaskList, TodoList } from '../../f/hai/core/contract.ts'
+import type { TaskList, TodoList } from '../../f/hai/core/base/contract.ts'
 import { anEvening, type Evening, said } from './world.ts'
 
 const DEAD = 60

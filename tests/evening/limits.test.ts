@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { work } from '../../f/hai/core/worker.ts'
+import { work } from '../../f/hai/core/work/worker.ts'
 import { aChoice, anAccess, aShift } from '../models/answering.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, aTask, clear, rowOf } from '../support/factories.ts'

@@ -1,7 +1,14 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Accepted, ErrorBody, TaskList, TaskResult, TaskView, Todo } from '../../f/hai/core/contract.ts'
-import { connect, type Pool } from '../../f/hai/core/db.ts'
+import type {
+  Accepted,
+  ErrorBody,
+  TaskList,
+  TaskResult,
+  TaskView,
+  Todo,
+} from '../../f/hai/core/base/contract.ts'
+import { connect, type Pool } from '../../f/hai/core/base/db.ts'
 import { PATHS, ReferenceTexts, SECRETS } from '../support/references.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 

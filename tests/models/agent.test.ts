@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { retry } from '../../f/hai/core/control.ts'
-import { work } from '../../f/hai/core/worker.ts'
+import { retry } from '../../f/hai/core/task/change.ts'
+import { work } from '../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller, age, aTask, clear, eventTypes, rowOf } from '../support/factories.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'

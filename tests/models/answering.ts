@@ -1,7 +1,7 @@
+import { type Backend, type Choice, Models } from '../../f/hai/core/base/backends.ts'
+import type { Surroundings } from '../../f/hai/core/base/environment.ts'
 import type { Access } from '../../f/hai/core/model/access.ts'
-import { type Backend, type Choice, Models } from '../../f/hai/core/model/config.ts'
-import type { Surroundings } from '../../f/hai/core/model/surroundings.ts'
-import type { Shift } from '../../f/hai/core/worker.ts'
+import type { Shift } from '../../f/hai/core/work/worker.ts'
 import { aCaller } from '../support/factories.ts'
 
 const FAKE_PRICE = { input: 1, output: 10 }

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Models } from '../../f/hai/core/base/backends.ts'
 import { choose, chooseNamed, idle } from '../../f/hai/core/model/choose.ts'
-import { Models } from '../../f/hai/core/model/config.ts'
 import { aPulledModel, type FakeOllama, fakeOllama } from '../support/models/ollama.ts'
 import { around } from './answering.ts'
 

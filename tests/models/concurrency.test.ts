@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { hasClaimable } from '../../f/hai/core/lease.ts'
-import { work } from '../../f/hai/core/worker.ts'
+import { hasClaimable } from '../../f/hai/core/task/lease.ts'
+import { work } from '../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTask, busySlots, clear, rowOf } from '../support/factories.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'

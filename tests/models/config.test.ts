@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { Channels } from '../../f/hai/core/channels.ts'
-import { loadConfig, storedConfig } from '../../f/hai/core/config.ts'
-import { HaiError } from '../../f/hai/core/errors.ts'
-import { Models } from '../../f/hai/core/model/config.ts'
+import { Models } from '../../f/hai/core/base/backends.ts'
+import { loadConfig, storedConfig } from '../../f/hai/core/base/config.ts'
+import { HaiError } from '../../f/hai/core/base/errors.ts'
+import { Channels } from '../../f/hai/core/outbox/channels.ts'
 import { testDatabase } from '../support/database.ts'
 import { clear } from '../support/factories.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { work } from '../../f/hai/core/worker.ts'
+import { work } from '../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTask, clear, rowOf } from '../support/factories.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'

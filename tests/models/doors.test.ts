@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Accepted, Health, ModelList, ModelTest, TaskView } from '../../f/hai/core/contract.ts'
+import type { Accepted, Health, ModelList, ModelTest, TaskView } from '../../f/hai/core/base/contract.ts'
 import { learn } from '../../f/hai/core/model/facts.ts'
 import { testDatabase } from '../support/database.ts'
 import { aPulledModel, type FakeOllama, fakeOllama } from '../support/models/ollama.ts'

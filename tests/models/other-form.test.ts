@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
+import type { Message } from '../../f/hai/core/base/backends.ts'
 import { callModel } from '../../f/hai/core/model/call.ts'
-import type { Message } from '../../f/hai/core/model/config.ts'
-import { inOtherForm } from '../../f/hai/core/model/other-form.ts'
+import { inOtherForm } from '../../f/hai/core/model/other_form.ts'
 import { COUNTS, content, DONE, finish, usage } from '../support/models/openai-frames.ts'
 import { aChoice } from './answering.ts'
 

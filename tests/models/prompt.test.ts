@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Turn } from '../../f/hai/core/handle.ts'
 import { answerRoom, buildPrompt, type Fit, promptTokens, TooLong } from '../../f/hai/core/model/prompt.ts'
+import type { Turn } from '../../f/hai/core/task/handle.ts'
 import fc from '../support/fast-check.ts'
 import { CORPUS } from './corpus.ts'
 

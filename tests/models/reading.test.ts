@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { storable } from '../../f/hai/core/base/text.ts'
 import { type Answer, callModel } from '../../f/hai/core/model/call.ts'
 import { classify, tokensOfFailure } from '../../f/hai/core/model/failure.ts'
-import { storable } from '../../f/hai/core/text.ts'
 import fc from '../support/fast-check.ts'
 import {
   anyStream,

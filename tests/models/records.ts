@@ -1,4 +1,4 @@
-import type { Sql } from '../../f/hai/core/db.ts'
+import type { Sql } from '../../f/hai/core/base/db.ts'
 import type { Call } from '../support/models/behaviour.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ollamaUrl } from '../../f/hai/core/model/surroundings.ts'
+import { ollamaUrl } from '../../f/hai/core/base/environment.ts'
 
 describe('OLLAMA_HOST', () => {
   it.each([

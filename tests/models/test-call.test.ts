@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { tryModel } from '../../f/hai/core/model/test-call.ts'
+import { tryModel } from '../../f/hai/core/model/test_call.ts'
 import { testDatabase } from '../support/database.ts'
 import { aRunningTask, clear } from '../support/factories.ts'
 import type { Behaviour } from '../support/models/behaviour.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Choice } from '../../f/hai/core/model/config.ts'
-import { work } from '../../f/hai/core/worker.ts'
+import type { Choice } from '../../f/hai/core/base/backends.ts'
+import { work } from '../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTask, clear, rowOf } from '../support/factories.ts'
 import { ANTHROPIC_REFUSES, fakeAnthropic } from '../support/models/anthropic.ts'

@@ -1,6 +1,6 @@
-import type { Pool, Sql } from '../../f/hai/core/db.ts'
-import type { ModelCall, Spent } from '../../f/hai/core/model/config.ts'
-import type { Tokens } from '../../f/hai/core/money/tokens.ts'
+import type { ModelCall, Spent } from '../../f/hai/core/base/backends.ts'
+import type { Pool, Sql } from '../../f/hai/core/base/db.ts'
+import type { Tokens } from '../../f/hai/core/cost/tokens.ts'
 import { clear } from '../support/factories.ts'
 
 /** USD per million tokens: $1 for a million read, $10 for a million written. */

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
-import { connect } from '../../f/hai/core/db.ts'
-import { HaiError } from '../../f/hai/core/errors.ts'
-import { reserve } from '../../f/hai/core/money/reserve.ts'
-import { settle } from '../../f/hai/core/money/settle.ts'
+import { connect } from '../../f/hai/core/base/db.ts'
+import { HaiError } from '../../f/hai/core/base/errors.ts'
+import { reserve } from '../../f/hai/core/cost/reserve.ts'
+import { settle } from '../../f/hai/core/cost/settle.ts'
 import { aCall, spent } from './ledger.ts'
 
 /** A worker as a process: makes calls until the cap is spent or so many are made, and says how many. */

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { TaskView, Todo, TodoList } from '../../f/hai/core/contract.ts'
+import type { TaskView, Todo, TodoList } from '../../f/hai/core/base/contract.ts'
 import { hai } from '../support/hai.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 

@@ -7,7 +7,7 @@ import type {
   TaskResult,
   TaskView,
   Todo,
-} from '../../f/hai/core/contract.ts'
+} from '../../f/hai/core/base/contract.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 let stack: TestStack

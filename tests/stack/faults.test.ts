@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Accepted, TaskView, TodoList } from '../../f/hai/core/contract.ts'
+import type { Accepted, TaskView, TodoList } from '../../f/hai/core/base/contract.ts'
 import { ensureRunning, type Instance, readInstance } from '../../runner/instance.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 

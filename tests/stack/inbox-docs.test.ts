@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { Envelope } from '../../f/hai/core/envelope.ts'
+import { Envelope } from '../../f/hai/core/task/envelope.ts'
 import { testDatabase } from '../support/database.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest'
-import type { Accepted, ErrorBody } from '../../f/hai/core/contract.ts'
+import type { Accepted, ErrorBody } from '../../f/hai/core/base/contract.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 let stack: TestStack

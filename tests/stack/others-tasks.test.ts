@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { enqueue } from '../../f/hai/core/enqueue.ts'
+import { enqueue } from '../../f/hai/core/task/enqueue.ts'
 import { startHai } from '../cli/running-hai.ts'
 import { testDatabase } from '../support/database.ts'
 import { eventTypes, rowOf } from '../support/factories.ts'

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { listen } from '../../cli/worker/listen.ts'
-import { connect, type Pool } from '../../f/hai/core/db.ts'
+import { connect, type Pool } from '../../f/hai/core/base/db.ts'
+import { outage } from '../../f/hai/core/base/outage.ts'
 import { health } from '../../f/hai/core/health.ts'
-import { isLeaseLost } from '../../f/hai/core/lease.ts'
 import { migrate, pending } from '../../f/hai/core/migrate.ts'
-import { outage } from '../../f/hai/core/outage.ts'
-import { ring } from '../../f/hai/core/presence.ts'
 import { sweep } from '../../f/hai/core/sweep.ts'
-import { work } from '../../f/hai/core/worker.ts'
+import { isLeaseLost } from '../../f/hai/core/task/lease.ts'
+import { ring } from '../../f/hai/core/task/presence.ts'
+import { work } from '../../f/hai/core/work/worker.ts'
 import { type PostgresServer, startPostgres } from '../../runner/postgres/server.ts'
 import { callAs } from '../support/doors.ts'
 import { aCaller, aTask } from '../support/factories.ts'
@@ -65,7 +65,7 @@ describe.skipIf(!PGBOUNCER)('through a pooler in transaction mode', () => {
     vi.stubEnv('HAI_DATABASE_URL', url)
     callAs('operator')
     vi.stubEnv('WM_JOB_ID', 'job-1')
-    const { door } = await import('../../f/hai/core/door.ts')
+    const { door } = await import('../../f/hai/core/base/door.ts')
     const ask = () =>
       door({}, async (sql) => {
         for (let n = 0; n < 3; n += 1) await sql`select ${n}::int as n`

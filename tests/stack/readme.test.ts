@@ -68,7 +68,7 @@ describe('the README', () => {
       expect(() => mkdirSync(join(root, folder!)), folder).toThrow('EEXIST')
     }
     for (const file of [
-      'f/hai/core/todos.ts',
+      'f/hai/core/todo/todos.ts',
       'f/hai/core/migrations.ts',
       'tests/core/todos.test.ts',
       'cli/commands/todo.ts',

@@ -3,7 +3,7 @@ import { chmod, mkdir, rename, rm, stat, symlink, utimes, writeFile } from 'node
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
-import type { Accepted, Health, Home, ModelList, ModelTest, Setting } from '../../f/hai/core/contract.ts'
+import type { Accepted, Health, Home, ModelList, ModelTest, Setting } from '../../f/hai/core/base/contract.ts'
 import { readInstance } from '../../runner/instance.ts'
 import { testDatabase } from '../support/database.ts'
 import fc from '../support/fast-check.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { afterAll, beforeAll, inject } from 'vitest'
-import { connect, type Pool } from '../../f/hai/core/db.ts'
+import { connect, type Pool } from '../../f/hai/core/base/db.ts'
 
 /** A migrated database of one test file's own. Its fields can be read once tests run, not while the file is collected. */
 export interface TestDatabase {

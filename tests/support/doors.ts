@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, vi } from 'vitest'
 import { parse } from 'yaml'
-import { principal } from '../../f/hai/core/caller.ts'
-import { DEFAULT_MEMBERS } from '../../f/hai/core/members.ts'
+import { principal } from '../../f/hai/core/base/caller.ts'
+import { DEFAULT_MEMBERS } from '../../f/hai/core/base/members.ts'
 import { accessFor } from '../../f/hai/core/model/access.ts'
-import { work } from '../../f/hai/core/worker.ts'
+import { work } from '../../f/hai/core/work/worker.ts'
 import type { TestDatabase } from './database.ts'
 
 export const FOLDER = join(import.meta.dirname, '../../f/hai')

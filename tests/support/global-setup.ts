@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
-import { connect } from '../../f/hai/core/db.ts'
+import { connect } from '../../f/hai/core/base/db.ts'
 import { migrate } from '../../f/hai/core/migrate.ts'
 import { clusterDirOf, startPostgres, stopPostgres } from '../../runner/postgres/server.ts'
 

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { vi } from 'vitest'
-import { connect } from '../../f/hai/core/db.ts'
+import { connect } from '../../f/hai/core/base/db.ts'
 import { unprivilegedAccount } from '../../runner/postgres/account.ts'
 
 /** The real PgBouncer, where it is found; Debian has it where only root looks. */

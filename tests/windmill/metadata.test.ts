@@ -18,7 +18,7 @@ const WIDE = ADD.replace('tags:', 'at: { x: number }, all: { z: string }[], tags
 const { root, write } = bundleFolder({
   'f/hai/add.ts': ADD,
   'f/hai/wide.ts': WIDE,
-  'f/hai/core/db.ts': 'export const connect = (...all: unknown[]) => void all\n',
+  'f/hai/core/base/db.ts': 'export const connect = (...all: unknown[]) => void all\n',
   'f/hai/alone.ts': 'export async function main() {}\n',
   'f/hai/alone.script.yaml': "summary: Written by hand\ndescription: ''\nkind: script\ntag: hai-work\n",
 })
@@ -54,7 +54,7 @@ describe('the metadata of doors', () => {
   })
 
   it('goes stale with the door’s arguments and where it is missing, and with nothing else', async () => {
-    write('f/hai/core/db.ts', 'export const connect = (...all: unknown[]) => [all]\n')
+    write('f/hai/core/base/db.ts', 'export const connect = (...all: unknown[]) => [all]\n')
     write('f/hai/add.ts', ADD.replace('  return', '  // why\n  return'))
     expect([...(await staleMetadata(root)).keys()]).toEqual([])
     write('f/hai/add.ts', ADD.replace("kind?: 'a' | 'b'", 'kind?: string'))

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { reportDrift } from '../core/drift.ts'
+import { door } from '../core/base/door.ts'
+import { reportDrift } from '../core/base/drift.ts'
 
 /** Keeps what a comparison with Git found: `windmill` or `cluster`, how much was compared, and what differs. */
 export async function main(

@@ -1,4 +1,4 @@
-import { door } from '../core/door.ts'
+import { door } from '../core/base/door.ts'
 import { health } from '../core/health.ts'
 
 /** How the queue stands and what is wrong, each problem with what to do. */

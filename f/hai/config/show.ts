@@ -1,4 +1,4 @@
-import { operatorDoor } from '../core/door.ts'
+import { operatorDoor } from '../core/base/door.ts'
 import { showSettings } from '../core/settings.ts'
 
 /** The settings in force, and where each value comes from. */

@@ -1,14 +1,14 @@
-import type { Caller } from './caller.ts'
-import { CONTRACT, type Health } from './contract.ts'
-import type { Sql } from './db.ts'
-import { driftReports } from './drift.ts'
+import type { Caller } from './base/caller.ts'
+import { CONTRACT, type Health } from './base/contract.ts'
+import type { Sql } from './base/db.ts'
+import { driftReports } from './base/drift.ts'
+import { tryTransaction } from './base/pooler.ts'
+import { SCHEMA_VERSION } from './base/schema_version.ts'
+import { moneyProblems } from './cost/problems.ts'
 import { backendTroubles } from './model/trouble.ts'
-import { moneyProblems } from './money/problems.ts'
 import { outboxProblems } from './outbox/problems.ts'
-import { tryTransaction } from './pooler.ts'
-import { GONE_SECONDS } from './presence.ts'
-import { SCHEMA_VERSION } from './schema-version.ts'
 import { settingTroubles } from './settings.ts'
+import { GONE_SECONDS } from './task/presence.ts'
 
 /** A call that nobody has answered for so long (seconds) means that no worker serves the tag. */
 const UNANSWERED_SECONDS = 20

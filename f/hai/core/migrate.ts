@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { grantDashboardViews, READER } from './dashboard-views.ts'
-import { inTransaction, type Sql } from './db.ts'
-import { HaiError } from './errors.ts'
+import { inTransaction, type Sql } from './base/db.ts'
+import { HaiError } from './base/errors.ts'
+import { tryTransaction } from './base/pooler.ts'
+import { grantDashboardViews, READER } from './dashboard_views.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
-import { tryTransaction } from './pooler.ts'
 
 /** Any fixed number: it only has to be the same for every migrator of one database. */
 const MIGRATION_LOCK = 4_747_000

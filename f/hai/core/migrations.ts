@@ -1,7 +1,7 @@
-import { DASHBOARD_VIEWS } from './dashboard-views.ts'
-import { DRIFT_TABLE } from './drift-table.ts'
-import { ENDED, MONEY } from './money/schema.ts'
-import { TODOS } from './todo-schema.ts'
+import { DRIFT_TABLE } from './base/drift_table.ts'
+import { ENDED, MONEY } from './cost/schema.ts'
+import { DASHBOARD_VIEWS } from './dashboard_views.ts'
+import { TODOS } from './todo/schema.ts'
 
 export interface Migration {
   name: string

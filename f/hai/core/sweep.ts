@@ -1,11 +1,11 @@
-import { inTransaction, type Sql } from './db.ts'
-import { parse } from './errors.ts'
-import { expire } from './expire.ts'
-import { Schedule } from './instant.ts'
-import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
-import { alarms } from './money/escalation.ts'
-import { presume } from './money/settle.ts'
-import { wasCancelled } from './windmill.ts'
+import { inTransaction, type Sql } from './base/db.ts'
+import { parse } from './base/errors.ts'
+import { Schedule } from './base/instant.ts'
+import { wasCancelled } from './base/windmill.ts'
+import { alarms } from './cost/escalation.ts'
+import { presume } from './cost/settle.ts'
+import { expire } from './task/expire.ts'
+import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './task/lease.ts'
 
 /** Rows a sweep moves in one go; the next one takes the rest. */
 const BATCH = 500

@@ -1,8 +1,8 @@
-import { storedConfig } from './config.ts'
-import type { Sql } from './db.ts'
-import { keepLanes } from './lane.ts'
-import { Models } from './model/config.ts'
+import { Models } from './base/backends.ts'
+import { storedConfig } from './base/config.ts'
+import type { Sql } from './base/db.ts'
 import { lookAgain } from './model/trouble.ts'
+import { keepLanes } from './task/lane.ts'
 
 /** What passes by itself, and so is over once the server answers again. */
 const PASSING = ['unreachable', 'unavailable', 'loading']

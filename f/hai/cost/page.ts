@@ -1,6 +1,6 @@
-import { door } from '../core/door.ts'
-import { pageOf } from '../core/money/page.ts'
-import { costReport } from '../core/money/report.ts'
+import { door } from '../core/base/door.ts'
+import { pageOf } from '../core/cost/page.ts'
+import { costReport } from '../core/cost/report.ts'
 
 /** The cost report as one HTML page that loads nothing. Days are `2026-11-27`, `today` or `yesterday`; the last 7 when not given. */
 export async function main(since?: string, until?: string, days?: number, tz?: string) {

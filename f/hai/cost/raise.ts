@@ -1,6 +1,6 @@
-import { operatorDoor } from '../core/door.ts'
-import { raiseCap } from '../core/money/raise.ts'
-import { thenWake } from '../core/wakeup.ts'
+import { operatorDoor } from '../core/base/door.ts'
+import { raiseCap } from '../core/cost/raise.ts'
+import { thenWake } from '../core/task/wake.ts'
 
 /** Raises a cap by so many USD until the end of today or `until`; the daily one of everything when none is named. */
 export async function main(usd: number, cap?: string, until?: string) {

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { costReport } from '../core/money/report.ts'
+import { door } from '../core/base/door.ts'
+import { costReport } from '../core/cost/report.ts'
 
 /**
  * What model calls came to, per day and by agent, source, requester, route, backend, model and billing (`by` picks some).

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { taskCost } from '../core/money/task-cost.ts'
+import { door } from '../core/base/door.ts'
+import { taskCost } from '../core/cost/task_cost.ts'
 
 /** What a task's model calls came to, each by itself. */
 export async function main(id: string) {

@@ -1,4 +1,4 @@
-import { door } from '../core/door.ts'
+import { door } from '../core/base/door.ts'
 import { listModels, modelsFor } from '../core/model/list.ts'
 
 /** Which models are there, which may be asked and which answers by default. Asks the backends, so it may wait. */

@@ -1,5 +1,5 @@
-import { operatorDoor } from '../core/door.ts'
-import { testModel } from '../core/model/test-call.ts'
+import { operatorDoor } from '../core/base/door.ts'
+import { testModel } from '../core/model/test_call.ts'
 import { thenRing } from '../core/outbox/ring.ts'
 
 /** A real round trip to a model, the default one when none is named: how long loading and answering take. */

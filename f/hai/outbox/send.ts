@@ -1,4 +1,4 @@
-import { service } from '../core/door.ts'
+import { service } from '../core/base/door.ts'
 import { sendOutbox } from '../core/outbox/send.ts'
 
 /** Sends what is due in the outbox to the configured channels. A schedule says how often it comes; who only rings says nothing. */

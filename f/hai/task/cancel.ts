@@ -1,6 +1,6 @@
-import { cancel } from '../core/control.ts'
-import { door } from '../core/door.ts'
-import { thenWake } from '../core/wakeup.ts'
+import { door } from '../core/base/door.ts'
+import { cancel } from '../core/task/change.ts'
+import { thenWake } from '../core/task/wake.ts'
 
 /** Ends a task that has not ended; its worker stops within seconds and what it still writes is refused. */
 export async function main(id: string, reason?: string) {

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { taskEvents } from '../core/tasks.ts'
+import { door } from '../core/base/door.ts'
+import { taskEvents } from '../core/task/show.ts'
 
 /** A task's history after a cursor: what a tail polls. `with_result` spares it another call when the task has ended. */
 export async function main(id: string, after: number = 0, limit: number = 200, with_result: boolean = false) {

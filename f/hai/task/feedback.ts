@@ -1,5 +1,5 @@
-import { feedback } from '../core/control.ts'
-import { door } from '../core/door.ts'
+import { door } from '../core/base/door.ts'
+import { feedback } from '../core/task/change.ts'
 
 /** What a person thinks of an answer: useful, noise, or acted upon. */
 export async function main(id: string, verdict: 'useful' | 'noise' | 'acted', note?: string) {

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { listTasks } from '../core/task-list.ts'
+import { door } from '../core/base/door.ts'
+import { listTasks } from '../core/task/list.ts'
 
 /** Tasks, newest first. `state` is one, several with commas, or `open`; `next_cursor` asks for the next page. */
 export async function main(

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { taskResult } from '../core/tasks.ts'
+import { door } from '../core/base/door.ts'
+import { taskResult } from '../core/task/show.ts'
 
 /** How a task stands, with its answer or its error when it has ended. */
 export async function main(id: string) {

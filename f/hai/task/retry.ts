@@ -1,6 +1,6 @@
-import { retry } from '../core/control.ts'
-import { door } from '../core/door.ts'
-import { thenWake } from '../core/wakeup.ts'
+import { door } from '../core/base/door.ts'
+import { retry } from '../core/task/change.ts'
+import { thenWake } from '../core/task/wake.ts'
 
 /** Puts a dead, cancelled, expired or rejected task back; its history stays. */
 export async function main(id: string) {

@@ -1,6 +1,6 @@
-import { door } from '../core/door.ts'
-import { outcomeOf, waitForTask } from '../core/http/wait.ts'
+import { door } from '../core/base/door.ts'
 import { accessFor } from '../core/model/access.ts'
+import { outcomeOf, waitForTask } from '../core/surface/wait.ts'
 
 /** A task when it has ended, or as it stands when `seconds` are over; fails when it ended without an answer. */
 export async function main(id: string, seconds: number = 300) {

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { addTodo } from '../core/todos.ts'
+import { door } from '../core/base/door.ts'
+import { addTodo } from '../core/todo/todos.ts'
 
 /** Adds a todo. With `parse`, `#tag`, `due friday` and `!high` are taken out of the body. */
 export async function main(

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { todosFor } from '../core/todo-list.ts'
+import { door } from '../core/base/door.ts'
+import { todosFor } from '../core/todo/list.ts'
 
 /** Open todos by due date, others newest first; with `next` only what can be done now, most pressing first. */
 export async function main(

@@ -1,6 +1,6 @@
-import { door } from '../core/door.ts'
-import { runTodo } from '../core/todo-run.ts'
-import { thenWake } from '../core/wakeup.ts'
+import { door } from '../core/base/door.ts'
+import { thenWake } from '../core/task/wake.ts'
+import { runTodo } from '../core/todo/run.ts'
 
 /** Hands a todo to a worker as a task; the answer comes back onto the todo. */
 export async function main(id: string, idempotency_key?: string) {

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { showTodo } from '../core/todos.ts'
+import { door } from '../core/base/door.ts'
+import { showTodo } from '../core/todo/todos.ts'
 
 /** One todo, with the answer of its last task. */
 export async function main(id: string) {

@@ -1,5 +1,5 @@
-import { door } from '../core/door.ts'
-import { updateTodo } from '../core/todos.ts'
+import { door } from '../core/base/door.ts'
+import { updateTodo } from '../core/todo/todos.ts'
 
 /** Changes what is given and nothing else; an empty `due` takes the date away. */
 export async function main(

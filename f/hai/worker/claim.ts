@@ -1,5 +1,5 @@
-import { workerDoor } from '../core/door.ts'
-import { claimElsewhere } from '../core/elsewhere.ts'
+import { workerDoor } from '../core/base/door.ts'
+import { claimElsewhere } from '../core/work/remote.ts'
 
 /** For a worker that lives elsewhere: the next due task that needs a model, under a lease; or none. */
 export async function main(

@@ -1,6 +1,6 @@
-import { workerDoor } from '../core/door.ts'
-import { complete } from '../core/outcome.ts'
-import { thenWake } from '../core/wakeup.ts'
+import { workerDoor } from '../core/base/door.ts'
+import { complete } from '../core/task/finish.ts'
+import { thenWake } from '../core/task/wake.ts'
 
 /** Stores the answer of a leased task. */
 export async function main(

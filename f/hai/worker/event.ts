@@ -1,5 +1,5 @@
-import { workerDoor } from '../core/door.ts'
-import { tellEvent } from '../core/steps.ts'
+import { workerDoor } from '../core/base/door.ts'
+import { tellEvent } from '../core/task/steps.ts'
 
 /** Adds a line to the history of a leased task. */
 export async function main(

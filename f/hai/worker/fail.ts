@@ -1,5 +1,5 @@
-import { workerDoor } from '../core/door.ts'
-import { failAndWake, thenWake } from '../core/wakeup.ts'
+import { workerDoor } from '../core/base/door.ts'
+import { failAndWake, thenWake } from '../core/task/wake.ts'
 
 /** Ends an attempt: retried after a backoff when it may be and attempts are left, dead otherwise. */
 export async function main(

@@ -1,5 +1,5 @@
-import { workerDoor } from '../core/door.ts'
-import { heartbeat } from '../core/lease.ts'
+import { workerDoor } from '../core/base/door.ts'
+import { heartbeat } from '../core/task/lease.ts'
 
 /** Extends a lease; a conflict means that it is lost and the work must stop. */
 export async function main(id: string, lease_no: number, lease_token?: string) {

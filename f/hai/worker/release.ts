@@ -1,6 +1,6 @@
-import { workerDoor } from '../core/door.ts'
-import { giveBack } from '../core/lease.ts'
-import { thenWake } from '../core/wakeup.ts'
+import { workerDoor } from '../core/base/door.ts'
+import { giveBack } from '../core/task/lease.ts'
+import { thenWake } from '../core/task/wake.ts'
 
 /** Gives a leased task back untouched: no attempt is used. */
 export async function main(

@@ -1,7 +1,7 @@
-import { service } from '../core/door.ts'
+import { service } from '../core/base/door.ts'
+import { streamAnswer, streamEnd } from '../core/base/windmill.ts'
 import { accessFor } from '../core/model/access.ts'
-import { streamAnswer, streamEnd } from '../core/windmill.ts'
-import { answerCall } from '../core/worker.ts'
+import { answerCall } from '../core/work/worker.ts'
 
 /**
  * Works until nothing is due or the time is used. A wake-up, not an assignment: nothing to do is success. With no `lanes`

@@ -1,9 +1,9 @@
-import { housekeeping } from '../core/door.ts'
+import { housekeeping } from '../core/base/door.ts'
 import { thenRing } from '../core/outbox/ring.ts'
 import { refreshSettings } from '../core/settings.ts'
 import { sweep } from '../core/sweep.ts'
+import { thenWake } from '../core/task/wake.ts'
 import { tendBackends } from '../core/tend.ts'
-import { thenWake } from '../core/wakeup.ts'
 
 /** Ends what ran out of time, takes back what lost its worker, calls workers for what is due, reads the settings, tends what waits for a model. */
 export async function main(every_seconds: number = 60) {

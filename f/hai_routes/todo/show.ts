@@ -1,6 +1,6 @@
-import { route } from '../../hai/core/door.ts'
-import { ById, fieldsOf, type RequestEvent } from '../../hai/core/http/request.ts'
-import { showTodo } from '../../hai/core/todos.ts'
+import { route } from '../../hai/core/base/door.ts'
+import { ById, fieldsOf, type RequestEvent } from '../../hai/core/surface/request.ts'
+import { showTodo } from '../../hai/core/todo/todos.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {

@@ -1,7 +1,7 @@
-import { route } from '../../hai/core/door.ts'
-import { jsonOf, jsonText } from '../../hai/core/http/body.ts'
-import { ById, fieldsOf, type RequestEvent } from '../../hai/core/http/request.ts'
-import { changeTodo } from '../../hai/core/http/todos.ts'
+import { route } from '../../hai/core/base/door.ts'
+import { jsonOf, jsonText } from '../../hai/core/surface/body.ts'
+import { ById, fieldsOf, type RequestEvent } from '../../hai/core/surface/request.ts'
+import { changeTodo } from '../../hai/core/surface/todos.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {

@@ -1,10 +1,10 @@
-import { storedConfig } from '../config.ts'
-import { type ClaimedTask, RESTRICTED } from '../contract.ts'
-import type { Sql } from '../db.ts'
-import { resolveReference } from '../reference.ts'
+import { type Choice, Models } from '../base/backends.ts'
+import { storedConfig } from '../base/config.ts'
+import { type ClaimedTask, RESTRICTED } from '../base/contract.ts'
+import type { Sql } from '../base/db.ts'
+import { type Surroundings, surroundings } from '../base/environment.ts'
+import { resolveReference } from '../base/reference.ts'
 import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
-import { type Choice, Models } from './config.ts'
-import { type Surroundings, surroundings } from './surroundings.ts'
 import { ofHouse } from './tier.ts'
 
 /** Who may be asked, with the key in memory only. */

@@ -1,13 +1,20 @@
-import type { ClaimedTask } from '../contract.ts'
-import type { TaskHandle } from '../handle.ts'
-import { isLeaseLost } from '../lease.ts'
-import { failureOf, isOverBudget, type OverBudget } from '../money/over-budget.ts'
-import { atLeast, endedBy, usedBy } from './broken-usage.ts'
+import {
+  type Choice,
+  MAX_OUTPUT,
+  type Message,
+  type ModelCall,
+  type Models,
+  type Spent,
+} from '../base/backends.ts'
+import type { ClaimedTask } from '../base/contract.ts'
+import { failureOf, isOverBudget, type OverBudget } from '../cost/over_budget.ts'
+import type { TaskHandle } from '../task/handle.ts'
+import { isLeaseLost } from '../task/lease.ts'
+import { atLeast, endedBy, usedBy } from './broken_usage.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
-import { type Choice, MAX_OUTPUT, type Message, type ModelCall, type Models, type Spent } from './config.ts'
-import { FailedCall } from './failed-call.ts'
+import { FailedCall } from './failed_call.ts'
 import { classify, type Got, isUnsent } from './failure.ts'
-import { type Caller, fittedCall } from './fitted-call.ts'
+import { type Caller, fittedCall } from './fitted_call.ts'
 import { limitsOf } from './limits.ts'
 import { load, withLoading } from './ollama.ts'
 import { Telling } from './telling.ts'

@@ -1,4 +1,4 @@
-import type { ClaimedTask } from '../contract.ts'
+import type { ClaimedTask } from '../base/contract.ts'
 import { estimate } from './estimate.ts'
 import { shorten } from './shorten.ts'
 

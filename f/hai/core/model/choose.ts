@@ -1,11 +1,11 @@
-import type { ModelRow } from '../contract.ts'
-import { HaiError, short } from '../errors.ts'
-import { own } from '../own.ts'
-import { REFERENCE } from '../reference.ts'
-import type { Backend, Choice, Models } from './config.ts'
+import type { Backend, Choice, Models } from '../base/backends.ts'
+import type { ModelRow } from '../base/contract.ts'
+import type { Surroundings } from '../base/environment.ts'
+import { HaiError, short } from '../base/errors.ts'
+import { own } from '../base/own.ts'
+import { REFERENCE } from '../base/reference.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
 import { reaches } from './reach.ts'
-import type { Surroundings } from './surroundings.ts'
 
 /** Where each kind is when no URL says so. */
 export const HOME = {

@@ -1,4 +1,4 @@
-import { inTransaction, type Sql } from '../db.ts'
+import { inTransaction, type Sql } from '../base/db.ts'
 
 /** Which model: the same name may have another window elsewhere. */
 export interface ModelAt {

@@ -1,10 +1,10 @@
 import { APICallError } from '@ai-sdk/provider'
-import { NO_TOKENS, type Tokens, UNCOUNTED } from '../money/tokens.ts'
-import { networkReason } from '../network.ts'
-import { storable } from '../text.ts'
-import type { Choice } from './config.ts'
+import type { Choice } from '../base/backends.ts'
+import { networkReason } from '../base/network.ts'
+import { storable } from '../base/text.ts'
+import { NO_TOKENS, type Tokens, UNCOUNTED } from '../cost/tokens.ts'
 import { type CallFailure, ofStatus, ofWords, otherUrl, putOff } from './refusal.ts'
-import { secondsUntil } from './reset-time.ts'
+import { secondsUntil } from './reset_time.ts'
 
 /** What had come of an answer that was not to be. */
 export interface Got {

@@ -1,4 +1,4 @@
-import type { Choice, Message, Models } from './config.ts'
+import type { Choice, Message, Models } from '../base/backends.ts'
 
 /** Seconds that a server gets for its first byte, unless `first_byte_seconds` says otherwise. */
 const FIRST_BYTE_SECONDS = 120

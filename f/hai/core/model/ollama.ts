@@ -1,8 +1,8 @@
 import { APICallError } from '@ai-sdk/provider'
 import { z } from 'zod'
-import type { Choice } from './config.ts'
+import type { Choice } from '../base/backends.ts'
 import type { Limits } from './limits.ts'
-import { refusalIn } from './server-words.ts'
+import { refusalIn } from './server_words.ts'
 import { Watchdog } from './watchdog.ts'
 import { patientFetch } from './wire.ts'
 

@@ -1,7 +1,7 @@
-import type { ClaimedTask } from '../contract.ts'
-import type { Turn } from '../handle.ts'
+import type { Message } from '../base/backends.ts'
+import type { ClaimedTask } from '../base/contract.ts'
+import type { Turn } from '../task/handle.ts'
 import { attach } from './attach.ts'
-import type { Message } from './config.ts'
 import { type Estimate, estimate } from './estimate.ts'
 import { type Earlier, earlier } from './history.ts'
 

@@ -1,5 +1,5 @@
-import { withoutWords } from '../errors.ts'
-import type { TaskHandle } from '../handle.ts'
+import { withoutWords } from '../base/errors.ts'
+import type { TaskHandle } from '../task/handle.ts'
 
 /** At most one event so often; the job's stream carries every piece sooner. */
 const EVENT_MS = 500

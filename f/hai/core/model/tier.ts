@@ -1,8 +1,8 @@
-import { type ClaimedTask, RESTRICTED } from '../contract.ts'
-import type { Failure } from '../handle.ts'
-import { shortId } from '../ids.ts'
+import type { Backend, Choice, Models } from '../base/backends.ts'
+import { type ClaimedTask, RESTRICTED } from '../base/contract.ts'
+import { shortId } from '../base/ids.ts'
+import type { Failure } from '../task/handle.ts'
 import { HOME, urlOf } from './choose.ts'
-import type { Backend, Choice, Models } from './config.ts'
 import { isHosted } from './ollama.ts'
 
 type Tiered = Pick<ClaimedTask, 'id' | 'data_tier'>

@@ -1,13 +1,13 @@
-import { storedConfig } from '../config.ts'
-import type { BackendTrouble } from '../contract.ts'
-import type { Sql } from '../db.ts'
-import { own } from '../own.ts'
-import { REFERENCE } from '../reference.ts'
-import { span } from '../span.ts'
+import { Models } from '../base/backends.ts'
+import { storedConfig } from '../base/config.ts'
+import type { BackendTrouble } from '../base/contract.ts'
+import type { Sql } from '../base/db.ts'
+import { type Surroundings, surroundings } from '../base/environment.ts'
+import { own } from '../base/own.ts'
+import { REFERENCE } from '../base/reference.ts'
+import { span } from '../base/span.ts'
+import { endpointId, isElsewhere } from '../task/endpoint.ts'
 import { urlOf } from './choose.ts'
-import { Models } from './config.ts'
-import { endpointId, isElsewhere } from './endpoint.ts'
-import { type Surroundings, surroundings } from './surroundings.ts'
 
 /** Trouble that was heard of or looked at so many seconds ago is told as it is now, anything older as it was. */
 const FRESH_SECONDS = 10

@@ -1,5 +1,5 @@
-import { MOST_TOKENS } from '../money/tokens.ts'
-import type { Choice } from './config.ts'
+import type { Choice } from '../base/backends.ts'
+import { MOST_TOKENS } from '../cost/tokens.ts'
 
 /** A list is small and at hand, or it is not worth waiting for. */
 const ASK_MS = 2000

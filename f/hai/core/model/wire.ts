@@ -1,9 +1,9 @@
 import { APICallError } from '@ai-sdk/provider'
-import { isRedirect, pointsTo } from '../network.ts'
+import { isRedirect, pointsTo } from '../base/network.ts'
 import type { Dialect } from './dialects.ts'
 import { BrokenCall } from './failure.ts'
 import { type Frame, Frames, parsed } from './frames.ts'
-import { inKnownForm, inOtherForm } from './other-form.ts'
+import { inKnownForm, inOtherForm } from './other_form.ts'
 import type { Reply, Said } from './reply.ts'
 import {
   isPage,
@@ -13,7 +13,7 @@ import {
   type Refusal,
   refusalIn,
   refusalOf,
-} from './server-words.ts'
+} from './server_words.ts'
 
 /** After the reason to stop, counts may follow; a connection that stays open is not waited for any longer. */
 const GRACE_MS = 2000

@@ -1,6 +1,6 @@
-import type { Channel } from '../channels.ts'
-import { HaiError } from '../errors.ts'
-import { resolveReference } from '../reference.ts'
+import { HaiError } from '../base/errors.ts'
+import { resolveReference } from '../base/reference.ts'
+import type { Channel } from './channels.ts'
 import { messageOf } from './message.ts'
 import type { HeldNotice, Receipt } from './notice.ts'
 

@@ -1,4 +1,4 @@
-import type { Channel } from '../channels.ts'
+import type { Channel } from './channels.ts'
 import type { HeldNotice } from './notice.ts'
 
 /** ntfy makes a file of a longer message. */

@@ -1,4 +1,4 @@
-import type { Sql } from '../db.ts'
+import type { Sql } from '../base/db.ts'
 
 /** A notice whose last attempt failed is given up. With the pauses between them that is after about two hours. */
 export const MAX_ATTEMPTS = 8

@@ -1,4 +1,4 @@
-import type { Sql } from '../db.ts'
+import type { Sql } from '../base/db.ts'
 import { MAX_ATTEMPTS } from './notice.ts'
 
 /** What health says of notices that were given up within a day, as sentences with what to do. */

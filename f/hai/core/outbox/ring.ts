@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Sql } from '../db.ts'
-import { type startScript as Start, startScript } from '../windmill.ts'
+import type { Sql } from '../base/db.ts'
+import { type startScript as Start, startScript } from '../base/windmill.ts'
 
 /** The script that sends. */
 export const SEND = 'f/hai/outbox/send'

@@ -1,10 +1,10 @@
-import { type Channel, Channels } from '../channels.ts'
-import { storedConfig } from '../config.ts'
-import type { Sql } from '../db.ts'
-import { HaiError, parse, withoutWords } from '../errors.ts'
-import { Schedule } from '../instant.ts'
-import { surroundings } from '../model/surroundings.ts'
-import { outage } from '../outage.ts'
+import { storedConfig } from '../base/config.ts'
+import type { Sql } from '../base/db.ts'
+import { surroundings } from '../base/environment.ts'
+import { HaiError, parse, withoutWords } from '../base/errors.ts'
+import { Schedule } from '../base/instant.ts'
+import { outage } from '../base/outage.ts'
+import { type Channel, Channels } from './channels.ts'
 import { deliver } from './deliver.ts'
 import {
   drop,

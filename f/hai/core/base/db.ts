@@ -1,0 +1,99 @@
+import postgres from 'postgres'
+import { type Place, placeOf, UnusableAddress } from './address.ts'
+import { types } from './db_types.ts'
+import { HaiError } from './errors.ts'
+
+/** A connection pool or an open transaction: core functions take either. */
+export type Sql = postgres.ISql<Record<never, never>>
+/** A piece of a statement. */
+export type Part = postgres.PendingQuery<postgres.Row[]>
+/** A pool that can be ended; only its opener needs more than `Sql`. */
+export type Pool = postgres.Sql<Record<never, never>>
+
+/**
+ * Opens a lazy pool on `url`, which is what HAI_DATABASE_URL says. Throws `unavailable`, without a word of it, when it is
+ * no address of a database. Poolers take no other parameters of a connection than these.
+ */
+export function connect(
+  { url }: { url: string },
+  options: { applicationName?: string; max?: number; prepare?: boolean; name?: string } = {},
+): Pool {
+  const { host, port, password, ...place } = usable(url, options.name)
+  const pool = postgres({
+    ...place,
+    // lists, whatever the driver's types say: it cuts a text at its colons
+    host: [host] as unknown as string,
+    port: [port] as unknown as number,
+    // as a function: the driver takes an empty one for none, and looks for another program's in PGPASSWORD
+    password: () => password,
+    max: options.max ?? 2,
+    connect_timeout: 10,
+    // The default waits up to 20 s between tries; a door must learn of a returned database at once.
+    backoff: () => 0.1,
+    onnotice: () => {},
+    prepare: options.prepare ?? false,
+    fetch_types: false,
+    connection: { application_name: options.applicationName ?? 'hai', TimeZone: 'UTC' },
+    types,
+  })
+  return unlessDirect(pool as unknown as Pool)
+}
+
+/**
+ * Sends no statement behind one that is under way, unless the session is known for PostgreSQL's own: a pooler takes the end
+ * of the first for the end of the transaction and hands the session on, with the driver's question about the parameters
+ * of the second, which goes out by itself, still in it. Both would wait without end. (PgBouncer 1.18)
+ */
+function unlessDirect(pool: Pool): Pool {
+  return new Proxy(pool, {
+    apply(...call) {
+      const query = Reflect.apply(...call)
+      // the driver's own, by which a transaction keeps others off its connection
+      if (query.options) query.options.onexecute = () => pool.options.prepare
+      return query
+    },
+  })
+}
+
+/** Another lazy pool on the same database, of one connection. */
+export function again(pool: Pool): Pool {
+  // the driver takes what it made of its options itself
+  const options = { ...pool.options, max: 1 } as unknown as postgres.Options<Record<never, never>>
+  return postgres(options) as unknown as Pool
+}
+
+function usable(url: string, name?: string): Place {
+  try {
+    return placeOf(url, name)
+  } catch (error) {
+    if (!(error instanceof UnusableAddress)) throw error
+    const plain = "the database's address, HAI_DATABASE_URL of this worker, can't be used"
+    throw new HaiError('unavailable', error.message, { plain })
+  }
+}
+
+/** Statements are prepared only where they are met again: in a session of one's own. A pool doesn't until it is known. */
+export function prepareIf(pool: Sql, direct: boolean): void {
+  // read by the driver at each statement
+  ;(pool as Pool).options.prepare = direct
+}
+
+/** Runs `work` in a transaction: a new one on a pool, a savepoint inside one that is already open. */
+export async function inTransaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): Promise<T> {
+  const unlessBroken = (tx: Sql) => work(tx).catch(leaveBroken)
+  if ('begin' in sql) return (await (sql as Pool).begin(unlessBroken)) as T
+  return (await (sql as postgres.TransactionSql<Record<never, never>>).savepoint(unlessBroken)) as T
+}
+
+const BROKEN = ['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']
+
+/**
+ * Where the connection of a transaction broke nothing can be rolled back, and the driver that tried to would end the
+ * process. It fails the transaction itself when it hears of that, with the same error, and so this never settles.
+ */
+function leaveBroken(error: unknown): Promise<never> {
+  const { code = '' } = error as { code?: string }
+  // the driver's own: what else may break in a transaction leaves its connection as it is
+  if ('query' in (error as object) && BROKEN.includes(code)) return new Promise(() => {})
+  throw error
+}

@@ -1,0 +1,96 @@
+import type { Caller } from '../base/caller.ts'
+import type { Accepted } from '../base/contract.ts'
+import type { Sql } from '../base/db.ts'
+import { HaiError, shown, withoutWords } from '../base/errors.ts'
+import { settingTroubles } from '../settings.ts'
+import { enqueueMany, enqueueOne } from '../task/enqueue.ts'
+import { BUILT_IN } from '../task/lease.ts'
+import { taskEvents } from '../task/show.ts'
+import { wake } from '../task/wake.ts'
+import { answerAtOnce, type Taker } from '../work/built_in.ts'
+
+/** An answer that was given at once has four events or five. */
+const EVENTS = 100
+
+/**
+ * Commits what came in, answers it where it is one task that needs no model, and calls workers for what is due then. Neither
+ * a failed call nor a failed answer unsays the acceptance.
+ */
+export async function receive(
+  sql: Sql,
+  body: unknown,
+  caller: Caller,
+  taker: Taker,
+): Promise<Accepted | Accepted[]> {
+  const { accepted } = await take(sql, body, caller, taker)
+  return accepted
+}
+
+/**
+ * The same for the webhook, whose one argument is `body`: Windmill drops what stands beside it before a script sees it. Of
+ * what was answered at once the caller has no more to ask.
+ */
+export async function receiveArgument(
+  sql: Sql,
+  body: unknown,
+  caller: Caller,
+  taker: Taker,
+): Promise<Accepted | Accepted[]> {
+  if (typeof body !== 'object' || body === null) throw noEnvelope(body)
+  const { accepted, answered } = await take(sql, body, caller, taker)
+  if (!answered) return accepted
+  const seen = await taskEvents(sql, { id: answered, limit: EVENTS, with_result: true }, caller)
+  return { ...(accepted as Accepted), seen }
+}
+
+function noEnvelope(body: unknown): HaiError {
+  const what =
+    body === undefined || body === null ? 'body is missing' : `body: ${shown(body)} is not accepted`
+  const cure = 'wrap the envelope, or a list of them: {"body": {"source": "…", "content": "…"}}'
+  return new HaiError('invalid', `${what}; ${cure}`, { plain: cure })
+}
+
+interface Taken {
+  accepted: Accepted | Accepted[]
+  /** The task that was worked on at once. */
+  answered?: string | undefined
+}
+
+async function take(sql: Sql, body: unknown, caller: Caller, taker: Taker): Promise<Taken> {
+  const origin = { requester: caller.name, sees: caller.sees, zone: caller.zone }
+  if (Array.isArray(body)) {
+    const accepted = await enqueueMany(sql, body, origin)
+    const job_id = await wake(sql)
+    return { accepted: accepted.map((one) => withJob(one, job_id)) }
+  }
+  const { told, lane } = await enqueueOne(sql, body, origin)
+  const answered = lane === BUILT_IN && (await orLater(answerAtOnce(sql, told.task_id, taker)))
+  // also then: the next turn of its conversation may have waited for it
+  const job_id = await wake(sql)
+  const accepted = {
+    ...(answered ? told : withJob(told, job_id)),
+    ...(caller.role === 'operator' ? await troubles(sql) : {}),
+  }
+  return { accepted, answered: answered ? told.task_id : undefined }
+}
+
+const withJob = (one: Accepted, job_id: string | undefined): Accepted =>
+  job_id && one.status === 'accepted' ? { ...one, job_id } : one
+
+async function orLater(answered: Promise<boolean>): Promise<boolean> {
+  try {
+    return await answered
+  } catch (error) {
+    // the task is committed; a lease that it had runs out
+    console.error(`not answered at once, a worker will: ${withoutWords(error).stack}`)
+    return false
+  }
+}
+
+async function troubles(sql: Sql): Promise<Pick<Accepted, 'problems' | 'guards'>> {
+  const { broken, guards } = await settingTroubles(sql)
+  return {
+    ...(broken.length > 0 ? { problems: broken } : {}),
+    ...(guards.length > 0 ? { guards } : {}),
+  }
+}

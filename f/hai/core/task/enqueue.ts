@@ -1,0 +1,245 @@
+import type { Caller } from '../base/caller.ts'
+import type { Accepted } from '../base/contract.ts'
+import { inTransaction, type Sql } from '../base/db.ts'
+import { HaiError, parse } from '../base/errors.ts'
+import { newId } from '../base/ids.ts'
+import { lockConversations, makeWay, refuseStrangers } from './busy.ts'
+import { findConversations } from './conversation.ts'
+import { digestOf, Envelope, keyOf, PRIORITY_SHIFT } from './envelope.ts'
+import { firstLane, headStartIn } from './first_lane.ts'
+
+const BATCH = 1000
+const PENDING_PER_SOURCE = 5000
+const IDEMPOTENCY_SECONDS = 24 * 3600
+
+type Row = ReturnType<typeof toRow>
+
+export interface Origin {
+  requester: string
+  todoId?: string
+  /** What the requester may see beside his own tasks; nothing when not given. */
+  sees?: Caller['sees']
+  /** IANA zone in which his words are understood; UTC when not given. */
+  zone?: string
+}
+
+/**
+ * Puts one envelope into the queue; when this resolves inside no transaction of the caller's, the row is committed.
+ * The same key or id with the same content is `duplicate` with the first id; with other content `conflict`.
+ * `not_found` when its conversation is neither a `#name` nor the id of one; `forbidden` in one that somebody else began;
+ * `conflict` in a busy one when the envelope says `reject`.
+ */
+export async function enqueue(sql: Sql, input: unknown, origin: Origin): Promise<Accepted> {
+  const { told } = await enqueueOne(sql, input, origin)
+  return told
+}
+
+/** What is told of an envelope, and the lane in which its task waits now, if it is a new one. */
+export interface Enqueued {
+  told: Accepted
+  lane?: string
+}
+
+/** `enqueue`, with the lane. */
+export async function enqueueOne(sql: Sql, input: unknown, origin: Origin): Promise<Enqueued> {
+  const [enqueued] = await put(sql, [input], origin)
+  return enqueued!
+}
+
+/** All or none, up to 1,000 envelopes, one transaction, a result each in their order. */
+export async function enqueueMany(sql: Sql, inputs: unknown[], origin: Origin): Promise<Accepted[]> {
+  const enqueued = await put(sql, inputs, origin)
+  return enqueued.map(({ told }) => told)
+}
+
+async function put(sql: Sql, inputs: unknown[], origin: Origin): Promise<Enqueued[]> {
+  if (inputs.length === 0 || inputs.length > BATCH) {
+    throw new HaiError('invalid', `body: ${inputs.length} envelopes; send 1 to ${BATCH}`)
+  }
+  const rows = inputs.map((input, index) => toRow(parseAt(input, index, inputs.length), origin))
+  // the first of a batch that bears an id; one that repeats it is compared with it, as in a later batch
+  const firsts = new Map(rows.toReversed().map((row) => [row.id, row]))
+  const sees: Caller['sees'] = origin.sees ?? ((tx) => tx`requester = ${origin.requester}`)
+  return inTransaction(sql, async (tx) => {
+    await refuseFlood(tx, rows)
+    const names = await findConversations(tx, rows, sees)
+    await lockConversations(tx, rows)
+    await forgetOldKeys(tx, rows)
+    const inserted = await insert(tx, [...firsts.values()])
+    const isNew = (row: Row) => inserted.has(row.id) && firsts.get(row.id) === row
+    const fresh = rows.filter(isNew)
+    await refuseStrangers(tx, fresh, sees)
+    await makeWay(tx, fresh, sees)
+    await attach(tx, fresh)
+    const known = await findKnown(
+      tx,
+      rows.filter((row) => !isNew(row)),
+    )
+    const begins = new Map(
+      [...names].map((name) => [name, fresh.find((row) => row.conversation_id === name)]),
+    )
+    const begun = (row: Row) => begins.get(row.conversation_id) === row
+    return rows.map((row) =>
+      isNew(row) ? { told: accepted(row, begun(row)), lane: row.lane } : { told: duplicate(row, known) },
+    )
+  })
+}
+
+function parseAt(input: unknown, index: number, count: number): Envelope {
+  try {
+    return parse(Envelope, input)
+  } catch (error) {
+    if (count === 1 || !(error instanceof HaiError)) throw error
+    throw new HaiError(error.code, `envelope ${index}: ${error.message}`, {
+      details: { index },
+      plain: `envelope ${index}: ${error.plain}`,
+      cause: error,
+    })
+  }
+}
+
+function toRow(envelope: Envelope, origin: Origin) {
+  const id = envelope.id ?? newId()
+  const idempotency_key = keyOf(envelope)
+  const lane = firstLane(envelope, { zone: origin.zone ?? 'UTC', now: new Date() })
+  return {
+    id,
+    source: envelope.source,
+    requester: origin.requester,
+    on_behalf_of: envelope.user ?? null,
+    zulip_user_id: envelope.zulip_user_id ?? null,
+    task_ref: envelope.task_id ?? null,
+    content: envelope.content,
+    conversation_id: envelope.conversation_id ?? id,
+    target_agent: envelope.target_agent ?? null,
+    priority: envelope.priority,
+    data_tier: envelope.data_tier,
+    if_busy: envelope.if_busy,
+    trace_id: envelope.trace_id ?? null,
+    origin: envelope.origin ?? null,
+    intent: envelope.intent ?? null,
+    destructive: envelope.destructive,
+    metadata: envelope.metadata,
+    todo_id: origin.todoId ?? null,
+    idempotency_key,
+    request_digest: digestOf(envelope),
+    lane,
+    head_start: headStartIn(lane, envelope.source),
+    shift_seconds: PRIORITY_SHIFT[envelope.priority],
+    ttl_seconds: envelope.ttl_seconds ?? null,
+    max_attempts: envelope.retry_policy.max_attempts,
+    backoff_seconds: envelope.retry_policy.backoff_seconds,
+    context: envelope.context,
+  }
+}
+
+/** One runaway source must not fill the queue for everybody else. */
+async function refuseFlood(sql: Sql, rows: Row[]): Promise<void> {
+  for (const source of new Set(rows.map((row) => row.source))) {
+    const [full] = await sql`
+      select 1 from hai.task_queue
+      where state = 'pending' and source = ${source}
+      offset ${PENDING_PER_SOURCE - 1} limit 1`
+    if (full) {
+      const has = `has ${PENDING_PER_SOURCE} tasks pending; nothing was taken, send it again later`
+      throw new HaiError('unavailable', `source ${source} ${has}`, {
+        details: { retry_after_seconds: 60 },
+        plain: `the source ${has}`,
+      })
+    }
+  }
+}
+
+async function forgetOldKeys(sql: Sql, rows: Row[]): Promise<void> {
+  const keys = rows.flatMap((row) => row.idempotency_key ?? [])
+  if (keys.length === 0) return
+  await sql`
+    update hai.task_queue
+    set idempotency_key = null, idempotency_until = null
+    where requester = ${rows[0]!.requester} and idempotency_key = any(${keys})
+      and idempotency_until < now()`
+}
+
+async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
+  const inserted = await sql<{ id: string }[]>`
+    with given as (
+      select * from jsonb_to_recordset(${sql.json(rows as never)}) as r(
+        id text, source text, requester text, on_behalf_of text, zulip_user_id bigint, task_ref text,
+        content text, conversation_id text, target_agent text, priority text, data_tier text, trace_id text,
+        origin text, intent text, destructive boolean, metadata jsonb, todo_id text, idempotency_key text,
+        request_digest text, lane text, head_start int, shift_seconds int,
+        ttl_seconds int, max_attempts int, backoff_seconds int)
+    ), accepted as (
+      insert into hai.task_queue (
+        id, source, requester, on_behalf_of, zulip_user_id, task_ref, content, conversation_id, target_agent,
+        priority, data_tier, trace_id, origin, intent, destructive, metadata, todo_id, idempotency_key,
+        idempotency_until, request_digest, lane, run_at, claim_at, ttl_seconds, expires_at, max_attempts,
+        backoff_seconds, last_seq)
+      select
+        id, source, requester, on_behalf_of, zulip_user_id, task_ref, content, conversation_id, target_agent,
+        priority, data_tier, trace_id, origin, intent, destructive, metadata, todo_id, idempotency_key,
+        case when idempotency_key is not null then now() + make_interval(secs => ${IDEMPOTENCY_SECONDS}) end,
+        request_digest, lane, now(), now() - make_interval(secs => shift_seconds + head_start), ttl_seconds,
+        now() + make_interval(secs => ttl_seconds), max_attempts, backoff_seconds, 1
+      from given
+      -- in key order, so that two batches with the same keys never wait for each other in a circle
+      order by idempotency_key, id
+      on conflict do nothing
+      returning id, source, requester
+    ), told as (
+      insert into hai.task_event (task_id, seq, type, text)
+      select id, 1, 'accepted', 'accepted from ' || source from accepted
+    )
+    select id from accepted`
+  return new Set(inserted.map((row) => row.id))
+}
+
+async function attach(sql: Sql, rows: Row[]): Promise<void> {
+  const parts = rows.flatMap((row) => row.context.map((part) => ({ task_id: row.id, ...part })))
+  if (parts.length === 0) return
+  await sql`
+    insert into hai.artifact (task_id, name, media_type, content)
+    select task_id, name, media_type, content
+    from jsonb_to_recordset(${sql.json(parts as never)}) as p(task_id text, name text, media_type text, content text)`
+}
+
+interface Known {
+  id: string
+  requester: string
+  idempotency_key: string | null
+  conversation_id: string
+  request_digest: string
+  job_id: string | null
+}
+
+/** A statement of its own: the one that lost the race could not yet see the winner's row. */
+async function findKnown(sql: Sql, rows: Row[]): Promise<Known[]> {
+  if (rows.length === 0) return []
+  const keys = rows.flatMap((row) => row.idempotency_key ?? [])
+  return sql<Known[]>`
+    select id, requester, idempotency_key, conversation_id, request_digest, job_id
+    from hai.task_queue
+    where id = any(${rows.map((row) => row.id)})
+       or (requester = ${rows[0]!.requester} and idempotency_key = any(${keys}))`
+}
+
+function accepted({ id, conversation_id }: Row, begins: boolean): Accepted {
+  const told = begins ? { begins_conversation: true as const } : {}
+  return { task_id: id, status: 'accepted', conversation_id, ...told }
+}
+
+function duplicate(row: Row, known: Known[]): Accepted {
+  const first =
+    known.find((task) => task.id === row.id) ??
+    known.find((task) => task.idempotency_key !== null && task.idempotency_key === row.idempotency_key)
+  if (first?.requester !== row.requester || first.request_digest !== row.request_digest) {
+    const name = first?.id === row.id ? `id ${row.id}` : `idempotency key ${row.idempotency_key}`
+    const cure = 'already belongs to another task; send this one with a new key'
+    throw new HaiError('conflict', `${name} ${cure}`, {
+      details: first?.requester === row.requester ? { task_id: first.id } : {},
+      plain: `the ${first?.id === row.id ? 'id' : 'idempotency key'} ${cure}`,
+    })
+  }
+  const { id: task_id, conversation_id, job_id } = first
+  return { task_id, status: 'duplicate', conversation_id, ...(job_id ? { job_id } : {}) }
+}

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { PRIORITIES, type Priority } from '../base/contract.ts'
+import { conversationKey } from '../base/normal.ts'
+import { record } from '../base/own.ts'
+
+const CONTENT_BYTES = 256 * 1024
+const CONTEXT_BYTES = 4 * 1024 * 1024
+
+const bytes = (text: string) => Buffer.byteLength(text, 'utf8')
+const filled = z.string().trim().min(1, 'expected some text, got none')
+const key = z.string().trim().min(1, 'expected 1 to 200 characters').max(200, 'expected 1 to 200 characters')
+
+/** Postgres text can't hold it, and it never is what a person typed. */
+const withoutNul = (text: string) => !text.includes('\0')
+
+/** Who answers tasks and can be asked for by name. */
+const AGENTS = ['general']
+
+/** What becomes of a task whose conversation has one that has not ended. */
+const IF_BUSY = ['queue', 'reject', 'interrupt'] as const
+export type IfBusy = (typeof IF_BUSY)[number]
+
+/** What `inbox` takes: the contract's names, nothing else. Unknown fields are refused by name. */
+export const Envelope = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'expected a ULID of 26 upper-case characters')
+    .optional(),
+  task_id: key.optional(),
+  source: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, 'expected a slug such as cli, voice or alertmanager'),
+  content: filled
+    .refine((text) => bytes(text) <= CONTENT_BYTES, 'expected at most 256 KiB; attach long text as context')
+    .refine(withoutNul, 'expected text without NUL characters'),
+  context: z
+    .array(
+      z.strictObject({
+        name: filled.max(255, 'expected at most 255 characters'),
+        content: z.string().refine(withoutNul, 'expected text without NUL characters'),
+        media_type: z.string().default('text/plain'),
+      }),
+    )
+    .refine(
+      (parts) => parts.reduce((sum, part) => sum + bytes(part.content), 0) <= CONTEXT_BYTES,
+      'expected at most 4 MiB of attached text in all',
+    )
+    .default([]),
+  user: key.optional(),
+  zulip_user_id: z.int().positive().optional(),
+  conversation_id: key.transform(conversationKey).optional(),
+  target_agent: key
+    .refine((name) => AGENTS.includes(name), `no agent has that name; known: ${AGENTS.join(', ')}`)
+    .optional(),
+  if_busy: z.enum(IF_BUSY).default('queue'),
+  priority: z.enum(PRIORITIES).default('normal'),
+  data_tier: z.enum(['public', 'internal', 'restricted']).default('internal'),
+  idempotency_key: key.optional(),
+  ttl_seconds: z
+    .int()
+    .positive()
+    .max(366 * 86_400, 'expected at most one year')
+    .optional(),
+  retry_policy: z
+    .strictObject({
+      max_attempts: z.int().min(1).max(100).default(3),
+      backoff_seconds: z.int().min(0).max(3600).default(10),
+    })
+    .default({ max_attempts: 3, backoff_seconds: 10 }),
+  trace_id: key.optional(),
+  origin: key.optional(),
+  intent: key.optional(),
+  destructive: z
+    .boolean()
+    .refine(
+      (isSaid) => !isSaid,
+      'true is not accepted: nothing asks a person before such a task yet; ask for what changes nothing, or leave it out',
+    )
+    .default(false),
+  metadata: record(z.unknown()).default({}),
+})
+export type Envelope = z.output<typeof Envelope>
+
+/**
+ * How long, in seconds, work of this priority may overtake work that came before it. Low waits for nobody's
+ * priority: after an hour it stands before anything urgent that has just arrived.
+ */
+export const PRIORITY_SHIFT: Record<Priority, number> = { low: 0, normal: 120, high: 900, urgent: 3600 }
+
+/** In a lane that persons and machines share a person's question overtakes work that came in so many seconds before it. */
+export const HEAD_START_SECONDS = 3600
+
+const PEOPLE = new Set(['cli', 'zulip', 'voice', 'text', 'openwebui', 'todo'])
+
+/** A person waits at the other end of these sources; everything else must not stand in his way. */
+export function laneOf(source: string): 'interactive' | 'batch' {
+  return PEOPLE.has(source) ? 'interactive' : 'batch'
+}
+
+/** Two deliveries are the same task when what was asked and where it may go are the same. */
+export function digestOf(envelope: Envelope): string {
+  const { content, context, source, user, conversation_id, target_agent, priority, data_tier } = envelope
+  const { intent, destructive } = envelope
+  const same = {
+    content,
+    context,
+    source,
+    user,
+    conversation_id,
+    target_agent,
+    priority,
+    data_tier,
+    intent,
+    destructive,
+  }
+  return createHash('sha256').update(JSON.stringify(same)).digest('hex')
+}
+
+/** Without a key of its own, a caller's `task_id` names the delivery within its source. */
+export function keyOf(envelope: Envelope): string | null {
+  if (envelope.idempotency_key) return envelope.idempotency_key
+  return envelope.task_id ? `${envelope.source}:${envelope.task_id}` : null
+}

@@ -1,0 +1,271 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import type { ClaimedTask } from '../base/contract.ts'
+import type { Sql } from '../base/db.ts'
+import { HaiError, parse } from '../base/errors.ts'
+import { MOST_INT } from '../base/instant.ts'
+import { expire } from './expire.ts'
+
+/** How often a holder renews, and how long a lease outlives its last renewal; seconds, by the database's clock. */
+export const HEARTBEAT_SECONDS = 3
+export const LEASE_SECONDS = 15
+
+/** Where what hai answers itself waits, so that it is looked for first and no slot that it needs asks a model. */
+export const BUILT_IN = 'builtin'
+/** Where what asks a model waits, a person's and a machine's. */
+export const MODEL_LANES = ['interactive', 'batch'] as const
+/** Those that all share, in the order in which a worker looks. */
+export const LANES = [BUILT_IN, ...MODEL_LANES] as const
+
+const Claim = z.strictObject({
+  worker: z.string().min(1).max(200),
+  lanes: z
+    .array(z.string().min(1))
+    .min(1)
+    .default([...LANES]),
+  job_id: z.string().min(1).optional(),
+  /** For a worker of whom nothing is known but the lanes: of those that all share it gets nothing restricted. */
+  elsewhere: z.boolean().default(false),
+  /** Who may end the worker's job as he likes, other than the operator: see `claimable`. */
+  owner: z.string().optional(),
+  /** No task but this one, whichever is the next. */
+  only: z.string().optional(),
+})
+
+/**
+ * The holder's proof: a task, the fencing token that its claim gave, and the secret beside it, since numbers can be
+ * guessed. Without the secret the lease is as one that was lost.
+ */
+export const Held = z.strictObject({
+  id: z.string().min(1),
+  lease_no: z.int().positive().max(MOST_INT),
+  lease_token: z.string().max(200).optional(),
+})
+export type Held = z.output<typeof Held>
+
+/** What of a leased task is that proof. */
+export const heldOf = ({ id, lease_no, lease_token }: Held): Held => ({ id, lease_no, lease_token })
+
+/** What is stored of a lease's secret. Digests are compared, so that the time it takes tells nothing of the secret. */
+export const tokenDigest = ({ lease_token }: Pick<Held, 'lease_token'>): Buffer | null =>
+  lease_token === undefined ? null : createHash('sha256').update(lease_token).digest()
+
+/** Whether `l`, a row of `hai.lease`, is the holder's. The release before leased without a secret. */
+const isHeldBy = (sql: Sql, held: Held) => sql`
+  l.task_id = ${held.id} and l.lease_no = ${held.lease_no}
+  and (l.token_digest is null or l.token_digest = ${tokenDigest(held)}::bytea)`
+
+/** Whether a row of `hai.task_queue` is in the holder's hands. */
+export const inHandsOf = (sql: Sql, held: Held) => sql`
+  id = ${held.id} and state = 'running' and lease_no = ${held.lease_no}
+  -- of this number there is one lease and one secret for ever, so that a row locked meanwhile need not ask again
+  and exists (select from hai.lease l where ${isHeldBy(sql, held)})`
+
+/**
+ * Leases the next due task of the first lane that has one and a free slot, or gives null.
+ * Between two concurrent claims a task can be passed over; `hasClaimable` tells before a worker gives up.
+ */
+export async function claim(sql: Sql, input: z.input<typeof Claim>): Promise<ClaimedTask | null> {
+  const { worker, lanes, job_id, ...scope } = parse(Claim, input)
+  // made here: the database sees its digest only, and so do its logs
+  const lease_token = randomBytes(24).toString('base64url')
+  const holder = { worker, job_id: job_id ?? null, digest: tokenDigest({ lease_token }) }
+  for (const lane of lanes) {
+    const task = await claimIn(sql, lane, holder, scope).catch(passedOver)
+    if (task) return { ...task, lease_token }
+  }
+  return null
+}
+
+/** Two claims met in one conversation, and the index let one of them through. */
+function passedOver(error: { code?: string; constraint_name?: string }): null {
+  if (error.code === '23505' && error.constraint_name === 'task_conversation') return null
+  throw error
+}
+
+/** So often a task is given back by jobs that anybody may have rung and ended; then it is for trusted ones. */
+export const MOST_GIVEN_BACK = 3
+
+/**
+ * Which rows `t` of `task_queue` may be leased now: due, in time, the next turn of their conversation. To the job of
+ * `owner`, who may end it as often as he likes, no task that was given back too often and isn't his: each time somebody
+ * pays for what is thrown away.
+ */
+export const claimable = (sql: Sql, owner?: string) => sql`
+  t.state = 'pending' and t.claim_at <= now() and (t.expires_at is null or t.expires_at > now())
+  and not exists (
+    select from hai.task_queue busy
+    where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval'))
+  and not ${isBehind(sql)}
+  ${owner === undefined ? sql`` : sql`and (t.given_back < ${MOST_GIVEN_BACK} or t.requester = ${owner})`}`
+
+/** Whether an earlier turn of its conversation has yet to begin, or to go on: in another lane, or put off till later. */
+export const isBehind = (sql: Sql) => sql`
+  exists (
+    select from hai.task_queue earlier
+    where earlier.conversation_id = t.conversation_id and earlier.state = 'pending'
+      and (earlier.created_at, earlier.id) < (t.created_at, t.id)
+      and (earlier.expires_at is null or earlier.expires_at > now()))`
+
+/** Of those, what a worker elsewhere may see: whom it asks is known of lanes with a backend's name only. */
+const shown = (sql: Sql) => sql`and (t.data_tier <> 'restricted' or t.lane <> all(${[...LANES]}))`
+
+/** Who claims, and what, as far as it matters to which tasks he gets. */
+type Scope = Pick<z.output<typeof Claim>, 'elsewhere' | 'owner' | 'only'>
+
+const claimableBy = (sql: Sql, { elsewhere, owner, only }: Scope) =>
+  sql`${claimable(sql, owner)} ${elsewhere ? shown(sql) : sql``} ${only === undefined ? sql`` : sql`and t.id = ${only}`}`
+
+async function claimIn(
+  sql: Sql,
+  lane: string,
+  { worker, job_id, digest }: { worker: string; job_id: string | null; digest: Buffer | null },
+  scope: Scope,
+): Promise<Omit<ClaimedTask, 'lease_token'> | null> {
+  const [task] = await sql<Omit<ClaimedTask, 'lease_token'>[]>`
+    with due as (
+      select id from hai.task_queue t
+      where lane = ${lane} and ${claimableBy(sql, scope)}
+      order by claim_at, id
+      limit 1
+      for update skip locked
+    ), slot as (
+      -- only looked for when something is due, so that an idle worker never hides a free slot
+      select lane, no from hai.lane_slot
+      where lane = ${lane} and task_id is null and not closing and exists (select from due)
+      order by no
+      limit 1
+      for update skip locked
+    ), claimed as (
+      update hai.task_queue t
+      set state = 'running', lease_no = lease_no + 1, last_seq = last_seq + 1,
+          attempt = attempt + next_attempt::int, next_attempt = false, job_id = ${job_id},
+          started_at = coalesce(started_at, now()), updated_at = now()
+      from due, slot
+      where t.id = due.id
+      returning t.*
+    ), leased as (
+      insert into hai.lease (task_id, lease_no, token_digest, worker, until)
+      select id, lease_no, ${digest}::bytea, ${worker}, now() + make_interval(secs => ${LEASE_SECONDS}) from claimed
+      returning task_id, until
+    ), taken as (
+      update hai.lane_slot s set task_id = claimed.id
+      from claimed, slot
+      where s.lane = slot.lane and s.no = slot.no
+    ), told as (
+      insert into hai.task_event (task_id, seq, type, text, data)
+      select id, last_seq, 'claimed', 'started by ' || ${worker} || ', attempt ' || attempt || ' of ' || max_attempts,
+        jsonb_build_object('lease_no', lease_no, 'attempt', attempt)
+      from claimed
+    )
+    select
+      c.id, c.lease_no, c.attempt, c.max_attempts, c.lane, c.content, c.source, c.requester, c.on_behalf_of,
+      c.conversation_id, c.target_agent, c.data_tier, c.todo_id, c.metadata, c.run_at, c.round, l.until as lease_until,
+      coalesce((
+        select jsonb_agg(jsonb_build_object('name', name, 'media_type', media_type, 'text', content) order by a.id)
+        from hai.artifact a where a.task_id = c.id
+      ), '[]') as context
+    from claimed c join leased l on l.task_id = c.id`
+  return task ?? null
+}
+
+/** Of `lanes`, or of all that are served here, those in which a due task and a free slot are there at this moment. */
+export async function claimableLanes(
+  sql: Sql,
+  lanes?: readonly string[],
+  scope: Scope = { elsewhere: false },
+): Promise<string[]> {
+  const rows = await sql<{ lane: string }[]>`
+    select lane from (
+      select distinct lane from hai.lane_slot
+      where ${lanes ? sql`lane = any(${[...lanes]})` : sql`not elsewhere`} and task_id is null and not closing
+    ) open
+    where exists (
+      select from hai.task_queue t
+      where t.lane = open.lane and ${claimableBy(sql, scope)})
+    order by lane`
+  return rows.map(({ lane }) => lane)
+}
+
+/** Whether a due task and a free slot of its lane are there at this moment. */
+export async function hasClaimable(
+  sql: Sql,
+  lanes: readonly string[] = LANES,
+  scope?: Scope,
+): Promise<boolean> {
+  return (await claimableLanes(sql, lanes, scope)).length > 0
+}
+
+/**
+ * Extends the lease. `conflict` when it is lost, whatever the reason (cancelled, expired, taken by another): the
+ * holder must stop; its slot is free from then on.
+ */
+export async function heartbeat(sql: Sql, input: Held): Promise<{ until: string }> {
+  const held = parse(Held, input)
+  const [lease] = await sql<{ until: string }[]>`
+    update hai.lease l
+    set until = now() + make_interval(secs => ${LEASE_SECONDS})
+    where ${isHeldBy(sql, held)}
+      and exists (
+        select from hai.task_queue t
+        where t.id = l.task_id and t.state = 'running' and t.lease_no = l.lease_no
+          and (t.expires_at is null or t.expires_at > now()))
+    returning until`
+  if (lease) return lease
+  await expire(sql, held.id)
+  throw await leaseLost(sql, held)
+}
+
+/**
+ * Gives a task back untouched, as when its worker is told to stop: no attempt is used, its place is kept. Where the worker
+ * was a job it counts, as whoever rang it may have ended it.
+ */
+export async function release(sql: Sql, input: Held, reason: string): Promise<void> {
+  const held = parse(Held, input)
+  const [task] = await sql`
+    with back as (
+      update hai.task_queue
+      set state = 'pending', next_attempt = false, given_back = given_back + (job_id is not null)::int,
+          last_seq = last_seq + 1, updated_at = now()
+      where ${inHandsOf(sql, held)}
+      returning id, last_seq
+    ), freed as (
+      delete from hai.lease where task_id = (select id from back)
+    ), told as (
+      insert into hai.task_event (task_id, seq, type, text)
+      select id, last_seq, 'released', 'given back: ' || ${reason} from back
+    )
+    select id from back`
+  if (!task) throw await leaseLost(sql, held)
+}
+
+/** `release` for a worker elsewhere. */
+export async function giveBack(sql: Sql, held: Held, reason: string): Promise<{ state: 'pending' }> {
+  await release(sql, held, parse(z.string().trim().min(1).max(300), reason))
+  return { state: 'pending' }
+}
+
+/**
+ * Says who has the task now, for the worker that no longer has it. As it stops by that, its slot is free: else the next
+ * question to a model that answers one at a time would wait until the sweep finds the lease.
+ */
+export async function leaseLost(sql: Sql, held: Held): Promise<HaiError> {
+  const { id, lease_no } = held
+  await sql`
+    delete from hai.lease l
+    where ${isHeldBy(sql, held)}
+      and exists (select from hai.task_queue t where t.id = l.task_id and t.state <> 'running')`
+  const [task] = await sql<{ state: string; lease_no: number; over: boolean }[]>`
+    select state, lease_no, state = 'running' and coalesce(expires_at <= now(), false) as over
+    from hai.task_queue where id = ${id}`
+  if (!task) return new HaiError('not_found', `task ${id} does not exist; check the id`)
+  return new HaiError(
+    'conflict',
+    `task ${id} is no longer leased under number ${lease_no} (it is ${task.state}, number ${task.lease_no}${task.over ? ', and its time ran out' : ''}); nothing was written, stop working on it`,
+    { details: { lease_lost: true, state: task.state, lease_no: task.lease_no } },
+  )
+}
+
+/** Whether an error says that the task belongs to somebody else by now, so that its holder just lets go. */
+export const isLeaseLost = (error: unknown): boolean =>
+  error instanceof HaiError && error.details?.lease_lost === true

@@ -1,0 +1,163 @@
+import { z } from 'zod'
+import type { Caller } from '../base/caller.ts'
+import { STATES, type State, type TaskList, type TaskSummary, type Total } from '../base/contract.ts'
+import { cursorOf, cut, readCursor } from '../base/cursor.ts'
+import type { Part, Sql } from '../base/db.ts'
+import { parse } from '../base/errors.ts'
+import { Instant } from '../base/instant.ts'
+import { contains, Id, normal, Slug, Text, termsOf } from '../base/normal.ts'
+import { COUNT_LIMIT, totalOf } from '../base/total.ts'
+import { conversationMeant } from './conversation.ts'
+
+const OPEN: State[] = ['pending', 'running', 'awaiting_approval']
+const ENDED = STATES.filter((state) => !OPEN.includes(state))
+const among = (wanted: State[], half: State[]) => wanted.filter((state) => half.includes(state))
+
+/** So many tasks are searched for a text at once, the newest: each is read as a whole. */
+const SEARCHED = 10_000
+
+/** The columns of a `TaskSummary`, in every statement that returns one. Lists are looked at by others: they show nothing restricted. */
+export const summaryColumns = (sql: Sql) => sql`
+  id, state, source, requester, conversation_id, case data_tier when 'restricted' then '(restricted)'
+    else left(split_part(content, ${'\n'}, 1), 200) end as excerpt, priority, lane,
+  agent, attempt, max_attempts, error, todo_id, run_at, expires_at, created_at, started_at, finished_at`
+
+/** `open` and names of states, in any number with commas between them. */
+const states = (text: string): State[] => [
+  ...new Set(
+    text
+      .split(',')
+      .map((word) => normal(word).replaceAll(/[\s-]+/g, '_'))
+      .flatMap((word) => (word === 'open' ? OPEN : [word as State])),
+  ),
+]
+
+/** States by name, as one types them. */
+export const States = z
+  .string()
+  .refine(
+    (text) => states(text).every((state) => STATES.includes(state)),
+    `expected open or any of ${STATES.join(', ')}`,
+  )
+
+const List = z.strictObject({
+  state: States.transform(states).optional(),
+  source: Slug.optional(),
+  agent: Slug.optional(),
+  requester: Slug.optional(),
+  conversation_id: Id.optional(),
+  since: Instant.optional(),
+  until: Instant.optional(),
+  /** Words that are in its question, its answer or its error. */
+  text: Text.optional(),
+  limit: z.int().min(1).max(500).default(50),
+  cursor: z.string().optional(),
+})
+type Filter = z.output<typeof List>
+
+/**
+ * Tasks the caller may see, newest first, and how many there are; `next_cursor` when there are more. With `text` the
+ * newest 10,000 that are otherwise as asked are searched; then `next_cursor` leads to older ones, and `total` counts what
+ * was found among these.
+ */
+export async function listTasks(sql: Sql, input: z.input<typeof List>, caller: Caller): Promise<TaskList> {
+  const given = parse(List, input)
+  const place = given.conversation_id
+  const by = place ? { ...given, conversation_id: await conversationMeant(sql, place, caller.sees) } : given
+  if (by.text) return searchTasks(sql, { ...by, text: by.text }, caller)
+  const columns = summaryColumns(sql)
+  const rows = await sql<TaskSummary[]>`
+    ${inOrder(sql, by, caller, { columns, limit: by.limit + 1, after: by.cursor })}`
+  const { page: tasks, next_cursor } = cut(rows, by.limit)
+  const isWhole = !next_cursor && !by.cursor
+  const total = isWhole ? totalOf(tasks.length) : await countTasks(sql, by, caller)
+  return { tasks, ...total, ...(next_cursor ? { next_cursor } : {}) }
+}
+
+/** How many tasks are as asked, wherever a page begins. */
+async function countTasks(sql: Sql, by: Filter, caller: Caller): Promise<Total> {
+  // in the order of the list: so the same index will do, and nothing but the index is read
+  const matching = (inState: Part) => sql`
+    select created_at from hai.task_queue where ${caller.sees(sql)} and ${inState} ${matches(sql, by)}
+    order by created_at desc, id desc limit ${COUNT_LIMIT}`
+  const [row] = await sql<{ found: number }[]>`
+    select count(*)::int as found from (${by.state ? eachState(sql, by.state, matching) : matching(sql`true`)}) counted`
+  return totalOf(row!.found)
+}
+
+/**
+ * What is asked for, newest first, from where `after` says. A page per state, merged: `state = any(…)` would walk all of
+ * history to find the few that are open.
+ */
+function inOrder(
+  sql: Sql,
+  by: Filter,
+  caller: Caller,
+  { columns, limit, after }: { columns: Part; limit: number; after: string | undefined },
+) {
+  const from = after === undefined ? null : readCursor(after)
+  const page = (inState: Part) => sql`
+    select ${columns} from hai.task_queue
+    where ${caller.sees(sql)} and ${inState} ${matches(sql, by)}
+      ${from ? sql`and (created_at, id) < (${from.created_at}::timestamptz, ${from.id})` : sql``}
+    order by created_at desc, id desc
+    limit ${limit}`
+  if (!by.state) return page(sql`true`)
+  return sql`${eachState(sql, by.state, page)} order by created_at desc, id desc limit ${limit}`
+}
+
+function eachState(sql: Sql, states: State[], select: (inState: Part) => Part) {
+  const half = (wanted: State[], finished: Part) => sql`
+    select found.* from unnest(${wanted}::text[]) as wanted (state)
+    cross join lateral (${select(sql`state = wanted.state and ${finished}`)}) as found`
+  return sql`
+    ${half(among(states, OPEN), sql`finished_at is null`)}
+    union all ${half(among(states, ENDED), sql`finished_at is not null`)}`
+}
+
+function matches(sql: Sql, by: Filter) {
+  const conversation = by.conversation_id
+  return sql`
+    ${by.source ? sql`and source = ${by.source}` : sql``}
+    ${by.agent ? sql`and agent = ${by.agent}` : sql``}
+    ${by.requester ? sql`and requester = ${by.requester}` : sql``}
+    ${conversation ? sql`and conversation_id = ${conversation}` : sql``}
+    ${by.since ? sql`and created_at >= ${by.since}` : sql``}
+    ${by.until ? sql`and created_at < ${by.until}` : sql``}`
+}
+
+interface Searched {
+  /** How many were read, and how many of them have the text. */
+  read: number
+  found: number
+  ids: string[]
+  /** Where the search ended. */
+  last_id: string | null
+  last_created_at: string | null
+}
+
+async function searchTasks(sql: Sql, by: Filter & { text: string }, caller: Caller): Promise<TaskList> {
+  const has = contains(sql, sql`content, output, error ->> 'message'`, termsOf(by.text))
+  // nobody finds out word by word what another one asked
+  const open = sql`(data_tier <> 'restricted' or requester = ${caller.name})`
+  const columns = sql`id, created_at, ${open} ${has} as hit`
+  const [searched] = await sql<[Searched]>`
+    with searched as materialized (${inOrder(sql, by, caller, { columns, limit: SEARCHED, after: by.cursor })})
+    select count(*)::int as read, (count(*) filter (where hit))::int as found,
+      array(select id from searched where hit order by created_at desc, id desc limit ${by.limit + 1}) as ids,
+      (select id from searched order by created_at, id limit 1) as last_id, min(created_at) as last_created_at
+    from searched`
+  const rows = await sql<TaskSummary[]>`
+    select ${summaryColumns(sql)} from hai.task_queue where id = any(${searched.ids})
+    order by created_at desc, id desc`
+  const { page: tasks, next_cursor: next } = cut(rows, by.limit)
+  const isAll = searched.read < SEARCHED
+  const older = isAll ? undefined : cursorOf({ id: searched.last_id!, created_at: searched.last_created_at! })
+  const next_cursor = next ?? older
+  return {
+    tasks,
+    total: searched.found,
+    ...(isAll ? {} : { total_capped: true as const }),
+    ...(next_cursor ? { next_cursor } : {}),
+  }
+}

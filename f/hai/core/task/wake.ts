@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import type { Sql } from '../base/db.ts'
+import { ringer, startScript } from '../base/windmill.ts'
+import { fail } from './finish.ts'
+import { claimable } from './lease.ts'
+import { ring } from './presence.ts'
+
+export const WORKER = 'f/hai/worker/run'
+
+/** No burst needs more workers on their way than this; each goes on until nothing is due. */
+const MOST_CALLS = 16
+
+/** A call that nobody has answered for so long (seconds) covers nothing any more. */
+const CALL_SECONDS = 30
+
+/** Starts a worker: Windmill's API, or anything that takes its place. */
+export type Start = typeof startScript
+
+/**
+ * Calls as many workers as due tasks could use free slots, less those that `caller` called and that are not here yet:
+ * what another one called he may have cancelled. After the commit that made work due. When a call fails the row is still
+ * there and the sweep calls again. Gives the first job's id.
+ */
+export async function wake(
+  sql: Sql,
+  start: Start = startScript,
+  caller: string = ringer(),
+): Promise<string | undefined> {
+  const jobIds = Array.from({ length: MOST_CALLS }, () => randomUUID())
+  const called = await sql<{ job_id: string }[]>`
+    with lane as (
+      select s.lane, count(*) filter (where s.task_id is null) as free from hai.lane_slot s
+      where not s.elsewhere and not s.closing group by s.lane
+    ), wanted as (
+      select coalesce(sum((
+        select count(*) from (
+          select from hai.task_queue t
+          where t.lane = lane.lane and ${claimable(sql)}
+          limit lane.free
+        ) due)), 0) as workers
+      from lane
+    ), own as (
+      -- each caller has places of his own, and nobody's unanswered calls stand in another's way
+      select no from (
+        select case ${caller}::text when '' then 0 else (hashtext(${caller}) & 67108863) * ${MOST_CALLS} end as before
+      ) caller, generate_series(before + 1, before + ${MOST_CALLS}) as no
+    ), coming as (
+      select no from own join hai.wakeup using (no)
+      where called_at > now() - make_interval(secs => ${CALL_SECONDS})
+    ), place as (
+      select no, row_number() over (order by no) as nth from own where no not in (select no from coming)
+    )
+    insert into hai.wakeup as w (no, job_id)
+    select place.no, call.job_id
+    from wanted, place join unnest(${jobIds}::text[]) with ordinality as call (job_id, nth) using (nth)
+    where nth <= wanted.workers - (select count(*) from coming)
+    order by place.no
+    -- another caller took the same place at this moment: its worker will do
+    on conflict (no) do update set job_id = excluded.job_id, called_at = now()
+      where w.called_at <= now() - make_interval(secs => ${CALL_SECONDS})
+    returning job_id`
+  const [started] = await Promise.all([
+    Promise.all(called.map(({ job_id }) => startOne(sql, start, job_id))),
+    ring(sql),
+  ])
+  return started.find((jobId) => jobId !== undefined)
+}
+
+async function startOne(sql: Sql, start: Start, jobId: string): Promise<string | undefined> {
+  try {
+    await start(WORKER, {}, { jobId })
+    return jobId
+  } catch (error) {
+    // what is durable is committed; this line in the job's log is all that is left to do now
+    console.error(`no worker could be called, the sweep will: ${error}`)
+    await answered(sql, jobId)
+    return undefined
+  }
+}
+
+/** Calls one worker for work that becomes due later. */
+export async function wakeAt(runAt: string, start: Start = startScript): Promise<void> {
+  const delaySeconds = Math.max(0, (Date.parse(runAt) - Date.now()) / 1000)
+  try {
+    await start(WORKER, {}, { jobId: randomUUID(), delaySeconds })
+  } catch (error) {
+    console.error(`no worker could be called for ${runAt}, the sweep will: ${error}`)
+  }
+}
+
+/** The called worker is here: it no longer counts as coming, nor do old calls that got lost on the way. */
+export async function answered(sql: Sql, jobId: string): Promise<void> {
+  await sql`
+    delete from hai.wakeup
+    where job_id = ${jobId} or called_at < now() - make_interval(secs => ${CALL_SECONDS})`
+}
+
+/** Lets `made` be committed and then calls workers for it. */
+export async function thenWake<T>(sql: Sql, made: Promise<T>, start: Start = startScript): Promise<T> {
+  const result = await made
+  await wake(sql, start)
+  return result
+}
+
+/** `fail`, and a worker at the time of the next attempt when there is one. */
+export async function failAndWake(
+  sql: Sql,
+  input: Parameters<typeof fail>[1],
+  start: Start = startScript,
+): ReturnType<typeof fail> {
+  const failed = await fail(sql, input)
+  if (failed.run_at) await wakeAt(failed.run_at, start)
+  return failed
+}

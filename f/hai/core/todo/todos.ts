@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { Caller } from '../base/caller.ts'
+import { PRIORITIES, TODO_STATUSES, type Todo, type TodoView } from '../base/contract.ts'
+import { type Clock, isDay, parseDue } from '../base/dates.ts'
+import { inTransaction, type Sql } from '../base/db.ts'
+import { HaiError, parse, shown } from '../base/errors.ts'
+import { newId, todoId } from '../base/ids.ts'
+import { Tag } from '../base/normal.ts'
+import { record } from '../base/own.ts'
+import { refuseCycle } from './dependencies.ts'
+import { todoColumns } from './list.ts'
+import { parseTodoText } from './text.ts'
+
+const body = z
+  .string()
+  .trim()
+  .min(1, 'expected 1 to 10000 characters')
+  .max(10_000, 'expected 1 to 10000 characters')
+const tags = z
+  .array(Tag)
+  .max(20, 'expected at most 20 tags')
+  .transform((all) => [...new Set(all)])
+const metadata = record(z.unknown())
+
+/** Of a text that is nothing but tags, a priority and a date. */
+export const nothingToDo = () =>
+  new HaiError(
+    'invalid',
+    'that says when, or under which tag, and not what is to be done; say both, as in “pay the rent due friday”',
+  )
+
+/** What is left of a body, and all of its tags, once the text was read. */
+const Said = z.object({ body, tags })
+
+const NewTodo = z.strictObject({
+  body,
+  /** Takes `#tag`, `due friday` and `!high` out of the body. */
+  parse: z.boolean().default(false),
+  tags: tags.default([]),
+  priority: z.enum(PRIORITIES).optional(),
+  due: z.string().optional(),
+  depends_on: z.array(z.string()).max(50).default([]),
+  metadata: metadata.default({}),
+  created_by: z.string().min(1),
+  zone: z.string(),
+  idempotency_key: z.string().min(1).max(200).optional(),
+})
+
+/** Adds a todo. The same key with the same content gives the first todo again, with other content `conflict`. */
+export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise<Todo> {
+  const given = parse(NewTodo, input)
+  const clock = { zone: given.zone, now: new Date() }
+  const said = given.parse ? parseTodoText(given.body, clock) : { body: given.body, tags: [] }
+  if (said.body.trim() === '') throw nothingToDo()
+  const due = given.due ? readDue(given.due, clock) : (said.due ?? null)
+  const text = parse(Said, { body: said.body, tags: [...given.tags, ...said.tags] })
+  const digest = createHash('sha256')
+    .update(JSON.stringify({ ...given, idempotency_key: undefined }))
+    .digest('hex')
+  return inTransaction(sql, async (tx) => {
+    await forgetOldKey(tx, given.created_by, given.idempotency_key)
+    const depends_on = await resolve(tx, given.depends_on)
+    const [added] = await tx<Todo[]>`
+      insert into hai.todo (id, body, tags, priority, due_on, due_at, depends_on, metadata, created_by,
+        idempotency_key, idempotency_until, request_digest)
+      values (${newId()}, ${text.body}, ${text.tags},
+        ${given.priority ?? said.priority ?? 'normal'}, ${dueOn(tx, due, given.zone)}, ${dueAt(due)}, ${depends_on},
+        ${tx.json(given.metadata as never)}, ${given.created_by}, ${given.idempotency_key ?? null},
+        case when ${given.idempotency_key !== undefined} then now() + interval '24 hours' end, ${digest})
+      on conflict do nothing
+      returning ${todoColumns(tx, given.zone)}`
+    return added ?? (await firstWith(tx, given, digest))
+  })
+}
+
+async function forgetOldKey(sql: Sql, createdBy: string, key: string | undefined): Promise<void> {
+  if (key === undefined) return
+  await sql`
+    update hai.todo set idempotency_key = null, idempotency_until = null
+    where created_by = ${createdBy} and idempotency_key = ${key} and idempotency_until < now()`
+}
+
+async function firstWith(sql: Sql, given: z.output<typeof NewTodo>, digest: string): Promise<Todo> {
+  const [first] = await sql<(Todo & { request_digest: string })[]>`
+    select ${todoColumns(sql, given.zone)}, request_digest from hai.todo
+    where created_by = ${given.created_by} and idempotency_key = ${given.idempotency_key!}`
+  if (first?.request_digest !== digest) {
+    throw new HaiError(
+      'conflict',
+      `idempotency key ${given.idempotency_key} already belongs to another todo; send this one with a new key`,
+      { plain: 'the idempotency key already belongs to another todo; send this one with a new key' },
+    )
+  }
+  const { request_digest: _, ...todo } = first
+  return todo
+}
+
+/** One todo by its full or short id, with what the caller may see of its task. */
+export async function showTodo(sql: Sql, given: string, caller: Seer): Promise<TodoView> {
+  const id = await todoId(sql, given)
+  const [row] = await sql<(Todo & { task: TodoView['task'] | null })[]>`
+    select ${todoColumns(sql, caller.zone, caller.sees)},
+      (select jsonb_build_object('state', state, 'error', error)
+        from hai.task_queue where task_queue.id = todo.task_id and ${caller.sees(sql)}) as task
+    from hai.todo where id = ${id}`
+  const { task, ...todo } = row!
+  return task ? { ...todo, task } : todo
+}
+
+const Change = z.strictObject({
+  id: z.string(),
+  body: body.optional(),
+  status: z.enum(TODO_STATUSES).optional(),
+  tags: tags.optional(),
+  priority: z.enum(PRIORITIES).optional(),
+  /** null or an empty text takes the due date away. */
+  due: z.string().nullish(),
+  depends_on: z.array(z.string()).max(50).optional(),
+  metadata: metadata.optional(),
+})
+
+/** Who looks at a todo. */
+type Seer = Pick<Caller, 'zone' | 'sees'>
+type Changer = Pick<Caller, 'name' | 'zone' | 'sees'>
+
+/** Changes what is given and nothing else, and keeps who did. `invalid` when nothing is given, or when a dependency would form a circle. */
+export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller: Changer): Promise<Todo> {
+  const { zone, name, sees } = caller
+  const { id: given, due: said, ...change } = parse(Change, input)
+  if (said === undefined && Object.values(change).every((value) => value === undefined)) {
+    throw new HaiError(
+      'invalid',
+      'nothing to change; give body, status, tags, priority, due, depends_on or metadata',
+    )
+  }
+  const due = said ? readDue(said, { zone, now: new Date() }) : null
+  const { status, ...others } = change
+  const onlyStatus = said === undefined && Object.values(others).every((value) => value === undefined)
+  return inTransaction(sql, async (tx) => {
+    const id = await todoId(tx, given)
+    // to close what is closed changes nothing
+    const same = tx`(${onlyStatus} and status = ${status ?? null})`
+    const depends_on = change.depends_on ? await resolve(tx, change.depends_on) : null
+    if (depends_on) await refuseCycle(tx, id, depends_on)
+    const [todo] = await tx<Todo[]>`
+      update hai.todo set
+        written_by = case when ${change.body ?? null} <> body then ${name} else written_by end,
+        body = coalesce(${change.body ?? null}, body),
+        status = coalesce(${change.status ?? null}, status),
+        closed_at = case coalesce(${change.status ?? null}, status) when 'open' then null else coalesce(closed_at, now()) end,
+        closed_by = case when coalesce(${change.status ?? null}, status) = 'open' then null
+          when ${change.status ?? null} <> status then ${name} else closed_by end,
+        tags = coalesce(${change.tags ?? null}::text[], tags),
+        priority = coalesce(${change.priority ?? null}, priority),
+        due_on = case when ${said !== undefined} then ${dueOn(tx, due, zone)} else due_on end,
+        due_at = case when ${said !== undefined} then ${dueAt(due)}::timestamptz else due_at end,
+        depends_on = coalesce(${depends_on}::text[], depends_on),
+        metadata = coalesce(${change.metadata ? tx.json(change.metadata as never) : null}::jsonb, metadata),
+        changed_by = case when ${same} then changed_by else ${name} end,
+        changed_at = case when ${same} then changed_at else now() end,
+        updated_at = now()
+      where id = ${id}
+      returning ${todoColumns(tx, zone, sees)}`
+    return todo!
+  })
+}
+
+async function resolve(sql: Sql, ids: string[]): Promise<string[]> {
+  const resolved: string[] = []
+  for (const id of ids) resolved.push(await todoId(sql, id))
+  return [...new Set(resolved)]
+}
+
+function readDue(text: string, clock: Clock): string {
+  const read = parseDue(text, clock)
+  if (read) return read.due
+  const cure = 'is not a date; try "friday", "tomorrow 17:00" or 2026-11-27'
+  throw new HaiError('invalid', `due: ${shown(text)} ${cure}`, { plain: `due ${cure}` })
+}
+
+const dueAt = (due: string | null) => (due === null || isDay(due) ? null : due)
+
+/** The day a due time falls on for the owner, so that days and times sort together. */
+const dueOn = (sql: Sql, due: string | null, zone: string) =>
+  due === null || isDay(due) ? sql`${due}::date` : sql`(${due}::timestamptz at time zone ${zone})::date`

@@ -1,0 +1,54 @@
+import type { Caller } from '../base/caller.ts'
+import type { ClaimedTask } from '../base/contract.ts'
+import { inTransaction, type Sql } from '../base/db.ts'
+import { answer } from '../builtin/table.ts'
+import { complete } from '../task/finish.ts'
+import { asksHai } from '../task/first_lane.ts'
+import { leaveToModels } from '../task/lane.ts'
+import { BUILT_IN, claim, heldOf } from '../task/lease.ts'
+import { gripOf } from './grip.ts'
+import { hold } from './hold.ts'
+
+/** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
+export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
+  const asker = { zone: caller.zone, now: new Date(task.run_at), task_id: task.id, caller }
+  const known = asksHai(task, asker)
+  if (!known) return false
+  // what the answer did and that it is given are one fact: a crash between them can't do it twice
+  await inTransaction(sql, async (tx) => {
+    const reply = await answer(tx, known, asker)
+    const output = reply.undo ? `${reply.text}\nundo: ${reply.undo}` : reply.text
+    const result = reply.data === undefined ? {} : { result: reply.data }
+    await complete(tx, { ...heldOf(task), output, ...result, agent: 'built-in', route: 'built-in' })
+  })
+  return true
+}
+
+/** A task that was just claimed, held while it is answered so; false, with the lease as it was, when that takes a model. */
+export async function answerClaimed(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
+  let answered = true
+  const never = new AbortController().signal
+  await hold(gripOf(sql, task), task.id, never, async () => {
+    answered = await answerBuiltIn(sql, task, caller)
+  })
+  return answered
+}
+
+/** The job that a task came in by, and the caller that a task's requester is. */
+export interface Taker {
+  jobId?: string | undefined
+  principal(requester: string): Caller
+}
+
+/**
+ * Works on a task that was committed just now in the job that took it in, if hai answers it itself: claimed, held and ended
+ * as by any other worker. False when it is not to be had, as somebody was quicker, or it waits for its turn in a
+ * conversation: then it is due like any other.
+ */
+export async function answerAtOnce(sql: Sql, id: string, { jobId, principal }: Taker): Promise<boolean> {
+  const worker = jobId ? { worker: `job ${jobId}`, job_id: jobId } : { worker: 'the door of the inbox' }
+  const task = await claim(sql, { ...worker, lanes: [BUILT_IN], only: id })
+  if (!task) return false
+  if (!(await answerClaimed(sql, task, principal(task.requester)))) await leaveToModels(sql, task)
+  return true
+}

@@ -1,0 +1,142 @@
+import type { Caller } from '../base/caller.ts'
+import { type ClaimedTask, RESTRICTED } from '../base/contract.ts'
+import type { Sql } from '../base/db.ts'
+import { HaiError } from '../base/errors.ts'
+import { shortId } from '../base/ids.ts'
+import { type Access, localAccess, type NoAccess } from '../model/access.ts'
+import { answerWithModel } from '../model/agent.ts'
+import { cure as cureOf, withheld } from '../model/tier.ts'
+import { knewOllama } from '../task/backend_state.ts'
+import type { Failure, TaskHandle } from '../task/handle.ts'
+import { handOver, leaveToModels } from '../task/lane.ts'
+import { BUILT_IN, leaseLost } from '../task/lease.ts'
+import type { Start } from '../task/wake.ts'
+import { TaskAdmission } from './admission.ts'
+import { answerBuiltIn } from './built_in.ts'
+
+/** What a worker has to answer with. */
+export interface Means {
+  /** The caller that a task's requester is: what a task may see is what he may see. */
+  principal(requester: string): Caller
+  /** Which model may be asked; none when this is not given. */
+  models?: (sql: Sql, task: ClaimedTask) => Promise<Access | NoAccess>
+  /** Where an answer's text goes while it is written, with its place in the answer: down the stream of the job. */
+  stream?: (id: string, at: number, text: string) => void
+  /** No more of it comes. */
+  streamEnd?: (id: string) => void
+  /** Whose job it is: he can read its stream, so that it shows his own tasks only. */
+  reader?: string | undefined
+  /** From here on the task mostly waits: its worker may take another one meanwhile. */
+  waits?: () => void
+  start?: Start
+}
+
+/** Built-in answers cost nothing and come first; then a model, if there is one. */
+export async function execute(
+  sql: Sql,
+  task: ClaimedTask,
+  handle: TaskHandle,
+  means: Means,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await answerBuiltIn(sql, task, means.principal(task.requester))) {
+    if (isShown(task, means)) means.streamEnd?.(task.id)
+    return
+  }
+  if (task.lane === BUILT_IN) return leaveToModels(sql, task)
+  const access = (await means.models?.(sql, task).catch(notThere)) ?? { offers: [] }
+  if ('code' in access) {
+    await handle.fail(access)
+  } else if ('offers' in access) {
+    const ollama = await knewOllama(sql)
+    await handle.fail(ollama ? { ...OLLAMA_GONE, endpoint: ollama } : noRoute(task, access))
+  } else if (access.choice.backend.external) {
+    const refused = withheld(task, access.choice)
+    if (refused) await handle.fail(refused)
+    else await handOver(sql, task, access.choice)
+  } else {
+    await ask(sql, task, handle, access, means, signal)
+  }
+}
+
+async function ask(
+  sql: Sql,
+  task: ClaimedTask,
+  handle: TaskHandle,
+  access: Access,
+  means: Means,
+  signal: AbortSignal,
+): Promise<void> {
+  const admission = new TaskAdmission(sql, task, handle)
+  if (!(await admission.mayAsk(access))) return
+  means.waits?.()
+  const { stream = () => {}, streamEnd = () => {} } = isShown(task, means) ? means : {}
+  const local = async () => {
+    const instead = await localAccess(sql)
+    if (!instead) return undefined
+    if (!(await admission.mayAsk(instead))) throw await leaseLost(sql, task)
+    return admission.ready(instead)
+  }
+  await answerWithModel(admission.handle, task, {
+    ...(await admission.ready(access)),
+    ...{ signal, local, stream: (at: number, text: string) => stream(task.id, at, text) },
+  })
+  streamEnd(task.id)
+}
+
+/** Everybody else follows a task by its events, which ask who he is. */
+const isShown = (task: ClaimedTask, { reader }: Means): boolean =>
+  task.requester === reader && task.data_tier !== RESTRICTED
+
+/** What was named for this task does not answer; it may be starting. */
+function notThere(error: unknown): Failure & { code: string } {
+  if (!(error instanceof HaiError && error.code === 'unavailable')) throw error
+  const { next_step } = error.details ?? {}
+  return {
+    ...{ code: 'unreachable', message: error.message, retryable: true, uses_attempt: false },
+    ...(typeof next_step === 'string' ? { next_step } : {}),
+  }
+}
+
+/** Its machine may still be starting: what it has answered before, it will answer again. */
+const OLLAMA_GONE: Failure = {
+  code: 'unreachable',
+  message: 'ollama has answered before, and now none with a model is found',
+  next_step: 'start Ollama; hai model ls shows what else could answer',
+  retryable: true,
+  uses_attempt: false,
+  backend: 'ollama',
+}
+
+/** What keeps the models that there are from answering is said first: enabling another one would not mend it. */
+function noRoute(task: ClaimedTask, { offers, idle = [], error }: NoAccess): Failure {
+  const what =
+    task.context.length > 0 ? 'attached text needs a model' : 'no built-in command matches the whole of this'
+  const why = error ? [error] : idle.map(({ text }) => text)
+  if (task.data_tier === RESTRICTED) {
+    const local = why.length > 0 ? `: ${why.join(', ')}` : ''
+    const message = `${what}; as it is restricted only a backend with billing: local may see it, and there is none to ask${local}`
+    return {
+      code: 'no_route',
+      message,
+      next_step:
+        idle[0] && !error ? `${idle[0].cure}; then hai task retry ${shortId(task.id)}` : cureOf(task.id),
+    }
+  }
+  const message = `${what}, and there is no model to ask${why.length > 0 ? `: ${why.join(', ')}` : ''}`
+  const cure = error
+    ? 'mend that file; hai model ls says whether it is taken'
+    : (idle[0]?.cure ??
+      (offers[0]
+        ? `hai model enable ${offers[0]} lets ${offers[0]} answer`
+        : 'start Ollama, or hai model add URL; hai model ls shows what could answer'))
+  const keep = `to keep it: hai todo add --raw ${quote(task.content)}`
+  const again = `then hai task retry ${shortId(task.id)}`
+  return { code: 'no_route', message, next_step: `${cure}; ${again}; ${keep}` }
+}
+
+/** As the first line would be typed in a shell. */
+function quote(content: string): string {
+  const line = content.split('\n', 1)[0]!.slice(0, 80)
+  return `'${line.replaceAll("'", `'\\''`)}'`
+}
