@@ -64,7 +64,7 @@ if (isPeers) {
   await vitest('tests without a stack', [], {
     without: [
       PEERS,
-      'tests/{evening,stack,worker,shell,http,windmill,windmill-deploy}/**',
+      'tests/{evening,stack,worker,shell,http,windmill}/**',
       'tests/runner/!(job-output|log-rotation|update-stream).test.ts',
       'tests/core/{plans,linear,state-machine,doors-fuzz}*',
       'tests/models/{kill,doors,ask}*',

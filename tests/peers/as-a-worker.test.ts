@@ -12,7 +12,7 @@ import { bunBinary } from '../../runner/bun-binary.ts'
 import { projectRoot } from '../../runner/root.ts'
 import { loadParser } from '../../runner/signature.ts'
 import { readDoors, type ScriptFiles } from '../../windmill/scripts.ts'
-import { stageBundle } from '../../windmill/stage.ts'
+import { stageBundle } from '../../windmill/stage/stage.ts'
 import { testDatabase } from '../support/database.ts'
 import { peer } from './peer.ts'
 

@@ -9,7 +9,7 @@ const LONG = [
   /^tests\/(worker|shell)\//,
   /^tests\/core\/(plans|linear|state-machine|doors-fuzz)/,
   /^tests\/runner\//,
-  /^tests\/(windmill|windmill-deploy|stack|models|http|cost|manifests)\//,
+  /^tests\/(windmill|stack|models|http|cost|manifests)\//,
 ]
 
 /** Begins with what takes long, so that no long file is left to run alone at the end. */
