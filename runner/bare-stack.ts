@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { Accounts } from './accounts.ts'
-import { Bundle } from './bundle.ts'
-import { Catalog } from './catalog.ts'
 import { Executor, type Queue } from './executor.ts'
 import { Flows } from './flows/flows.ts'
 import { createApi, listen } from './http/server.ts'
 import { Tokens } from './identity.ts'
-import { Items } from './items.ts'
+import { Bundle } from './items/bundle.ts'
+import { Catalog } from './items/catalog.ts'
+import { Items } from './items/items.ts'
+import { Uploads } from './items/uploads.ts'
 import { Jobs } from './jobs.ts'
 import { Scheduler } from './schedules.ts'
 import { closeServer, WORKSPACE } from './stack.ts'
-import { Uploads } from './uploads.ts'
 
 export interface BareStack {
   endpoint: string

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { dataDirOf, type Instance, logFileOf, readInstance, settingsFolder } from './instance-file.ts'
+import { dataDirOf, type Instance, logFileOf, readInstance, settingsFolder } from './instance/file.ts'
 
 /** What the CLI asks of a stack without waiting for anything is read from its file. */
-export { differencesFrom, emptyReferences, programOnlyHere } from './environment-mark.ts'
-export { dataDirOf, type Instance, logFileOf, readInstance } from './instance-file.ts'
-export { misnamedFiles } from './misnamed.ts'
-export { endOwnAndAbandoned, endOwnNow, MARK, ownMark } from './process-mark.ts'
+export { differencesFrom, emptyReferences, programOnlyHere } from './instance/environment.ts'
+export { dataDirOf, type Instance, logFileOf, readInstance } from './instance/file.ts'
+export { misnamedFiles } from './instance/misnamed.ts'
+export { endOwnAndAbandoned, endOwnNow, MARK, ownMark } from './process/mark.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -48,7 +48,7 @@ export async function ensureRunning(options: {
 }): Promise<Instance> {
   const running = readInstance(dataDirOf(options.env))
   if (running?.ready) return running
-  const { startInstance } = await import('./lifecycle.ts')
+  const { startInstance } = await import('./instance/lifecycle.ts')
   return startInstance(options)
 }
 
@@ -57,6 +57,6 @@ export async function ensureRunning(options: {
  * runner.json. True when anything was running.
  */
 export async function stopInstance(options: { env: Env }): Promise<boolean> {
-  const { stopEverything } = await import('./lifecycle.ts')
+  const { stopEverything } = await import('./instance/lifecycle.ts')
   return stopEverything(dataDirOf(options.env))
 }

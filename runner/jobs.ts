@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { FairShare } from './fair-share.ts'
 import type { Identity } from './identity.ts'
-import { JobOutput } from './job-output.ts'
 import { ownText } from './own-text.ts'
+import { JobOutput } from './process/output.ts'
 
 /** Windmill's names for what a job runs. */
 export type JobKind =

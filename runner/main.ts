@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { dataDirOf, logFileOf } from './instance-file.ts'
-import { rotated } from './log-rotation.ts'
+import { dataDirOf, logFileOf } from './instance/file.ts'
+import { rotated } from './instance/log.ts'
 import { projectRoot } from './root.ts'
 import { serve } from './serve.ts'
 

@@ -1,10 +1,10 @@
 import { Cron } from 'croner'
 import { ApiError } from './api-error.ts'
-import type { Catalog } from './catalog.ts'
 import type { Executor } from './executor.ts'
 import type { Flows } from './flows/flows.ts'
 import { OPERATOR } from './identity.ts'
-import type { Items } from './items.ts'
+import type { Catalog } from './items/catalog.ts'
+import type { Items } from './items/items.ts'
 import type { Job } from './jobs.ts'
 
 /** What runs at another pace on one machine than on a shared Windmill, by script. */

@@ -1,7 +1,7 @@
-import type { Bundle } from './bundle.ts'
 import type { Executor } from './executor.ts'
 import { OPERATOR } from './identity.ts'
-import type { Items } from './items.ts'
+import type { Bundle } from './items/bundle.ts'
+import type { Items } from './items/items.ts'
 import { settingsText } from './settings.ts'
 
 /** The door that reads all settings anew and puts them in force. */

@@ -2,7 +2,7 @@ import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { ApiError } from './api-error.ts'
-import { settingsFolder } from './instance-file.ts'
+import { settingsFolder } from './instance/file.ts'
 
 type Env = Record<string, string | undefined>
 

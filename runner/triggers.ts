@@ -1,7 +1,7 @@
 import { ApiError } from './api-error.ts'
-import { isOwn } from './bundle.ts'
-import type { Catalog } from './catalog.ts'
 import { OPERATOR, ROUTE_OWNER } from './identity.ts'
+import { isOwn } from './items/bundle.ts'
+import type { Catalog } from './items/catalog.ts'
 
 /** An HTTP route that runs a script or flow, as its file has it. */
 export interface HttpTrigger {

@@ -65,7 +65,7 @@ if (isPeers) {
     without: [
       PEERS,
       'tests/{evening,stack,worker,shell,http,windmill}/**',
-      'tests/runner/!(job-output|log-rotation|update-stream).test.ts',
+      'tests/runner/{*,flows/*,items/*,postgres/*,process/!(output),instance/!(log),http/!(updates)}.test.ts',
       'tests/core/{plans,linear,state-machine,doors-fuzz}*',
       'tests/models/{kill,doors,ask}*',
       'tests/{manifests/door,cost/stack,cost/page}*',
@@ -73,7 +73,9 @@ if (isPeers) {
   })
 } else {
   await vitest('tests', [], { without: [PEERS] })
-  const warmOrCold = ['api', 'results', 'processes', 'stream'].map((name) => `tests/runner/${name}.test.ts`)
+  const warmOrCold = ['http/api', 'http/results', 'process/processes', 'http/stream'].map(
+    (name) => `tests/runner/${name}.test.ts`,
+  )
   await vitest('tests without warm processes', warmOrCold, { env: { HAI_COLD: '1' } })
   if (debian.isThere()) {
     await debian.withServer((url) =>

@@ -270,7 +270,7 @@ describe('the house', () => {
       'f/hai/core/base/environment.ts',
       'runner/database.ts',
       // whether it is set, for a hint
-      'runner/lifecycle.ts',
+      'runner/instance/lifecycle.ts',
     ])
   })
 

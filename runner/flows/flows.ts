@@ -1,9 +1,9 @@
 import { ApiError } from '../api-error.ts'
 import type { RunRequest } from '../executor.ts'
 import type { Job } from '../jobs.ts'
-import { type FlowMeans, FlowRun } from './flow-run.ts'
-import { newStatus } from './flow-status.ts'
-import { type FlowValue, readFlow } from './flow-value.ts'
+import { type FlowMeans, FlowRun } from './run.ts'
+import { newStatus } from './status.ts'
+import { type FlowValue, readFlow } from './value.ts'
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 

@@ -1,4 +1,4 @@
-import type { Retry } from './flow-value.ts'
+import type { Retry } from './value.ts'
 
 /** Milliseconds until the next try after so many failed ones; undefined when there is none. As Windmill counts them. */
 export function retryDelay(retry: Retry | undefined, failures: number): number | undefined {

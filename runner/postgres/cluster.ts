@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { commandOf, processes, signal } from '../process-table.ts'
+import { commandOf, processes, signal } from '../process/table.ts'
 import { type Account, canTraverse, makePassable, SYSTEM_DIR, unprivilegedAccount } from './account.ts'
 import { type Binaries, ENVIRONMENT } from './binaries.ts'
 

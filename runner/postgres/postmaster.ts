@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { commandOf, processes, signal } from '../process-table.ts'
+import { commandOf, processes, signal } from '../process/table.ts'
 import { clusterName } from './cluster.ts'
 
 /** A postmaster as its lock file describes it. `state` is PostgreSQL's own word: starting, ready, stopping. */

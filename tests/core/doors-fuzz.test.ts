@@ -6,7 +6,7 @@ import { STATUS } from '../../f/hai/core/base/errors.ts'
 import { enqueue } from '../../f/hai/core/task/enqueue.ts'
 import { claim } from '../../f/hai/core/task/lease.ts'
 import { addTodo } from '../../f/hai/core/todo/todos.ts'
-import { signatureOf } from '../../runner/signature.ts'
+import { signatureOf } from '../../runner/items/signature.ts'
 import { testDatabase } from '../support/database.ts'
 import { doorsOn, FOLDER } from '../support/doors.ts'
 

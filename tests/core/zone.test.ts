@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ownZone } from '../../f/hai/core/base/zone.ts'
-import { workerEnvironment } from '../../runner/environment.ts'
+import { workerEnvironment } from '../../runner/process/environment.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 

@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What takes long, longest first; all else takes less. */
 const LONG = [
-  /^tests\/runner\/postgres-accounts/,
+  /^tests\/runner\/postgres\/accounts/,
   /^tests\/stack\/(faults|commands|doors)/,
   /^tests\/evening\//,
   /^tests\/(worker|shell)\//,

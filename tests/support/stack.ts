@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, vi } from 'vitest'
 import { ensureRunning, type Instance, readInstance, stopInstance } from '../../runner/instance.ts'
 import { clusterDirOf } from '../../runner/postgres/server.ts'
-import { commandOf } from '../../runner/process-table.ts'
+import { commandOf } from '../../runner/process/table.ts'
 import { projectRoot } from '../../runner/root.ts'
 import { aDatabase } from './database.ts'
 

@@ -1,4 +1,4 @@
-import { loadParser } from '../../runner/signature.ts'
+import { loadParser } from '../../runner/items/signature.ts'
 import type { Problem } from '../items.ts'
 import type { ScriptFiles } from '../scripts.ts'
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type BuildFailure, build, type Plugin, transform } from 'esbuild'
-import { loadParser } from '../../runner/signature.ts'
+import { loadParser } from '../../runner/items/signature.ts'
 import { readDoors, type ScriptFiles } from '../scripts.ts'
 import { importsOf, withoutImports } from './imports.ts'
 
