@@ -64,10 +64,11 @@ if (isPeers) {
   await vitest('tests without a stack', [], {
     without: [
       PEERS,
-      'tests/{evening,stack,worker,shell,http,windmill}/**',
+      'tests/{evening,stack,worker,shell,windmill}/**',
       'tests/runner/{*,flows/*,items/*,postgres/*,process/!(output),instance/!(log),http/!(updates)}.test.ts',
-      'tests/core/{plans,linear,state-machine,doors-fuzz}*',
-      'tests/models/{kill,doors,ask}*',
+      'tests/core/surface/!(inbox)*',
+      'tests/core/{doors-fuzz,base/linear,task/plans,task/state_machine}*',
+      'tests/core/model/{kill,doors,ask}*',
       'tests/{manifests/door,cost/stack,cost/page}*',
     ],
   })
@@ -83,8 +84,11 @@ if (isPeers) {
         env: { HAI_TEST_DATABASE_URL: url },
         // what asks no database, or nothing that the others don't
         without: [
-          'tests/core/{plans,intents,dates,doors-fuzz,linear,text,normal,todo-text,state-machine,member-sight,address}*',
-          'tests/core/{arguments,caller,cursor,envelope,errors,ids,network,outage,long-history}*',
+          'tests/core/{model,cost}/**',
+          'tests/core/surface/!(inbox)*',
+          'tests/core/{doors-fuzz,todo/text,builtin/intents}*',
+          'tests/core/base/{address,arguments,caller,cursor,dates,errors,ids,linear,network,normal,outage,text}*',
+          'tests/core/task/{envelope,long_history,member_sight,plans,state_machine}*',
         ],
       }),
     )

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { work } from '../../f/hai/core/work/worker.ts'
-import { aChoice, anAccess, aShift } from '../models/answering.ts'
+import { aChoice, anAccess, aShift } from '../core/model/answering.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, aTask, clear, rowOf } from '../support/factories.ts'
 import { type ByteServer, byteServer } from './bytes.ts'

@@ -70,7 +70,7 @@ describe('the README', () => {
     for (const file of [
       'f/hai/core/todo/todos.ts',
       'f/hai/core/migrations.ts',
-      'tests/core/todos.test.ts',
+      'tests/core/todo/todos.test.ts',
       'cli/commands/todo.ts',
     ]) {
       expect(readme).toContain(file)

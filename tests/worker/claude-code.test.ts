@@ -8,7 +8,7 @@ import type { Accepted, ClaimedTask, TaskView } from '../../f/hai/core/base/cont
 import { connect, type Pool } from '../../f/hai/core/base/db.ts'
 import { finishStep, startStep } from '../../f/hai/core/task/steps.ts'
 import { ensureRunning, stopInstance } from '../../runner/instance.ts'
-import { deltas, usageOf } from '../models/records.ts'
+import { deltas, usageOf } from '../core/model/records.ts'
 import { age, aTask, eventTypes, rowOf } from '../support/factories.ts'
 import { type ClaudeScript, type FakeClaude, fakeClaude } from '../support/models/claude.ts'
 import { fakeOpenAi } from '../support/models/openai.ts'
