@@ -27,7 +27,7 @@ const programs = {
   hai: { entryPoints: ['cli/main.ts'], supported: { 'dynamic-import': false } },
   runner: { entryPoints: ['runner/main.ts'] },
   // Apart from hai, which starts often and must be small.
-  worker: { entryPoints: ['cli/worker/main.ts'] },
+  worker: { entryPoints: ['worker/main.ts'] },
   // The cluster's API, for hai gitops status alone.
   kubernetes: { entryPoints: ['cli/gitops/kubernetes.ts'] },
   bench: { entryPoints: ['bench/main.ts'] },

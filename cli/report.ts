@@ -1,7 +1,7 @@
 import { EXIT, isInterruption } from './exit.ts'
 import { Failure } from './failure.ts'
 import type { Session } from './session.ts'
-import { oneLine } from './width.ts'
+import { oneLine } from './show/width.ts'
 
 /**
  * Says on stderr what went wrong, in one line and with the next step, and returns the exit status. Only a bug, which

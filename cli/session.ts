@@ -1,11 +1,11 @@
 import pc from 'picocolors'
-import { connect, profileOf } from './connection.ts'
+import { connect, profileOf } from './call/connection.ts'
+import type { Profile } from './call/profile.ts'
+import { type Recent, recall, remember } from './call/recent.ts'
+import type { Webhook } from './call/webhook.ts'
 import { Failure } from './failure.ts'
 import type { Io, Output } from './io.ts'
-import type { Profile } from './profile.ts'
-import { type Recent, recall, remember } from './recent.ts'
-import type { Webhook } from './webhook.ts'
-import { oneLine } from './width.ts'
+import { oneLine } from './show/width.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
 type Env = Record<string, string | undefined>

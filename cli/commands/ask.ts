@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
+import { conversationOf, lastConversation } from '../answer/conversation.ts'
+import { printAccepted, type SubmitOptions, submit, taskOptions } from '../answer/submit.ts'
+import { type WaitOptions, waitFor } from '../answer/wait.ts'
 import { examples, IN_OPTION, lengthOfTime } from '../command.ts'
-import { conversationOf, lastConversation } from '../conversation.ts'
 import { Failure } from '../failure.ts'
-import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
-import { printAccepted, type SubmitOptions, submit, taskOptions } from '../submit.ts'
-import { type WaitOptions, waitFor } from '../wait.ts'
+import { shortId } from '../show/ids.ts'
 
 type AskOptions = SubmitOptions & WaitOptions & { in?: string; wait: boolean }
 

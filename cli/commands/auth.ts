@@ -1,15 +1,15 @@
 import { existsSync, rmSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { readStdin } from '../attach.ts'
-import type { AddFlags } from '../auth-token.ts'
+import { readStdin } from '../answer/attach.ts'
+import type { Profile } from '../call/profile.ts'
+import { checkToken, readToken } from '../call/token.ts'
 import { examples } from '../command.ts'
 import { Failure } from '../failure.ts'
+import { USES } from '../member/scopes.ts'
+import type { AddFlags } from '../member/token.ts'
 import { tilde } from '../paths.ts'
 import { writePrivate } from '../private-file.ts'
-import type { Profile } from '../profile.ts'
 import type { Session } from '../session.ts'
-import { checkToken, readToken } from '../token.ts'
-import { USES } from '../token-scopes.ts'
 
 /** Characters of a token that may be shown, and how long it must be for them to give nothing away. */
 const SHOWN = 4
@@ -68,7 +68,7 @@ function addTokens(auth: Command, session: Session): void {
     )
     .option('--user <name>', 'which of his users, when he has several')
     .action(
-      session.run(async (flags: AddFlags) => (await import('../auth-token.ts')).addToken(session, flags)),
+      session.run(async (flags: AddFlags) => (await import('../member/token.ts')).addToken(session, flags)),
     )
   examples(
     add,
@@ -84,7 +84,7 @@ function addTokens(auth: Command, session: Session): void {
     .option('--json', 'print it as JSON')
     .action(
       session.run(async (flags: { for?: string; json?: boolean }) =>
-        (await import('../auth-token.ts')).listTokens(session, flags),
+        (await import('../member/token.ts')).listTokens(session, flags),
       ),
     )
   examples(ls, 'hai auth token ls', 'hai auth token ls --for kim')
@@ -96,7 +96,7 @@ function addTokens(auth: Command, session: Session): void {
     .option('--for <name>', 'all tokens of this member')
     .action(
       session.run(async (beginning: string | undefined, flags: { for?: string }) =>
-        (await import('../auth-token.ts')).revokeTokens(session, beginning, flags),
+        (await import('../member/token.ts')).revokeTokens(session, beginning, flags),
       ),
     )
   examples(revoke, 'hai auth token revoke Xq3f', 'hai auth token revoke --for kim')

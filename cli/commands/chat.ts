@@ -1,15 +1,15 @@
 import type { Command } from 'commander'
 import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/base/contract.ts'
+import { conversationOf } from '../answer/conversation.ts'
+import { put } from '../answer/submit.ts'
+import { waitFor } from '../answer/wait.ts'
 import { examples, lengthOfTime } from '../command.ts'
-import { conversationOf } from '../conversation.ts'
 import { EXIT, isInterruption } from '../exit.ts'
 import { Failure } from '../failure.ts'
-import { shortId } from '../ids.ts'
 import { report } from '../report.ts'
 import type { Session } from '../session.ts'
-import { put } from '../submit.ts'
-import { relative } from '../time.ts'
-import { waitFor } from '../wait.ts'
+import { shortId } from '../show/ids.ts'
+import { relative } from '../show/time.ts'
 
 interface ChatOptions {
   agent?: string
@@ -58,7 +58,7 @@ class Chat {
       if (this.#conversation !== undefined) await this.#open(this.#conversation)
       session.note(COMMANDS)
     }
-    const { messages } = await import('../chat-input.ts')
+    const { messages } = await import('../answer/chat.ts')
     for await (const message of messages(session)) {
       if (message === '/exit') break
       if (message !== '') await this.#hear(message)

@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander'
 import { examples } from '../command.ts'
-import { bash, fish, zsh } from '../completion-script.ts'
 import type { Session } from '../session.ts'
+import { bash, fish, zsh } from './completion-script.ts'
 
 const SCRIPTS = { bash, zsh, fish }
 

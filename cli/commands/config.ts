@@ -2,11 +2,11 @@ import type { Command } from 'commander'
 import type { Setting } from '../../f/hai/core/base/contract.ts'
 import { examples, given, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { localFindings, settingsFolder } from '../local-findings.ts'
 import { tilde } from '../paths.ts'
 import type { Session } from '../session.ts'
-import { inPlace } from '../setting-notes.ts'
-import { table } from '../table.ts'
+import { localFindings, settingsFolder } from '../settings/local.ts'
+import { inPlace } from '../settings/notes.ts'
+import { table } from '../show/table.ts'
 
 interface Flags {
   origin?: boolean

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { examples } from '../command.ts'
 import { EXIT } from '../exit.ts'
-import { tell } from '../finding.ts'
 import type { Session } from '../session.ts'
+import { tell } from '../show/finding.ts'
 
 /** `hai doctor`: one line per check, and for each that fails the way to mend it. */
 export function addDoctor(program: Command, session: Session): void {
@@ -16,7 +16,7 @@ export function addDoctor(program: Command, session: Session): void {
 
 /** Tells each finding as it comes; the exit status says whether one is bad. */
 async function examine(session: Session, cluster = false): Promise<number> {
-  const { CHECKS } = await import('../checks.ts')
+  const { CHECKS } = await import('../doctor/checks.ts')
   const checks = [...CHECKS]
   if (cluster) {
     const { clusterFindings } = await import('../gitops/status.ts')

@@ -2,9 +2,9 @@ import { type Command, Option } from 'commander'
 import { examples, JSON_OPTION } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { Failure } from '../failure.ts'
-import { tell } from '../finding.ts'
 import type { RunOptions } from '../gitops/run-init.ts'
 import type { Session } from '../session.ts'
+import { tell } from '../show/finding.ts'
 
 interface ClientOptions {
   domain: string
@@ -104,7 +104,7 @@ async function autheliaClient(session: Session, options: ClientOptions): Promise
     'one_factor, two_factor, or the name of one of your own',
   )
   if (claimsPolicy !== undefined) refuseOdd('--claims-policy', claimsPolicy, /^[\w-]+$/, "a policy's name")
-  const { makeClient } = await import('../gitops-authelia.ts')
+  const { makeClient } = await import('../gitops/authelia.ts')
   const wish = { host: `${host}.${domain}`, clientId, policy, authMethod, claimsPolicy }
   const { fields, entry } = makeClient(wish)
   if (json) {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { Home } from '../../f/hai/core/base/contract.ts'
 import { examples, given, JSON_OPTION, moment } from '../command.ts'
-import { homeLines } from '../home-text.ts'
-import { localFindings } from '../local-findings.ts'
 import type { Session } from '../session.ts'
-import { inPlace } from '../setting-notes.ts'
+import { localFindings } from '../settings/local.ts'
+import { inPlace } from '../settings/notes.ts'
+import { homeLines } from '../show/home.ts'
 
 /** `hai` alone, and `hai home`: what matters now. */
 export function addHome(program: Command, session: Session): void {

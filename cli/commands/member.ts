@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { examples } from '../command.ts'
-import type { AddFlags } from '../member-change.ts'
+import type { AddFlags } from '../member/change.ts'
 import type { Session } from '../session.ts'
 
 /** `hai member …`: who may call. */
@@ -23,7 +23,7 @@ export function addMember(program: Command, session: Session): void {
     .option('--email <address>', 'his address in Windmill, from which a server makes the name of the user')
     .action(
       session.run(async (name: string, flags: AddFlags) =>
-        (await import('../member-change.ts')).addMember(session, name, flags),
+        (await import('../member/change.ts')).addMember(session, name, flags),
       ),
     )
   examples(add, 'hai member add kim --role member', 'hai member add alerts --role machine')
@@ -34,7 +34,7 @@ export function addMember(program: Command, session: Session): void {
     .option('--json', 'print it as JSON')
     .action(
       session.run(async ({ json }: { json?: boolean }) =>
-        (await import('../member-list.ts')).list(session, json),
+        (await import('../member/list.ts')).list(session, json),
       ),
     )
   examples(ls, 'hai member ls')
@@ -44,7 +44,7 @@ export function addMember(program: Command, session: Session): void {
     .description('let somebody call no more; what he put down stays')
     .argument('<name>')
     .action(
-      session.run(async (name: string) => (await import('../member-change.ts')).removeMember(session, name)),
+      session.run(async (name: string) => (await import('../member/change.ts')).removeMember(session, name)),
     )
   examples(rm, 'hai member rm kim')
   examples(member, 'hai member add kim --role member', 'hai auth token add --for kim', 'hai member ls')

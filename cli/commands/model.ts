@@ -3,11 +3,11 @@ import type { ModelList, ModelTest } from '../../f/hai/core/base/contract.ts'
 import { collect, examples, given, JSON_OPTION } from '../command.ts'
 import { outcomeOf } from '../exit.ts'
 import { Failure } from '../failure.ts'
-import { environmentNotes } from '../local-findings.ts'
-import type { AddFlags } from '../model-add.ts'
-import { modelTable, testText } from '../model-text.ts'
+import type { AddFlags } from '../model/add.ts'
 import type { Session } from '../session.ts'
-import { inPlace } from '../setting-notes.ts'
+import { environmentNotes } from '../settings/local.ts'
+import { inPlace } from '../settings/notes.ts'
+import { modelTable, testText } from '../show/model.ts'
 
 /** What has ended by then needed no word about waiting. */
 const SOON_MS = 1000
@@ -50,7 +50,7 @@ export function addModel(program: Command, session: Session): void {
     )
     .action(
       session.run(async (url: string, name: string | undefined, flags: AddFlags) =>
-        (await import('../model-add.ts')).add(session, url, name, flags),
+        (await import('../model/add.ts')).add(session, url, name, flags),
       ),
     )
   examples(
@@ -64,14 +64,14 @@ export function addModel(program: Command, session: Session): void {
     .command('enable')
     .description('let a backend answer that is there, or was disabled')
     .argument('<backend>', 'its name, or BACKEND/MODEL for one model of it')
-    .action(session.run(async (name: string) => (await import('../model-change.ts')).enable(session, name)))
+    .action(session.run(async (name: string) => (await import('../model/change.ts')).enable(session, name)))
   examples(enable, 'hai model enable anthropic', 'hai model enable claude-code')
 
   const disable = model
     .command('disable')
     .description('keep a backend from answering')
     .argument('<backend>', 'its name')
-    .action(session.run(async (name: string) => (await import('../model-change.ts')).disable(session, name)))
+    .action(session.run(async (name: string) => (await import('../model/change.ts')).disable(session, name)))
   examples(disable, 'hai model disable anthropic')
 
   const choose = model
@@ -79,7 +79,7 @@ export function addModel(program: Command, session: Session): void {
     .description('let this model answer when nothing else is said')
     .argument('<model>', 'BACKEND/MODEL')
     .action(
-      session.run(async (name: string) => (await import('../model-change.ts')).setDefault(session, name)),
+      session.run(async (name: string) => (await import('../model/change.ts')).setDefault(session, name)),
     )
   examples(choose, 'hai model default ollama/llama3.1:8b')
   examples(model, 'hai model ls', 'hai model add http://127.0.0.1:8080', 'hai model test')

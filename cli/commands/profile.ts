@@ -1,12 +1,12 @@
 import { existsSync, rmSync } from 'node:fs'
 import type { Command } from 'commander'
+import { type Config, checkName, editConfig, endpointProblem, LOCAL, readConfig } from '../call/config.ts'
+import { tokenFileOf, unknownProfile } from '../call/profile.ts'
 import { examples } from '../command.ts'
-import { type Config, checkName, editConfig, endpointProblem, LOCAL, readConfig } from '../config.ts'
 import { Failure } from '../failure.ts'
 import { tilde } from '../paths.ts'
-import { tokenFileOf, unknownProfile } from '../profile.ts'
 import type { Session } from '../session.ts'
-import { table } from '../table.ts'
+import { table } from '../show/table.ts'
 
 interface AddOptions {
   endpoint: string

@@ -3,11 +3,11 @@ import type { Instance } from '../../runner/instance.ts'
 import { version } from '../checkout.ts'
 import { count, examples } from '../command.ts'
 import { Failure } from '../failure.ts'
-import { followFile, lastLines } from '../log-file.ts'
 import { stateDirOf, tilde } from '../paths.ts'
 import type { Session } from '../session.ts'
-import { relative } from '../time.ts'
-import { pad } from '../width.ts'
+import { relative } from '../show/time.ts'
+import { pad } from '../show/width.ts'
+import { followFile, lastLines } from './log-file.ts'
 
 /** `hai up|down|status|logs`: the stack on this machine, whatever profile is in use. */
 export function addStack(program: Command, session: Session): void {

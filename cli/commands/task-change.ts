@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { TaskSummary } from '../../f/hai/core/base/contract.ts'
 import { examples, given, JSON_OPTION, TASK_ID } from '../command.ts'
-import { shortId } from '../ids.ts'
 import type { Session } from '../session.ts'
+import { shortId } from '../show/ids.ts'
 
 const VERDICTS = ['useful', 'noise', 'acted']
 

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { STATES, type TaskSummary } from '../../f/hai/core/base/contract.ts'
+import { conversationOf } from '../answer/conversation.ts'
+import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../call/list.ts'
 import { collect, examples, given, JSON_OPTION, moment } from '../command.ts'
-import { conversationOf } from '../conversation.ts'
-import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../list.ts'
 import type { Session } from '../session.ts'
-import { taskTable } from '../task-table.ts'
+import { taskTable } from '../show/task-table.ts'
 
 interface ListOptions {
   state?: string[]

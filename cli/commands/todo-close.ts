@@ -2,12 +2,12 @@ import type { Command } from 'commander'
 import type { Todo, TodoList, TodoStatus } from '../../f/hai/core/base/contract.ts'
 import { examples, JSON_OPTION } from '../command.ts'
 import { Failure } from '../failure.ts'
-import { shortId, shortIds } from '../ids.ts'
 import { report } from '../report.ts'
 import type { Session } from '../session.ts'
-import { dueText } from '../time.ts'
-import { noteOwner } from '../todo-text.ts'
-import { oneLine } from '../width.ts'
+import { shortId, shortIds } from '../show/ids.ts'
+import { dueText } from '../show/time.ts'
+import { noteOwner } from '../show/todo.ts'
+import { oneLine } from '../show/width.ts'
 
 interface Closing {
   verb: string

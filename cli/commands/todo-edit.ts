@@ -7,7 +7,7 @@ import type { Todo } from '../../f/hai/core/base/contract.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { noteOwner, todoLine } from '../todo-text.ts'
+import { noteOwner, todoLine } from '../show/todo.ts'
 
 interface EditOptions {
   body?: string

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import type { WorkerFlags } from '../../worker/flags.ts'
+import type { runWorker } from '../../worker/main.ts'
 import { checkout } from '../checkout.ts'
 import { collect, count, examples, lengthOfTime } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
-import type { WorkerFlags } from '../worker/flags.ts'
-import type { runWorker } from '../worker/main.ts'
 
 /** `hai worker run`: a worker on this machine for the queue of any server. */
 export function addWorker(program: Command, session: Session): void {

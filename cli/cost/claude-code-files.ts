@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { Failure } from '../failure.ts'
 import { expandHome } from '../paths.ts'
 import { type ClaudeCall, readLine } from './claude-code-line.ts'
-import { jsonLines } from './lines.ts'
+import { jsonLines } from './json-lines.ts'
 
 /** Claude Code may still be writing the last lines of a call that is younger. */
 const FRESH_MS = 5 * 60_000

@@ -5,7 +5,7 @@ import { Failure } from '../failure.ts'
 import { expandHome, tilde } from '../paths.ts'
 import { writePrivate } from '../private-file.ts'
 import type { Session } from '../session.ts'
-import { inPlace } from '../setting-notes.ts'
+import { inPlace } from '../settings/notes.ts'
 
 const DEAREST = 5
 
@@ -29,8 +29,8 @@ export async function showReport(session: Session, flags: ReportFlags): Promise<
   const report = await session.call<CostReport>('cost/report', asked)
   for (const problem of report.problems ?? []) session.warn(await inPlace(session, problem))
   if (flags.json) session.printJson(report)
-  else if (flags.csv) session.print((await import('./csv.ts')).csvOf(report, by))
-  else session.print(...(await (await import('./report-text.ts')).reportLines(report, by, session)))
+  else if (flags.csv) session.print((await import('../show/cost-csv.ts')).csvOf(report, by))
+  else session.print(...(await (await import('../show/cost.ts')).reportLines(report, by, session)))
 }
 
 /** The page goes to a file whole or not at all; `-` is stdout. */
@@ -57,5 +57,5 @@ export async function showTask(session: Session, text: string, json = false): Pr
   const id = await session.taskId(text)
   const cost = await session.call<TaskCost>('cost/task', { id })
   if (json) session.printJson(cost)
-  else session.print(...(await (await import('./task-text.ts')).taskCostLines(cost, session)))
+  else session.print(...(await (await import('../show/cost-task.ts')).taskCostLines(cost, session)))
 }

@@ -1,6 +1,6 @@
 import { type RequestOptions, request } from 'node:https'
 import type { TLSSocket } from 'node:tls'
-import type { Finding } from '../finding.ts'
+import type { Finding } from '../show/finding.ts'
 
 const TIMEOUT_MS = 10_000
 const DAY_MS = 86_400_000

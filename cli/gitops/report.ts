@@ -1,4 +1,4 @@
-import type { Finding } from '../finding.ts'
+import type { Finding } from '../show/finding.ts'
 
 /** An object as it was generated, or as it lives. */
 export interface KubeObject {

@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts'
-import type { Finding } from '../finding.ts'
+import type { Finding } from '../show/finding.ts'
 import { type Cluster, connectCluster, type Found } from './cluster.ts'
 import { driftOf } from './drift.ts'
 import { hostFindings } from './host.ts'

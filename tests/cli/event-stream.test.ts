@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { EventStream } from '../../cli/event-stream.ts'
+import { EventStream } from '../../cli/answer/event-stream.ts'
 import fc from '../support/fast-check.ts'
 
 const STREAM = [

@@ -1,6 +1,6 @@
 import pc from 'picocolors'
 import { describe, expect, it } from 'vitest'
-import { Markdown } from '../../cli/markdown.ts'
+import { Markdown } from '../../cli/show/markdown.ts'
 import fc from '../support/fast-check.ts'
 import { cpuOf, slowness } from '../support/growth.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { Pace } from '../../cli/pace.ts'
+import { Pace } from '../../cli/call/pace.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { launchdAgent, systemdUnit } from '../../cli/worker/service-text.ts'
+import { launchdAgent, systemdUnit } from '../../worker/service-text.ts'
 import { hai } from '../support/hai.ts'
 import { fakeClaude } from '../support/models/claude.ts'
 import { buildProject } from '../support/stack.ts'

@@ -184,7 +184,7 @@ describe('what is reachable from outside', () => {
   })
 
   it('covers every path that the CLI calls', () => {
-    const sources = ['webhook', 'job-stream'].map((name) =>
+    const sources = ['call/webhook', 'answer/job-stream'].map((name) =>
       readFileSync(join(root, 'cli', `${name}.ts`), 'utf8'),
     )
     const called = [...sources.join('\n').matchAll(/[`'](jobs(?:_u)?\/[\w/]+)/g)].map(([, path]) => path!)

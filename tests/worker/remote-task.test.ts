@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Webhook } from '../../cli/webhook.ts'
-import { Doors } from '../../cli/worker/doors.ts'
-import { RemoteTask } from '../../cli/worker/remote-task.ts'
+import { Webhook } from '../../cli/call/webhook.ts'
 import type { ClaimedTask } from '../../f/hai/core/base/contract.ts'
 import { isLeaseLost } from '../../f/hai/core/task/lease.ts'
+import { Doors } from '../../worker/doors.ts'
+import { RemoteTask } from '../../worker/remote-task.ts'
 import { type CannedServer, cannedServer, type Reply, refusal } from '../cli/canned-server.ts'
 
 const DONE = { output: 'It is well.', agent: 'general', route: 'claude-code/default' }

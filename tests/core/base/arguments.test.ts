@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { argumentsOf } from '../../../cli/webhook.ts'
+import { argumentsOf } from '../../../cli/call/webhook.ts'
 import { main as inbox } from '../../../f/hai/inbox.ts'
 import { main as addTodo } from '../../../f/hai/todo/add.ts'
 import { main as run } from '../../../f/hai/worker/run.ts'

@@ -1,0 +1,123 @@
+import type { Accepted, TaskEvent, TaskEvents, TaskResult } from '../../f/hai/core/base/contract.ts'
+import { Pace } from '../call/pace.ts'
+import type { Webhook } from '../call/webhook.ts'
+import { follow, STANDING } from './follow.ts'
+import { type Piece, watchJob } from './job-stream.ts'
+import { LiveAnswer } from './live-answer.ts'
+
+export interface LiveFollowing {
+  id: string
+  /** What the inbox said of it just now. */
+  accepted?: Accepted | undefined
+  /** The last event that is known already; 0 when not given. Of a task under way all must come: they tell its answer. */
+  after?: number | undefined
+  /** Ends the watch with a rejection. */
+  signal: AbortSignal
+  /** What was done, once and in order; never the answer's text. */
+  onStep(event: TaskEvent): void
+  onNote(line: string): void
+  /** The whole answer so far, as it grows; without it nothing is streamed. */
+  onText?: ((text: string) => void) | undefined
+}
+
+/** Watches a task until it ends or waits for approval, with its answer's text as soon as it is written; gives what `follow` gives. */
+export async function followLive(
+  webhook: Webhook,
+  following: LiveFollowing,
+): Promise<TaskResult | undefined> {
+  const { id, accepted, after, signal, onStep, onNote, onText } = following
+  const { local } = webhook.target
+  const fresh = accepted?.status === 'accepted'
+  // the job that was called for it takes it up, as a rule: its end, which costs no look, tells when there is something to see
+  const called = fresh ? accepted.job_id : undefined
+  const pace = new Pace(local, fresh)
+  const answer = new LiveAnswer(onText ?? (() => {}))
+  const jobs = new CurrentJob(webhook, { id, signal, pace, onPiece: (piece) => answer.stream(piece) })
+  const onEvents = (events: TaskEvent[], page: TaskEvents) => {
+    if (signal.aborted) return
+    for (const event of events) if (event.type !== 'delta') onStep(event)
+    // Of a task that has ended the result tells all.
+    if (!onText || STANDING.includes(page.state)) return
+    answer.tell(events)
+    jobs.see(events, page)
+  }
+  if (called !== undefined) jobs.listen(called)
+  // where a look is a job, and where the end is heard of, the first one is not wasted
+  const patient = fresh && (!local || called !== undefined)
+  try {
+    const ended = follow(webhook, {
+      id,
+      patient,
+      after,
+      seen: accepted?.seen,
+      signal,
+      pace,
+      onEvents,
+      onNote,
+    })
+    return await Promise.race([ended, jobs.failed])
+  } finally {
+    jobs.leave()
+  }
+}
+
+/** Listens to the job that works on the task now. */
+class CurrentJob {
+  /** Rejects when listening met an error that is not the connection's. */
+  readonly failed: Promise<never>
+  #webhook: Webhook
+  #task: { id: string; signal: AbortSignal; pace: Pace; onPiece: (piece: Piece) => void }
+  #jobId: string | undefined
+  #leave = new AbortController()
+  #fail: (error: unknown) => void = () => {}
+  #working = false
+  /** A model is asked: what comes next is its text. */
+  #calling = false
+  #written = false
+
+  constructor(
+    webhook: Webhook,
+    task: { id: string; signal: AbortSignal; pace: Pace; onPiece: (piece: Piece) => void },
+  ) {
+    this.#webhook = webhook
+    this.#task = task
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+  }
+
+  /** What is answered at once has no step between its start and its end, and is not worth a connection. */
+  see(events: TaskEvent[], { state, job_id }: TaskEvents): void {
+    for (const { type } of events) {
+      this.#working = type !== 'claimed' && (this.#working || type !== 'accepted')
+      this.#calling = type === 'step' || (type === 'delta' && this.#calling)
+    }
+    // all that is to be seen before the text has been seen, and the stream tells of the text and of its end
+    if (this.#webhook.target.local) this.#task.pace.calm(this.#calling && this.#jobId === job_id)
+    if (this.#working && state === 'running' && job_id && job_id !== this.#jobId) this.listen(job_id)
+  }
+
+  listen(jobId: string): void {
+    this.leave()
+    this.#jobId = jobId
+    this.#leave = new AbortController()
+    const { id, signal, pace, onPiece } = this.#task
+    watchJob(this.#webhook, {
+      jobId,
+      taskId: id,
+      signal: AbortSignal.any([signal, this.#leave.signal]),
+      onPiece: (piece) => {
+        // what was claimed has to be seen before its text
+        if (this.#working || this.#written) pace.stir()
+        else pace.wake()
+        this.#written = true
+        onPiece(piece)
+      },
+      onEnd: () => pace.wake(),
+    }).catch(this.#fail)
+  }
+
+  leave(): void {
+    this.#leave.abort()
+  }
+}

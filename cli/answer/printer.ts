@@ -1,0 +1,122 @@
+import type { Session } from '../session.ts'
+import { harmless } from '../show/width.ts'
+
+/** Not shown before more comes: an answer ends without them, and half a character is none. */
+const TAIL = /(?:[\r\n]+|[\ud800-\udbff])$/
+
+interface Style {
+  push(text: string): string
+  end(): string
+}
+
+/** Light Markdown where colours are; undefined where an answer stays as it is. */
+async function styleOf(session: Session): Promise<Style | undefined> {
+  const coloured = session.io.stdout.isTTY && session.paint.isColorSupported
+  return coloured ? new (await import('../show/markdown.ts')).Markdown(session.paint) : undefined
+}
+
+/** A whole answer as `AnswerPrinter` shows it, for a place in other text. */
+export async function rendered(session: Session, answer: string): Promise<string> {
+  const safe = session.io.stdout.isTTY ? harmless(answer) : answer
+  const style = await styleOf(session)
+  return style ? style.push(safe) + style.end() : safe
+}
+
+/**
+ * Writes an answer to stdout while it grows: as it is, or harmless and with light Markdown on a terminal. Remarks go to
+ * stderr, and never into the middle of a line of the answer.
+ */
+export class AnswerPrinter {
+  #session: Session
+  #style: Style | undefined
+  #shown = ''
+  #tail = ''
+  #open = false
+  #steps: string[] = []
+
+  private constructor(session: Session, style: Style | undefined) {
+    this.#session = session
+    this.#style = style
+  }
+
+  static async create(session: Session): Promise<AnswerPrinter> {
+    return new AnswerPrinter(session, await styleOf(session))
+  }
+
+  /** The answer so far. When it does not go on from what is shown, it starts again on a line of its own. */
+  grow(text: string): void {
+    if (this.#shown.startsWith(text)) return
+    if (!text.startsWith(this.#shown)) this.#restart()
+    const more = text.slice(this.#shown.length)
+    this.#shown = text
+    this.#write(more)
+  }
+
+  /** The whole answer, without the line breaks at its end: whatever of it is not shown yet is shown. */
+  finish(answer: string): void {
+    const same = this.#shown.replace(/[\r\n]+$/, '') === answer.replace(/[\r\n]+$/, '')
+    if (!same && this.#shown.startsWith(answer)) this.#restart()
+    if (!same) this.grow(answer)
+    this.stop()
+  }
+
+  /** Ends without an answer. What had come of one goes to stderr, as it is none, unless it was shown while it came. */
+  partial(come: string | undefined): void {
+    this.stop()
+    if (come === undefined || this.#shown.startsWith(come.replace(/[\r\n]+$/, ''))) return
+    const { stderr } = this.#session.io
+    this.#session.note('what had come of an answer (not whole):')
+    stderr.write(`${(stderr.isTTY ? harmless(come) : come).replace(/\n+$/, '')}\n`)
+  }
+
+  /** Ends the line at hand: nothing more comes. */
+  stop(): void {
+    this.#out(this.#style?.end() ?? '')
+    this.#tail = ''
+    if (this.#open) this.#out('\n')
+    this.#flushSteps()
+  }
+
+  /** What was done. It waits for the end of the line, where both streams may be one. */
+  step(line: string): void {
+    const { stdout, stderr } = this.#session.io
+    this.#steps.push(line)
+    if (!this.#open || Boolean(stdout.isTTY) !== Boolean(stderr.isTTY)) this.#flushSteps()
+  }
+
+  /** A remark for now: a person shall not look at half a line and wonder. */
+  note(line: string): void {
+    if (this.#open && this.#session.io.merged) this.#out('\n')
+    this.#flushSteps()
+    this.#session.note(line)
+  }
+
+  #restart(): void {
+    if (this.#shown !== '') {
+      this.stop()
+      this.#session.note('the answer starts again')
+    }
+    this.#shown = ''
+  }
+
+  #write(more: string): void {
+    const text = this.#tail + more
+    this.#tail = TAIL.exec(text)?.[0] ?? ''
+    const ready = text.slice(0, text.length - this.#tail.length)
+    const safe = this.#session.io.stdout.isTTY ? harmless(ready) : ready
+    this.#out(this.#style ? this.#style.push(safe) : safe)
+  }
+
+  #out(text: string): void {
+    if (text === '') return
+    this.#session.io.stdout.write(text)
+    this.#open = !text.endsWith('\n')
+    if (!this.#open) this.#flushSteps()
+  }
+
+  #flushSteps(): void {
+    const steps = this.#steps
+    this.#steps = []
+    for (const step of steps) this.#session.note(step)
+  }
+}

@@ -1,0 +1,125 @@
+import { type Command, Option } from 'commander'
+import type { Accepted, ModelList, TaskResult } from '../../f/hai/core/base/contract.ts'
+import type { IfBusy } from '../../f/hai/core/task/envelope.ts'
+import { newKey } from '../call/idempotency-key.ts'
+import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from '../command.ts'
+import { Failure } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { tellSettings } from '../settings/notes.ts'
+import { shortId } from '../show/ids.ts'
+import { attachments, readStdin } from './attach.ts'
+
+/** Whoever is asked for by name answers; this one does so with a model. */
+const MODEL_AGENT = 'general'
+
+/** What can be said about a task when it is put down. */
+export interface SubmitOptions {
+  file?: string[]
+  agent?: string
+  model?: boolean
+  ifBusy?: IfBusy
+  priority?: string
+  /** Seconds. */
+  ttl?: number
+  json?: boolean
+}
+
+/** Adds the text argument and the options of everything that puts a task into the inbox. */
+export function taskOptions(command: Command): Command {
+  return command
+    .argument('<text...>', 'what you want; - reads it from stdin')
+    .option('-f, --file <path>', 'attach a text file; may be repeated; - waits for stdin', collect)
+    .option('--agent <name>', 'who should do it')
+    .addOption(new Option('--model', 'skip the built-in answers').conflicts('agent'))
+    .addOption(ifBusyOption())
+    .addOption(priorityOption())
+    .option('--ttl <time>', 'expire the task when it is not done by then (90s, 5m, 2h)', lengthOfTime)
+    .option(...JSON_OPTION)
+}
+
+function ifBusyOption(): Option {
+  const what = 'when another task of the conversation is not done: wait, give up, or cancel it'
+  const ways: IfBusy[] = ['queue', 'reject', 'interrupt']
+  return new Option('--if-busy <how>', what).choices(ways)
+}
+
+/** Puts a task into the inbox, with what is piped in and what `-f` names attached. It becomes `@`. */
+export async function submit(
+  session: Session,
+  words: string[],
+  options: SubmitOptions,
+  conversation?: string,
+): Promise<Accepted> {
+  const stdinTaken = words.length === 1 && words[0] === '-'
+  const content = (stdinTaken ? await readStdin(session.io) : words.join(' ')).trim()
+  if (content === '') throw new Failure('usage', 'there is no text; say what you want')
+  const note = (line: string) => session.note(line)
+  const context = await attachments(session.io, options.file ?? [], { stdinTaken, note })
+  return put(session, {
+    content,
+    context: context.length > 0 ? context : undefined,
+    conversation_id: conversation,
+    target_agent: options.model ? MODEL_AGENT : options.agent,
+    if_busy: options.ifBusy,
+    priority: options.priority,
+    ttl_seconds: options.ttl === undefined ? undefined : Math.ceil(options.ttl),
+  })
+}
+
+/**
+ * Puts these fields of an envelope into the inbox, once however often the connection breaks. The task becomes `@`. That its
+ * conversation is new is said, unless the caller `saidNew`.
+ */
+export async function put(
+  session: Session,
+  fields: { content: string; [field: string]: unknown },
+  saidNew = false,
+): Promise<Accepted> {
+  const envelope = { ...given(fields), source: 'cli', idempotency_key: newKey() }
+  const accepted = await session.call<Accepted>('inbox', { body: envelope })
+  await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
+  if (accepted.begins_conversation && !saidNew) session.note(`${accepted.conversation_id} is new`)
+  await tellSettings(session, accepted)
+  return accepted
+}
+
+/**
+ * Says that a task was put down, for those who don't wait: its id on stdout, the way to follow it on stderr, and what is
+ * known to keep it from being answered, which those who wait are told meanwhile.
+ */
+export async function printAccepted(
+  session: Session,
+  accepted: Accepted,
+  options: { json?: boolean; quiet?: boolean; agent?: string },
+): Promise<undefined> {
+  if (options.json) session.printJson(accepted)
+  else session.print(accepted.task_id)
+  // whom an agent of his own asks is not known here
+  if (!options.agent) await tellTrouble(session, accepted.task_id)
+  if (!options.quiet)
+    session.note(`${accepted.status}; hai task tail ${shortId(accepted.task_id)} follows it`)
+}
+
+async function tellTrouble(session: Session, id: string): Promise<void> {
+  try {
+    const trouble = troubleIn(await session.call<ModelList>('model/list', {}))
+    if (trouble === undefined) return
+    const { state } = await session.call<TaskResult>('task/result', { id })
+    // what hai answers itself needs no model
+    if (state === 'pending' || state === 'running') session.warn(trouble)
+  } catch (error) {
+    // the task is accepted; a token that may do no more than that is told no more
+    if (!(error instanceof Failure)) throw error
+    if (error.code !== 'forbidden') session.note(`(what can answer it is not known: ${error.message})`)
+  }
+}
+
+/** What keeps the model that answers by default from doing so, or that there is none. */
+function troubleIn(list: ModelList): string | undefined {
+  const { default: name, models, unusable, reason, problems = [] } = list
+  if (name === null) return problems[0] ?? 'no model is there to answer it; hai model ls shows what could'
+  if (unusable) return `nothing can answer it now: ${reason ?? `${name} does not answer`}`
+  const row = models.find(({ backend, model }) => `${backend}/${model}` === name)
+  const known = problems.find((problem) => problem.startsWith(`${row?.backend} `))
+  return known ?? (row?.trouble && `${name} can't answer now: ${row.trouble.text}`)
+}

@@ -1,0 +1,189 @@
+import type { Accepted, State, TaskEvent, TaskResult } from '../../f/hai/core/base/contract.ts'
+import { EXIT, exitOfState, type Interrupt, outcomeOf } from '../exit.ts'
+import { Failure } from '../failure.ts'
+import type { Session } from '../session.ts'
+import { environmentNotes } from '../settings/local.ts'
+import { shortId } from '../show/ids.ts'
+import { eventText } from '../show/timeline.ts'
+import { STANDING } from './follow.ts'
+import { followLive } from './live.ts'
+import { AnswerPrinter } from './printer.ts'
+
+/** Events after which the text that is being written does not go on, at least for a while. */
+const BREAKS = ['claimed', 'retry', 'released', 'rescued']
+
+/** What an answer is not to be read without: it is told whatever is hidden. */
+const NOTICES = ['notice', 'cut']
+
+/** What another environment of the stack may be the reason of. */
+const UNREACHED = new Set(['no_route', 'unreachable', 'missing', 'invalid', 'certificate'])
+
+export interface WaitOptions {
+  /** Hides the steps. */
+  quiet?: boolean
+  json?: boolean
+  /** Seconds. */
+  timeout?: number
+  /** What the inbox said of it just now. */
+  accepted?: Accepted
+  /** The last event of a task that has ended which need not be told. */
+  after?: number
+}
+
+/**
+ * Waits for a task: its steps to stderr as they come, its answer to stdout. Ends with a Failure whose exit status tells
+ * how, unless it is done. Ctrl-C, a signal to end and `timeout` end the waiting, never the task.
+ */
+export async function waitFor(session: Session, id: string, options: WaitOptions): Promise<undefined> {
+  const webhook = await session.webhook()
+  const stop = new AbortController()
+  const { signal } = stop
+  const printer = await AnswerPrinter.create(session)
+  const ended = followLive(webhook, {
+    id,
+    accepted: options.accepted,
+    after: options.after,
+    signal,
+    onStep: stepPrinter(printer, options.quiet ?? false),
+    onNote: (line) => printer.note(line),
+    onText: options.json ? undefined : (text) => printer.grow(text),
+  })
+  try {
+    const first = await Promise.race([
+      ended.then((result) => ({ result })),
+      interruption(session, signal),
+      timeUp(options.timeout, signal),
+    ]).finally(() => stop.abort())
+    if (typeof first === 'object')
+      return await printResult(session, id, options.json ? 'json' : printer, first.result)
+    if (first === 'timeout' && options.json) {
+      session.printJson(await session.call<TaskResult>('task/result', { id }))
+    }
+    throw leftRunning(first, id, options.timeout)
+  } finally {
+    printer.stop()
+  }
+}
+
+/** What a person reads of each way. */
+const ENDED: Record<Interrupt, string> = {
+  SIGINT: 'interrupted',
+  SIGTERM: 'told to end',
+  SIGHUP: 'the terminal was closed',
+}
+
+function leftRunning(why: 'timeout' | Interrupt, id: string, seconds: number | undefined): Failure {
+  const how = why === 'timeout' ? `gave up waiting after ${seconds} s` : ENDED[why]
+  const name = shortId(id)
+  return new Failure(why === 'timeout' ? why : outcomeOf(why), `${how}; task ${name} goes on`, {
+    next: `to pick it up: hai task tail ${name}; to end it: hai task cancel ${name}`,
+  })
+}
+
+/** Prints each event, with `quiet` no more than notices; one that ends the task only when another follows, as the answer tells how it ended. */
+function stepPrinter(printer: AnswerPrinter, quiet: boolean): (event: TaskEvent) => void {
+  let ending: TaskEvent | undefined
+  const print = (event: TaskEvent) => {
+    const text = eventText(event)
+    if (BREAKS.includes(event.type)) printer.note(text)
+    else printer.step(text)
+  }
+  const tries = new Tries(print)
+  return (event) => {
+    if (quiet && !NOTICES.includes(event.type)) return
+    if (ending) print(ending)
+    ending = STANDING.includes(event.type as State) ? event : undefined
+    if (!ending) tries.tell(event)
+  }
+}
+
+/** What each try begins with. */
+const BEGINNINGS = ['claimed', 'route', 'loading', 'step']
+
+/** Tells the tries of a task that is put off: one that comes to the same as the one before it is no news. */
+class Tries {
+  #print: (event: TaskEvent) => void
+  /** Why it was put off last. */
+  #reason: string | undefined
+  /** How the try at hand began. */
+  #begun: TaskEvent[] = []
+
+  constructor(print: (event: TaskEvent) => void) {
+    this.#print = print
+  }
+
+  tell(event: TaskEvent): void {
+    if (this.#reason !== undefined && BEGINNINGS.includes(event.type)) {
+      this.#begun.push(event)
+      return
+    }
+    const [, reason] = /^put off: (.*); next try in /s.exec(event.type === 'retry' ? event.text : '') ?? []
+    const begun = this.#begun.splice(0)
+    if (reason !== undefined && reason === this.#reason) return
+    this.#reason = reason
+    // an answer is there already, and how it began comes too late
+    if (event.type !== 'step_done') for (const one of begun) this.#print(one)
+    this.#print(event)
+  }
+}
+
+function interruption(session: Session, signal: AbortSignal): Promise<Interrupt> {
+  return new Promise((resolve) => {
+    const off = session.io.onInterrupt(resolve)
+    signal.addEventListener('abort', off)
+  })
+}
+
+function timeUp(seconds: number | undefined, signal: AbortSignal): Promise<'timeout'> {
+  return new Promise((resolve) => {
+    if (seconds === undefined) return
+    const timer = setTimeout(() => resolve('timeout'), seconds * 1000)
+    signal.addEventListener('abort', () => clearTimeout(timer))
+  })
+}
+
+/**
+ * Prints a task's answer, or what is left of it, which is asked for unless it is `known`. A task that is not done is a
+ * Failure: what became of it, and the next step.
+ */
+export async function printResult(
+  session: Session,
+  id: string,
+  how: 'json' | AnswerPrinter,
+  known?: TaskResult,
+): Promise<undefined> {
+  const task = known ?? (await session.call<TaskResult>('task/result', { id }))
+  await session.touch({ id: task.id })
+  const answer = answerOf(task)
+  if (how === 'json') session.printJson(task)
+  else if (answer !== undefined) how.finish(answer)
+  else how.partial(task.partial)
+  const exit = exitOfState(task.state, task.error?.code)
+  if (exit === EXIT.done) return undefined
+  if (UNREACHED.has(task.error?.code ?? ''))
+    for (const line of await environmentNotes(session)) session.warn(line)
+  throw new Failure(exit, sentence(task), { next: task.error?.next_step ?? nextOf(task) })
+}
+
+/** What a person gets: the text, else the structured result. */
+function answerOf(task: TaskResult): string | undefined {
+  if (task.output) return task.output.replace(/\n+$/, '')
+  return task.result === undefined || task.result === null ? undefined : JSON.stringify(task.result, null, 2)
+}
+
+function sentence(task: TaskResult): string {
+  const name = `task ${shortId(task.id)}`
+  if (task.state === 'dead') return task.error?.message ?? `${name} failed for good`
+  if (task.state === 'awaiting_approval') return `${name} waits for approval`
+  if (task.state === 'pending' || task.state === 'running')
+    return `${name} is not finished: it is ${task.state}`
+  const how = task.state === 'expired' ? `${name} has expired` : `${name} was ${task.state}`
+  return task.error ? `${how}: ${task.error.message}` : how
+}
+
+function nextOf(task: TaskResult): string {
+  const id = shortId(task.id)
+  if (task.state === 'awaiting_approval') return `hai task show ${id}`
+  if (task.state === 'pending' || task.state === 'running') return `hai task tail ${id}`
+  return `hai task retry ${id}`
+}

@@ -1,0 +1,82 @@
+import { Accounts, isBeyond, type KeptToken } from '../call/accounts.ts'
+import { Failure } from '../failure.ts'
+import { household } from '../member/members.ts'
+import { isOver, tokensOfAll } from '../member/tokens.ts'
+import type { Session } from '../session.ts'
+import type { Finding } from '../show/finding.ts'
+import { relative } from '../show/time.ts'
+
+/** So long before its end a token is to be replaced. */
+const SOON_DAYS = 14
+const DAY_MS = 86_400_000
+const what = 'tokens'
+
+/** Tokens that end soon, have ended or have a label, as far as the caller may see them: his own, and all members' where he is the operator. */
+export async function tokenFindings(session: Session): Promise<Finding[]> {
+  const accounts = await Accounts.of(session)
+  const { members } = await household(session).catch(beyond({ members: undefined }))
+  if (!members) return ownFindings(session, accounts)
+  const { tokens } = await tokensOfAll(accounts, members)
+  const near = tokens.filter((token) => !isWindmills(token) && isOver(token, soon()))
+  const labelled = tokens.filter(hasLabel)
+  if (tokens.length > 0 && near.length + labelled.length === 0)
+    return [{ what, verdict: 'good', text: `${tokens.length}, none ends within ${SOON_DAYS} days` }]
+  return [
+    ...near.map(
+      (token): Finding => ({
+        what,
+        verdict: 'unsure',
+        text: `${token.token_prefix} of ${token.member} ${endsText(token)}`,
+        fix: isOver(token)
+          ? `hai auth token revoke ${token.token_prefix}; if ${token.member} still needs one: hai auth token add --for ${token.member}`
+          : `hai auth token add --for ${token.member}`,
+      }),
+    ),
+    ...labelled.map(
+      (token): Finding => ({
+        what,
+        verdict: 'unsure',
+        text: `${token.token_prefix} of ${token.member} ${labelText(token)}`,
+        fix: `hai auth token add --for ${token.member}, which gives it none; then hai auth token revoke ${token.token_prefix}`,
+      }),
+    ),
+  ]
+}
+
+/** Who is no operator may know of his own token alone, and only where its scopes let him. */
+async function ownFindings(session: Session, accounts: Accounts): Promise<Finding[]> {
+  const { target } = await session.webhook()
+  const tokens = await accounts
+    .me()
+    .then((me) => accounts.tokensOf(me))
+    .catch(beyond<KeptToken[]>([]))
+  const own = tokens.find(({ token_prefix }) => target.token.startsWith(token_prefix))
+  if (!own) return []
+  const wrong = [...(isOver(own, soon()) ? [endsText(own)] : []), ...(hasLabel(own) ? [labelText(own)] : [])]
+  return wrong.map((how) => ({
+    ...{ what, verdict: 'unsure', text: `the one in use ${how}` },
+    fix: 'ask the operator for another',
+  }))
+}
+
+/** Of Windmill's own pages and jobs, which it labels: a login ends every few days. */
+const isWindmills = ({ label }: KeptToken): boolean =>
+  /^(session$|debugger-token$|ephemeral|mcp-oauth-)/i.test(label ?? '')
+
+/** Whether somebody has written a label on it. */
+const hasLabel = (token: KeptToken): boolean => Boolean(token.label) && !isWindmills(token)
+
+const labelText = ({ label }: KeptToken) => `has the label ${label}: HTTP routes refuse it`
+
+const soon = () => Date.now() + SOON_DAYS * DAY_MS
+
+const endsText = (token: KeptToken) =>
+  `${isOver(token) ? 'expired' : 'expires'} ${relative(token.expiration!)}`
+
+/** What is not for this caller to see is no finding. */
+const beyond =
+  <T>(instead: T) =>
+  (error: unknown): T => {
+    if (isBeyond(error) || (error instanceof Failure && error.code === 'forbidden')) return instead
+    throw error
+  }

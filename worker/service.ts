@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import { checkout } from '../cli/checkout.ts'
+import { Failure } from '../cli/failure.ts'
+import { configDirOf, expandHome, stateDirOf, tilde } from '../cli/paths.ts'
+import { writePrivate } from '../cli/private-file.ts'
+import type { Session } from '../cli/session.ts'
+import type { WorkerFlags } from './flags.ts'
+import { launchdAgent, type Service, systemdUnit } from './service-text.ts'
+
+type Env = Record<string, string | undefined>
+
+/** What a worker needs of the environment it is installed from; never a secret. */
+const KEPT = [
+  'PATH',
+  'XDG_CONFIG_HOME',
+  'XDG_STATE_HOME',
+  'HAI_DATA_DIR',
+  'OLLAMA_HOST',
+  'NODE_EXTRA_CA_CERTS',
+]
+/** What a start and a last word take, besides the grace. */
+const MARGIN_SECONDS = 15
+
+/** Writes the service that runs this command line, and says how to start it. Starts nothing. */
+export async function installService(
+  session: Session,
+  flags: WorkerFlags,
+  graceSeconds: number,
+  platform: NodeJS.Platform = process.platform,
+): Promise<void> {
+  const { env } = session.io
+  const profile = await session.profile()
+  if (env.HAI_ENDPOINT || env.HAI_TOKEN) {
+    throw new Failure(
+      'usage',
+      'a service takes endpoint and token from a profile, not from HAI_ENDPOINT and HAI_TOKEN',
+      {
+        next: 'hai profile add NAME --endpoint URL --workspace NAME, hai auth set-token, then again with --profile NAME',
+      },
+    )
+  }
+  const service: Service = {
+    name: ['hai-worker', flags.name ?? flags.backend]
+      .filter(Boolean)
+      .join('-')
+      .replace(/[^\w-]+/g, '-'),
+    command: [process.execPath, join(checkout(), 'cli', 'bin.cjs'), ...wordsOf(flags, profile.name)],
+    environment: kept(env),
+    stopSeconds: graceSeconds + MARGIN_SECONDS,
+  }
+  if (platform === 'linux') systemd(session, service)
+  else if (platform === 'darwin') launchd(session, service)
+  else throw new Failure('usage', `there is no service to write on ${platform}; only on Linux and macOS`)
+}
+
+function systemd(session: Session, service: Service): void {
+  const { env } = session.io
+  const secrets = join(configDirOf(env), 'worker.env')
+  const file = join(configDirOf(env), '..', 'systemd', 'user', `${service.name}.service`)
+  writePrivate(file, systemdUnit(service, secrets))
+  session.print(`wrote ${tilde(file, env)}`)
+  session.note(`start it: systemctl --user daemon-reload && systemctl --user enable --now ${service.name}`)
+  session.note('let it run while you are logged out: loginctl enable-linger')
+  session.note(`watch it: journalctl --user -u ${service.name} -f`)
+  session.note(
+    `keys and HAI_DATABASE_URL, if it needs any, go into ${tilde(secrets, env)} (chmod 600), NAME=value`,
+  )
+}
+
+function launchd(session: Session, service: Service): void {
+  const { env } = session.io
+  const file = expandHome(`~/Library/LaunchAgents/${service.name}.plist`, env)
+  const log = join(stateDirOf(env), `${service.name}.log`)
+  writePrivate(file, launchdAgent(service, log))
+  session.print(`wrote ${tilde(file, env)}`)
+  session.note(`start it: launchctl bootstrap gui/$(id -u) '${file}'`)
+  session.note(`watch it: tail -f '${log}'`)
+  session.note('keys and HAI_DATABASE_URL, if it needs any: launchctl setenv NAME value, before it starts')
+}
+
+function wordsOf(flags: WorkerFlags, profile: string): string[] {
+  const { backend, lane = [], concurrency, name, grace } = flags
+  return [
+    ...['--profile', profile, 'worker', 'run'],
+    ...(backend ? ['--backend', backend] : []),
+    ...lane.flatMap((one) => ['--lane', one]),
+    ...(concurrency === undefined ? [] : ['--concurrency', String(concurrency)]),
+    ...(name === undefined ? [] : ['--name', name]),
+    ...(grace === undefined ? [] : ['--grace', String(grace)]),
+  ]
+}
+
+function kept(env: Env): Record<string, string> {
+  const found = KEPT.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []))
+  return Object.fromEntries(found)
+}
