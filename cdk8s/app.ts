@@ -6,6 +6,7 @@ import { DatabaseFile } from './charts/database.ts'
 import { DatabaseMonitor } from './charts/database-monitor.ts'
 import { AutheliaGrant, EdgeOnce, EdgeSecurity, WindmillGrant } from './charts/edge-policies.ts'
 import { FluxFile, fluxNamespace } from './charts/flux.ts'
+import { Folder, type ManifestFile } from './charts/manifest-file.ts'
 import {
   DashboardPolicies,
   DatabasePolicies,
@@ -26,8 +27,7 @@ import {
 import { Watchdog } from './charts/watchdog.ts'
 import { ResidentWorker } from './charts/worker.ts'
 import { WorkersAccount } from './charts/workers-account.ts'
-import type { Config } from './config.ts'
-import { Folder, type ManifestFile } from './manifest-file.ts'
+import type { Config } from './config/config.ts'
 
 /** All that is deployed: the parts, and the file that has Flux build each of them. */
 export interface Deployment {

@@ -1,4 +1,4 @@
-import type { Config, Patch } from './config.ts'
+import type { Config, Patch } from './config/config.ts'
 import type { KubeObject } from './kube-object.ts'
 import { yamlText } from './yaml-text.ts'
 

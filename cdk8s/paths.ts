@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 
 /** The one folder that hai has in the operator's repository, from its root. */
 export const homeFolder = ({ flux, namespace }: Config): string =>

@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util'
 import { problemsOf } from './checks/all.ts'
-import type { Config } from './config.ts'
-import { Refused, readConfig } from './config-file.ts'
-import { externals, gatewayPolicy } from './externals.ts'
-import { isOurs } from './generated.ts'
-import { goneObjects } from './gone.ts'
-import { type KeptImage, keepImages } from './kept-images.ts'
-import { ownConfig, refuseElsewhere } from './own-config.ts'
+import type { Config } from './config/config.ts'
+import { ownConfig, refuseElsewhere } from './config/own-config.ts'
+import { Refused, readConfig } from './config/read.ts'
+import { externals, gatewayPolicy } from './operator/externals.ts'
 import { homeFolder, oneLine } from './paths.ts'
+import { isOurs } from './repository/generated.ts'
+import { goneObjects } from './repository/gone.ts'
+import { type KeptImage, keepImages } from './repository/kept-images.ts'
+import { readTree, staleFiles, writeTree } from './repository/write.ts'
 import { type Tree, treeOf } from './tree.ts'
-import { readTree, staleFiles, writeTree } from './write.ts'
 
 const USAGE = `npm run synth -- [--out REPOSITORY] [--config FILE]                 write the manifests
 npm run validate -- [--out REPOSITORY] [--config FILE] [--cluster]  prove them; with the CRDs of your cluster too
@@ -27,7 +27,7 @@ export async function run(argv: string[], print: (line: string) => void): Promis
     const tree = treeOf(config)
     refuse(problemsOf(tree).map(({ where, what }) => `${where}: ${what}`))
     if (command === 'validate') {
-      const { validate } = await import('./validate.ts')
+      const { validate } = await import('./checks/validate.ts')
       for (const name of staleFiles(out, tree)) print(`not as synth makes it: ${out}/${name}`)
       return await validate(tree, { cluster, print })
     }

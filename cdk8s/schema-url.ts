@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 
 const BUILT_IN = ['v1', 'apps/v1', 'batch/v1']
 

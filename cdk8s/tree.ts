@@ -1,14 +1,14 @@
 import { dirname } from 'node:path'
 import { deployment } from './app.ts'
-import { type Config, hostOf } from './config.ts'
+import type { ManifestFile } from './charts/manifest-file.ts'
+import { type Config, hostOf } from './config/config.ts'
 import { dashboardJson } from './dashboard/board.ts'
 import type { KubeObject } from './kube-object.ts'
-import type { ManifestFile } from './manifest-file.ts'
-import { snippets } from './operator/values.ts'
+import { snippets } from './operator/snippets.ts'
 import { type ListedPatch, patchesOf } from './patches.ts'
 import { homeFolder, partFolder } from './paths.ts'
-import { yaml } from './render.ts'
 import { schemaUrl } from './schema-url.ts'
+import { yaml } from './yaml.ts'
 
 export interface Entry {
   /** The file it stands in, from the root of the tree. */

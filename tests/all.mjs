@@ -69,7 +69,7 @@ if (isPeers) {
       'tests/core/surface/!(inbox)*',
       'tests/core/{doors-fuzz,base/linear,task/plans,task/state_machine}*',
       'tests/core/model/{kill,doors,ask}*',
-      'tests/{manifests/door,cost/stack,cost/page}*',
+      'tests/cost/{stack,page}*',
     ],
   })
 } else {

@@ -1,7 +1,7 @@
 import type { ApiObject } from 'cdk8s'
-import { type Config, hostOf } from '../config.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { type Config, hostOf } from '../config/config.ts'
 import { PROXY, WATCHDOG, WATCHDOG_SECRET } from '../names.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 import { FRONT_DOOR } from './probe.ts'
 
 /** Two looks without a success; and then one more, so that a watchdog that was asleep may look first. */

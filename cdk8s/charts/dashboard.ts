@@ -1,7 +1,7 @@
-import { type Config, databaseHost } from '../config.ts'
+import { type Config, databaseHost } from '../config/config.ts'
 import { dashboardJson } from '../dashboard/board.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
 import { DASHBOARD, DATABASE, GRAFANA_SECRET, POSTGRES_PORT, READER, READER_PASSWORD } from '../names.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 
 /** The dashboard as Grafana's sidecar or its operator finds it, and for the operator the data source; nothing where Grafana fetches it by URL. */
 export class DashboardFile extends ManifestFile {

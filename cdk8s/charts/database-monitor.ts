@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
-import type { Config } from '../config.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import type { Config } from '../config/config.ts'
 import { DATABASE, METRICS, METRICS_KEY } from '../names.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 
 /** What PostgreSQL's exporter tells of hai, and who asks it. */
 export class DatabaseMonitor extends ManifestFile {

@@ -1,6 +1,5 @@
-import { backupEndpoint, type Config } from '../config.ts'
-import type { Backup, OwnCluster } from '../config-data.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { backupEndpoint, type Config } from '../config/config.ts'
+import type { Backup, OwnCluster } from '../config/database.ts'
 import {
   BACKUP_KEYS,
   BACKUP_SECRET,
@@ -13,6 +12,7 @@ import {
   READER,
   READER_SECRET,
 } from '../names.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 
 /** What the cluster that is restored from goes by in the new one's definition. */
 const ORIGIN = 'origin'

@@ -1,6 +1,6 @@
-import type { Config } from '../config.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import type { Config } from '../config/config.ts'
 import { ROUTES } from '../names.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 
 /** Whom Envoy asks before it lets a request through, route by route. */
 export class EdgeSecurity extends ManifestFile {

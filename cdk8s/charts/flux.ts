@@ -1,8 +1,8 @@
-import type { Config } from '../config.ts'
-import { appNeeds, type Dependency, databaseNeeds } from '../dependencies.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import type { Config } from '../config/config.ts'
 import { fluxName } from '../names.ts'
 import { partFolder } from '../paths.ts'
+import { appNeeds, type Dependency, databaseNeeds } from './dependencies.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 
 const hasReadyCondition =
   "has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')"

@@ -1,9 +1,8 @@
 import type * as z from 'zod'
-import { backupEndpoint, type Config, gatewayPods } from '../config.ts'
-import type { Backup, OwnCluster } from '../config-data.ts'
-import type { OAuth2Proxy } from '../config-edge.ts'
-import type { PodTarget } from '../config-windmill.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { backupEndpoint, type Config, gatewayPods } from '../config/config.ts'
+import type { Backup, OwnCluster } from '../config/database.ts'
+import type { OAuth2Proxy } from '../config/edge.ts'
+import type { PodTarget } from '../config/windmill.ts'
 import {
   APP_NAME,
   GROUPS,
@@ -15,6 +14,7 @@ import {
   WORKER,
   WORKER_GROUP,
 } from '../names.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 import {
   type Egress,
   fromNodes,
@@ -26,7 +26,7 @@ import {
   toInternet,
   toPods,
   toWorld,
-} from '../network-rules.ts'
+} from './network-rules.ts'
 
 const HTTP = 80
 const HTTPS = 443

@@ -1,9 +1,9 @@
-import { type Config, hostOf, windmillUrl } from '../config.ts'
-import type { OAuth2Proxy } from '../config-edge.ts'
-import { machinePrefixes } from '../machine-paths.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { type Config, hostOf, windmillUrl } from '../config/config.ts'
+import type { OAuth2Proxy } from '../config/edge.ts'
 import { APP_NAME, PROXY, PROXY_METRICS_PORT, PROXY_PORT } from '../names.ts'
-import { restrictedPod } from '../restricted-pod.ts'
+import { machinePrefixes } from './machine-paths.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
+import { restrictedPod } from './restricted-pod.ts'
 
 /** The user of the distroless image. */
 const NONROOT = 65_532

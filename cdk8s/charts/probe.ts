@@ -1,5 +1,5 @@
-import { type Config, hostOf } from '../config.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { type Config, hostOf } from '../config/config.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 
 /** The job under which Prometheus keeps what the look at the front door brought. */
 export const FRONT_DOOR = 'hai-front-door'

@@ -1,7 +1,7 @@
-import { type Config, hostOf } from '../config.ts'
-import { MACHINE_PATHS, type MachinePath, machinePrefixes } from '../machine-paths.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { type Config, hostOf } from '../config/config.ts'
 import { PROXY, PROXY_PORT, REFUSAL, ROUTES } from '../names.ts'
+import { MACHINE_PATHS, type MachinePath, machinePrefixes } from './machine-paths.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 
 /**
  * Headers by which a client could speak as somebody else, or as another path, to Windmill or to the proxy: Envoy passes

@@ -1,6 +1,5 @@
-import { type Config, databaseHost } from '../config.ts'
-import type { OAuth2Proxy } from '../config-edge.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { type Config, databaseHost } from '../config/config.ts'
+import type { OAuth2Proxy } from '../config/edge.ts'
 import {
   BACKUP_KEYS,
   BACKUP_SECRET,
@@ -17,6 +16,7 @@ import {
   WATCHDOG_SECRET,
   WINDMILL_SECRET,
 } from '../names.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
 
 interface Wanted {
   item: string

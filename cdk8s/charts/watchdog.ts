@@ -1,8 +1,8 @@
-import { type Config, windmillUrl } from '../config.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { type Config, windmillUrl } from '../config/config.ts'
 import { WATCHDOG, WATCHDOG_SECRET } from '../names.ts'
-import { restrictedPod } from '../restricted-pod.ts'
-import { WATCHDOG_SCRIPT } from '../watchdog-script.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
+import { restrictedPod } from './restricted-pod.ts'
+import { WATCHDOG_SCRIPT } from './watchdog-script.ts'
 
 /** The user of curl's image. */
 const CURL_USER = 100

@@ -1,7 +1,7 @@
-import { type Config, windmillUrl } from '../config.ts'
-import { type Folder, ManifestFile } from '../manifest-file.ts'
+import { type Config, windmillUrl } from '../config/config.ts'
 import { APP_NAME, MACHINE_SECRET, WORKER } from '../names.ts'
-import { restrictedPod } from '../restricted-pod.ts'
+import { type Folder, ManifestFile } from './manifest-file.ts'
+import { restrictedPod } from './restricted-pod.ts'
 
 const USER = 1000
 /** A call to a model that runs when the pod must go is given the time to end. */

@@ -1,5 +1,5 @@
-import { Refused } from '../config-file.ts'
-import { pluralOf } from '../manifest-file.ts'
+import { pluralOf } from '../charts/manifest-file.ts'
+import { Refused } from '../config/read.ts'
 import type { Tree } from '../tree.ts'
 import { type Crd, isCustom } from './crds.ts'
 import type { Problem } from './problem.ts'

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import type { KubeObject } from '../kube-object.ts'
+import { writeTree } from '../repository/write.ts'
 import type { Tree } from '../tree.ts'
-import { writeTree } from '../write.ts'
 import type { Problem } from './problem.ts'
 
 /** Nobody's cluster: building is a matter of files. */

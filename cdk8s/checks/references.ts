@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
-import { externals } from '../externals.ts'
 import type { KubeObject } from '../kube-object.ts'
+import { externals } from '../operator/externals.ts'
 import type { Entry, Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'
 import { type Reference, referencesOf } from './reference-paths.ts'

@@ -1,4 +1,4 @@
-import { gatewayPods } from '../config.ts'
+import { gatewayPods } from '../config/config.ts'
 import type { KubeObject } from '../kube-object.ts'
 import { GROUPS, POD_NAMESPACE, WORKER_GROUP } from '../names.ts'
 import type { Tree } from '../tree.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { moneyRow } from './money.ts'
 import { outcomesRow } from './outcomes.ts'
 import type { Panel, Row } from './panel.ts'

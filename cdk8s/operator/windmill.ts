@@ -1,5 +1,5 @@
 import { WHITELIST } from '../../windmill/whitelist.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { DATABASE_URL, GROUPS, WINDMILL_SECRET, WORKERS_ACCOUNT } from '../names.ts'
 import type { Snippet } from './snippet.ts'
 

@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { BackupSchedule } from '../backup-schedule.ts'
-import { Endpoint, ImageRef, Quantity } from '../config-values.ts'
+import { BackupSchedule } from '../config/backup-schedule.ts'
+import { Endpoint, ImageRef, Quantity } from '../config/values.ts'
 import { Name, object } from './object.ts'
 import { Resources } from './pod.ts'
 

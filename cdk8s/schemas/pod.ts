@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { ImageRef } from '../config-values.ts'
+import { ImageRef } from '../config/values.ts'
 import { Labels, Name, Port } from './object.ts'
 
 const SecurityContext = z.strictObject({

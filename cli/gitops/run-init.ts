@@ -17,7 +17,7 @@ import {
 } from './init.ts'
 import type { Setting } from './settings.ts'
 
-/** Where hai puts something, or expects it; with the defaults of cdk8s/config.ts. */
+/** Where hai puts something, or expects it; with the defaults of cdk8s/config/. */
 const NAMESPACES = {
   'windmill.namespace': 'home',
   'database.namespace': 'databases',

@@ -27,7 +27,7 @@ const HEAD = [
   '---',
   '# The settings of hai. All other files of this folder are made from them:',
   '#   npm run synth -- --out <this repository>, in the checkout of hai',
-  '# What is not said here has the default in cdk8s/config.ts. An image is yours to move in the files themselves.',
+  '# What is not said here has the default in cdk8s/config/. An image is yours to move in the files themselves.',
 ]
 
 /** The settings as a file that a person may go on with. */

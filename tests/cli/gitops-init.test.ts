@@ -6,7 +6,7 @@ import { Command } from 'commander'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { problemsOf } from '../../cdk8s/checks/all.ts'
-import { parseConfig } from '../../cdk8s/config-file.ts'
+import { parseConfig } from '../../cdk8s/config/read.ts'
 import { treeOf } from '../../cdk8s/tree.ts'
 import { addGitops } from '../../cli/commands/gitops.ts'
 import {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
-import { aTree, objectIn } from '../manifests/configurations.ts'
+import { aTree, objectIn } from '../cdk8s/configurations.ts'
 
 /** Series as promtool reads them: a name with labels, and its values at each minute. */
 type Series = Record<string, string>

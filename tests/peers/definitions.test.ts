@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { crdCheck, crdsIn } from '../../cdk8s/checks/crds.ts'
-import { ALL, aTree, objectIn } from '../manifests/configurations.ts'
+import { ALL, aTree, objectIn } from '../cdk8s/configurations.ts'
 import { WITHOUT_DEFINITION } from './kube/without-definition.ts'
 import { peer } from './peer.ts'
 

@@ -4,7 +4,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { reportDrift } from '../../../f/hai/core/base/drift.ts'
 import { health } from '../../../f/hai/core/health.ts'
-import { aTree, objectIn } from '../../manifests/configurations.ts'
+import { aTree, objectIn } from '../../cdk8s/configurations.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller } from '../../support/factories.ts'
 

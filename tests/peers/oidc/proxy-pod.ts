@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import type { Tree } from '../../../cdk8s/tree.ts'
-import { objectIn } from '../../manifests/configurations.ts'
+import { objectIn } from '../../cdk8s/configurations.ts'
 import { answers, freePort, peer, type Running, start } from '../peer.ts'
 import { ISSUER_CERTIFICATE } from './certificate.ts'
 

@@ -1,0 +1,48 @@
+import { dirname } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import { shown } from '../checks/problem.ts'
+import type { KubeObject } from '../kube-object.ts'
+import type { KustomizeList, Tree } from '../tree.ts'
+import { isOurs } from './generated.ts'
+
+/** Objects that the copy makes and the new tree does not: Flux deletes them, but for those that outlive hai. */
+export function goneObjects(there: ReadonlyMap<string, string>, { entries }: Tree): string[] {
+  const made = new Set(entries.map(({ object }) => shown(object)))
+  return objectsOf(there)
+    .filter((object) => !made.has(shown(object)))
+    .map((object) => {
+      const kept = object.metadata.annotations?.['kustomize.toolkit.fluxcd.io/prune'] === 'disabled'
+      if (!kept) return `${shown(object)}; Flux deletes it`
+      const moved = entries.find(
+        ({ object: { kind, metadata } }) => kind === object.kind && metadata.name === object.metadata.name,
+      )
+      const other = moved ? `; the one in ${moved.object.metadata.namespace} is another, and new` : ''
+      return `${shown(object)}; it stays in the cluster, kubectl delete is yours${other}`
+    })
+}
+
+/** What an earlier run made, with the namespace that its folder's list says for all. */
+function objectsOf(there: ReadonlyMap<string, string>): KubeObject[] {
+  return [...there]
+    .filter(([file, text]) => file.endsWith('.yaml') && !file.includes('/operator/') && isOurs(file, text))
+    .flatMap(([file, text]) => {
+      const [list] = readIn(there.get(`${dirname(file)}/kustomization.yaml`) ?? '')
+      const namespace = (list as Partial<KustomizeList> | null | undefined)?.namespace ?? ''
+      return readIn(text)
+        .map((object) => object as Partial<KubeObject> | null)
+        .filter((object): object is KubeObject => object?.metadata?.name !== undefined)
+        .map((object) => ({
+          ...object,
+          metadata: { ...object.metadata, namespace: object.metadata.namespace ?? namespace },
+        }))
+    })
+}
+
+/** What a file says, as far as it can be read: a merge that went wrong is mended by the run that asks. */
+function readIn(text: string): unknown[] {
+  try {
+    return parseAllDocuments(text).map((document) => document.toJS() as unknown)
+  } catch {
+    return []
+  }
+}
