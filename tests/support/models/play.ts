@@ -75,7 +75,8 @@ export async function playHttp(
 /** Drops the connection, after what was sent has left: the client has it all, and then nothing. */
 export function cut({ call, response }: Stage): void {
   call.endedAt = Date.now()
-  response.socket?.destroySoon()
+  // Node keeps what is written in one turn together until that is over
+  setImmediate(() => response.socket?.destroySoon())
 }
 
 function end(
