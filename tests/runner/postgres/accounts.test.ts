@@ -21,6 +21,7 @@ import {
   installProject,
   isRoot,
   NOBODY,
+  nodeFor,
   openFolder,
   PACKAGE,
   removeFolder,
@@ -33,12 +34,15 @@ const someone: Identity = isRoot ? NOBODY : {}
 const DAEMON = { SUDO_UID: '1', SUDO_GID: '1' }
 
 let project: string
+/** What `someone` starts the driver with. */
+let node: string
 /** A data directory of `someone`'s with a stopped cluster, to be copied: to make one takes long. */
 let prepared: string
 
 beforeAll(async () => {
   project = await openFolder()
   await installProject(project)
+  node = await nodeFor(someone, project)
   prepared = join(await openFolder(), 'data')
   mkdirSync(prepared, { mode: 0o700 })
   if (someone.uid && someone.gid) chownSync(prepared, someone.uid, someone.gid)
@@ -92,7 +96,7 @@ function linksOf(root: string): string[] {
 }
 
 async function outcomeOf(dataDir: string, identity: Identity, from = project) {
-  const driver = drive(from, dataDir, identity)
+  const driver = drive(from, dataDir, identity, node)
   const outcome = await driver.outcome
   const ownerOfPostmaster = outcome.pid === undefined ? undefined : statSync(`/proc/${outcome.pid}`).uid
   await driver.stop()

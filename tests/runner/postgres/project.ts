@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { chmod, copyFile, cp, link, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -58,23 +58,44 @@ export async function installProject(root: string): Promise<void> {
   await cp(source, target, { recursive: true, verbatimSymlinks: true })
 }
 
+/**
+ * A Node that this account can start: the one that runs us, or the same beside the project where it lies in a home that is
+ * closed to others. Throws when there is none.
+ */
+export async function nodeFor({ env: _, ...account }: Identity, project: string): Promise<string> {
+  const starts = (node: string) => spawnSync(node, ['--version'], { ...account, cwd: '/' }).status === 0
+  if (starts(process.execPath)) return process.execPath
+  const copy = join(project, 'node')
+  await link(process.execPath, copy).catch(() => copyFile(process.execPath, copy))
+  if (starts(copy)) return copy
+  throw new Error(
+    `user ${account.uid} can start neither ${process.execPath} nor a copy of it in ${project}; ` +
+      'set TMPDIR to a folder that every user may pass through',
+  )
+}
+
 /** Run the driver of a project on a data directory. */
-export function drive(project: string, dataDir: string, { env, ...account }: Identity = {}): Driver {
-  const child = spawn(process.execPath, [join(project, 'build', 'driver.mjs'), dataDir], {
+export function drive(
+  project: string,
+  dataDir: string,
+  { env, ...account }: Identity = {},
+  node = process.execPath,
+): Driver {
+  const child = spawn(node, [join(project, 'build', 'driver.mjs'), dataDir], {
     ...account,
     cwd: '/',
     env: { ...process.env, SUDO_UID: '', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const events: Event[] = []
-  const exited = new Promise((resolve) => child.once('exit', resolve))
+  const exited = new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
   const outcome = new Promise<Event>((resolve, reject) => {
     createInterface(child.stdout).on('line', (line) => {
       const event = JSON.parse(line) as Event
       events.push(event)
       if (event.event === 'ready' || event.event === 'failed') resolve(event)
     })
-    exited.then((code) => reject(new Error(`the driver ended with ${code} before it was ready`)))
+    exited.then((how) => reject(new Error(`the driver ended with ${how} before it was ready`)))
   })
   outcome.catch(() => {})
   const endBy = async (act: () => void) => {
