@@ -64,7 +64,8 @@ if (isPeers) {
   await vitest('tests without a stack', [], {
     without: [
       PEERS,
-      'tests/{evening,stack,worker,shell,windmill}/**',
+      'tests/{evening,stack,windmill}/**',
+      'tests/{cli/hai-sh,worker/!(main)}*',
       'tests/runner/{*,flows/*,items/*,postgres/*,process/!(output),instance/!(log),http/!(updates)}.test.ts',
       'tests/core/surface/!(inbox)*',
       'tests/core/{doors-fuzz,base/linear,task/plans,task/state_machine}*',

@@ -6,7 +6,7 @@ const LONG = [
   /^tests\/runner\/postgres\/accounts/,
   /^tests\/stack\/(faults|commands|doors)/,
   /^tests\/evening\//,
-  /^tests\/(worker|shell)\//,
+  /^tests\/(worker\/|cli\/hai-sh)/,
   /^tests\/core\/(plans|linear|state-machine|doors-fuzz)/,
   /^tests\/runner\//,
   /^tests\/(windmill|stack|models|http|cost|manifests)\//,
