@@ -3,15 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
+import { parse, stringify } from 'yaml'
 import { serveBundle } from '../runner/bare-stack.ts'
+import { type Problem, readDoors, readText, type ScriptFiles } from './bundle.ts'
 import { checkBundle } from './check/check.ts'
-import { STALE } from './check/schemas.ts'
-import type { Problem } from './items.ts'
-import { readDoors, readText } from './scripts.ts'
+import { STALE } from './check/scripts.ts'
 import { stagedDoors } from './stage/door.ts'
 import { withoutImports } from './stage/imports.ts'
 import { staleResourceTypes } from './stage/resource-types.ts'
-import { fillSummaries } from './summaries.ts'
 import { configureWmill, wmill } from './wmill.ts'
 
 /** Writes the metadata of each door that is not as its text says; gives the files. A second run changes nothing. */
@@ -83,4 +82,44 @@ async function runGenerator(bundle: string, folder: string): Promise<void> {
   } finally {
     await stack.close()
   }
+}
+
+interface Described {
+  summary?: string
+  description?: string
+}
+
+/** What the CLI fills in; it adds no dialect of its own. */
+const SCHEMA = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  type: 'object',
+  properties: {},
+  required: [],
+}
+
+/**
+ * Gives each script that has no summary the one its docstring holds, the first sentence, the rest as description; and
+ * a schema that names its dialect.
+ */
+function fillSummaries(root: string, scripts: ScriptFiles[]): void {
+  for (const { path, code, metadata } of scripts) {
+    const written = (parse(metadata ?? '') ?? {}) as Described & { schema?: { $schema?: string } }
+    if (written.summary && written.schema?.$schema) continue
+    const found = written.summary ? { summary: written.summary, description: '' } : describe(path, code)
+    const description = written.description || found.description
+    const schema = { ...SCHEMA, ...written.schema }
+    const filled = { kind: 'script', ...written, summary: found.summary, description, schema }
+    writeFileSync(join(root, `${path}.script.yaml`), stringify(filled))
+  }
+}
+
+function describe(path: string, code: string): Required<Described> {
+  const docstring = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export async function main\(/.exec(code)?.[1]
+  const text = (docstring ?? '')
+    .replaceAll(/^\s*\*/gm, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+  const [, sentence = '', rest = ''] = /^(.+?[.?!])(?:\s+(.*))?$/.exec(text) ?? []
+  if (sentence) return { summary: sentence.replace(/\.$/, ''), description: rest }
+  return { summary: text || `The library ${path.split('/').slice(2).join('/')}`, description: '' }
 }

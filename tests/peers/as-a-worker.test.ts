@@ -11,7 +11,7 @@ import { parse } from 'yaml'
 import { loadParser } from '../../runner/items/signature.ts'
 import { bunBinary } from '../../runner/process/bun-binary.ts'
 import { projectRoot } from '../../runner/root.ts'
-import { readDoors, type ScriptFiles } from '../../windmill/scripts.ts'
+import { readDoors, type ScriptFiles } from '../../windmill/bundle.ts'
 import { stageBundle } from '../../windmill/stage/stage.ts'
 import { testDatabase } from '../support/database.ts'
 import { peer } from './peer.ts'
@@ -78,7 +78,6 @@ if (!built.success) throw new AggregateError(built.logs, 'it does not build')
 `
 const WRAPPER = `
 import * as Main from "./main.js"
-import { readFileSync, writeFileSync } from 'node:fs'
 const { names, args, event } = JSON.parse(readFileSync('args.json', 'utf8'))
 const given = event ? await Main.preprocessor(event) : args
 const result = await Main.main(...names.map((name) => given[name]))

@@ -2,9 +2,9 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { checkSchemas } from '../../windmill/check/schemas.ts'
+import { readDoors } from '../../windmill/bundle.ts'
+import { checkSchemas } from '../../windmill/check/scripts.ts'
 import { generateMetadata, staleMetadata } from '../../windmill/metadata.ts'
-import { readDoors } from '../../windmill/scripts.ts'
 import { bundleFolder } from '../runner/bundle-folder.ts'
 
 const ADD = [

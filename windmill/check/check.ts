@@ -1,14 +1,7 @@
-import { type BundleFiles, type Problem, readBundle } from '../items.ts'
-import { readDoors, readScripts } from '../scripts.ts'
+import { type BundleFiles, type Problem, readBundle, readDoors, readScripts } from '../bundle.ts'
 import type { StagedDoor } from '../stage/door.ts'
-import { checkDoors, checkSyntax } from './doors.ts'
-import { checkFlows } from './flows.ts'
-import { checkReferences } from './references.ts'
-import { checkResources } from './resources.ts'
-import { checkSchedules } from './schedules.ts'
-import { checkSchemas } from './schemas.ts'
-import { checkSignatures } from './signatures.ts'
-import { checkTriggers } from './triggers.ts'
+import { checkFlows, checkReferences, checkResources, checkSchedules, checkTriggers } from './items.ts'
+import { checkDoors, checkSchemas, checkSignatures, checkSyntax } from './scripts.ts'
 
 /** All that would keep a bundle, with those doors, from running on a server, or surprise its operator, by file. */
 export async function checkBundle(root: string, doors: StagedDoor[]): Promise<Problem[]> {

@@ -9,7 +9,7 @@ export interface Reply {
   json: unknown
 }
 
-export interface CallOptions {
+interface CallOptions {
   method?: string
   body?: unknown
   token?: string
@@ -175,4 +175,18 @@ function parsed(text: string): unknown {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
+}
+
+/** One thing that every Windmill does. */
+export interface Case {
+  /** A sentence about the server. */
+  name: string
+  /** The first version that does it, where it is known. */
+  since?: string
+  run: (server: Server) => Promise<void>
+}
+
+/** Leaves the case out when the server has no such route: it is older than the route. */
+export function needRoute(status: number, route: string): void {
+  if (status === 404 || status === 405) throw new LeftOut(`this server has no route ${route}`)
 }

@@ -1,14 +1,12 @@
-import type { Case } from './case.ts'
 import { ARGUMENT_CASES } from './cases/arguments.ts'
 import { CLIENT_CASES } from './cases/client.ts'
 import { FLOW_CASES } from './cases/flows.ts'
-import { JOB_CASES } from './cases/jobs.ts'
+import { JOB_CASES, STREAM_CASES } from './cases/jobs.ts'
 import { RESULT_CASES } from './cases/results.ts'
 import { RIGHTS_CASES } from './cases/rights.ts'
-import { STREAM_CASES } from './cases/streams.ts'
 import { WORKER_CASES } from './cases/worker.ts'
 import { deployScripts } from './scripts.ts'
-import { LeftOut, type Server } from './server.ts'
+import { type Case, LeftOut, type Server } from './server.ts'
 
 const CASES: Case[] = [
   ...RESULT_CASES,

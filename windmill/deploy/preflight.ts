@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { type Item, readBundle } from '../items.ts'
-import { FOLDERS, isOwn, SERVICE_USER } from '../scripts.ts'
+import { FOLDERS, type Item, isOwn, readBundle, SERVICE_USER } from '../bundle.ts'
 import { ServerError, type WindmillServer } from '../server.ts'
-import { neededTags } from '../stage/tags.ts'
-import { lookAtDatabase } from './migrate.ts'
+import { neededTags } from '../stage/stage.ts'
+import { lookAtDatabase } from './jobs.ts'
 
 /** The first that was tried: older ones know no rule by which a folder's routes get an owner. */
 const OLDEST = [1, 721] as const

@@ -1,11 +1,12 @@
-import { isOwn } from '../scripts.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isOwn } from '../bundle.ts'
 import { ServerError, type WindmillServer } from '../server.ts'
-import { poll } from './jobs.ts'
+import { failureIn, poll } from './jobs.ts'
 
 const LOCKS_SECONDS = 300
 /** A server process goes on with the version that it knows for up to 60 s, when nobody tells it. */
 const ANSWER_SECONDS = 90
-const AT_ONCE = 6
+const LOOKS_AT_ONCE = 6
 /** Longer than it takes to take a job back. */
 const PUT_OFF_SECONDS = 60
 /** What the smoke test and every question go through. */
@@ -73,5 +74,110 @@ async function eachOf<T>(items: T[], act: (item: T) => Promise<void>): Promise<v
   const work = async () => {
     for (const item of left) await act(item)
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, work))
+}
+
+const LOOK_MS = 250
+/** Enough for each worker to find the next one waiting, and so few that other calls get their turn. */
+const AT_ONCE = 4
+/** What no worker has begun for so long keeps nothing else waiting: those of its tag are busy. */
+const PATIENCE_MS = 10_000
+/** So long without any answer is long enough to watch. */
+const WATCH_SECONDS = 120
+/** Called with nothing it would ask a model, which may cost something. */
+const NOT_WARMED = ['f/hai/model/test']
+/** What a deploy itself calls next. */
+const FIRST = ['f/hai/worker/sweep', 'f/hai/inbox', 'f/hai/task/result', 'f/hai/admin/health']
+
+interface Begun {
+  path: string
+  at: number
+}
+
+interface Ended {
+  completed: boolean
+  success?: boolean
+  result?: unknown
+}
+
+/**
+ * Has each new door answer once by its hash, so that nobody's first call waits until a worker has fetched and built it, and
+ * that one which does not start is found. It is called with nothing: what needs an argument refuses, which is an answer.
+ * Goes on beside what else a deploy does.
+ */
+export class Warming {
+  /** How many doors have to answer in all. */
+  readonly size: number
+  #windmill: WindmillServer
+  #live: Map<string, string>
+  #waiting: string[]
+  #begun = new Map<string, Begun>()
+  #failed: string[] = []
+  #last = Date.now()
+
+  constructor(windmill: WindmillServer, live: Map<string, string>, paths: string[]) {
+    this.#windmill = windmill
+    this.#live = live
+    const first = FIRST.filter((path) => paths.includes(path))
+    const others = paths.filter((path) => !FIRST.includes(path) && !NOT_WARMED.includes(path))
+    this.#waiting = [...first, ...others]
+    this.size = this.#waiting.length
+  }
+
+  /** How many have not answered yet. */
+  get left(): number {
+    return this.#waiting.length + this.#begun.size
+  }
+
+  /** Begins one after the other while that lasts, so many at once. Throws where one did not start. */
+  async during<T>(work: Promise<T>, atOnce = AT_ONCE): Promise<T> {
+    let lasts = true
+    const ended = work.finally(() => {
+      lasts = false
+    })
+    const [result] = await Promise.all([ended, this.#go(atOnce, () => lasts)])
+    this.#refuseFailed()
+    return result
+  }
+
+  /**
+   * Goes on until all have answered, and gives those that have not when none has for so many seconds. Throws where one did
+   * not start.
+   */
+  async rest(seconds = WATCH_SECONDS): Promise<string[]> {
+    this.#last = Date.now()
+    await this.#go(AT_ONCE, () => Date.now() - this.#last <= seconds * 1000)
+    this.#refuseFailed()
+    return [...[...this.#begun.values()].map(({ path }) => path), ...this.#waiting]
+  }
+
+  async #go(atOnce: number, lasts: () => boolean): Promise<void> {
+    while (this.left > 0 && lasts()) {
+      const fresh = [...this.#begun.values()].filter(({ at }) => Date.now() - at < PATIENCE_MS).length
+      const some = this.#waiting.splice(0, Math.max(0, atOnce - fresh))
+      await Promise.all(some.map((path) => this.#begin(path)))
+      await sleep(LOOK_MS)
+      await Promise.all([...this.#begun].map(([id, { path }]) => this.#look(id, path)))
+    }
+  }
+
+  async #begin(path: string): Promise<void> {
+    const id = await this.#windmill.text(`jobs/run/h/${this.#live.get(path)}?invisible_to_owner=true`, {})
+    this.#begun.set(id.trim(), { path, at: Date.now() })
+  }
+
+  async #look(id: string, path: string): Promise<void> {
+    const job = await this.#windmill.json<Ended>(`jobs_u/completed/get_result_maybe/${id}?get_started=false`)
+    if (!job.completed) return
+    this.#begun.delete(id)
+    this.#last = Date.now()
+    // a door's own word, whatever it is, shows that it runs
+    const answered = job.success || (job.result as { wm_failure?: unknown } | null)?.wm_failure !== undefined
+    if (!answered) this.#failed.push(`${path}: ${failureIn(job.result).slice(0, 1000)}`)
+  }
+
+  #refuseFailed(): void {
+    if (this.#failed.length === 0) return
+    throw new ServerError(`what was pushed does not start: ${this.#failed.join('; ')}`)
+  }
 }

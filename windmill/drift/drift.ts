@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readOptions, UsageError } from '../deploy/options.ts'
+import { readOptions, UsageError } from '../options.ts'
 import { ServerError, WindmillServer } from '../server.ts'
 import { stageBundle } from '../stage/stage.ts'
 import type { Server } from '../wmill.ts'

@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { readBundle } from '../items.ts'
-import { FOLDERS, isOwn, readScripts, readText, SERVICE_USER } from '../scripts.ts'
+import { FOLDERS, isOwn, readBundle, readScripts, readText, SERVICE_USER } from '../bundle.ts'
 import type { WindmillServer } from '../server.ts'
 import type { Facts, Kind, Side } from './compare.ts'
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type BuildFailure, build, type Plugin, transform } from 'esbuild'
 import { loadParser } from '../../runner/items/signature.ts'
-import { readDoors, type ScriptFiles } from '../scripts.ts'
+import { readDoors, type ScriptFiles } from '../bundle.ts'
 import { importsOf, withoutImports } from './imports.ts'
 
 /** Without it a script follows the workspace's default package.json, whenever somebody makes one. */

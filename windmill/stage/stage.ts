@@ -3,15 +3,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { Locks } from '../../runner/items/locks.ts'
-import { bundlePaths, FOLDERS, isOwn, readFlows, readScripts } from '../scripts.ts'
+import { type BundleFiles, bundlePaths, FOLDERS, isOwn, readFlows, readScripts } from '../bundle.ts'
 import { HEADER, type StagedDoor, stagedDoors, UnfitDoor } from './door.ts'
 import { importsOf } from './imports.ts'
-import { withoutTags } from './tags.ts'
 
 /** The tag of what answers at once; what waits or runs long has one of its own. */
 const DOOR_TAG = 'hai'
 
-export interface StageOptions {
+interface StageOptions {
   /** For a server without worker groups: no tags. */
   onePool: boolean
   /** What was made of the doors already, to look at it before. */
@@ -154,3 +153,47 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 
 /** With its keys in order, as Windmill's own pull writes them. */
 const asYaml = (content: object): string => stringify(content, { sortMapEntries: true, lineWidth: 0 })
+
+interface FlowModule {
+  value?: { tag?: string; tag_override?: string; modules?: FlowModule[] }
+}
+
+interface Taggable {
+  tag?: string
+  value?: { modules?: FlowModule[] }
+}
+
+const KINDS = ['.script.yaml', '.schedule.yaml', '__flow/flow.yaml']
+
+/** Every tag that jobs of the bundle wait for, with one thing that waits for it. */
+export function neededTags(bundle: BundleFiles, onePool: boolean): Map<string, string> {
+  const tags = new Map([['bun', 'scripts without a tag']])
+  if (bundle.items('__flow/flow.yaml').length > 0) tags.set('flow', 'flows')
+  const items = onePool ? [] : KINDS.flatMap((kind) => bundle.items(kind))
+  for (const { path, content } of items.filter(({ path }) => isOwn(path))) {
+    for (const tag of tagsOf(content)) tags.set(tag, path)
+  }
+  return tags
+}
+
+function tagsOf({ tag, value }: Taggable): string[] {
+  const inner = modulesOf(value).flatMap((module) => [module.value?.tag, module.value?.tag_override])
+  return [tag, ...inner].filter((tag) => typeof tag === 'string')
+}
+
+/** The same script, schedule or flow for workers that serve no tag of hai's. */
+function withoutTags<T extends Taggable>(item: T): T {
+  const plain = structuredClone(item)
+  delete plain.tag
+  for (const { value } of modulesOf(plain.value)) {
+    delete value?.tag
+    delete value?.tag_override
+  }
+  return plain
+}
+
+/** A flow's steps, those of its loops too. */
+function modulesOf(value: { modules?: FlowModule[] } | undefined): FlowModule[] {
+  const own = Array.isArray(value?.modules) ? value.modules : []
+  return own.flatMap((module) => [module, ...modulesOf(module.value)])
+}

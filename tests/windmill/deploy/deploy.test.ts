@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, expect, it } from 'vitest'
 import { deploy } from '../../../windmill/deploy/deploy.ts'
-import { Warming } from '../../../windmill/deploy/warm.ts'
+import { Warming } from '../../../windmill/deploy/ready.ts'
 import { drift } from '../../../windmill/drift/drift.ts'
 import { generateMetadata } from '../../../windmill/metadata.ts'
 import { WindmillServer } from '../../../windmill/server.ts'

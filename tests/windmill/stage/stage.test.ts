@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { projectRoot } from '../../../runner/root.ts'
-import { readDoors, readScripts } from '../../../windmill/scripts.ts'
+import { readDoors, readScripts } from '../../../windmill/bundle.ts'
 import { stageDoors } from '../../../windmill/stage/door.ts'
 import { OccupiedFolder, stageBundle, writeBundle } from '../../../windmill/stage/stage.ts'
 import { configureWmill, wmill } from '../../../windmill/wmill.ts'
@@ -49,7 +49,7 @@ const LARGE: Record<string, { mark: RegExp; doors: string[] }> = {
     doors: [...WORKING, ...READING, ...WRITING, 'f/hai_routes/todo/drop'],
   },
   'what a model is asked with': { mark: /import\("@ai-sdk/, doors: [...WORKING, 'f/hai/model/test'] },
-  'what hai answers itself': { mark: /f\/hai\/core\/intents\/table\.ts/, doors: [...WORKING, ...READING] },
+  'what hai answers itself': { mark: /f\/hai\/core\/builtin\/table\.ts/, doors: [...WORKING, ...READING] },
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'hai-bundle-'))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Case } from '../case.ts'
+import type { Case } from '../server.ts'
 
 /** How a call becomes arguments. */
 export const ARGUMENT_CASES: Case[] = [

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Case } from '../case.ts'
-import type { Server } from '../server.ts'
+import type { Case, Server } from '../server.ts'
 
 type Client = typeof import('windmill-client')
 

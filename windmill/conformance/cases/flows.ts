@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Case } from '../case.ts'
-import type { Reply, Server } from '../server.ts'
+import type { Case, Reply, Server } from '../server.ts'
 
 const computed = (expr: string) => ({ type: 'javascript', expr })
 const fixed = (value: unknown) => ({ type: 'static', value })

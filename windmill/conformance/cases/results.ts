@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Case } from '../case.ts'
-import type { Server } from '../server.ts'
+import type { Case, Server } from '../server.ts'
 
 /** Status and value: a server writes JSON with blanks. */
 async function shaped(server: Server, shape: object): Promise<[number, unknown]> {

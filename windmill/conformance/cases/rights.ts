@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Case } from '../case.ts'
 import { ASKS } from '../scripts.ts'
-import { LeftOut, type Server } from '../server.ts'
+import { type Case, LeftOut, type Server } from '../server.ts'
 
 /** A server may look for new routes only once a minute. */
 const ROUTE_PATIENCE_MS = 90_000

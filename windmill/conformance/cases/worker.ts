@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Case } from '../case.ts'
-import { LeftOut, type Server } from '../server.ts'
-import { WORKER_NAMES } from '../worker-names.ts'
+import { type Case, LeftOut, type Server } from '../server.ts'
 
 /** The worker's own, with Windmill's database among it; and what nobody may come to rely on. */
 const NOT_FOR_JOBS = /^(WM_|BASE_|BUN_|DATABASE_URL$|WHITELIST_ENVS$|WORKER_GROUP$|MODE$|SHELL$|USER$|PWD$)/
@@ -72,4 +70,14 @@ export const WORKER_CASES: Case[] = [
       assert.equal((await server.wait('archived')).json, 'still here')
     },
   },
+]
+
+/** All that a Bun job of Windmill 1.721 finds in its environment, but for what its worker's whitelist names. */
+export const WORKER_NAMES = [
+  ...['PATH', 'HOME', 'TZ', 'FORCE_COLOR', 'DO_NOT_TRACK', 'BASE_URL'],
+  ...['BUN_INSTALL_CACHE_DIR', 'BUN_RUNTIME_TRANSPILER_CACHE_PATH'],
+  ...['WM_BASE_URL', 'WM_EMAIL', 'WM_END_USER_EMAIL', 'WM_FLOW_JOB_ID', 'WM_FLOW_PATH', 'WM_FLOW_STEP_ID'],
+  ...['WM_JOB_ID', 'WM_JOB_PATH', 'WM_OBJECT_PATH', 'WM_PERMISSIONED_AS', 'WM_ROOT_FLOW_JOB_ID'],
+  ...['WM_ROOT_JOB_ID', 'WM_RUNNABLE_ID', 'WM_SCHEDULED_FOR', 'WM_SCHEDULE_PATH', 'WM_STATE_PATH'],
+  ...['WM_TESTED_RUNNABLE', 'WM_TOKEN', 'WM_USERNAME', 'WM_WORKER_GROUP', 'WM_WORKSPACE'],
 ]

@@ -1,7 +1,70 @@
+import { transform } from 'esbuild'
 import { parse } from 'yaml'
 import { loadParser } from '../../runner/items/signature.ts'
-import type { Problem } from '../items.ts'
-import type { ScriptFiles } from '../scripts.ts'
+import type { Problem, ScriptFiles } from '../bundle.ts'
+import { type StagedDoor, UnfitDoor } from '../stage/door.ts'
+
+/** Doors that can't go to a server as one file. */
+export function checkDoors(doors: StagedDoor[]): Problem[] {
+  return doors.flatMap(({ path, staged }) =>
+    staged instanceof UnfitDoor ? [{ file: `${path}.ts`, what: staged.why }] : [],
+  )
+}
+
+/** Windmill's worker reads TypeScript as tsx, in which `<T>(x: T) => …` and `<T>x` are no longer what they were. */
+export async function checkSyntax(scripts: ScriptFiles[]): Promise<Problem[]> {
+  const found = await Promise.all(
+    scripts.map(async ({ path, code }): Promise<Problem[]> => {
+      try {
+        await transform(code, { loader: 'tsx', logLevel: 'silent' })
+        return []
+      } catch (error) {
+        const [said] = (error as { errors?: { text: string; location?: { line: number } }[] }).errors ?? []
+        if (!said) throw error
+        const what = `line ${said.location?.line} can't be read as tsx, which is how Windmill reads it: ${said.text}`
+        return [{ file: `${path}.ts`, what }]
+      }
+    }),
+  )
+  return found.flat()
+}
+
+interface Parsed {
+  type?: 'Invalid'
+  args: { name: string; typ: unknown }[]
+  auto_kind: string | null
+}
+
+/** What Windmill's parser makes of main: nothing unreadable, no nameless parameter, no resource picker by accident. */
+export async function checkSignatures(scripts: ScriptFiles[]): Promise<Problem[]> {
+  const { parse_deno } = await loadParser()
+  return scripts.flatMap(({ path, code }) => {
+    const parsed = JSON.parse(parse_deno(code)) as Parsed
+    return signatureProblems(parsed, code).map((what) => ({ file: `${path}.ts`, what }))
+  })
+}
+
+function signatureProblems({ type, args, auto_kind: kind }: Parsed, code: string): string[] {
+  if (type === 'Invalid')
+    return ["main's signature cannot be read: write plain, named parameters, no ...rest"]
+  if (kind === 'lib' && /^export (default|(const|let) main\b)/m.test(code)) {
+    return ['Windmill does not see its main: write export async function main(']
+  }
+  // RT.Postgresql says that a resource is wanted; any other imported type only looks like one.
+  const meant = [...code.matchAll(/\bRT\.(\w+)/g)].map(([, name]) => name!.toLowerCase())
+  return args.flatMap(({ name, typ }) => {
+    if (/^anon\d+$/.test(name)) return [`a parameter of main is destructured: Windmill calls it ${name}`]
+    return pickers(typ)
+      .filter((picker) => !meant.includes(picker))
+      .map((picker) => `the type of ${name} turns into a picker of "${picker}" resources: write it out here`)
+  })
+}
+
+function pickers(typ: unknown): string[] {
+  if (typeof typ !== 'object' || typ === null) return []
+  const { resource } = typ as { resource?: unknown }
+  return typeof resource === 'string' ? [resource] : Object.values(typ).flatMap(pickers)
+}
 
 /** Of metadata that somebody has to make anew. */
 export const STALE = 'it is not what its door says; run npm run metadata'

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { projectRoot } from '../../runner/root.ts'
-import type { Server } from '../wmill.ts'
+import { projectRoot } from '../runner/root.ts'
+import type { Server } from './wmill.ts'
 
 type Env = Record<string, string | undefined>
 

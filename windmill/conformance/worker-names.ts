@@ -1,9 +1,0 @@
-/** All that a Bun job of Windmill 1.721 finds in its environment, but for what its worker's whitelist names. */
-export const WORKER_NAMES = [
-  ...['PATH', 'HOME', 'TZ', 'FORCE_COLOR', 'DO_NOT_TRACK', 'BASE_URL'],
-  ...['BUN_INSTALL_CACHE_DIR', 'BUN_RUNTIME_TRANSPILER_CACHE_PATH'],
-  ...['WM_BASE_URL', 'WM_EMAIL', 'WM_END_USER_EMAIL', 'WM_FLOW_JOB_ID', 'WM_FLOW_PATH', 'WM_FLOW_STEP_ID'],
-  ...['WM_JOB_ID', 'WM_JOB_PATH', 'WM_OBJECT_PATH', 'WM_PERMISSIONED_AS', 'WM_ROOT_FLOW_JOB_ID'],
-  ...['WM_ROOT_JOB_ID', 'WM_RUNNABLE_ID', 'WM_SCHEDULED_FOR', 'WM_SCHEDULE_PATH', 'WM_STATE_PATH'],
-  ...['WM_TESTED_RUNNABLE', 'WM_TOKEN', 'WM_USERNAME', 'WM_WORKER_GROUP', 'WM_WORKSPACE'],
-]
