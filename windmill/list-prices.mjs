@@ -1,4 +1,4 @@
-// Writes f/hai/core/cost/list_prices-data.ts anew, from the prices that a pinned package keeps: `npm run prices`.
+// Writes f/hai/core/cost/list_prices_data.ts anew, from the prices that a pinned package keeps: `npm run prices`.
 // After an update of the package, change VERSION and DATE (the day on which that version was published).
 import { readFileSync, writeFileSync } from 'node:fs'
 import { findProvider } from '@pydantic/genai-prices'
@@ -6,7 +6,7 @@ import { findProvider } from '@pydantic/genai-prices'
 const PACKAGE = '@pydantic/genai-prices'
 const VERSION = '0.1.8'
 const DATE = '2026-09-23'
-const FILE = new URL('../f/hai/core/cost/list_prices-data.ts', import.meta.url)
+const FILE = new URL('../f/hai/core/cost/list_prices_data.ts', import.meta.url)
 
 /** Those that sell the tokens of their own servers at prices of their own; gateways pass on what changes too often. */
 const PROVIDERS = [

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { calcPrice } from '@pydantic/genai-prices'
 import { describe, expect, it } from 'vitest'
-import { LIST_SOURCE } from '../../../f/hai/core/cost/list_prices-data.ts'
+import { LIST_SOURCE } from '../../../f/hai/core/cost/list_prices_data.ts'
 import { cost, isListPrice, mostOf, priceAt } from '../../../f/hai/core/cost/prices.ts'
 import { tokens } from './ledger.ts'
 
@@ -12,7 +12,7 @@ const url = (url: string) => ({ kind: 'openai-compatible', url, models: {} })
 describe('list prices', () => {
   it('are what the pinned package has, and are written by their script alone', async () => {
     const { listPrices } = await import(new URL('../../../windmill/list-prices.mjs', import.meta.url).href)
-    const file = new URL('../../../f/hai/core/cost/list_prices-data.ts', import.meta.url)
+    const file = new URL('../../../f/hai/core/cost/list_prices_data.ts', import.meta.url)
     expect(readFileSync(file, 'utf8')).toBe(listPrices())
   })
 

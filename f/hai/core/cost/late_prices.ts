@@ -2,7 +2,7 @@ import { Models } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { type Correction, correct, stopFolding } from './correct.ts'
-import { LIST_SOURCE } from './list_prices-data.ts'
+import { LIST_SOURCE } from './list_prices_data.ts'
 import { cost, priceAt } from './prices.ts'
 import { sellersOf } from './sellers.ts'
 

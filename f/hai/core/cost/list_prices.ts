@@ -1,4 +1,4 @@
-import { LIST_LINES } from './list_prices-data.ts'
+import { LIST_LINES } from './list_prices_data.ts'
 
 type Match =
   | { and: Match[] }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { own } from '../base/own.ts'
 import { listed, type Seller } from './list_prices.ts'
-import { LIST_SOURCE } from './list_prices-data.ts'
+import { LIST_SOURCE } from './list_prices_data.ts'
 import type { Tokens } from './tokens.ts'
 
 const MILLION = 1_000_000

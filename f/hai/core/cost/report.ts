@@ -5,7 +5,7 @@ import { parse } from '../base/errors.ts'
 import { settingTroubles } from '../settings.ts'
 import { applyBudget, capMargin, capStates } from './caps.ts'
 import { routeFailures } from './escalation.ts'
-import { LIST_SOURCE } from './list_prices-data.ts'
+import { LIST_SOURCE } from './list_prices_data.ts'
 import { before, Days, daysOf, type Range, rangeOf } from './range.ts'
 import {
   BREAKDOWNS,
