@@ -6,7 +6,7 @@ import { tryTransaction } from './base/pooler.ts'
 import { SCHEMA_VERSION } from './base/schema_version.ts'
 import { moneyProblems } from './cost/problems.ts'
 import { backendTroubles } from './model/trouble.ts'
-import { outboxProblems } from './outbox/problems.ts'
+import { outboxProblems } from './outbox/notice.ts'
 import { settingTroubles } from './settings.ts'
 import { GONE_SECONDS } from './task/presence.ts'
 

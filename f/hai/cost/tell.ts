@@ -1,5 +1,5 @@
 import { housekeeping } from '../core/base/door.ts'
-import { tellCosts } from '../core/cost/digest.ts'
+import { tellCosts } from '../core/cost/tell.ts'
 import { thenRing } from '../core/outbox/ring.ts'
 
 /**

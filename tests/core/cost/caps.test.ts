@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { capStates } from '../../../f/hai/core/cost/caps.ts'
-import { raiseCap } from '../../../f/hai/core/cost/raise.ts'
+import { capStates, raiseCap } from '../../../f/hai/core/cost/caps.ts'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'
 import { presume, settle } from '../../../f/hai/core/cost/settle.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Spent } from '../../../f/hai/core/base/backends.ts'
-import { alarms, routeFailures } from '../../../f/hai/core/cost/escalation.ts'
-import { moneyProblems } from '../../../f/hai/core/cost/problems.ts'
+import { alarms, moneyProblems, routeFailures } from '../../../f/hai/core/cost/problems.ts'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'
 import { rollup } from '../../../f/hai/core/cost/rollup.ts'
 import { settle } from '../../../f/hai/core/cost/settle.ts'

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { costReport } from '../../../f/hai/core/cost/report.ts'
+import { costReport, richReport } from '../../../f/hai/core/cost/report.ts'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'
-import { richReport } from '../../../f/hai/core/cost/rich.ts'
 import { rollup } from '../../../f/hai/core/cost/rollup.ts'
 import { settle } from '../../../f/hai/core/cost/settle.ts'
 import { taskCost } from '../../../f/hai/core/cost/task_cost.ts'

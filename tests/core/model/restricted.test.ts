@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Models } from '../../../f/hai/core/base/backends.ts'
+import { topTasks } from '../../../f/hai/core/cost/report.ts'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'
-import { topTasks } from '../../../f/hai/core/cost/task_counts.ts'
 import { home } from '../../../f/hai/core/home.ts'
 import { accessOf } from '../../../f/hai/core/model/access.ts'
 import { answerWithModel } from '../../../f/hai/core/model/agent.ts'

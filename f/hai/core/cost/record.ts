@@ -6,12 +6,11 @@ import { inTransaction, type Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { Instant } from '../base/instant.ts'
 import { type Correction, correct, stopFolding } from './correct.ts'
-import { added, counting } from './counters.ts'
+import { added, counting, warnings } from './counters.ts'
 import { cost, priceAt } from './prices.ts'
 import { BILLINGS, type Recorded } from './report_shape.ts'
 import { sellersOf } from './sellers.ts'
 import { Tokens } from './tokens.ts'
-import { warnings } from './warnings.ts'
 
 /** A clock that is wrong by more than this (milliseconds) dates calls into days that have not come. */
 const AHEAD_MS = 24 * 3_600_000

@@ -3,20 +3,44 @@ import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { settingTroubles } from '../settings.ts'
+import {
+  count,
+  dayText,
+  dollars,
+  endingTexts,
+  percent,
+  presumedText,
+  spentCell,
+  spentText,
+  tokenCell,
+  tokensText,
+  trendText,
+} from './amount_text.ts'
 import { applyBudget, capMargin, capStates } from './caps.ts'
-import { routeFailures } from './escalation.ts'
 import { LIST_SOURCE } from './list_prices_data.ts'
-import { before, Days, daysOf, type Range, rangeOf } from './range.ts'
+import { routeFailures } from './problems.ts'
 import {
   BREAKDOWNS,
   type Breakdown,
   type CostReport,
   type DayAmount,
   type KeyAmount,
+  type TaskCounts,
+  type TopTask,
   type UnknownPrice,
 } from './report_shape.ts'
-import { amountOf, type Key, type Line, NOTHING, sumsOf } from './sums.ts'
-import { NO_TASKS, taskCounts, topTasks } from './task_counts.ts'
+import {
+  amountOf,
+  before,
+  Days,
+  daysOf,
+  type Key,
+  type Line,
+  NOTHING,
+  type Range,
+  rangeOf,
+  sumsOf,
+} from './sums.ts'
 import { windowStates } from './windows.ts'
 
 const breakdowns = z
@@ -120,3 +144,104 @@ async function capsHit(sql: Sql, { from, to }: Range): Promise<CostReport['caps_
     group by cap order by times desc, cap`
   return [...rows]
 }
+
+const NO_TASKS: TaskCounts = { total: 0, without_model: 0, local: 0, escalated: 0 }
+
+/** Tasks that ended in `range`, together and by day, by what answered them; those that `caller` may see. */
+async function taskCounts(
+  sql: Sql,
+  { from, to, zone }: Range,
+  caller: Caller,
+): Promise<{ total: TaskCounts; days: Map<string, TaskCounts> }> {
+  const rows = await sql<({ day: string | null } & TaskCounts)[]>`
+    select day, count(*)::int as total,
+      (count(*) filter (where calls is null))::int as without_model,
+      (count(*) filter (where not elsewhere))::int as local,
+      (count(*) filter (where elsewhere))::int as escalated
+    from (
+      select (finished_at at time zone ${zone})::date as day, calls, elsewhere
+      from hai.task_queue t left join lateral (
+        select count(*) as calls, bool_or(billing <> 'local') as elsewhere
+        from hai.usage u where u.task_id = t.id having count(*) > 0
+      ) asked on true
+      where finished_at >= ${from} and finished_at < ${to} and ${caller.sees(sql)}
+    ) ended
+    group by grouping sets ((), (day))`
+  const counts = ({ total, without_model, local, escalated }: TaskCounts) => ({
+    ...{ total, without_model, local, escalated },
+  })
+  const days = rows.flatMap((row) => (row.day === null ? [] : [[row.day, counts(row)] as const]))
+  const total = rows.find(({ day }) => day === null)
+  return { total: total ? counts(total) : NO_TASKS, days: new Map(days) }
+}
+
+/** The dearest tasks of `range` that `caller` may see; it reads all their calls. */
+export async function topTasks(
+  sql: Sql,
+  { from, to }: Range,
+  most: number,
+  caller: Caller,
+): Promise<TopTask[]> {
+  const rows = await sql<TopTask[]>`
+    select t.id, case t.data_tier when 'restricted' then '(restricted)' else left(split_part(t.content, e'\\n', 1), 200)
+      end as excerpt, t.source, t.agent, calls, usd::float8 as usd
+    from (
+      select task_id, count(*)::int as calls, sum(usd) as usd
+      from hai.usage where at >= ${from} and at < ${to} and usd > 0
+      group by 1
+    ) dear
+    join hai.task_queue t on t.id = dear.task_id and ${caller.sees(sql)}
+    order by dear.usd desc, t.id limit ${most}`
+  return [...rows]
+}
+
+/** The report as Windmill's own page of a result shows it: Markdown, and tables that can be sorted. */
+export function richReport(report: CostReport) {
+  return {
+    render_all: [
+      { markdown: summary(report) },
+      { 'table-row-object': dayTable(report) },
+      ...keyTables(report),
+    ],
+  }
+}
+
+function summary(report: CostReport): string {
+  const { since, until, zone, total, tasks, caps, unknown } = report
+  const lines = [
+    `## ${since} to ${until} (${zone})`,
+    `**${spentText(total)}** in ${count(total.calls, 'call')}, ${tokensText(total)}; ${trendText(report)}.`,
+    `${count(tasks.total, 'task')}: ${tasks.without_model} without a model, ${tasks.local} local, ` +
+      `${tasks.escalated} escalated (${percent(tasks.escalated, tasks.total)}).`,
+    ...endingTexts(total).map((text) => `- ${text}`),
+    ...[presumedText(total)].flatMap((text) => (text ? [`- ${text}`] : [])),
+    ...unknown.map(
+      ({ backend, model, calls }) => `- ${count(calls, 'call')} of ${backend}/${model} at an unknown price`,
+    ),
+    ...caps.map(
+      ({ cap, key, limit, left }) =>
+        `- cap ${cap}${key ? ` of ${key}` : ''}: ${dollars(left)} of ${dollars(limit)} left`,
+    ),
+  ]
+  return lines.join('\n\n')
+}
+
+const dayTable = ({ by_day }: CostReport) =>
+  by_day.map(({ day, tasks, ...amount }) => ({
+    day: dayText(day),
+    usd: spentCell(amount),
+    calls: amount.calls,
+    tokens: tokenCell(amount),
+    tasks: tasks.total,
+  }))
+
+const keyTables = ({ by }: CostReport) =>
+  Object.entries(by).map(([breakdown, rows]) => ({
+    'table-row-object': rows.map(({ key, ...amount }) => ({
+      [breakdown]: key || '-',
+      usd: spentCell(amount),
+      calls: amount.calls,
+      failed: amount.failed_calls,
+      tokens: tokenCell(amount),
+    })),
+  }))

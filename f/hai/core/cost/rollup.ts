@@ -3,8 +3,8 @@ import { inTransaction, type Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { EverySeconds } from '../base/instant.ts'
 import { applyBudget } from './caps.ts'
+import { priceLate } from './correct.ts'
 import { type Astray, astray, recount, stopCounting } from './counters.ts'
-import { priceLate } from './late_prices.ts'
 import { foldedSums } from './sums.ts'
 
 /** Rows of the ledger that one transaction folds, so that a long history holds nothing for long. */

@@ -2,10 +2,9 @@ import type { ModelCall, Spent } from '../base/backends.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { LEASE_SECONDS } from '../task/lease.ts'
-import { added, counting, presumedOf } from './counters.ts'
+import { added, counting, presumedOf, warnings } from './counters.ts'
 import { cost } from './prices.ts'
 import type { Ending } from './report_shape.ts'
-import { warnings } from './warnings.ts'
 
 interface Row extends Record<keyof Spent['tokens'], number | null> {
   state: 'open' | 'settled' | 'presumed'

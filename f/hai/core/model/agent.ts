@@ -7,7 +7,7 @@ import {
   type Spent,
 } from '../base/backends.ts'
 import type { ClaimedTask } from '../base/contract.ts'
-import { failureOf, isOverBudget, type OverBudget } from '../cost/over_budget.ts'
+import { failureOf, isOverBudget, type OverBudget } from '../cost/reserve.ts'
 import type { TaskHandle } from '../task/handle.ts'
 import { isLeaseLost } from '../task/lease.ts'
 import { atLeast, endedBy, usedBy } from './broken_usage.ts'

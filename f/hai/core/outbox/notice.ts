@@ -3,7 +3,7 @@ import type { Sql } from '../base/db.ts'
 /** A notice whose last attempt failed is given up. With the pauses between them that is after about two hours. */
 export const MAX_ATTEMPTS = 8
 /** How long a sender has for one notice, seconds; after that another may take it. */
-export const LEASE_SECONDS = 120
+const LEASE_SECONDS = 120
 /** What no channel took for so long (days) is news no more. */
 const STALE_DAYS = 3
 
@@ -128,4 +128,17 @@ export async function dropStale(sql: Sql): Promise<number> {
     where sent_at is null and failed_at is null and created_at < now() - make_interval(days => ${STALE_DAYS})
     returning id`
   return dropped.length
+}
+
+/** What health says of notices that were given up within a day, as sentences with what to do. */
+export async function outboxProblems(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ failed: number; error: string }[]>`
+    select count(*)::int as failed, (array_agg(error order by failed_at desc))[1] as error
+    from hai.notice
+    where failed_at > now() - interval '1 day' and attempts >= ${MAX_ATTEMPTS}
+    having count(*) > 0`
+  return rows.map(
+    ({ failed, error }) =>
+      `${failed} ${failed === 1 ? 'notice' : 'notices'} could not be sent (${error}); mend the channels configuration`,
+  )
 }

@@ -4,8 +4,8 @@ import { surroundings } from '../base/environment.ts'
 import { HaiError, parse, withoutWords } from '../base/errors.ts'
 import { Schedule } from '../base/instant.ts'
 import { outage } from '../base/outage.ts'
+import { resolveReference } from '../base/reference.ts'
 import { type Channel, Channels } from './channels.ts'
-import { deliver } from './deliver.ts'
 import {
   drop,
   dropStale,
@@ -14,6 +14,7 @@ import {
   markUnsent,
   postponeDue,
   putBack,
+  type Receipt,
   takeNotice,
 } from './notice.ts'
 import { ringAnswered, SEND } from './ring.ts'
@@ -24,7 +25,7 @@ const LONGEST_ASKED_SECONDS = 6 * 3600
 /** A run ends before the next one is due. */
 const RUN_MS = 45_000
 
-export interface Sent {
+interface Sent {
   sent: number
   /** To be tried again. */
   later: number
@@ -94,7 +95,7 @@ export async function sendNotices(
   while (run.channels.length > run.down.size && !signal.aborted && Date.now() < deadline) {
     const notice = await takeNotice(sql)
     if (!notice) return told
-    told[await send(notice, run)] += 1
+    told[await sendOne(notice, run)] += 1
   }
   if (run.down.size > 0 && run.down.size === run.channels.length) {
     await postponeDue(sql, Math.min(...run.down.values()))
@@ -111,7 +112,7 @@ interface Run {
 }
 
 /** One attempt for one notice: to each channel that wants it, has not got it yet, and is not down. */
-async function send(notice: HeldNotice, { sql, environment, channels, down }: Run): Promise<keyof Sent> {
+async function sendOne(notice: HeldNotice, { sql, environment, channels, down }: Run): Promise<keyof Sent> {
   const wanting = channels.filter(({ channel }) => channel.notices?.includes(notice.kind) ?? true)
   if (wanting.length === 0) {
     await drop(sql, notice)
@@ -144,4 +145,123 @@ async function send(notice: HeldNotice, { sql, environment, channels, down }: Ru
 function backoff(attempt: number): number {
   const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
   return pause * (1 + Math.random() / 4)
+}
+
+const TIMEOUT_MS = 10_000
+const SAID_MAX = 200
+/** It is this notice that the channel doesn't like; any other failure would meet the next one, too. */
+const OWN_FAULT = new Set([400, 409, 413, 415, 422])
+
+type Delivered =
+  | { ok: true; receipt: Receipt }
+  /** `down`: no use to try the channel with another notice now. */
+  | { ok: false; error: string; down: boolean; retryAfterSeconds: number | undefined }
+
+/** POSTs a notice to a channel, once. What went wrong is told without the address, the topic or the token. */
+async function deliver(
+  notice: HeldNotice,
+  { name, channel }: { name: string; channel: Channel },
+  environment: NodeJS.ProcessEnv,
+): Promise<Delivered> {
+  const hidden: string[] = []
+  const failed = (
+    what: string,
+    rest: { down: boolean; retryAfterSeconds?: number | undefined },
+  ): Delivered => {
+    const shown = hidden.reduce((text, secret) => text.replaceAll(secret, '…'), what)
+    return { ok: false, error: `${name}: ${shown}`, retryAfterSeconds: undefined, ...rest }
+  }
+  try {
+    const resolved = (field: 'url' | 'token', text: string) =>
+      resolveReference(text, { name: 'channels', field: `${name}.${field}` }, environment)
+    const url = resolved('url', channel.url)
+    const token = channel.token && resolved('token', channel.token)
+    hidden.push(...[url, token, channel.topic].filter((secret) => secret !== undefined))
+    const response = await post(url, token, notice, channel)
+    const said = (await response.text()).slice(0, 4096)
+    if (response.ok) return { ok: true, receipt: receiptOf(response.status, said) }
+    const why = said ? `: ${said.replace(/\s+/g, ' ').slice(0, SAID_MAX)}` : ''
+    const redirect = response.status >= 300 && response.status < 400
+    return failed(`answered ${redirect ? 'with a redirect, ' : ''}${response.status}${why}`, {
+      down: !OWN_FAULT.has(response.status),
+      retryAfterSeconds: retryAfter(response.headers.get('retry-after')),
+    })
+  } catch (error) {
+    if (error instanceof HaiError) return failed(error.message, { down: true })
+    return failed(networkError(error), { down: true })
+  }
+}
+
+function post(
+  url: string,
+  token: string | undefined,
+  notice: HeldNotice,
+  channel: Channel,
+): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      // the same at every attempt: a receiver may know by it that it has the notice
+      'idempotency-key': `hai-notice-${notice.id}-${Date.parse(notice.created_at)}`,
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    },
+    body: JSON.stringify(messageOf(notice, channel)),
+    // it would go somewhere that nobody configured
+    redirect: 'manual',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  })
+}
+
+function receiptOf(status: number, said: string): Receipt {
+  const at = new Date().toISOString()
+  const [, id] = /^\s*\{.*?"id"\s*:\s*"?([\w.:-]{1,100})/s.exec(said) ?? []
+  return { at, status, ...(id ? { id } : {}) }
+}
+
+/** Only what kind of error it is: its words may hold the address. */
+function networkError(error: unknown): string {
+  if (!(error instanceof Error)) return 'it could not be reached'
+  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
+  const { code } = (error.cause ?? error) as { code?: unknown }
+  return `it could not be reached (${typeof code === 'string' ? code : error.name})`
+}
+
+/** Seconds in a Retry-After, which may be a date; undefined when there is none. */
+function retryAfter(value: string | null): number | undefined {
+  if (value === null) return undefined
+  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
+  return seconds >= 0 ? seconds : undefined
+}
+
+/** ntfy makes a file of a longer message. */
+const NTFY_BYTES = 4096
+const NTFY_PRIORITY = { low: 2, normal: 3, high: 4, urgent: 5 }
+/** Which ntfy shows as an emoji. */
+const NTFY_TAGS: Record<string, string> = {
+  budget: 'moneybag',
+  cost_report: 'bar_chart',
+  escalation: 'warning',
+}
+
+/** The body to POST for a notice, in the channel's format. */
+function messageOf(notice: HeldNotice, { format, topic }: Channel): Record<string, unknown> {
+  const { id, kind, title, text, priority, link, data, created_at } = notice
+  if (format === 'json') return { id, kind, title, text, priority, link, created_at, ...data }
+  return {
+    topic,
+    title,
+    message: cut(text, NTFY_BYTES),
+    priority: NTFY_PRIORITY[priority],
+    tags: NTFY_TAGS[kind] ? [NTFY_TAGS[kind]] : [],
+    ...(link ? { click: link } : {}),
+  }
+}
+
+/** The text in at most so many bytes of UTF-8, cut between two letters. */
+function cut(text: string, bytes: number): string {
+  const encoded = new TextEncoder().encode(text)
+  if (encoded.length <= bytes) return text
+  const kept = new TextDecoder().decode(encoded.subarray(0, bytes - 3)).replace(/\uFFFD+$/, '')
+  return `${kept}…`
 }
