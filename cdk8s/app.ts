@@ -1,10 +1,9 @@
 import { type ApiObject, App } from 'cdk8s'
 import { Construct } from 'constructs'
-import { Alerts, WatchdogAlerts } from './charts/alerts.ts'
+import { Alerts, FrontDoorProbe, WatchdogAlerts } from './charts/alerts.ts'
 import { DashboardFile } from './charts/dashboard.ts'
-import { DatabaseFile } from './charts/database.ts'
-import { DatabaseMonitor } from './charts/database-monitor.ts'
-import { AutheliaGrant, EdgeOnce, EdgeSecurity, WindmillGrant } from './charts/edge-policies.ts'
+import { DatabaseFile, DatabaseMonitor } from './charts/database.ts'
+import { AutheliaGrant, EdgeOnce, EdgeSecurity } from './charts/edge-policies.ts'
 import { FluxFile, fluxNamespace } from './charts/flux.ts'
 import { Folder, type ManifestFile } from './charts/manifest-file.ts'
 import {
@@ -14,7 +13,6 @@ import {
   WindmillPolicies,
 } from './charts/network-policies.ts'
 import { OAuth2ProxyFile } from './charts/oauth2-proxy.ts'
-import { FrontDoorProbe } from './charts/probe.ts'
 import { Routes } from './charts/routes.ts'
 import {
   DatabaseSecrets,
@@ -25,8 +23,8 @@ import {
   WorkerSecret,
 } from './charts/secrets.ts'
 import { Watchdog } from './charts/watchdog.ts'
+import { WindmillGrant, WorkersAccount } from './charts/windmill.ts'
 import { ResidentWorker } from './charts/worker.ts'
-import { WorkersAccount } from './charts/workers-account.ts'
 import type { Config } from './config/config.ts'
 
 /** All that is deployed: the parts, and the file that has Flux build each of them. */

@@ -1,14 +1,11 @@
 import { parseArgs } from 'node:util'
 import { problemsOf } from './checks/all.ts'
-import type { Config } from './config/config.ts'
-import { ownConfig, refuseElsewhere } from './config/own-config.ts'
-import { Refused, readConfig } from './config/read.ts'
+import { type Config, homeFolder, oneLine } from './config/config.ts'
+import { ownConfig, Refused, readConfig, refuseElsewhere } from './config/read.ts'
 import { externals, gatewayPolicy } from './operator/externals.ts'
-import { homeFolder, oneLine } from './paths.ts'
-import { isOurs } from './repository/generated.ts'
 import { goneObjects } from './repository/gone.ts'
 import { type KeptImage, keepImages } from './repository/kept-images.ts'
-import { readTree, staleFiles, writeTree } from './repository/write.ts'
+import { isOurs, readTree, staleFiles, writeTree } from './repository/write.ts'
 import { type Tree, treeOf } from './tree.ts'
 
 const USAGE = `npm run synth -- [--out REPOSITORY] [--config FILE]                 write the manifests

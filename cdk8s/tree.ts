@@ -1,14 +1,11 @@
 import { dirname } from 'node:path'
 import { deployment } from './app.ts'
-import type { ManifestFile } from './charts/manifest-file.ts'
-import { type Config, hostOf } from './config/config.ts'
+import type { KubeObject, ManifestFile } from './charts/manifest-file.ts'
+import { type Config, homeFolder, hostOf, type Patch, partFolder } from './config/config.ts'
 import { dashboardJson } from './dashboard/board.ts'
-import type { KubeObject } from './kube-object.ts'
 import { snippets } from './operator/snippets.ts'
-import { type ListedPatch, patchesOf } from './patches.ts'
-import { homeFolder, partFolder } from './paths.ts'
-import { schemaUrl } from './schema-url.ts'
 import { yaml } from './yaml.ts'
+import { yamlText } from './yaml-text.ts'
 
 export interface Entry {
   /** The file it stands in, from the root of the tree. */
@@ -89,4 +86,43 @@ const asIs = (object: KubeObject): object => object
 /** Without its namespace, which the list beside it says for all. */
 function inList({ metadata: { namespace: _, ...metadata }, ...object }: KubeObject): object {
   return { ...object, metadata }
+}
+
+/** A patch as kustomize reads it. */
+interface ListedPatch {
+  target: { kind: string; name: string }
+  patch: string
+}
+
+/** The operator's patches of these objects, each of which kustomize applies to exactly one. */
+const patchesOf = (config: Config, objects: readonly KubeObject[]): ListedPatch[] =>
+  config.patches.flatMap((patch) =>
+    objects.filter(isTarget(patch)).map((object) => ({
+      target: { kind: object.kind, name: object.metadata.name },
+      patch: written(patch, object),
+    })),
+  )
+
+/** Whether a patch is meant for an object. */
+export const isTarget =
+  ({ target: { kind, name } }: Patch) =>
+  ({ kind: has, metadata }: KubeObject): boolean =>
+    has === kind && (name === undefined || metadata.name === name)
+
+/** Kustomize asks of a patch that is merged that it is an object of its own. */
+function written({ patch }: Patch, { apiVersion, kind, metadata: { name } }: KubeObject): string {
+  if (Array.isArray(patch)) return yamlText(patch)
+  const metadata = { ...(patch.metadata as object | undefined), name }
+  return yamlText({ ...patch, apiVersion, kind, metadata })
+}
+
+const BUILT_IN = ['v1', 'apps/v1', 'batch/v1']
+
+/** Where editors find the schema of an object. */
+function schemaUrl({ schemas }: Config, { apiVersion, kind }: { apiVersion: string; kind: string }): string {
+  const name = kind.toLowerCase()
+  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion]
+  if (!BUILT_IN.includes(apiVersion)) return `${schemas.custom}/${group}/${name}_${version}.json`
+  const short = group ? `${group.split('.')[0]}-` : ''
+  return `${schemas.kubernetes}/${name}-${short}${version}.json`
 }

@@ -2,7 +2,6 @@ import type { ApiObject } from 'cdk8s'
 import { type Config, hostOf } from '../config/config.ts'
 import { PROXY, WATCHDOG, WATCHDOG_SECRET } from '../names.ts'
 import { type Folder, ManifestFile } from './manifest-file.ts'
-import { FRONT_DOOR } from './probe.ts'
 
 /** Two looks without a success; and then one more, so that a watchdog that was asleep may look first. */
 const MISSED = 2
@@ -229,4 +228,28 @@ function drift({ database, monitoring }: Config): Rule[] {
       },
     },
   ]
+}
+
+/** The job under which Prometheus keeps what the look at the front door brought. */
+const FRONT_DOOR = 'hai-front-door'
+
+/** A look at what callers see: the name, the certificate, the gateway and who stands behind it. Nothing where none is asked for. */
+export class FrontDoorProbe extends ManifestFile {
+  constructor(folder: Folder, config: Config) {
+    super(folder, 'probe')
+    const { probe, object_labels } = config.monitoring
+    if (!probe) return
+    // the proxy answers this path to everybody; Authelia sends a stranger to its own login page
+    const path = config.edge.kind === 'oauth2-proxy' ? '/ping' : '/'
+    const body = {
+      spec: {
+        jobName: FRONT_DOOR,
+        interval: '1m',
+        module: probe.module,
+        prober: { url: probe.prober },
+        targets: { staticConfig: { static: [`https://${hostOf(config)}${path}`] } },
+      },
+    }
+    this.add('Probe', FRONT_DOOR, body, { labels: object_labels })
+  }
 }

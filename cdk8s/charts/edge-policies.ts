@@ -64,19 +64,6 @@ const target = (name: string) => ({
   name,
 })
 
-/** Allows hai's routes to Windmill in another namespace. */
-export class WindmillGrant extends ManifestFile {
-  constructor(folder: Folder, { namespace, windmill }: Config) {
-    super(folder, 'referencegrant')
-    this.add('ReferenceGrant', 'hai-windmill', {
-      spec: {
-        from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace }],
-        to: [{ group: '', kind: 'Service', name: windmill.service }],
-      },
-    })
-  }
-}
-
 /** Allows hai's policy to ask Authelia in its namespace. */
 export class AutheliaGrant extends ManifestFile {
   constructor(folder: Folder, namespace: string, service: string) {

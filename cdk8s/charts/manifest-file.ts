@@ -59,3 +59,16 @@ export class ManifestFile extends Chart {
 
 /** The resource's name in the API's paths: lower case and plural. */
 export const pluralOf = (kind: string): string => `${kind.toLowerCase().replace(/y$/, 'ie')}s`
+
+/** An object of Kubernetes as it is written. */
+export interface KubeObject {
+  apiVersion: string
+  kind: string
+  metadata: {
+    name: string
+    namespace: string
+    labels?: Record<string, string>
+    annotations?: Record<string, string>
+  }
+  [field: string]: unknown
+}

@@ -6,6 +6,7 @@ import type { PodTarget } from '../config/windmill.ts'
 import {
   APP_NAME,
   GROUPS,
+  POD_NAMESPACE,
   POSTGRES_PORT,
   PROXY,
   PROXY_METRICS_PORT,
@@ -14,19 +15,8 @@ import {
   WORKER,
   WORKER_GROUP,
 } from '../names.ts'
+import type { CiliumNetworkPolicy } from '../schemas/cilium.ts'
 import { type Folder, ManifestFile } from './manifest-file.ts'
-import {
-  type Egress,
-  fromNodes,
-  fromPods,
-  type Ingress,
-  pods,
-  toApiServer,
-  toDns,
-  toInternet,
-  toPods,
-  toWorld,
-} from './network-rules.ts'
 
 const HTTP = 80
 const HTTPS = 443
@@ -185,4 +175,64 @@ function toStore(config: Config, { pods: store, own }: Backup): Egress {
   if (!own) return toWorld(HTTPS)
   const { port, protocol } = new URL(backupEndpoint(config, own).replace(/\$\{\w+\}/, 'example.com'))
   return toWorld(port === '' ? (protocol === 'https:' ? HTTPS : HTTP) : Number(port))
+}
+
+type Spec = z.input<typeof CiliumNetworkPolicy>['spec']
+type Ingress = NonNullable<Spec['ingress']>[number]
+type Egress = NonNullable<Spec['egress']>[number]
+
+interface Selector {
+  matchLabels: Record<string, string>
+}
+
+const API_SERVER_PORTS = [443, 6443]
+
+/** Pods by their labels, in a namespace that is always named: without it Cilium means the policy's own. */
+const pods = (namespace: string, labels: Record<string, string>): Selector => ({
+  matchLabels: { [POD_NAMESPACE]: namespace, ...labels },
+})
+
+const tcp = (ports: readonly number[]) => [
+  { ports: ports.map((port) => ({ port: String(port), protocol: 'TCP' as const })) },
+]
+
+const fromPods = (fromEndpoints: Selector[], ...ports: number[]): Ingress => ({
+  fromEndpoints,
+  toPorts: tcp(ports),
+})
+
+/** The kubelet's probes; where all else is denied, those of other nodes too, whose traffic comes by tunnel. */
+const fromNodes = ({ network_policy: { style } }: Config, ...ports: number[]): Ingress => ({
+  fromEntities: style === 'default-deny' ? ['host', 'remote-node'] : ['host'],
+  toPorts: tcp(ports),
+})
+
+const toPods = (toEndpoints: Selector[], ...ports: number[]): Egress => ({
+  toEndpoints,
+  toPorts: tcp(ports),
+})
+
+/** An entity and never a network: the API server may be a node. */
+const toApiServer = (): Egress => ({
+  toEntities: ['kube-apiserver'],
+  toPorts: tcp(API_SERVER_PORTS),
+})
+
+/** By entity: a rule by name fails in silence for names that are found through a pod's search domains. */
+const toWorld = (port: number): Egress => ({ toEntities: ['world'], toPorts: tcp([port]) })
+
+const toInternet = (): Egress => toWorld(443)
+
+/** With the rule for names, without which no rule by name of anybody's would work for the pod. */
+function toDns({ network_policy: { dns_namespace, dns_pods } }: Config): Egress {
+  const protocols = ['UDP', 'TCP'] as const
+  return {
+    toEndpoints: [pods(dns_namespace, dns_pods)],
+    toPorts: [
+      {
+        ports: protocols.map((protocol) => ({ port: '53', protocol })),
+        rules: { dns: [{ matchPattern: '*' }] },
+      },
+    ],
+  }
 }

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { parseAllDocuments } from 'yaml'
-import type { KubeObject } from '../kube-object.ts'
+import { type KubeObject, pluralOf } from '../charts/manifest-file.ts'
+import { Refused } from '../config/read.ts'
 import type { Tree } from '../tree.ts'
-import { strictSchema } from './crd-schema.ts'
 import { type Problem, shown } from './problem.ts'
 
 /** The part of a CustomResourceDefinition that matters here. */
@@ -16,7 +16,7 @@ export interface Crd {
   }
 }
 
-export interface CrdReport {
+interface CrdReport {
   problems: Problem[]
   /** Kinds that were held against the definition of a cluster or a folder. */
   covered: string[]
@@ -63,7 +63,7 @@ export function crdCheck(crds: readonly Crd[]): (tree: Tree) => CrdReport {
 }
 
 const BUILT_IN = /^(v1|apps\/v1|batch\/v1)$/
-export const isCustom = (apiVersion: string): boolean => !BUILT_IN.test(apiVersion)
+const isCustom = (apiVersion: string): boolean => !BUILT_IN.test(apiVersion)
 
 function schemaOf({ apiVersion, kind }: KubeObject, crds: readonly Crd[]): unknown {
   const [group, version] = apiVersion.split('/')
@@ -80,4 +80,106 @@ const substituted = (object: KubeObject): unknown =>
 function told({ instancePath, message, params }: ErrorObject): string {
   const extra = 'additionalProperty' in params ? ` (${String(params.additionalProperty)})` : ''
   return `${instancePath || '/'} ${message}${extra}`
+}
+
+type Schema = Record<string, unknown>
+
+/**
+ * The schema of a custom resource as ajv takes it: unknown fields refused wherever fields are named, integers or strings
+ * as both, and without the patterns of Go that JavaScript can't read.
+ */
+function strictSchema(openApi: unknown): Schema {
+  const schema = strict(openApi) as Schema
+  const properties = schema.properties as Schema | undefined
+  // what every object has, and no custom resource describes
+  const always = { apiVersion: { type: 'string' }, kind: { type: 'string' }, metadata: { type: 'object' } }
+  return { ...schema, properties: { ...properties, ...always } }
+}
+
+function strict(value: unknown, closes = true): unknown {
+  if (Array.isArray(value)) return value.map((one) => strict(one, closes))
+  if (typeof value !== 'object' || value === null) return value
+  const schema = { ...(value as Schema) }
+  if (schema['x-kubernetes-int-or-string']) return { anyOf: [{ type: 'integer' }, { type: 'string' }] }
+  if (typeof schema.pattern === 'string' && !isReadable(schema.pattern)) delete schema.pattern
+  const open = schema.additionalProperties !== undefined || schema['x-kubernetes-preserve-unknown-fields']
+  if (closes && isSchemas(schema.properties) && !open) schema.additionalProperties = false
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, inner]) => [
+      key,
+      isData(key) ? inner : strict(inner, closes && !isJunctor(key)),
+    ]),
+  )
+}
+
+/** Branches speak of some of the fields that the schema around them names. */
+const isJunctor = (key: string) => ['allOf', 'anyOf', 'oneOf', 'not'].includes(key)
+
+/** Words whose values are data and no schemas. */
+const isData = (key: string) => key === 'default' || key === 'enum' || key === 'example'
+
+const isSchemas = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every((one) => typeof one === 'object')
+
+function isReadable(pattern: string): boolean {
+  try {
+    new RegExp(pattern)
+    return true
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}
+
+/** What the library falls back to when there is nothing to load. */
+const NOWHERE = 'http://localhost:8080'
+
+/** The definitions that the cluster of the current kubeconfig context has for the tree's kinds, and those it lacks. */
+export async function crdsOfCluster({
+  entries,
+}: Tree): Promise<{ crds: Crd[]; problems: Problem[]; context: string }> {
+  const { CustomObjectsApi, KubeConfig } = await import('@kubernetes/client-node')
+  const config = new KubeConfig()
+  try {
+    config.loadFromDefault()
+  } catch (error) {
+    throw new Refused(`the kubeconfig can't be read: ${(error as Error).message}`)
+  }
+  const server = config.getCurrentCluster()?.server
+  if (!server || server === NOWHERE) {
+    throw new Refused(
+      'no cluster is known here; expected KUBECONFIG or ~/.kube/config with a current context',
+    )
+  }
+  const api = config.makeApiClient(CustomObjectsApi)
+  const definitions = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' }
+  const crds: Crd[] = []
+  const problems: Problem[] = []
+  for (const name of namesOf(entries)) {
+    try {
+      const found = (await api.getClusterCustomObject({ ...definitions, name })) as Partial<Crd>
+      if (found.spec?.versions) crds.push(found as Crd)
+      else problems.push({ where: name, what: 'is no CustomResourceDefinition, says the cluster' })
+    } catch (error) {
+      problems.push({ where: name, what: reason(error, server) })
+    }
+  }
+  return { crds, problems, context: config.getCurrentContext() }
+}
+
+function namesOf(entries: Tree['entries']): string[] {
+  const custom = entries.filter(({ object: { apiVersion } }) => isCustom(apiVersion))
+  return [
+    ...new Set(custom.map(({ object }) => `${pluralOf(object.kind)}.${object.apiVersion.split('/')[0]}`)),
+  ]
+}
+
+/** What the cluster answered; when it did not, there is no use in asking on. */
+function reason(error: unknown, server: string): string {
+  const { code, message } = error as { code?: unknown; message: string }
+  if (code === 404) return 'is not installed in the cluster'
+  if (code === 401 || code === 403) {
+    return 'may not be read with this kubeconfig; customresourcedefinitions: get is needed'
+  }
+  throw new Refused(`${server} can't be asked: ${message.split('\n')[0]}`)
 }

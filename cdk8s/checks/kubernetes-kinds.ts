@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { k8s } from 'cdk8s-plus-28'
-import type { KubeObject } from '../kube-object.ts'
+import type { KubeObject } from '../charts/manifest-file.ts'
 import type { Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'
 

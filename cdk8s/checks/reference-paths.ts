@@ -1,4 +1,4 @@
-import type { KubeObject } from '../kube-object.ts'
+import type { KubeObject } from '../charts/manifest-file.ts'
 import type { PodTemplate } from '../schemas/pod.ts'
 
 /** What an object names of another. */

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { KubeObject } from '../kube-object.ts'
+import type { KubeObject } from '../charts/manifest-file.ts'
 import { externals } from '../operator/externals.ts'
 import type { Entry, Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'

@@ -1,5 +1,5 @@
+import type { KubeObject } from '../charts/manifest-file.ts'
 import { gatewayPods } from '../config/config.ts'
-import type { KubeObject } from '../kube-object.ts'
 import { GROUPS, POD_NAMESPACE, WORKER_GROUP } from '../names.ts'
 import type { Tree } from '../tree.ts'
 import { type Problem, shown } from './problem.ts'

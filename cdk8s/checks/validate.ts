@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs'
 import { Refused } from '../config/read.ts'
 import type { Tree } from '../tree.ts'
-import { crdsOfCluster } from './cluster-crds.ts'
-import { type Crd, crdCheck, crdsIn } from './crds.ts'
+import { type Crd, crdCheck, crdsIn, crdsOfCluster } from './crds.ts'
+import { hasKubectl, kustomized, yamlStyle } from './files.ts'
 import { kubernetesKinds } from './kubernetes-kinds.ts'
-import { hasKubectl, kustomized } from './kustomize.ts'
 import type { Problem } from './problem.ts'
-import { yamlStyle } from './yaml-style.ts'
 
 const UNASKED =
   'custom resources: own schemas alone; --cluster asks your cluster for their definitions, HAI_CRDS names a folder of them'

@@ -1,16 +1,15 @@
 import * as z from 'zod'
 import { fluxName, PARTS } from '../names.ts'
-import { Dashboard, Database, type OwnStore } from './database.ts'
+import { Database, type OwnStore } from './database.ts'
 import { Edge } from './edge.ts'
+import { Dashboard, Monitoring, Watchdog } from './monitoring.ts'
 import {
-  AlertLabels,
   Domain,
   Duration,
   Host,
   ImageRef,
   Labels,
   Name,
-  ObjectLabels,
   ONE_PLACEHOLDER,
   PodLabels,
   Port,
@@ -76,34 +75,6 @@ const NetworkPolicy = z.strictObject({
   style: z.enum(['additive', 'default-deny']).default('additive'),
   dns_namespace: Name.default('kube-system'),
   dns_pods: PodLabels.default({ 'k8s-app': 'kube-dns' }),
-})
-
-/** A blackbox exporter of the cluster's, to look at the front door with. */
-const FrontDoor = z.strictObject({
-  /** Its address, `host:port`. */
-  prober: z
-    .string()
-    .regex(/^[a-z0-9.-]+:[1-9]\d{0,4}$/, 'expected host:port, like blackbox-exporter.observability.svc:9115'),
-  module: z.string().min(1).default('http_2xx'),
-})
-
-const Monitoring = z.strictObject({
-  prometheus_namespace: Name.default('observability'),
-  prometheus_pods: PodLabels.default({ 'app.kubernetes.io/name': 'prometheus' }),
-  /** On each alert, for the routes of Alertmanager. */
-  rule_labels: AlertLabels.default({}),
-  /** On each PrometheusRule, PodMonitor and Probe, where Prometheus selects them by labels. */
-  object_labels: ObjectLabels.default({}),
-  probe: FrontDoor.optional(),
-  /** So old may the last report of drift be, once there is one. */
-  drift_hours: z.int().min(1).max(8760).default(48),
-})
-
-const Watchdog = z.strictObject({
-  image: ImageRef.default(
-    'quay.io/curl/curl:8.21.0@sha256:7c12af72ceb38b7432ab85e1a265cff6ae58e06f95539d539b654f2cfa64bb13',
-  ),
-  every_minutes: z.int().min(1).max(30).default(5),
 })
 
 const Worker = z.strictObject({
@@ -246,3 +217,16 @@ export const databaseHost = ({ database }: Config): string =>
 /** Where the store of the backups is spoken to: of the operator's own domain where he has not said. */
 export const backupEndpoint = ({ domain }: Config, { endpoint }: OwnStore): string =>
   endpoint ?? `https://s3.${domain}`
+
+/** The one folder that hai has in the operator's repository, from its root. */
+export const homeFolder = ({ flux, namespace }: Config): string =>
+  `${flux.path.replace(/^\.\//, '')}/${namespace}/hai`
+
+/** The folder of one part, from the root of the repository. */
+export const partFolder = (config: Config, part: string): string => `${homeFolder(config)}/${part}`
+
+/** The line that the operator adds, and the file of his that it goes into. */
+export const oneLine = ({ flux, namespace }: Config): { file: string; line: string } => ({
+  file: `${flux.path.replace(/^\.\//, '')}/${namespace}/kustomization.yaml`,
+  line: '  - ./hai/ks.yaml',
+})

@@ -1,8 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { moneyRow } from './money.ts'
-import { outcomesRow } from './outcomes.ts'
-import type { Panel, Row } from './panel.ts'
-import { queueRow } from './queue.ts'
+import { moneyRow, outcomesRow, type Panel, queueRow, type Row } from './rows.ts'
 
 const GRID = 24
 /** Grafana knows the dashboard by it, and so does synth. */

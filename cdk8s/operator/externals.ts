@@ -1,5 +1,4 @@
-import { appNeeds, databaseNeeds } from '../charts/dependencies.ts'
-import { fluxNamespace } from '../charts/flux.ts'
+import { appNeeds, databaseNeeds, fluxNamespace } from '../charts/flux.ts'
 import { backupEndpoint, type Config } from '../config/config.ts'
 import type { Backup } from '../config/database.ts'
 import { BARMAN } from '../names.ts'

@@ -3,8 +3,7 @@ import { ownerRole, readerRole } from '../charts/database.ts'
 import { type Config, hostOf } from '../config/config.ts'
 import type { EnvoyExtAuth } from '../config/edge.ts'
 import { METRICS, METRICS_KEY } from '../names.ts'
-import type { Snippet } from './snippet.ts'
-import { windmill } from './windmill.ts'
+import { type Snippet, windmill } from './windmill.ts'
 
 /** The snippets for a configuration. Kubernetes never sees them as they are. */
 export function snippets(config: Config): Snippet[] {

@@ -1,7 +1,6 @@
 import { WHITELIST } from '../../windmill/whitelist.ts'
 import type { Config } from '../config/config.ts'
 import { DATABASE_URL, GROUPS, WINDMILL_SECRET, WORKERS_ACCOUNT } from '../names.ts'
-import type { Snippet } from './snippet.ts'
 
 const TAGS = Object.values(GROUPS).join(',')
 
@@ -135,4 +134,12 @@ function environment(secrets: string[]) {
       valueFrom: { secretKeyRef: { name: WINDMILL_SECRET, key: name } },
     })),
   ]
+}
+
+/** What the operator merges into files of his own, each with the words that tell him where. */
+export interface Snippet {
+  file: string
+  /** Lines of the comment on top. */
+  merge: string[]
+  content: object
 }

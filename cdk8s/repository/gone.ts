@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import type { KubeObject } from '../charts/manifest-file.ts'
 import { shown } from '../checks/problem.ts'
-import type { KubeObject } from '../kube-object.ts'
 import type { KustomizeList, Tree } from '../tree.ts'
-import { isOurs } from './generated.ts'
+import { isOurs } from './write.ts'
 
 /** Objects that the copy makes and the new tree does not: Flux deletes them, but for those that outlive hai. */
 export function goneObjects(there: ReadonlyMap<string, string>, { entries }: Tree): string[] {

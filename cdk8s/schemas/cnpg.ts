@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { BackupSchedule } from '../config/backup-schedule.ts'
+import { BackupSchedule } from '../config/database.ts'
 import { Endpoint, ImageRef, Quantity } from '../config/values.ts'
 import { Name, object } from './object.ts'
 import { Resources } from './pod.ts'

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { problemsOf } from '../../cdk8s/checks/all.ts'
+import { hasKubectl, kustomized, yamlStyle } from '../../cdk8s/checks/files.ts'
 import { kubernetesKinds } from '../../cdk8s/checks/kubernetes-kinds.ts'
-import { hasKubectl, kustomized } from '../../cdk8s/checks/kustomize.ts'
 import { ownSchemas } from '../../cdk8s/checks/own-schemas.ts'
-import { yamlStyle } from '../../cdk8s/checks/yaml-style.ts'
 import { ALL, aTree, ELSEWHERE } from './configurations.ts'
 
 interface Policy {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { WATCHDOG_SCRIPT } from '../../../cdk8s/charts/watchdog-script.ts'
+import { WATCHDOG_SCRIPT } from '../../../cdk8s/charts/watchdog.ts'
 
 /** What the server answers next, and what it was asked last. */
 let answer: { status: number; body: string }

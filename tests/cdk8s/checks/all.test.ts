@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import type { KubeObject } from '../../../cdk8s/charts/manifest-file.ts'
 import { problemsOf } from '../../../cdk8s/checks/all.ts'
+import { yamlStyle } from '../../../cdk8s/checks/files.ts'
 import { kubernetesKinds } from '../../../cdk8s/checks/kubernetes-kinds.ts'
-import { yamlStyle } from '../../../cdk8s/checks/yaml-style.ts'
-import type { KubeObject } from '../../../cdk8s/kube-object.ts'
 import type { Tree } from '../../../cdk8s/tree.ts'
 import { aTree, objectIn } from '../configurations.ts'
 

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../../cdk8s/kube-object.ts'
+import type { KubeObject } from '../../../cdk8s/charts/manifest-file.ts'
 import type { Tree } from '../../../cdk8s/tree.ts'
 
 // A small translation of the generated routes and policies into Envoy's own configuration. It is the tests' own and

@@ -5,8 +5,7 @@ import { request } from 'node:https'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
-import { pluralOf } from '../../../cdk8s/charts/manifest-file.ts'
-import type { KubeObject } from '../../../cdk8s/kube-object.ts'
+import { type KubeObject, pluralOf } from '../../../cdk8s/charts/manifest-file.ts'
 import { answers, freePort, peer, type Running, start } from '../peer.ts'
 
 const run = promisify(execFile)

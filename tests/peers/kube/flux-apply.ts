@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseAllDocuments, stringify } from 'yaml'
-import type { KubeObject } from '../../../cdk8s/kube-object.ts'
+import type { KubeObject } from '../../../cdk8s/charts/manifest-file.ts'
 import type { KubeApi, Said } from './api-server.ts'
 
 /** A Kustomization of Flux, as far as it says what is built. */
