@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { utterance } from '../../../f/hai/core/builtin/grammar.ts'
 import { INTENTS, recognise } from '../../../f/hai/core/builtin/table.ts'
-import { utterance } from '../../../f/hai/core/builtin/utterance.ts'
 import { PHRASINGS } from './corpus.ts'
 import { NEAR_MISSES } from './near_misses.ts'
 

@@ -1,14 +1,9 @@
 import type { Clock } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
-import { addTodoIntent } from './add_todo.ts'
 import { closeTodoIntent } from './close_todo.ts'
-import { dueTodosIntent } from './due_todos.ts'
-import { helpIntent } from './help.ts'
-import type { Asker, Intent, Reply } from './intent.ts'
-import { listTasksIntent } from './list_tasks.ts'
-import { listTodosIntent } from './list_todos.ts'
-import { nextTodoIntent } from './next_todo.ts'
-import { utterance } from './utterance.ts'
+import { type Asker, type Intent, plain, type Reply, utterance, whole } from './grammar.ts'
+import { listTasksIntent } from './tasks.ts'
+import { addTodoIntent, dueTodosIntent, listTodosIntent, nextTodoIntent } from './todos.ts'
 
 const SPOKEN: readonly Intent<object>[] = [
   addTodoIntent,
@@ -45,4 +40,25 @@ export function recognise(content: string, clock: Clock): Recognised | undefined
  */
 export async function answer(sql: Sql, { intent, slots }: Recognised, asker: Asker): Promise<Reply> {
   return intent.run(sql, slots, asker)
+}
+
+const HELP = whole(
+  'help(?: me)?|what can you do(?: for me)?|what can i (?:ask|say)(?: you)?|what do you understand|what are you able to do',
+)
+
+/** The intent that tells what the others are for, by their own examples. */
+function helpIntent(others: readonly Intent<object>[]): Intent<object> {
+  return {
+    name: 'help',
+    examples: ['help', 'what can you do?'],
+
+    match(said) {
+      return HELP.test(plain(said)) ? {} : undefined
+    },
+
+    async run() {
+      const lines = others.map(({ name, examples }) => `  ${name}: ${examples.join(' · ')}`)
+      return { text: ['Without a model I can', ...lines, 'The commands: hai --help'].join('\n') }
+    },
+  }
 }

@@ -1,4 +1,69 @@
+import type { Caller } from '../base/caller.ts'
 import { addDays, type Clock, dayBounds, formatDue, isDay, mondayOf, parseDue, today } from '../base/dates.ts'
+import type { Sql } from '../base/db.ts'
+
+/** For whom an utterance is understood, and when it was said. */
+export interface Asker extends Clock {
+  caller: Caller
+  /** The task that carries the utterance. */
+  task_id?: string
+}
+
+/** What the operator reads: the answer, and the command that takes it back where something was changed. */
+export interface Reply {
+  text: string
+  undo?: string
+  data?: unknown
+}
+
+/** One thing hai does without a model. `match` takes the whole utterance or nothing, and never asks the database. */
+export interface Intent<Slots extends object> {
+  name: string
+  examples: string[]
+  match(utterance: string, clock: Clock): Slots | undefined
+  run(sql: Sql, slots: Slots, asker: Asker): Promise<Reply>
+}
+
+/** Longer than any todo; what is longer is not said in passing. */
+const LONGEST = 10_500
+
+const GREETING = /^(?:(?:hey|hi|hello|ok|okay)[\s,!]+)?(?:@?hai(?:[,:!]\s*|\s+))?/i
+const REQUEST = /^(?:(?:can|could|would|will) you(?: please)?|i(?:['’]d| would) like you to)[\s,]+/i
+const PLEASE = /^(?:please|pls)[\s,]+/i
+const FAREWELL =
+  /(?:,\s*hai|[\s,]\s*(?:please|pls)|[,.!?]\s*(?:please|pls|thanks|thank you|thx|cheers))[.!?]*$/i
+
+/** From where the marks begin: tried from each of ten thousand dots, the pattern would take seconds. */
+const CLOSING_MARKS = /(?<![\s.!?…])[\s.!?…]+$/
+
+/**
+ * What was asked, without greeting and courtesy; letters and punctuation inside as typed. Undefined for more than
+ * one line and for columns of blanks: pasted text is nobody's command.
+ */
+export function utterance(content: string): string | undefined {
+  if (content.length > LONGEST) return undefined
+  const whole = content.trim()
+  if (/[\r\n]|\s{20}/.test(whole)) return undefined
+  const greeted = whole.replace(GREETING, '').replace(FAREWELL, '').replace(FAREWELL, '')
+  const asked = greeted.replace(PLEASE, '').replace(REQUEST, '').replace(PLEASE, '')
+  // "could you …?" is a request: its question mark belongs to the courtesy.
+  return REQUEST.test(greeted) ? asked.replace(/\s*\?+$/, '') : asked
+}
+
+/** An utterance as the question patterns read it: lower case, plain apostrophes, single spaces, no closing marks. */
+export function plain(said: string): string {
+  return said
+    .toLowerCase()
+    .replace(/[‘’ʼ]/g, "'")
+    .replace(/\s+/g, ' ')
+    .replace(CLOSING_MARKS, '')
+    .replace(/^(?:show|tell|give) me /, '')
+}
+
+/** A pattern for the whole of an utterance: nothing may be left over. */
+export function whole(pattern: string): RegExp {
+  return new RegExp(`^(?:${pattern})$`, 'iu')
+}
 
 /** A stretch of time: `from` (inclusive; open when absent) to `to` (exclusive), RFC 3339, and how an answer names it. */
 export interface Period {
@@ -18,7 +83,7 @@ export function comingPeriod(said: string, clock: Clock): Period | undefined {
   if (!due || !isDay(due)) return undefined
   if (by === 'before') return until(addDays(due, -1), `before ${shown(due, clock)}`, clock)
   if (by === 'by' || by === 'until') return until(due, `by ${shown(due, clock)}`, clock)
-  return { label: named(phrase, due, clock), ...dayBounds(due, clock) }
+  return { label: namedDay(phrase, due, clock), ...dayBounds(due, clock) }
 }
 
 /** A past time as said after "what failed": "today", "yesterday", "this week"; '' is the last 24 hours. */
@@ -54,7 +119,7 @@ function until(day: string, label: string, clock: Clock): Period {
 }
 
 /** "tomorrow, Mon 23 Nov 2026": the word that was said, and the day it was taken for. */
-function named(phrase: string, day: string, clock: Clock): string {
+function namedDay(phrase: string, day: string, clock: Clock): string {
   return /^(?:today|tonight|tomorrow)$/.test(phrase)
     ? `${phrase}, ${shown(day, clock)}`
     : `on ${shown(day, clock)}`

@@ -4,10 +4,8 @@ import type { Sql } from '../base/db.ts'
 import { shortId } from '../base/ids.ts'
 import { COUNT_LIMIT, totalOf } from '../base/total.ts'
 import { listTasks, summaryColumns } from '../task/list.ts'
-import type { Asker, Intent } from './intent.ts'
-import { type Period, pastPeriod } from './period.ts'
+import { type Asker, type Intent, type Period, pastPeriod, plain, whole } from './grammar.ts'
 import { counted, moreLines, SHOWN } from './todo_lines.ts'
-import { plain, whole } from './utterance.ts'
 
 type Kind = 'ran' | 'failed' | 'waiting' | 'running'
 
