@@ -1,8 +1,7 @@
 import { route } from '../hai/core/base/door.ts'
 import { accessFor } from '../hai/core/model/access.ts'
-import { bodyOf } from '../hai/core/surface/body.ts'
-import { answerChat } from '../hai/core/surface/chat_stream.ts'
-import { inOpenAiShape } from '../hai/core/surface/openai_error.ts'
+import { answerChat, inOpenAiShape } from '../hai/core/surface/openai.ts'
+import { bodyOf } from '../hai/core/surface/request.ts'
 
 /** Makes a task of a chat's last message and gives its answer, in OpenAI's shapes. `POST /v1/chat/completions`; waits five minutes at most. */
 export async function main(body: unknown, raw_string: string) {

@@ -1,5 +1,5 @@
 import { route } from '../hai/core/base/door.ts'
-import { costsToday } from '../hai/core/surface/costs.ts'
+import { costsToday } from '../hai/core/surface/rest.ts'
 
 /** What today's model calls came to, in all and per agent. `GET /admin/costs/today`. */
 export async function main() {

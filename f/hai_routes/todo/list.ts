@@ -1,6 +1,6 @@
 import { route } from '../../hai/core/base/door.ts'
 import { fieldsOf, type RequestEvent } from '../../hai/core/surface/request.ts'
-import { TodoQuery, todosOf } from '../../hai/core/surface/todos.ts'
+import { TodoQuery, todosOf } from '../../hai/core/surface/rest.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {

@@ -1,7 +1,6 @@
 import { route } from '../../hai/core/base/door.ts'
-import { jsonOf, jsonText } from '../../hai/core/surface/body.ts'
-import { ById, fieldsOf, type RequestEvent } from '../../hai/core/surface/request.ts'
-import { changeTodo } from '../../hai/core/surface/todos.ts'
+import { ById, fieldsOf, jsonOf, jsonText, type RequestEvent } from '../../hai/core/surface/request.ts'
+import { changeTodo } from '../../hai/core/surface/rest.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {

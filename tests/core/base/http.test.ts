@@ -1,12 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { HaiError } from '../../../f/hai/core/base/errors.ts'
-import { bodyOf, jsonOf, jsonText } from '../../../f/hai/core/surface/body.ts'
-import { costsToday } from '../../../f/hai/core/surface/costs.ts'
-import { receiveOne } from '../../../f/hai/core/surface/inbox_route.ts'
-import { inOpenAiShape } from '../../../f/hai/core/surface/openai_error.ts'
-import { ById, fieldsOf } from '../../../f/hai/core/surface/request.ts'
-import { TaskQuery, tasksOfToday } from '../../../f/hai/core/surface/tasks.ts'
-import { changeTodo, createTodo, dropTodo, TodoQuery, todosOf } from '../../../f/hai/core/surface/todos.ts'
+import { inOpenAiShape } from '../../../f/hai/core/surface/openai.ts'
+import { ById, bodyOf, fieldsOf, jsonOf, jsonText } from '../../../f/hai/core/surface/request.ts'
+import {
+  changeTodo,
+  costsToday,
+  createTodo,
+  dropTodo,
+  receiveOne,
+  TaskQuery,
+  TodoQuery,
+  tasksOfToday,
+  todosOf,
+} from '../../../f/hai/core/surface/rest.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, anEndedTask, aTaker, aTask, aTodo, clear } from '../../support/factories.ts'
 import { windmillWith } from '../surface/windmill.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { load } from '../../../f/hai/core/model/ollama.ts'
-import { usageOf as usageOfChat } from '../../../f/hai/core/surface/chat_usage.ts'
+import { usageOf as usageOfChat } from '../../../f/hai/core/surface/openai.ts'
 import { sweep } from '../../../f/hai/core/sweep.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import { finishStep, startStep, tellEvent } from '../../../f/hai/core/task/steps.ts'

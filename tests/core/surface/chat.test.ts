@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { chatModels, completeChat } from '../../../f/hai/core/surface/chat.ts'
+import { chatModels, completeChat } from '../../../f/hai/core/surface/openai.ts'
 import { outcomeOf, waitForTask } from '../../../f/hai/core/surface/wait.ts'
 import { complete as completeTask } from '../../../f/hai/core/task/finish.ts'
 import { heldOf } from '../../../f/hai/core/task/lease.ts'
