@@ -8,10 +8,10 @@ import { resolveArguments } from './items/references.ts'
 import type { Job, JobRequest, Jobs } from './jobs.ts'
 import { databaseEnvironment, jobEnvironment } from './process/environment.ts'
 import { residentMegabytes } from './process/memory.ts'
+import { outcomeOf } from './process/output.ts'
 import type { Assignment, Pool } from './process/pool.ts'
 import type { WorkerProcess } from './process/process.ts'
 import type { Ending, Order } from './process/protocol.ts'
-import { outcomeOf } from './process/run-outcome.ts'
 
 /** Scripts with this tag wait or run long; they never share processes with doors. */
 const WORK_TAG = 'hai-work'

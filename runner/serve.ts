@@ -1,19 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Database, openDatabase } from './database.ts'
+import { type Database, holdInstanceLock, type InstanceLock, openDatabase } from './database.ts'
 import { IdleWatch } from './idle.ts'
 import { markOf } from './instance/environment.ts'
 import { type Instance, readInstance } from './instance/file.ts'
-import { holdInstanceLock, type InstanceLock } from './instance/lock.ts'
 import { InstanceRecord } from './instance/record.ts'
 import { Bundle } from './items/bundle.ts'
 import { loadParser } from './items/signature.ts'
 import { refuseSharedFolder } from './private-folder.ts'
 import { endMarked, ownerOf } from './process/mark.ts'
 import { createPools, type Pools } from './process/pools.ts'
-import { outliveRejections } from './rejections.ts'
 import { closeServer, type ListeningStack, listenWith, migrate, WORKSPACE } from './stack.ts'
 
-export interface ServeOptions {
+interface ServeOptions {
   dataDir: string
   /** The folder that holds `f/` and `u/`. */
   bundleRoot: string
@@ -249,4 +247,11 @@ class Runner {
     }
     return 0
   }
+}
+
+/** Node ends a process whose promise rejects with nobody waiting for it: one such mistake would end everybody's jobs. */
+export function outliveRejections(log: (line: string) => void): void {
+  process.on('unhandledRejection', (error) => {
+    log(`a mistake of the runner's own: ${error instanceof Error ? error.stack : error}`)
+  })
 }

@@ -2,7 +2,11 @@ import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { ApiError } from './api-error.ts'
+import type { Executor } from './executor.ts'
+import { OPERATOR } from './identity.ts'
 import { settingsFolder } from './instance/file.ts'
+import type { Bundle } from './items/bundle.ts'
+import type { Items } from './items/items.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -16,7 +20,7 @@ export function readSettings(name: string, env: Env): unknown {
 }
 
 /** The text of a settings file, or why it can't be read; neither where there is no file. */
-export function settingsText(name: string, env: Env): { text?: string; error?: string } {
+function settingsText(name: string, env: Env): { text?: string; error?: string } {
   try {
     const text = textOf(join(settingsFolder(env), `${name}.yaml`))
     return text === undefined ? {} : { text }
@@ -96,4 +100,99 @@ const WORDS: Partial<Record<string, string>> = {
   DUPLICATE_KEY: 'the same name is there twice; keep one',
   MULTIPLE_DOCS: 'a second document begins with ---; put all into one',
   TAB_AS_INDENT: 'a tab; YAML is indented with spaces',
+}
+
+/** The door that reads all settings anew and puts them in force. */
+const READ = 'f/hai/config/show'
+const TRIES = 3
+
+interface WatchOptions {
+  bundle: Bundle
+  items: Items
+  executor: Executor
+  env: NodeJS.ProcessEnv
+  log: (line: string) => void
+  /** Called before they are read anew. */
+  changed: () => void
+}
+
+/** Has the settings read before a door runs, when one of them is not what it was: what was saved is in force at the next command. */
+export class SettingsWatch {
+  #options: WatchOptions
+  #inForce = ''
+  #reading: Promise<boolean> | undefined
+  #complaint = ''
+  #shipped: { stamp: string; names: string[]; defaults: string } | undefined
+  #referred: string[] = []
+
+  constructor(options: WatchOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when what the files say is in force, or can't be brought in force; that is logged, and the next call tries again. */
+  async settle(): Promise<void> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const mark = this.#mark()
+      if (mark === this.#inForce) return
+      this.#reading ??= this.#read(mark).finally(() => {
+        this.#reading = undefined
+      })
+      if (!(await this.#reading)) return
+    }
+  }
+
+  /** The files that are read, without their ending. */
+  get names(): string[] {
+    return this.#shipped?.names ?? []
+  }
+
+  /** Names of the environment that the settings refer to by `$env:NAME`. */
+  get referred(): string[] {
+    return this.#referred
+  }
+
+  async #read(mark: string): Promise<boolean> {
+    const { bundle, executor, log, changed } = this.#options
+    changed()
+    let failure = ''
+    // a bundle without that door has no settings
+    if (await bundle.find(READ)) {
+      const job = await executor.submit({ path: READ, args: {}, identity: OPERATOR })
+      await job.done
+      if (!job.success) failure = job.result?.slice(0, 500) ?? 'no result'
+    }
+    if (failure && failure !== this.#complaint) log(`the settings could not be read: ${failure}`)
+    this.#complaint = failure
+    // of before they were read: what was saved meanwhile makes it another
+    if (!failure) this.#inForce = mark
+    return !failure
+  }
+
+  /** The text of each file, as its time tells nothing: two saves may have the same one, and a copy may keep it. */
+  #mark(): string {
+    const { bundle, items, env } = this.#options
+    const stamp = bundle.stamp()
+    if (this.#shipped?.stamp !== stamp) this.#shipped = { stamp, ...shippedBy(bundle) }
+    const { names, defaults } = this.#shipped
+    const files = names.map((name) => settingsText(name, env))
+    const set = items.settingsSet()
+    this.#referred = referencesIn([defaults, set, ...files.map(({ text = '' }) => text)])
+    return JSON.stringify([stamp, set, files])
+  }
+}
+
+/** What the bundle lets an operator set, by the defaults that it ships. */
+function shippedBy(bundle: Bundle): { names: string[]; defaults: string } {
+  const shipped = bundle.items('resource').flatMap(([path, { resource_type, value }]) => {
+    const [, name] = /^f\/hai\/([a-z]+)$/.exec(path) ?? []
+    return name && resource_type === `c_hai_${name}` ? [{ name, value }] : []
+  })
+  return { names: shipped.map(({ name }) => name), defaults: JSON.stringify(shipped) }
+}
+
+/** A file that is no YAML just now still refers to what it did: its text is looked through, without its comments. */
+function referencesIn(texts: string[]): string[] {
+  const lines = texts.flatMap((text) => text.split('\n')).filter((line) => !/^\s*#/.test(line))
+  const found = lines.flatMap((line) => [...line.matchAll(/\$env:([A-Z][A-Z0-9_]*)/g)])
+  return [...new Set(found.map(([, name = '']) => name))].sort()
 }

@@ -2,8 +2,7 @@ import { ApiError } from '../api-error.ts'
 import type { RunRequest } from '../executor.ts'
 import type { Job } from '../jobs.ts'
 import { type FlowMeans, FlowRun } from './run.ts'
-import { newStatus } from './status.ts'
-import { type FlowValue, readFlow } from './value.ts'
+import { type FlowValue, newStatus, readFlow } from './value.ts'
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 

@@ -7,9 +7,7 @@ import type { Items } from '../items/items.ts'
 import { resolveResource } from '../items/references.ts'
 import type { Job, Jobs } from '../jobs.ts'
 import { ExpressionError, evaluate, type Scope } from './expressions.ts'
-import { retryDelay } from './retry.ts'
-import type { FlowStatus } from './status.ts'
-import type { FlowModule, FlowValue, InputTransform } from './value.ts'
+import type { FlowModule, FlowStatus, FlowValue, InputTransform, Retry } from './value.ts'
 
 /** What a flow needs to run its steps. */
 export interface FlowMeans {
@@ -225,4 +223,16 @@ export class FlowRun {
 function failed(error: unknown, stepId: string): Outcome {
   const { name, message } = error as Error
   return { success: false, result: { error: { name, message, step_id: stepId } } }
+}
+
+/** Milliseconds until the next try after so many failed ones; undefined when there is none. As Windmill counts them. */
+function retryDelay(retry: Retry | undefined, failures: number): number | undefined {
+  const { constant, exponential } = retry ?? {}
+  const before = failures - 1
+  const constants = constant?.attempts ?? 0
+  if (constant && before < constants) return constant.seconds * 1000
+  if (!exponential || before - constants >= exponential.attempts) return undefined
+  const { multiplier, seconds, random_factor: spread = 0 } = exponential
+  const delay = multiplier * seconds ** failures * 1000
+  return Math.max(0, delay * (1 + (Math.random() * 2 - 1) * (spread / 100)))
 }

@@ -9,13 +9,13 @@ export interface Retry {
   retry_if?: { expr: string }
 }
 
-export interface StopCondition {
+interface StopCondition {
   expr: string
   skip_if_stopped?: boolean
   error_message?: string
 }
 
-export type StepValue = { input_transforms?: Record<string, InputTransform> } & (
+type StepValue = { input_transforms?: Record<string, InputTransform> } & (
   | { type: 'script'; path: string; tag_override?: string }
   /** With a path it stands for the script that lies there. */
   | { type: 'rawscript'; content: string; language: string; tag?: string; path?: string }
@@ -98,4 +98,30 @@ function refuseOthers(fields: object, accepted: string[], where: string): void {
 
 function notImplemented(what: string): ApiError {
   return new ApiError(501, `not implemented by the local runner: ${what}`)
+}
+
+interface ModuleStatus {
+  id: string
+  type: 'WaitingForPriorSteps' | 'InProgress' | 'Success' | 'Failure'
+  job?: string
+  skipped?: boolean
+  /** Earlier tries of the step. */
+  failed_retries?: string[]
+}
+
+/** How far a flow is, in Windmill's shape. */
+export interface FlowStatus {
+  step: number
+  modules: ModuleStatus[]
+  failure_module: Omit<ModuleStatus, 'id'> & { id?: string; parent_module?: string }
+  retry: { fail_count: number; failed_jobs: string[] }
+}
+
+export function newStatus({ modules }: FlowValue): FlowStatus {
+  return {
+    step: 0,
+    modules: modules.map(({ id }) => ({ id, type: 'WaitingForPriorSteps' })),
+    failure_module: { type: 'WaitingForPriorSteps' },
+    retry: { fail_count: 0, failed_jobs: [] },
+  }
 }

@@ -2,8 +2,7 @@ import { Hono } from 'hono'
 import type { TokenGrant } from '../accounts.ts'
 import { ApiError } from '../api-error.ts'
 import { isReservedLabel, isStandIn, OPERATOR, ROUTE_OWNER } from '../identity.ts'
-import { objectOf } from './arguments.ts'
-import { flagField, optionalText, textField } from './body-fields.ts'
+import { flagField, objectOf, optionalText, textField } from './arguments.ts'
 import type { Api, Call, Stack } from './context.ts'
 
 /** Who one is and which tokens one has, below `/api/users`. */

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { ApiError } from '../api-error.ts'
-import { isTooDeep, MOST_LEVELS } from '../json-depth.ts'
 import type { Call } from './context.ts'
 
 const BODY_LIMIT = 12 * 1024 * 1024
@@ -164,4 +163,68 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 
 function tooLarge(): ApiError {
   return new ApiError(413, `the body is larger than ${BODY_LIMIT / 1024 / 1024} MB; send less`)
+}
+
+type Body = Record<string, unknown>
+
+const PATH = /^[fu](\/[\w-]+){2,}$/
+
+/** A field that must be text. */
+export function textField(body: Body, field: string): string {
+  const value = body[field]
+  if (typeof value === 'string') return value
+  throw new ApiError(400, `${field} is ${value === undefined ? 'missing' : 'not text'}: expected text`)
+}
+
+/** The field `path`, which says where something is put. */
+export function pathField(body: Body): string {
+  const path = textField(body, 'path')
+  if (PATH.test(path)) return path
+  throw new ApiError(400, `path "${path}" is not accepted; expected f/<folder>/<name> or u/<user>/<name>`)
+}
+
+/** A field that is text when it is given. */
+export function optionalText(body: Body, field: string): string | undefined {
+  return body[field] === undefined || body[field] === null ? undefined : textField(body, field)
+}
+
+/** A field that must be true or false. */
+export function flagField(body: Body, field: string): boolean {
+  const value = body[field]
+  if (typeof value === 'boolean') return value
+  throw new ApiError(400, `${field} is ${JSON.stringify(value)}: expected true or false`)
+}
+
+/** Refuses to move a thing to another path, which is not implemented. */
+export function refuseMove(body: Body, path: string): void {
+  if (body.path === undefined || body.path === path) return
+  throw new ApiError(501, `not implemented by the local runner: renaming ${path}`)
+}
+
+/** Levels of a body that anybody has a use for; a few thousand overflow the stack of whoever walks through them. */
+export const MOST_LEVELS = 200
+
+const QUOTE = 34
+const BACKSLASH = 92
+const OPEN = new Set([91, 123])
+const CLOSE = new Set([93, 125])
+
+/** Whether JSON nests deeper than `MOST_LEVELS`, told without parsing it: in linear time and no stack. */
+export function isTooDeep(json: string): boolean {
+  let depth = 0
+  for (let at = 0; at < json.length; at += 1) {
+    const code = json.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(json, at)
+    else if (OPEN.has(code)) {
+      depth += 1
+      if (depth > MOST_LEVELS) return true
+    } else if (CLOSE.has(code)) depth -= 1
+  }
+  return false
+}
+
+function endOfString(json: string, start: number): number {
+  let at = start + 1
+  while (at < json.length && json.charCodeAt(at) !== QUOTE) at += json.charCodeAt(at) === BACKSLASH ? 2 : 1
+  return at
 }

@@ -1,12 +1,9 @@
 import { Hono } from 'hono'
 import { ApiError } from '../api-error.ts'
 import { argsOf, type Job } from '../jobs.ts'
-import { objectOf } from './arguments.ts'
+import { bodyOf, objectOf } from './arguments.ts'
 import type { Api, Call, Stack } from './context.ts'
-import { selectJobs } from './job-list.ts'
-import { jobUpdate, wantedBy } from './job-updates.ts'
-import { jobView } from './job-view.ts'
-import { streamNotFound, streamUpdates } from './update-stream.ts'
+import { jobUpdate, jobView, streamNotFound, streamUpdates, wantedBy } from './updates.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 
@@ -91,4 +88,77 @@ function listed(stack: Stack, call: Call, wanted: (job: Job) => boolean): Respon
   const jobs = stack.jobs.list().filter((job) => wanted(job) && (admin || job.runsAs.user === user))
   const selected = selectJobs(jobs, call.req.query())
   return call.json(selected.map((job) => jobView(job, stack.workspace, 'listed')))
+}
+
+type Filter = (job: Job, value: string) => boolean
+
+const FILTERS: Record<string, Filter> = {
+  script_path_exact: (job, path) => job.path === path,
+  script_path_start: (job, start) => job.path.startsWith(start),
+  schedule_path: (job, path) => job.schedulePath === path,
+  created_by: (job, name) => job.identity.username === name,
+  parent_job: (job, id) => job.parentJob === id,
+  tag: (job, tag) => job.tag === tag,
+  running: (job, value) => (job.startedAt !== undefined && !job.completedAt) === (value === 'true'),
+  success: (job, value) => job.completedAt !== undefined && job.success === (value === 'true'),
+  status: (job, value) => job.completedAt !== undefined && statusOf(job) === value,
+  job_kinds: (job, kinds) => kinds.split(',').includes(job.kind),
+  has_null_parent: (job, value) => (job.parentJob === '') === (value === 'true'),
+  is_not_schedule: (job, value) => (job.schedulePath === '') === (value === 'true'),
+  suspended: (_job, value) => value !== 'true',
+}
+const PAGING = ['per_page', 'page', 'order_desc', 'token']
+
+/** The jobs a query asks for, newest first unless `order_desc=false`. A filter we don't know is refused, not ignored. */
+function selectJobs(jobs: Job[], query: Record<string, string>): Job[] {
+  const unknown = Object.keys(query).find((name) => !Object.hasOwn(FILTERS, name) && !PAGING.includes(name))
+  if (unknown) throw new ApiError(501, `not implemented by the local runner: the job filter ${unknown}`)
+  const filters = Object.entries(query).filter(([name]) => Object.hasOwn(FILTERS, name))
+  const selected = jobs.filter((job) => filters.every(([name, value]) => FILTERS[name]!(job, value)))
+  if (query.order_desc === 'false') selected.reverse()
+  const size = positive('per_page', query.per_page ?? '30')
+  const start = (positive('page', query.page ?? '1') - 1) * size
+  return selected.slice(start, start + size)
+}
+
+function statusOf(job: Job): string {
+  if (job.canceled) return 'canceled'
+  return job.success ? 'success' : 'failure'
+}
+
+function positive(field: string, text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new ApiError(400, `${field} is "${text}"; expected a whole number above 0`)
+}
+
+/** What a job tells of itself while it runs, below `/api/w/:workspace`: its progress, and its flow's own states. */
+export function jobStateRoutes(stack: Stack): Hono<Api> {
+  const routes = new Hono<Api>()
+  routes.post('/job_metrics/set_progress/:id', async (call) => {
+    const { percent } = await objectOf(call)
+    if (typeof percent !== 'number')
+      throw new ApiError(400, `percent is ${percent}; expected a number up to 100`)
+    const job = findAny(stack, call)
+    // As Windmill: progress never goes back, and 100 is for the end.
+    job.progress = Math.max(job.progress ?? 0, Math.min(99, Math.floor(percent)))
+    stack.jobs.announce(job)
+    return call.json(null)
+  })
+  routes.get('/job_metrics/get_progress/:id', (call) => call.json(findAny(stack, call).progress ?? null))
+  routes.post('/jobs/flow/user_states/:id/:key', async (call) => {
+    findAny(stack, call).userStates.set(call.req.param('key'), await bodyOf(call))
+    return call.text('')
+  })
+  routes.get('/jobs/flow/user_states/:id/:key', (call) => {
+    return call.json((findAny(stack, call).userStates.get(call.req.param('key')) ?? null) as object)
+  })
+  return routes
+}
+
+function findAny(stack: Stack, call: Call): Job {
+  const id = (call.req.param('id') ?? '').toLowerCase()
+  const job = stack.jobs.get(id)
+  if (!job) throw new ApiError(404, `job ${id} not found`)
+  return job
 }

@@ -4,12 +4,11 @@ import type { RunRequest } from '../executor.ts'
 import { readFlow } from '../flows/value.ts'
 import { mayRead } from '../identity.ts'
 import type { Job } from '../jobs.ts'
+import { completedOrTimeout } from './answer.ts'
 import { inputOf, objectOf, webhookEvent } from './arguments.ts'
 import { type Api, type Call, pathAfter, type Stack } from './context.ts'
-import type { Wanted } from './job-updates.ts'
 import { isVisible } from './jobs.ts'
-import { streamUpdates } from './update-stream.ts'
-import { completedOrTimeout } from './wait.ts'
+import { streamUpdates, type Wanted } from './updates.ts'
 
 type Start = (call: Call, marker: string) => Promise<Job>
 

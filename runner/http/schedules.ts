@@ -1,8 +1,7 @@
 import { Hono } from 'hono'
 import { ApiError } from '../api-error.ts'
 import { cronOf, readSchedule, readSchedules } from '../schedules.ts'
-import { objectOf } from './arguments.ts'
-import { flagField, pathField, textField } from './body-fields.ts'
+import { flagField, objectOf, pathField, textField } from './arguments.ts'
 import { type Api, pathAfter, type Stack } from './context.ts'
 
 const PREVIEWED = 10

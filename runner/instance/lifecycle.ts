@@ -149,9 +149,10 @@ export async function stopEverything(dataDir: string): Promise<boolean> {
   )
   if (!graceful) await killAll(runners.map(({ pid }) => pid))
   const workers = await endWorkers(dataDir)
-  const { clusterDirOf, stopPostgres } = await import('../postgres/server.ts')
+  const { clusterDirOf } = await import('../postgres/cluster.ts')
+  const { stopPostmaster } = await import('../postgres/postmaster.ts')
   const cluster = record?.cluster_dir || clusterDirOf(dataDir)
-  const postgres = await stopPostgres(cluster)
+  const postgres = await stopPostmaster(cluster)
   rmSync(recordFileOf(dataDir), { force: true })
   return runners.length > 0 || workers > 0 || postgres
 }

@@ -5,8 +5,15 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } fr
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { commandOf, processes, signal } from '../process/table.ts'
-import { type Account, canTraverse, makePassable, SYSTEM_DIR, unprivilegedAccount } from './account.ts'
-import { type Binaries, ENVIRONMENT } from './binaries.ts'
+import {
+  type Account,
+  type Binaries,
+  canTraverse,
+  ENVIRONMENT,
+  makePassable,
+  SYSTEM_DIR,
+  unprivilegedAccount,
+} from './programs.ts'
 
 const MAJOR = '18'
 const WORKSHOP = '.initdb-'

@@ -1,15 +1,10 @@
 import { access, constants, mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { accountFor } from './account.ts'
-import { type Binaries, locateBinaries } from './binaries.ts'
+import { setTimeout as delay } from 'node:timers/promises'
 import { clusterDirOf, clusterExists, createCluster, NAME, passwordOf, previousPort } from './cluster.ts'
-import { launch } from './launch.ts'
-import { stopPostmaster } from './postmaster.ts'
-import { HOST, type Startup } from './spawn.ts'
-import { type Listeners, supervise } from './supervise.ts'
-
-export { clusterDirOf } from './cluster.ts'
-export { stopPostmaster as stopPostgres } from './postmaster.ts'
+import { launch, type Ready } from './launch.ts'
+import { HOST, isPostmasterOf, type Startup, stopPostmaster } from './postmaster.ts'
+import { accountFor, type Binaries, locateBinaries } from './programs.ts'
 
 /** A running database server. Its address stays the same while it is supervised; `pid` changes when it is restarted. */
 export interface PostgresServer {
@@ -23,7 +18,7 @@ export interface PostgresServer {
 }
 
 /** `settings` are PostgreSQL's own, by name; they win over hai's. */
-export interface PostgresOptions extends Listeners {
+interface PostgresOptions extends Listeners {
   dataDir: string
   settings?: Record<string, string>
 }
@@ -91,4 +86,79 @@ function whyNotWritable({ code, message }: NodeJS.ErrnoException): string {
   const advice = 'change its permissions, or choose another data directory'
   if (code === 'EEXIST' || code === 'ENOTDIR') return `is not a folder; ${advice}`
   return `is not writable for user ${process.getuid?.()}; ${advice} (${message})`
+}
+
+/** Who hears what the supervisor does. After `onUnrecoverable` it does nothing more. */
+interface Listeners {
+  log: (line: string) => void
+  progress: (phase: string) => void
+  onUnrecoverable: (error: Error) => void
+}
+
+/** `pid` is undefined while the postmaster is down. After `end` it is nobody's to restart. */
+interface Supervisor {
+  pid: () => number | undefined
+  end: () => Promise<void>
+}
+
+/** Waits before each restart in ms, since the last minute of quiet life; the restart after the last one is not tried. */
+const BACKOFF_MS = [0, 250, 500, 1000, 2000, 4000]
+const STABLE_MS = 60_000
+const POLL_MS = 1000
+
+/** Start the postmaster again, on the same port, whenever it dies; give up when it keeps dying. Never keeps our own process alive. */
+function supervise(startup: Startup, first: Ready, listeners: Listeners): Supervisor {
+  const { log, progress, onUnrecoverable } = listeners
+  const ending = new AbortController()
+  const { signal } = ending
+  const terms = { port: first.port, fixed: true, signal, progress }
+  let current: Ready | undefined = first
+
+  async function restart(backoff: number[]): Promise<number[]> {
+    let reason = 'it dies again and again'
+    while (!current) {
+      const pause = backoff.shift()
+      if (pause === undefined) throw new Error(`PostgreSQL does not stay up: ${reason}`)
+      await delay(pause, undefined, { signal, ref: false })
+      try {
+        current = await launch(startup, terms)
+      } catch (error) {
+        signal.throwIfAborted()
+        reason = (error as Error).message
+        log(reason)
+      }
+    }
+    log(`PostgreSQL is back, pid ${current.pid}, port ${current.port}`)
+    return backoff
+  }
+
+  async function keepAlive(): Promise<void> {
+    let backoff = [...BACKOFF_MS]
+    while (current) {
+      const since = performance.now()
+      await death(current, startup.clusterDir, signal)
+      log(`PostgreSQL, pid ${current.pid}, died; starting it again`)
+      current = undefined
+      backoff = await restart(performance.now() - since > STABLE_MS ? [...BACKOFF_MS] : backoff)
+    }
+  }
+
+  const watching = keepAlive().catch((error) => {
+    if (!signal.aborted) onUnrecoverable(error)
+  })
+  return {
+    pid: () => current?.pid,
+    end: () => {
+      ending.abort()
+      return watching
+    },
+  }
+}
+
+/** Resolves when the postmaster is gone: at once for our child, within a second for an adopted one. */
+async function death({ pid, child }: Ready, clusterDir: string, signal: AbortSignal): Promise<void> {
+  const exited = new Promise((resolve) => child?.once('exit', resolve))
+  while (isPostmasterOf(pid, clusterDir)) {
+    await Promise.race([exited, delay(POLL_MS, undefined, { signal, ref: false })])
+  }
 }

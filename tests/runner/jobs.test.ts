@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type BareStack, serveBundle } from '../../runner/bare-stack.ts'
 import { OPERATOR } from '../../runner/identity.ts'
 import { argsOf, type JobRequest, Jobs } from '../../runner/jobs.ts'
 import { projectRoot } from '../../runner/root.ts'
+import { type BareStack, serveBundle } from '../../runner/stack.ts'
 
 const MB = 1024 * 1024
 setFlagsFromString('--expose-gc')

@@ -5,7 +5,9 @@ import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
 import { connect } from '../../f/hai/core/base/db.ts'
 import { migrate } from '../../f/hai/core/migrate.ts'
-import { clusterDirOf, startPostgres, stopPostgres } from '../../runner/postgres/server.ts'
+import { clusterDirOf } from '../../runner/postgres/cluster.ts'
+import { stopPostmaster } from '../../runner/postgres/postmaster.ts'
+import { startPostgres } from '../../runner/postgres/server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -82,7 +84,7 @@ async function removeAbandoned(): Promise<void> {
     const runner = /^hai-test-(\d+)-/.exec(name)?.[1]
     if (!runner || isAlive(Number(runner))) continue
     const dataDir = join(tmpdir(), name)
-    await stopPostgres(clusterDirOf(dataDir))
+    await stopPostmaster(clusterDirOf(dataDir))
     await rm(dataDir, { recursive: true, force: true })
   }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { vi } from 'vitest'
 import { connect } from '../../f/hai/core/base/db.ts'
-import { unprivilegedAccount } from '../../runner/postgres/account.ts'
+import { unprivilegedAccount } from '../../runner/postgres/programs.ts'
 
 /** The real PgBouncer, where it is found; Debian has it where only root looks. */
 export const PGBOUNCER = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']

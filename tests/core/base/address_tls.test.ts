@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { connect } from '../../../f/hai/core/base/db.ts'
 import { HaiError } from '../../../f/hai/core/base/errors.ts'
 import { outage } from '../../../f/hai/core/base/outage.ts'
-import { unprivilegedAccount } from '../../../runner/postgres/account.ts'
+import { unprivilegedAccount } from '../../../runner/postgres/programs.ts'
 import { type PostgresServer, startPostgres } from '../../../runner/postgres/server.ts'
 
 const hasOpenssl = (() => {

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { networkReason } from '../../../f/hai/core/base/network.ts'
-import { bunBinary } from '../../../runner/process/bun-binary.ts'
+import { bunBinary } from '../../../runner/root.ts'
 
 /** What a server may do with a connection, and what a person is told of it. */
 const SERVERS: Record<string, { serve: (socket: Socket) => void; told: RegExp }> = {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'
-import { bunBinary } from '../../../runner/process/bun-binary.ts'
+import { bunBinary } from '../../../runner/root.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCall, clearLedger, counters, setBudget } from './ledger.ts'
 

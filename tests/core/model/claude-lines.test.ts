@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Choice } from '../../../f/hai/core/base/backends.ts'
 import { callModel } from '../../../f/hai/core/model/call.ts'
 import { classify } from '../../../f/hai/core/model/failure.ts'
-import { bunBinary } from '../../../runner/process/bun-binary.ts'
+import { bunBinary } from '../../../runner/root.ts'
 import fc from '../../support/fast-check.ts'
 
 let folder: string

@@ -14,7 +14,7 @@ import {
 import { cp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { clusterDirOf } from '../../../runner/postgres/server.ts'
+import { clusterDirOf } from '../../../runner/postgres/cluster.ts'
 import {
   drive,
   type Identity,

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, wr
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { stopPostgres } from '../../../runner/postgres/server.ts'
+import { stopPostmaster } from '../../../runner/postgres/postmaster.ts'
 import { commandOf } from '../../../runner/process/table.ts'
 import { expectNothingLeft, note, preparedCluster, processesOf, query } from './cluster.ts'
 import { drive, openFolder, removeFolder } from './project.ts'
@@ -133,7 +133,7 @@ it('lets three first starts at once share one cluster and one postmaster', async
   expect(outcomes.filter(({ adopted }) => !adopted)).toHaveLength(1)
   await query(outcomes[0]!.url!, (sql) => sql`select 1`)
   await Promise.all(drivers.map((driver) => driver.kill()))
-  expect(await stopPostgres(outcomes[0]!.dir!)).toBe(true)
+  expect(await stopPostmaster(outcomes[0]!.dir!)).toBe(true)
   expect(existsSync(join(dataDir, 'pg18', 'PG_VERSION'))).toBe(true)
   expectNothingLeft(outcomes[0]!.dir!)
 })
@@ -161,9 +161,9 @@ it('stops a postmaster whose supervisor is gone, and says when there is none', a
   const driver = drive(cluster.project, dataDir)
   const { dir } = await driver.outcome
   await driver.kill()
-  expect(await stopPostgres(dir!)).toBe(true)
+  expect(await stopPostmaster(dir!)).toBe(true)
   expectNothingLeft(dir!)
-  expect(await stopPostgres(dir!)).toBe(false)
+  expect(await stopPostmaster(dir!)).toBe(false)
 })
 
 it('makes a cluster although the starter before was killed while it made one', async () => {

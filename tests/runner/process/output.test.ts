@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { AppendedText } from '../../../runner/process/appended-text.ts'
-import { MarkedStream } from '../../../runner/process/marked-stream.ts'
-import { JobOutput } from '../../../runner/process/output.ts'
+import { JobOutput, MarkedStream } from '../../../runner/process/output.ts'
 import fc from '../../support/fast-check.ts'
 
 const MARK = '\0end of job 1\n'
