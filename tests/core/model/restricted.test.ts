@@ -230,14 +230,14 @@ describe('a restricted task', () => {
     const helper = { principal: () => aCaller(), models: chosen, start: async () => {} }
     const messages = [{ role: 'user', content: `tell of ${SECRET}` }]
     await db.sql`alter table hai.task_queue alter column data_tier set default 'restricted'`
-    await db.sql`create function pg_temp.tier() returns trigger language plpgsql as $$ begin new.data_tier = 'restricted'; return new; end $$`
-    await db.sql`create trigger tier before insert on hai.task_queue for each row execute function pg_temp.tier()`
+    await db.sql`create function tier() returns trigger language plpgsql as $$ begin new.data_tier = 'restricted'; return new; end $$`
+    await db.sql`create trigger tier before insert on hai.task_queue for each row execute function tier()`
     try {
       const chat = completeChat(db.sql, { model: 'hai', messages }, aCaller(), helper)
       await expect(chat).rejects.toMatchObject({ code: 'gone' })
       expect(far.calls).toEqual([])
     } finally {
-      await db.sql`drop trigger tier on hai.task_queue`
+      await db.sql`drop function tier cascade`
       await db.sql`alter table hai.task_queue alter column data_tier drop default`
     }
   })
