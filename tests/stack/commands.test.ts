@@ -10,7 +10,7 @@ const SENTENCE = 'add todo: replace the UPS battery #rack due 2026-11-27'
 
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ shared: true })
 })
 
 const run = (...args: string[]) => hai(stack.env, args)

@@ -12,7 +12,7 @@ beforeAll(async () => {
   // below the project, where its packages are found
   folder = await mkdtemp(join(projectRoot(), 'build', 'config-'))
   await cp(join(projectRoot(), 'f'), join(folder, 'f'), { recursive: true })
-  stack = await startStack({ bundle: folder })
+  stack = await startStack({ bundle: folder, shared: true })
   own = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   await mkdir(own, { recursive: true })
 })

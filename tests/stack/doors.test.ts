@@ -12,7 +12,7 @@ import { startStack, type TestStack } from '../support/stack.ts'
 
 let stack: TestStack
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ shared: true })
 })
 
 const call = <T>(path: string, args: unknown = {}) => stack.call<T>(`f/hai/${path}`, args)

@@ -26,7 +26,7 @@ let secret: string
 const tokens = new Map<string, string>()
 
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ shared: true })
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'members.yaml'), MEMBERS)

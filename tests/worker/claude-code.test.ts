@@ -27,7 +27,7 @@ let sql: Pool
 let folder: string
 let workers: RunningWorker[]
 beforeAll(async () => {
-  stack = await startStack()
+  stack = await startStack({ shared: true })
   const settings = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   await mkdir(settings, { recursive: true })
   await writeFile(join(settings, 'models.yaml'), MODELS)
@@ -266,7 +266,8 @@ describe('a worker that lives elsewhere', () => {
       .toMatchObject([{ asleep: true }])
     const started = Date.now()
     await ends(await ask(), 'done')
-    await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'hai worker'`
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'hai worker' and datname = current_database()`
     await ends(await ask(), 'done')
     expect(Date.now() - started).toBeLessThan(10_000)
     expect(worker.said()).not.toContain(new URL(stack.instance.database_url).password)

@@ -66,7 +66,7 @@ it('migrates a bare database from a preview that carries all it needs of the bun
 })
 
 it('puts a task through real doors, which leaves one finished row and no todo', async () => {
-  const stack = await startStack()
+  const stack = await startStack({ shared: true })
   const server = new WindmillServer(stack)
   expect(await smokeTest(server, new Map())).toBeLessThan(30)
   const { body } = await stack.call<TaskList>('f/hai/task/list', {})
