@@ -80,7 +80,7 @@ describe('a patch', () => {
       { kind: 'Kustomization', name: 'hai' },
       'a Kustomization is no object of a part; flux.components and its kin change it',
     ],
-  ])('of what is not made is refused: %j', (target, expected) => {
+  ])('is refused when it is of what is not made: %j', (target, expected) => {
     expect(said({ patches: [{ target, patch: { spec: {} } }] }).join()).toContain(
       `patches.0.target: ${expected}`,
     )
@@ -90,7 +90,7 @@ describe('a patch', () => {
     ['text', 'spec: {}'],
     ['no list of operations', [{ op: 'add' }]],
     ['nothing', []],
-  ])('that is %s is refused', (_, patch) => {
+  ])('is refused when it is %s', (_, patch) => {
     expect(() => aTree({ patches: [{ target: { kind: 'Deployment' }, patch }] })).toThrow('patches.0.patch')
   })
 })
@@ -143,7 +143,7 @@ describe('exposure', () => {
     [{ exposure: 'public' }, 'exposure: "public" is not accepted'],
     [{ external: {} }, 'external: {} is not accepted; expected nothing with exposure: internal'],
     [{ exposure: 'external', gateway, external: { tunnel: 'tcp://x' } }, 'external.tunnel'],
-  ])('that contradicts itself is refused: %j', (input, expected) => {
+  ])('is refused when it contradicts itself: %j', (input, expected) => {
     expect(() => aTree(input)).toThrow(expected)
   })
 })

@@ -118,7 +118,7 @@ describe('an answer of Claude Code', () => {
   it.each([
     ['not whole', /longest|limit|stops|max_tokens/i],
     ['refused', /refus/i],
-  ])('that is %s says so', async (name, notice) => {
+  ])('is said to be so when it is %s', async (name, notice) => {
     const task = await ended(name)
     expect(task.output).toBe('fine')
     expect(notices(task).join('\n')).toMatch(notice)
@@ -190,7 +190,7 @@ describe('Claude Code that is not there', () => {
       /needs Node 18/,
     ],
     ['is not logged in', '#!/bin/sh\necho "Invalid API key · Please run /login" >&2\nexit 1\n', /login/],
-  ])('or %s ends the attempt at once, in its own words', async (_, program, words) => {
+  ])('ends the attempt at once, in its own words, as does one that %s', async (_, program, words) => {
     writeFileSync(join(claude.bin, 'claude'), program, { mode: 0o755 })
     const [id] = await evening.putDown('please explain KCANNOT')
     await expect.poll(async () => (await evening.show(id!)).error, { interval: 50 }).not.toBeNull()

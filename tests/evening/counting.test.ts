@@ -111,7 +111,7 @@ describe('a list that is empty', () => {
     expect(whole(ran)).toContain(word)
   })
 
-  it('of tasks says what was looked for too', async () => {
+  it('says of tasks what was looked for too', async () => {
     expect(whole(await evening.run('task', 'ls', '--text', 'zebra'))).toContain('zebra')
     expect(whole(await evening.run('task', 'ls', '--source', 'voice'))).toContain('voice')
   })
@@ -201,7 +201,7 @@ describe('numbers of the contract', () => {
     ['f/hai/todo/list', 'limit'],
     ['f/hai/cost/report', 'days'],
     ['f/hai/cost/report', 'top'],
-  ])('of %s: %s fits its column or is refused by name', async (path, field) => {
+  ])('fit the column, or are refused by name, for %s: %s', async (path, field) => {
     for (const value of BIG) {
       const { status, body } = await evening.stack.call(path, { id: newest, [field]: value })
       const text = JSON.stringify(body)
@@ -222,7 +222,7 @@ describe('numbers of the contract', () => {
     else expect(body).toMatchObject({ error: { code: 'invalid' } })
   })
 
-  it('of a call made elsewhere are kept when a model can have had them', async () => {
+  it('are kept of a call made elsewhere when a model can have had them', async () => {
     const call = { at: new Date().toISOString(), backend: 'x', model: 'y', billing: 'subscription' }
     const tokens = { input: 3_000_000_000, output: 2_147_483_648 }
     const { status, body } = await evening.stack.call('f/hai/cost/record', {
@@ -249,12 +249,12 @@ describe('a promise', () => {
     )
   })
 
-  it('that a todo was added is enough where nobody asked to be reminded', async () => {
+  it('says no more than that a todo was added where nobody asked to be reminded', async () => {
     const { stdout } = await evening.run('ask', 'add todo: descale the kettle due tomorrow')
     expect(stdout).toMatch(/^added todo/)
   })
 
-  it('that another try helps is not made of a question that can never be answered', async () => {
+  it('is not made that another try helps where a question can never be answered', async () => {
     const empty = await evening.run('ask', 'add todo: due friday')
     expect(empty.stdout).toBe('')
     expect(empty.stderr).not.toMatch(/task retry/)
@@ -262,7 +262,7 @@ describe('a promise', () => {
     expect(said(await evening.settled(id!))).not.toMatch(/task retry/)
   })
 
-  it('of a default is not made of a model that is none', async () => {
+  it('is not made of a default that is no model', async () => {
     const { code, stdout, stderr } = await evening.run('model', 'test', 'foo/bar')
     expect({ code: code! > 0, stdout }).toEqual({ code: true, stdout: '' })
     expect(stderr).toContain('foo')

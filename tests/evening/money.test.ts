@@ -82,7 +82,7 @@ describe('what Claude Code did elsewhere', () => {
     }
   })
 
-  it.each(Object.keys(CACHE_WRITES))('and wrote to a cache %s is priced so', async (name) => {
+  it.each(Object.keys(CACHE_WRITES))('is priced so where it wrote to a cache %s', async (name) => {
     const [counts, usd] = CACHE_WRITES[name]!
     const model = `claude-cache-${Object.keys(CACHE_WRITES).indexOf(name)}`
     const lines = `${callLine({ id: `msg_${model}`, model, usage: counts })}\n`
@@ -149,7 +149,7 @@ describe('a call that the operator cancels', () => {
     expect(shown.stdout.match(/piece29/g)).toHaveLength(1)
   })
 
-  it('of a local model cost nothing, and nothing else is said', async () => {
+  it('costs nothing when its model is local, and nothing else is said', async () => {
     evening.settings('models.yaml', SETTINGS().replace('default: box/m', 'default: home/m'))
     const id = await cancelled('KLOCAL', 12)
     const { stdout } = await evening.run('cost', 'task', id)
@@ -189,7 +189,7 @@ describe('a call that ends otherwise', () => {
     expect(stdout).not.toMatch(/lost|worker/)
   })
 
-  it('and that broke off after some text counts what had come', async () => {
+  it('counts what had come when it broke off after some text', async () => {
     server.at('KHALF', { body: Array.from({ length: 40 }, (_, n) => text(` p${n}`)).join(''), end: 'cut' })
     const [id] = await evening.putDown('please explain KHALF')
     await expect.poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open').not.toBe('open')
@@ -197,7 +197,7 @@ describe('a call that ends otherwise', () => {
     await evening.run('task', 'cancel', id!)
   })
 
-  it('of unknown cost is never summed up as no money', async () => {
+  it('is never summed up as no money when its cost is unknown', async () => {
     const { stdout } = await evening.run('cost')
     const { total } = await report()
     expect(total.calls).toBeGreaterThan(0)

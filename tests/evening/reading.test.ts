@@ -191,7 +191,7 @@ describe('what a model thinks', () => {
     expect(task.output).toBe('write `<think>` before and `</think>` after it')
   })
 
-  it('and never said is told as such, not as an answer', async () => {
+  it('is told as thought, not as an answer, when it is never said', async () => {
     const task = await ended('thoughts and no end of them')
     expect(task.output ?? '').not.toContain('secret')
     expect(timesAsked('thoughts and no end of them')).toBeLessThanOrEqual(2)
@@ -312,7 +312,7 @@ describe('a server that answers as another model', () => {
     expect(stdout).toMatch(/tiny-135m.*11 in, 7 out/)
   })
 
-  it('but for the date in its name is nothing to speak of', async () => {
+  it('is nothing to speak of when only the date in its name differs', async () => {
     expect(notices(await ended('a dated name of the same model'))).toEqual([])
   })
 })
@@ -363,7 +363,7 @@ describe('an answer of Anthropic’s', () => {
     expect(calls).toMatchObject([{ tokens: { input: 25, output: 15 } }])
   })
 
-  it.each(Object.keys(anthropic.REASONS))('that stops by %s is done, and says so', async (reason) => {
+  it.each(Object.keys(anthropic.REASONS))('is done when it stops by %s, and says so', async (reason) => {
     const task = await ended(`stops: ${reason}`)
     expect(task).toMatchObject({ state: 'done', output: 'half an ans' })
     expect(notices(task).join('\n')).toMatch(anthropic.REASONS[reason]!)

@@ -78,7 +78,7 @@ describe('a setting that is wrong', () => {
     },
   )
 
-  it('that is mended is in force at the next command', async () => {
+  it('is in force at the next command once it is mended', async () => {
     for (const usd of [7, 8, 9]) {
       evening.settings('budget.yaml', `caps: { day: { usd: ${usd} } }\n`)
       const { stdout } = await evening.run('cost')
@@ -229,7 +229,7 @@ describe('hai model add', () => {
     ['that nobody answers at', 'http://127.0.0.1:9'],
     ['that is none', 'not a url'],
     ['of another kind', 'ftp://127.0.0.1/v1'],
-  ])('of an address %s changes nothing and says why', async (_, url) => {
+  ])('changes nothing with an address %s, and says why', async (_, url) => {
     const { code, stdout, stderr } = await evening.run('model', 'add', url, 'box')
     expect([2, 3, 5]).toContain(code)
     expect(stdout).toBe('')
@@ -259,7 +259,7 @@ describe('hai model add', () => {
     }
   })
 
-  it('of what a server has prints the lines, as hai cannot write there', async () => {
+  it('prints the lines for what a server has, as hai cannot write there', async () => {
     const server = await fakeLlamaCpp()
     servers.push(server)
     const { endpoint, workspace, token } = evening.stack

@@ -96,7 +96,7 @@ describe('what had come of an answer that failed', () => {
     })
   })
 
-  it('of the last attempt is shown, not that of all together', async () => {
+  it('is shown of the last attempt, not of all together', async () => {
     server.at('KTWICE', { body: words(0, 20), end: 'cut' }, { body: words(50, 70), end: 'cut' })
     const [id] = await evening.putDown({
       content: 'please explain KTWICE',

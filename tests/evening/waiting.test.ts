@@ -81,7 +81,7 @@ describe('a first token that is slow to come', () => {
     await evening.run('task', 'cancel', id!)
   })
 
-  it('but silence after the first byte ends the attempt, and the next step names that setting', async () => {
+  it('is another thing than silence after the first byte, which ends the attempt with a next step that names its setting', async () => {
     await bytes({ body: text('half'), end: 'hang' })
     const [id] = await evening.putDown('why?')
     await expect.poll(async () => said(await evening.show(id!))).toMatch(/liveness_seconds/)
@@ -171,7 +171,7 @@ describe('a server that is not there at the moment', () => {
     expect(await evening.json('task', 'show', '@')).toMatchObject({ attempt: 1 })
   })
 
-  it('and is back answers what is asked now, now', async () => {
+  it('answers what is asked once it is back, at once', async () => {
     const gone = await llama()
     const port = Number(new URL(gone.url).port)
     await gone.stop()
@@ -185,7 +185,7 @@ describe('a server that is not there at the moment', () => {
     await evening.run('task', 'cancel', id!)
   })
 
-  it('and is still not there is said to be so, in plain words', async () => {
+  it('is said to be still away, in plain words', async () => {
     const gone = await llama()
     await gone.stop()
     const [id] = await evening.putDown('why?')

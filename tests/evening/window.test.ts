@@ -112,7 +112,7 @@ describe('text of any kind that is longer than the window', () => {
     expect(lastSent(server).match(/LAST line of it/g)).toHaveLength(3)
   })
 
-  it('but fits is sent whole, and nothing is said', async () => {
+  it('is sent whole when it fits after all, and nothing is said', async () => {
     const server = await llama({ n_ctx: 8192 })
     const log = aLog(6000)
     const [id] = await evening.putDown(attached('what broke?', log))
@@ -322,7 +322,7 @@ describe('an answer', () => {
       'a paragraph',
       'The disk is full. Delete old snapshots first. Then look at the pool again, and scrub it once more.\n\n',
     ],
-  ])('that repeats %s without end is ended, and said to be cut', async (_, piece) => {
+  ])('is ended when it repeats %s without end, and said to be cut', async (_, piece) => {
     const server = await llama({ n_ctx: 65_536, tokenMs: 1 })
     server.byDefault({ text: ['Well. ', ...Array.from({ length: 20_000 }, () => piece)] })
     const [id] = await evening.putDown('say hi')
@@ -340,7 +340,7 @@ describe('an answer', () => {
     ['a list', Array.from({ length: 80 }, (_, n) => `- item number ${n * 37} of the list\n`)],
     ['a ruler', ['-'.repeat(60), '\n', 'fine\n', '='.repeat(72), '\n', 'end']],
     ['a short echo', ['ha ', 'ha ', 'ha ', 'ha ', 'ha ', 'ha, very funny']],
-  ])('that is like itself and no more, such as %s, comes whole', async (_, pieces) => {
+  ])('comes whole when it is like itself and no more, such as %s', async (_, pieces) => {
     const server = await llama({ n_ctx: 65_536 })
     server.byDefault({ text: pieces })
     const [id] = await evening.putDown('say hi')

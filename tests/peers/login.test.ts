@@ -199,9 +199,12 @@ describe('a machine that misses its path', () => {
     expect(windmill.last()).toBeUndefined()
   })
 
-  it.each(['/', '/adminx', '/inboxes', '/apiary', '/v12'])('but a browser is: %s', async (path) => {
-    expect((await aBrowser().get(`https://${HAI}${path}`)).status).toBe(302)
-  })
+  it.each(['/', '/adminx', '/inboxes', '/apiary', '/v12'])(
+    'is not sent to log in, though a browser is: %s',
+    async (path) => {
+      expect((await aBrowser().get(`https://${HAI}${path}`)).status).toBe(302)
+    },
+  )
 })
 
 describe('where a login leads', () => {

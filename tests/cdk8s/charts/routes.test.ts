@@ -285,7 +285,7 @@ describe('the edge', () => {
 
   const extAuth = { edge: { kind: 'envoy-extauth' } }
 
-  it('or Envoy that asks Authelia, for the browser’s routes alone, and fails closed', () => {
+  it('has Envoy ask Authelia for the browser’s routes alone, and fails closed', () => {
     const tree = aTree(extAuth)
     expect(destination(tree, 'GET /')).toBe('windmill-app /')
     expect(policies(tree)).toEqual(['hai-extauth', 'hai-extauth-api'])
@@ -333,7 +333,7 @@ describe('the edge', () => {
     },
   )
 
-  it('and lets a page’s own requests through to where Authelia is asked', () => {
+  it('lets a page’s own requests through to where Authelia is asked', () => {
     const tree = aTree(extAuth)
     for (const value of [undefined, '', 'Bearer x', 'Bearer basic']) {
       expect(taken(tree, 'GET /api/version', value).rule.route).toBe('hai-browser-api')
@@ -341,7 +341,7 @@ describe('the edge', () => {
     }
   })
 
-  it('and Authelia’s rule lets in the configured groups by two factors, and nobody else', () => {
+  it('has a rule for Authelia that lets in the configured groups by two factors, and nobody else', () => {
     const rules = (edge: object) =>
       parse(aTree({ edge: { ...extAuth.edge, ...edge } }).files.get(ACCESS_CONTROL)!).access_control.rules
     expect(rules({ allowed_groups: ['admins', 'family'] })).toEqual([

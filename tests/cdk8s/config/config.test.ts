@@ -127,18 +127,18 @@ describe('a configuration', () => {
     expect((await synth(backup(hours - 1))).said).toContain('is not accepted')
   })
 
-  it('that is empty means the defaults', async () => {
+  it('means the defaults when it is empty', async () => {
     expect((await synth('')).status).toBe(0)
     expect(readdirSync(join(folder, 'out'))).toEqual(['kubernetes'])
   })
 
-  it('that is not there is said so', async () => {
+  it('is said to be missing when it is not there', async () => {
     const lines: string[] = []
     expect(await run(['--config', join(folder, 'none.yaml')], (line) => lines.push(line))).toBe(2)
     expect(lines.join()).toContain("none.yaml can't be read")
   })
 
-  it('and its command line say what they are when asked, and refuse an empty --out', async () => {
+  it('is explained by its command line when asked, which refuses an empty --out', async () => {
     const help = await synth('', '--help')
     expect(help.status).toBe(0)
     expect(help.said).toContain('npm run synth -- [--out REPOSITORY]')

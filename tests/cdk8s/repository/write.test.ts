@@ -171,7 +171,7 @@ describe("an operator's repository", () => {
     expect(read(list)).toBe(whole)
   })
 
-  it('that cannot be written to says so', async () => {
+  it('is said to be closed when it cannot be written to', async () => {
     put(`${HOME}/my.yaml`, '')
     put(`${HOME}/app`, 'a file where a folder should be\n')
     const { status, said } = await program()
@@ -193,7 +193,7 @@ describe('an image in the copy', () => {
   }
   beforeEach(() => put(`${HOME}/my.yaml`, ''))
 
-  it('that a bot has moved is not moved back, and that is said', async () => {
+  it('is not moved back when a bot has moved it, and that is said', async () => {
     const own = await pinned()
     for (const image of [`${NAME}:v99.0.0@${digest('a')}`, own.replace(/@.*/, `@${digest('b')}`)]) {
       await move(image)
@@ -204,7 +204,7 @@ describe('an image in the copy', () => {
     }
   })
 
-  it('that is older than hai’s own is raised', async () => {
+  it('is raised when it is older than hai’s own', async () => {
     const own = await pinned()
     await move(`${NAME}:v7.9.0@${digest('a')}`)
     const { said } = await program()
@@ -225,7 +225,7 @@ describe('an image in the copy', () => {
     expect(read(FILE)).toContain(`image: ${image}\n`)
   })
 
-  it('of another name is not taken', async () => {
+  it('is not taken when it has another name', async () => {
     const own = await pinned()
     await move(`registry.example.com/proxy:v99.0.0@${digest('a')}`)
     await program()
@@ -240,7 +240,7 @@ describe('an image in the copy', () => {
     expect(read(FILE)).toContain(own)
   })
 
-  it('of the database is never raised by the way', () => {
+  it('is never raised by the way when it is the database’s', () => {
     const image = (version: string) => `ghcr.io/cloudnative-pg/postgresql:${version}@${digest('d')}`
     const pinned = parseConfig({ database: { kind: 'cluster', image: image('18.1') } })
     const { config, kept } = keepImages(pinned, {}, [`spec:\n  imageName: ${image('17.2')}\n`])

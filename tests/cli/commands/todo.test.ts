@@ -243,7 +243,7 @@ describe('an empty list', () => {
       3,
       'no open todo that can be done now matches tag “x”; hai todo ls shows what is open',
     ],
-  ])('of %j with %i open is told as it is', async (argv, total, said) => {
+  ])('is told as it is when %j is asked for with %i open', async (argv, total, said) => {
     serve({
       'todo/list': ({ next, limit }) => ({ result: { todos: [], total: next || limit !== 1 ? 0 : total } }),
     })

@@ -23,7 +23,7 @@ describe('the host from outside', () => {
     [401, 'good', 'sends a stranger to the login (401)'],
     [200, 'bad', 'lets a stranger in (200)'],
     [503, 'bad', 'answers 503'],
-  ])('that answers %i is %s', async (answered, verdict, text) => {
+  ])('answers %i, and so is %s', async (answered, verdict, text) => {
     status = answered
     expect((await look())[1]).toMatchObject({ verdict, text })
   })

@@ -282,7 +282,7 @@ describe('an empty repository', () => {
     expect(problemsOf(treeOf(parseConfig(config())))).toEqual([])
   })
 
-  it('that Flux was bootstrapped into has its apps below what Flux builds', () => {
+  it('has its apps below what Flux builds where Flux was bootstrapped into it', () => {
     repository({
       'clusters/main/flux-system/gotk-sync.yaml':
         '---\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: flux-system, namespace: flux-system}\nspec: {path: ./clusters/main, sourceRef: {kind: GitRepository, name: flux-system}}\n',
@@ -297,7 +297,7 @@ describe('an empty repository', () => {
     expect(problemsOf(treeOf(parseConfig(config(said))))).toEqual([])
   })
 
-  it('that is not there is said so', () => {
+  it('is said to be missing when it is not there', () => {
     expect(() => planInit(join(folder, 'none'), {})).toThrow('there is no folder')
   })
 })

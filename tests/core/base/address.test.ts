@@ -69,7 +69,7 @@ describe('a door', () => {
     ['a user', { username: 'nobody', password: PASSWORD }],
     ['a database', { pathname: '/no_such_database' }],
     ['TLS that is asked for', { search: '?sslmode=require' }],
-  ])('that the server refuses %s names the variable, and no password', async (_, parts) => {
+  ])('names the variable, and no password, when the server refuses it %s', async (_, parts) => {
     for (const kind of ['bareDoor', 'route'] as const) {
       const told = await answer(address(parts), kind)
       expect(JSON.parse(told)).toMatchObject(refused)

@@ -34,7 +34,7 @@ describe('a report of drift', () => {
     ])
   })
 
-  it('that comes twice is the same as once, but for its time', async () => {
+  it('changes nothing but its time when it comes twice', async () => {
     const { reported_at: first, ...once } = await reportDrift(db.sql, report(), machine)
     const { reported_at: second, ...twice } = await reportDrift(db.sql, report(), machine)
     expect(twice).toEqual(once)

@@ -68,7 +68,7 @@ describe('parse', () => {
     ['x', 'input: "x" is not accepted; expected object'],
     [['x'], 'input: ["x"] is not accepted; expected object'],
     [undefined, 'input is missing: expected object'],
-  ])('of %j says “%s”', (input, message) => {
+  ])('refuses %j with “%s”', (input, message) => {
     const error = refusal(input)
     expect(error.code).toBe('invalid')
     expect(error.message).toBe(message)
@@ -87,7 +87,7 @@ describe('parse', () => {
       'colour: expected one of red, green; unknown field; there are name, size, ratio, colour, parts, note',
     ],
     ['s3cret', 'input: expected object'],
-  ])('of %j says to whoever may be told no word of it “%s”', (input, plain) => {
+  ])('refuses %j, to whoever may be told no word of it, with “%s”', (input, plain) => {
     expect(refusal(input).plain).toBe(plain)
   })
 

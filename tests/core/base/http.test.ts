@@ -252,7 +252,7 @@ describe('the todo routes', () => {
 })
 
 describe('costs', () => {
-  it('of today are told per agent, and a member hears of his own', async () => {
+  it('are told per agent for today, and a member hears only of the member’s own', async () => {
     for (const [requester, billing, usd] of [
       ['operator', 'metered', 0.25],
       ['guest', 'local', 0],
@@ -268,7 +268,7 @@ describe('costs', () => {
     expect(await costsToday(db.sql, aCaller('guest'))).toMatchObject({ spent_usd: 0, calls: 1 })
   })
 
-  it('that nobody knows are no nothing', async () => {
+  it('are told as unknown, and not as nothing, where nobody knows them', async () => {
     await db.sql`
       insert into hai.usage (call_id, backend, model, billing, usd, ms) values ('x', 'b', 'm', 'metered', null, 5)`
     expect(await costsToday(db.sql, operator)).toMatchObject({

@@ -136,7 +136,7 @@ describe('a cap', () => {
     await reserve(db.sql, aCall(1, { agent: 'other' }))
   })
 
-  it('that is new knows what was spent before it', async () => {
+  it('counts what was spent before it was set', async () => {
     const call = aCall(1)
     await reserve(db.sql, call)
     await settle(db.sql, call, spent(0.75))

@@ -26,7 +26,7 @@ describe('list prices', () => {
     ['google', url('https://generativelanguage.googleapis.com/v1beta/openai'), 'gemini-2.5-pro'],
     ['mistral', url('https://api.mistral.ai/v1'), 'mistral-large-latest'],
     ['groq', url('https://api.groq.com/openai/v1'), 'llama-3.3-70b-versatile'],
-  ])('of %s come to what the package works out: %#', (providerId, seller, model) => {
+  ])('give for %s what the package works out: %#', (providerId, seller, model) => {
     for (const at of [DAY, new Date('2026-01-05T00:00:00Z')]) {
       for (const input of [1000, 200_000, 200_001, 300_000]) {
         const used = { input, output: 5000, cache_read: 400, cache_write: 0 }

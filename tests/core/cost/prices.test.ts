@@ -30,7 +30,7 @@ describe('what a call costs', () => {
     ['claude-opus-4-1', { input: 33_333, output: 7777 }, 1.08327],
     // 90 000 × 1.50 + 10 000 × 18.75 + 1 × 75 = 135 000 + 187 500 + 75
     ['claude-opus-4-1', { input: 100_000, cache_read: 90_000, cache_write: 10_000, output: 1 }, 0.322575],
-  ])('of %s is what its price page says: %j', (model, used, usd) => {
+  ])('is for %s what its price page says: %j', (model, used, usd) => {
     expect(cost(priceAt(list, model, NOW), tokens(used))).toBe(usd)
   })
 

@@ -100,7 +100,7 @@ describe('a question that no command understands', () => {
 })
 
 describe('a call that fails', () => {
-  it('and may be better later goes back with a backoff, wakes a worker then, and the next attempt answers', async () => {
+  it('puts its task back with a backoff when it may be better later, wakes a worker then, and the next attempt answers', async () => {
     const id = await aQuestion()
     server.next({ text: ['half an '], ending: 'cut' })
     const start = vi.fn(async () => {})

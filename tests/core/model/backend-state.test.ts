@@ -192,7 +192,7 @@ describe('a backend whose quota is used up', () => {
 describe('an Ollama', () => {
   const choice = (): Choice => ({ ...aChoice(server.url, { billing: 'local' }), model: 'llama3.2:3b' })
 
-  it('that was configured has its model loaded as a step, which is what its task waits for', async () => {
+  it('has its model loaded as a step when it was configured, which is what its task waits for', async () => {
     await server.stop()
     server = await fakeOllama({ loadMs: 600 })
     server.next({ text: 'Because.', pause: { headers: 500 } })
@@ -212,7 +212,7 @@ describe('an Ollama', () => {
     expect(told!.loads).toBe(1)
   })
 
-  it('that has answered and is gone is waited for, where one that never was is no way to go', async () => {
+  it('is waited for when it has answered once and is gone, and is no way to go when it never was there', async () => {
     const asked = async () => {
       const id = await aQuestion()
       await work(db.sql, aShift({ offers: [] }))

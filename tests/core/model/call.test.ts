@@ -113,7 +113,7 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
     expect(server.calls).toHaveLength(1)
   })
 
-  it('that falls silent before its first byte is ended as stalled', async () => {
+  it('is ended as stalled when it falls silent before its first byte', async () => {
     const choice = await start(provider)
     server.next('hang')
     const { answer } = ask(choice, { firstByteSeconds: 0.3 })
@@ -121,7 +121,7 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
     await expect.poll(() => question().leftAt).not.toBeNull()
   })
 
-  it('that falls silent in the middle is ended as stalled, and tells what had come', async () => {
+  it('is ended as stalled when it falls silent in the middle, and tells what had come', async () => {
     const choice = await start(provider)
     server.next({ text: ['half'], ending: 'hang' })
     const { answer } = ask(choice, { livenessSeconds: 0.3 })
@@ -132,7 +132,7 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
     await expect.poll(() => question().leftAt).not.toBeNull()
   })
 
-  it('that is long but lively is never cut', async () => {
+  it('is never cut while it is long but lively', async () => {
     const choice = await start(provider)
     const text = Array.from({ length: 50 }, (_, n) => `${n} `)
     server.next({ text, reasoning: ['hm', 'hm'], pause: { between: 50 } })
@@ -141,23 +141,28 @@ describe.each(PROVIDERS)('a call of %s', (provider) => {
     expect((await answer).ms).toBeGreaterThan(2000)
   })
 
-  it.each(['before its first byte', 'in the middle'])('that is aborted %s leaves at once', async (when) => {
-    const choice = await start(provider)
-    server.next(when === 'in the middle' ? { text: ['half'], ending: 'hang' } : 'hang')
-    const leaving = new AbortController()
-    const { answer, told } = ask(choice, { signal: leaving.signal })
-    await expect.poll(() => (when === 'in the middle' ? told.length : server.calls.length)).toBeGreaterThan(0)
-    const reason = new Error('told to stop')
-    leaving.abort(reason)
-    await expect(answer).rejects.toBe(reason)
-    await expect.poll(() => question().leftAt).not.toBeNull()
-  })
+  it.each(['before its first byte', 'in the middle'])(
+    'leaves at once when it is aborted %s',
+    async (when) => {
+      const choice = await start(provider)
+      server.next(when === 'in the middle' ? { text: ['half'], ending: 'hang' } : 'hang')
+      const leaving = new AbortController()
+      const { answer, told } = ask(choice, { signal: leaving.signal })
+      await expect
+        .poll(() => (when === 'in the middle' ? told.length : server.calls.length))
+        .toBeGreaterThan(0)
+      const reason = new Error('told to stop')
+      leaving.abort(reason)
+      await expect(answer).rejects.toBe(reason)
+      await expect.poll(() => question().leftAt).not.toBeNull()
+    },
+  )
 })
 
 describe('tokens', () => {
   const tokens = { input: 100, cacheRead: 40, cacheWrite: 0, output: 25, reasoning: 5 }
 
-  it('of an OpenAI-compatible server: what the cache held and what was thought are parts', async () => {
+  it('are read from an OpenAI-compatible server, where what the cache held and what was thought are parts', async () => {
     const choice = await start('openai')
     server.next({ text: 'Because.', tokens })
     expect((await ask(choice).answer).tokens).toEqual({
@@ -169,13 +174,13 @@ describe('tokens', () => {
     })
   })
 
-  it('of Ollama, which tells only the sums', async () => {
+  it('are read from Ollama, which tells only the sums', async () => {
     const choice = await start('ollama')
     server.next({ text: 'Because.', tokens: { input: 26, output: 9 } })
     expect((await ask(choice).answer).tokens).toMatchObject({ input: 26, output: 9 })
   })
 
-  it('of Anthropic: what the cache held and what was put into it are parts of the input', async () => {
+  it('are read from Anthropic, where what the cache held and what was put into it are parts of the input', async () => {
     const choice = await start('anthropic')
     server.next({ text: 'Because.', tokens: { ...tokens, cacheWrite: 60 } })
     expect((await ask(choice).answer).tokens).toMatchObject({

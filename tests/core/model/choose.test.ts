@@ -45,7 +45,7 @@ describe('what is configured', () => {
     })
   })
 
-  it('and charges for its answers comes after an Ollama that is there, which is said', async () => {
+  it('comes after an Ollama that is there when it charges for its answers, which is said', async () => {
     expect(await chosen({ backends: { openai } })).toMatchObject({
       name: 'ollama',
       reason: `Ollama found at ${ollama.url}, its only model; free and reachable, so before openai (metered)`,
@@ -86,7 +86,7 @@ describe('what is configured', () => {
     expect(await chosen({ default: 'claude/other', backends })).toMatchObject({ name: 'claude' })
   })
 
-  it('and without its key is passed over while another can answer', async () => {
+  it('is passed over without its key while another can answer', async () => {
     const keyless = { ...openai, api_key: '$env:NO_SUCH_KEY' }
     expect(await chosen({ backends: { keyless, claude: anthropic } }, AWAY)).toMatchObject({
       name: 'claude',

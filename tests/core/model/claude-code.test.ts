@@ -126,14 +126,14 @@ describe('Claude Code', () => {
     expect(await ask()).toMatchObject({ ending: 'length' })
   })
 
-  it('that asks for login: final, and how to log in', async () => {
+  it('asks for login, which is final, and how to log in is said', async () => {
     await install({ mode: 'login_expired' })
     expect(await failureOf()).toMatchObject({
       ...{ code: 'login_expired', retryable: false, next_step: expect.stringContaining('/login') },
     })
   })
 
-  it('that is not there: final, and what to do', async () => {
+  it('is not there, which is final, and what to do is said', async () => {
     vi.stubEnv('PATH', folder)
     expect(await failureOf()).toMatchObject({
       retryable: false,
@@ -150,7 +150,7 @@ describe('Claude Code', () => {
     expect(await failureOf()).toMatchObject({ code, retryable: true })
   })
 
-  it('that fails while its quota lasts is not taken for one whose quota is used up', async () => {
+  it('fails while its quota lasts, and is not taken for one whose quota is used up', async () => {
     const claude = await install()
     const lines = [
       { type: 'rate_limit_event', rate_limit_info: { status: 'allowed', resetsAt: 4_000_000_000 } },
@@ -161,7 +161,7 @@ describe('Claude Code', () => {
     expect(await failureOf()).toMatchObject({ code: 'unavailable', retryable: true })
   })
 
-  it('that fails after it has used something says how much', async () => {
+  it('fails after it has used something, and says how much', async () => {
     const claude = await install()
     const usage = { input_tokens: 100, output_tokens: 9, cache_read_input_tokens: 20 }
     const line = JSON.stringify({ type: 'result', subtype: 'error_max_turns', is_error: false, usage })
@@ -171,7 +171,7 @@ describe('Claude Code', () => {
     expect(tokensOfFailure(error)).toMatchObject({ input: 120, output: 9, cache_read: 20 })
   })
 
-  it('that has no such model is not asked for it again', async () => {
+  it('is not asked again for a model that it lacks', async () => {
     const claude = await install()
     const said = 'The selected model (old-1) has an issue. It may not exist or you may not have access to it.'
     const line = JSON.stringify({ type: 'result', subtype: 'success', is_error: true, result: said })
@@ -192,7 +192,7 @@ describe('Claude Code', () => {
     await expect.poll(() => isAlive(run!.pid)).toBe(false)
   })
 
-  it('that is no longer wanted is gone within five seconds, be it ever so stubborn', async () => {
+  it('is gone within five seconds when it is no longer wanted, be it ever so stubborn', async () => {
     const claude = await install({ mode: 'hang', stubborn: true })
     const leaving = new AbortController()
     const reason = new Error('told to stop')

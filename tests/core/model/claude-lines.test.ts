@@ -172,7 +172,7 @@ describe('Claude Code’s lines', () => {
     await expect.poll(() => isGroupAlive(pid)).toBe(false)
   })
 
-  it('that end after the message are an answer without its cost', async () => {
+  it('are an answer without its cost when they end after the message', async () => {
     await says([INIT, piece('fine'), message('fine'), ...STOPPED], 'exit 1')
     expect(await ask()).toMatchObject({ text: 'fine', ending: 'whole', tokens: { input: 3, output: 9 } })
   })

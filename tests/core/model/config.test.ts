@@ -127,7 +127,7 @@ describe('configuration', () => {
     expect(await stored()).toMatchObject({ value: { liveness_seconds: 30 }, error: null })
   })
 
-  it('that cannot be read as a file is bad in the same way', async () => {
+  it('is bad in the same way when it cannot be read as a file', async () => {
     await load({}, { liveness_seconds: 60 })
     const read = async (path: string) => {
       if (path.startsWith('u/')) throw new HaiError('invalid', 'models.yaml: line 3: a tab')
@@ -146,7 +146,7 @@ describe('configuration', () => {
     expect((await stored())?.error).toBeNull()
   })
 
-  it('that was never good is recorded too, with the defaults in force', async () => {
+  it('is recorded too when it was never good, with the defaults in force', async () => {
     expect(await load({ liveness_seconds: 60 }, 'a text')).toMatchObject({ liveness_seconds: 60 })
     expect(await stored()).toMatchObject({
       value: { liveness_seconds: 60 },
@@ -171,7 +171,7 @@ describe('configuration', () => {
     expect(await stored()).toBeUndefined()
   })
 
-  it('that holds a key itself is refused without showing it, neither in the error nor in the table', async () => {
+  it('is refused when it holds a key itself, which is shown neither in the error nor in the table', async () => {
     await load({})
     const own = { backends: { claude: { ...claude, api_key: 'sk-very-secret' } } }
     await load({}, own)
@@ -184,7 +184,7 @@ describe('configuration', () => {
     ['a number', { api_key: 918273645 }],
     ['a list', { api_key: ['sk-918273645'] }],
     ['the value of a field that there is none of', { key: 'sk-918273645' }],
-  ])('that holds a key as %s is refused without showing it', async (_, field) => {
+  ])('is refused when it holds a key as %s, without showing it', async (_, field) => {
     await load({}, { backends: { claude: { ...claude, ...field } } })
     const error = String((await stored())?.error)
     expect(error).toContain('holds a value of its own, not shown here')
@@ -208,7 +208,7 @@ describe('configuration', () => {
     ['a number without end', { liveness_seconds: Number.POSITIVE_INFINITY }, /liveness_seconds: Infinity /],
     ['a list', ['ollama'], /it holds a list; expected names/],
     ['a word', false, /it holds false; expected names/],
-  ])('that holds %s is refused by name, never passed over in silence', async (_, own, message) => {
+  ])('is refused by name when it holds %s, never passed over in silence', async (_, own, message) => {
     await load({ backends: { claude } }, own)
     expect((await stored())?.error).toMatch(message)
   })

@@ -65,7 +65,7 @@ describe('an OpenAI-compatible server', () => {
     ['too large a request', bare(413), 'context_too_long', 'less attached text'],
     ['no quota', OPENAI_REFUSES.quotaExhausted(), 'quota_exhausted', 'add credit'],
     ['payment due', bare(402), 'quota_exhausted', 'add credit'],
-  ])('that refuses for %s: final, and what to do', async (_, refusal, code, step) => {
+  ])('refuses for good for %s, and what to do is said', async (_, refusal, code, step) => {
     const failure = await next(refusal)
     expect(failure).toMatchObject({ code, retryable: false, tokens: NOTHING })
     expect(failure.next_step).toContain(step)
@@ -73,7 +73,7 @@ describe('an OpenAI-compatible server', () => {
     expect(server!.calls).toHaveLength(1)
   })
 
-  it('that limits the rate says when to come again, even if it advertises its billing page', async () => {
+  it('says when to come again when it limits the rate, even if it advertises its billing page', async () => {
     expect(await next(OPENAI_REFUSES.rateLimited(7))).toMatchObject({
       ...{ code: 'rate_limited', retryable: true, retry_after_seconds: 7, tokens: NOTHING },
     })
@@ -108,7 +108,7 @@ describe('an OpenAI-compatible server', () => {
     ['no number', 'NaN'],
     ['no number either', '1e9'],
     ['a day that no month has', '2026-99-99'],
-  ])('that says it may be asked again at a time that is %s has not said when', async (_, value) => {
+  ])('has not said when to come again where the time it names is %s', async (_, value) => {
     for (const status of [429, 503, 500]) {
       await server?.stop()
       const failure = await next(withHeaders(bare(status), { 'retry-after': value }))
@@ -124,7 +124,7 @@ describe('an OpenAI-compatible server', () => {
     '9'.repeat(400),
     '1200000h',
     '+275760-09-13T00:00:00Z',
-  ])('that is not to be asked before %s is waited for by nobody, and that is said', async (value) => {
+  ])('is waited for by nobody when it is not to be asked before %s, and that is said', async (value) => {
     for (const status of [429, 503, 500]) {
       await server?.stop()
       const failure = await next(withHeaders(bare(status), { 'retry-after': value }))
@@ -140,7 +140,7 @@ describe('an OpenAI-compatible server', () => {
   it.each([
     ['breaks', OPENAI_REFUSES.broken()],
     ['was too slow itself', bare(408)],
-  ])('that %s may be better the next time', async (_, refusal) => {
+  ])('may be better the next time when it %s', async (_, refusal) => {
     expect(await next(refusal)).toMatchObject({ code: 'backend_error', retryable: true })
   })
 
@@ -161,7 +161,7 @@ describe('an OpenAI-compatible server', () => {
       'unavailable',
     ],
     ['is overloaded', bare(500, '{"error":{"message":"The engine is currently overloaded"}}'), 'unavailable'],
-  ])('that %s is waited for, with no attempt used', async (_, refusal, code) => {
+  ])('is waited for, with no attempt used, when it %s', async (_, refusal, code) => {
     expect(await next(refusal)).toMatchObject({ code, retryable: true, uses_attempt: false, tokens: NOTHING })
   })
 
@@ -173,11 +173,11 @@ describe('an OpenAI-compatible server', () => {
     ],
     ['does not know the model', bare(400, '{"error":{"message":"Model Not Exist"}}'), 'model_missing'],
     ['takes no POST there', bare(405), 'wrong_url'],
-  ])('that %s is not asked again', async (_, refusal, code) => {
+  ])('is not asked again when it %s', async (_, refusal, code) => {
     expect(await next(refusal)).toMatchObject({ code, retryable: false, next_step: expect.any(String) })
   })
 
-  it('that refuses for a reason nobody has named is not asked the same again', async () => {
+  it('is not asked the same again when it refuses for a reason nobody has named', async () => {
     expect(await next(bare(422, 'temperature?'))).toMatchObject({
       code: 'backend_error',
       retryable: false,
@@ -186,7 +186,7 @@ describe('an OpenAI-compatible server', () => {
     })
   })
 
-  it('that drops the connection before a byte is waited for where an answer costs nothing', async () => {
+  it('is waited for when it drops the connection before a byte, where an answer costs nothing', async () => {
     server = await fakeOpenAi()
     server.next('cut')
     expect(await failureOf(aChoice(server.url, { billing: 'local' }))).toMatchObject({
@@ -194,13 +194,13 @@ describe('an OpenAI-compatible server', () => {
     })
   })
 
-  it('that drops the connection before a byte may have done the work', async () => {
+  it('may have done the work when it drops the connection before a byte', async () => {
     expect(await next('cut')).toMatchObject({
       ...{ code: 'unreachable', retryable: true, tokens: { input: null, output: null } },
     })
   })
 
-  it('that is a website has no answer in it', async () => {
+  it('has no answer in it when it is a website', async () => {
     expect(await next(bare(200, '<html>Welcome</html>'))).toMatchObject({
       ...{ code: 'wrong_url', retryable: false, next_step: expect.stringContaining('http://') },
     })
@@ -219,13 +219,13 @@ describe('Anthropic', () => {
     ['a wrong model', ANTHROPIC_REFUSES.modelMissing('claude-fake'), 'model_missing'],
     ['too long a context', ANTHROPIC_REFUSES.contextTooLong(), 'context_too_long'],
     ['no credit', ANTHROPIC_REFUSES.noCredit(), 'quota_exhausted'],
-  ])('that refuses for %s: final, and what to do', async (_, refusal, code) => {
+  ])('refuses for good for %s, and what to do is said', async (_, refusal, code) => {
     expect(await next(refusal)).toMatchObject({
       ...{ code, retryable: false, next_step: expect.any(String), tokens: NOTHING },
     })
   })
 
-  it('that refuses for its own spend limit is waited for until the day it names, with no attempt used', async () => {
+  it('is waited for until the day it names when it refuses for its own spend limit, with no attempt used', async () => {
     const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
     const failure = await next(ANTHROPIC_REFUSES.spendLimit(day(3)))
     expect(failure).toMatchObject({
@@ -242,13 +242,13 @@ describe('Anthropic', () => {
   it.each([
     ['limits the rate', ANTHROPIC_REFUSES.rateLimited(12), 'rate_limited', 12],
     ['is overloaded', ANTHROPIC_REFUSES.overloaded(), 'unavailable', undefined],
-  ])('that %s is asked again later', async (_, refusal, code, seconds) => {
+  ])('is asked again later when it %s', async (_, refusal, code, seconds) => {
     const failure = await next(refusal)
     expect(failure).toMatchObject({ code, retryable: true, tokens: NOTHING })
     expect(failure.retry_after_seconds).toBe(seconds)
   })
 
-  it('that is overloaded in the middle says so in its own word', async () => {
+  it('says in its own word that it is overloaded in the middle', async () => {
     const failure = await next({ text: ['half'], ending: 'error' })
     expect(failure).toMatchObject({ code: 'unavailable', message: 'claude: Overloaded', retryable: true })
     // half of an answer was made, and would be made again each time
@@ -263,7 +263,7 @@ describe('Ollama', () => {
     model: name,
   })
 
-  it('that has not pulled the model: how to', async () => {
+  it('has not pulled the model, and how to is said', async () => {
     server = await fakeOllama()
     expect(await failureOf(choice('mistral'))).toMatchObject({
       ...{ code: 'model_missing', retryable: false, next_step: 'ollama pull mistral' },
@@ -280,7 +280,7 @@ describe('Ollama', () => {
     ['too long a context', OLLAMA_REFUSES.contextTooLong(), 'context_too_long', false],
     ['too many requests', OLLAMA_REFUSES.busy(), 'unavailable', true],
     ['too little memory', OLLAMA_REFUSES.outOfMemory(), 'backend_error', true],
-  ])('that refuses for %s', async (_, refusal, code, retryable) => {
+  ])('refuses for %s', async (_, refusal, code, retryable) => {
     server = await fakeOllama({ models: [aPulledModel()] })
     server.next(inOpenAiShape(refusal))
     expect(await failureOf(choice())).toMatchObject({ code, retryable })

@@ -114,7 +114,7 @@ describe('an answer that was paid for is kept', () => {
     expect((await texts(task.id, 'delta')).join('')).toBe('42')
   })
 
-  it('and one that repeats itself is ended, though it would go on for ever', async () => {
+  it('is ended when it repeats itself, though it would go on for ever', async () => {
     const chunks = Array.from({ length: 4000 }, () => content(' over and over').repeat(4))
     const task = await asked(...chunks)
     expect(task).toMatchObject({

@@ -148,7 +148,7 @@ describe('a local model', () => {
     expect(atOnce()).toBe(1)
   })
 
-  it('that is no longer configured strands nobody: what waits for it chooses anew', async () => {
+  it('strands nobody when it is no longer configured: what waits for it chooses anew', async () => {
     server.next('hang')
     const ids = [await ask(), await ask(), await ask({ source: 'alertmanager' })]
     const stop = new AbortController()
@@ -172,7 +172,7 @@ describe('a local model', () => {
     await other.stop()
   })
 
-  it('that was left to workers elsewhere is asked from here when that is how it is configured now', async () => {
+  it('is asked from here when it is configured so now, though it was left to workers elsewhere', async () => {
     const id = await ask()
     await work(db.sql, shift({}, llama({ external: true })))
     expect(await claimableLanes(db.sql)).toEqual([])
@@ -208,7 +208,7 @@ describe('a local model', () => {
     expect(order.map(({ content }) => content).indexOf('a person')).toBeLessThanOrEqual(2)
   })
 
-  it('that is to answer because a cap is full is waited for like any other, and left when it is not needed', async () => {
+  it('is waited for like any other when it is to answer because a cap is full, and left when it is not needed', async () => {
     const [busy, id] = [await ask(), await ask()]
     server.next('hang')
     const stop = new AbortController()

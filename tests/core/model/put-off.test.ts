@@ -125,7 +125,7 @@ describe('a task', () => {
     expect(Date.parse(row.run_at) - Date.now()).toBeLessThanOrEqual(25 * 3_600_000)
   })
 
-  it('that meets limits told in any way is never asked too early, uses no attempt, and ends in time', async () => {
+  it('is never tried too early after limits told in any way, uses no attempt, and ends in time', async () => {
     const told = (seconds: number): HttpAnswer[] => [
       { status: 429, headers: { 'retry-after': String(seconds) }, body: { error: { message: 'slow down' } } },
       { status: 429, headers: { 'retry-after-ms': String(seconds * 1000) }, body: 'slow down' },
@@ -190,7 +190,7 @@ describe('trouble', () => {
     update hai.endpoint set since = since - make_interval(secs => ${seconds}),
       heard_at = heard_at - make_interval(secs => ${seconds})`
 
-  it('that one look can end is looked at before it is told, once for all who ask', async () => {
+  it('is looked at before it is told where one look can end it, once for all who ask', async () => {
     await aTask(db.sql, { content: 'why?' })
     server.next('cut')
     await ask()
@@ -205,7 +205,7 @@ describe('trouble', () => {
     expect(looks()).toBe(before + 1)
   })
 
-  it('that goes on is told as it is, and what no look can tell as it was', async () => {
+  it('is told as it is while it goes on, and as it was where no look can tell', async () => {
     const id = await aTask(db.sql, { content: 'why?' })
     const choice = llama()
     await server.stop()
@@ -224,7 +224,7 @@ describe('trouble', () => {
     )
   })
 
-  it('of a limit is over when its time is, and of another url or key it is nobody’s', async () => {
+  it('is over when its limit’s time is, and is nobody’s of another url or key', async () => {
     const ids = [await aTask(db.sql, { content: 'why?' }), await aTask(db.sql, { content: 'how?' })]
     server.next(OPENAI_REFUSES.rateLimited(7))
     await ask()

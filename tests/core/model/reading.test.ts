@@ -141,7 +141,7 @@ describe('what is no part of an answer is passed over', () => {
     expect(await answerOf(given)).toMatchObject(FINE)
   })
 
-  it('but a part that can’t be read is said to be missing', async () => {
+  it('is said to be missing when it can’t be read', async () => {
     const answer = await answerOf(stream(content('fi'), 'data: {"choices":[{"del\n\n', content('ne')))
     expect(answer).toMatchObject({ text: 'fine', tokens: { output: 7 } })
     expect(answer.notices).toEqual([expect.stringContaining('some of the answer may be missing')])
@@ -153,7 +153,7 @@ describe('what is no part of an answer is passed over', () => {
 })
 
 describe('the end is what a server says is the end', () => {
-  it('and not that of its connection', async () => {
+  it('is not the end of its connection', async () => {
     const took = async () => {
       const begun = performance.now()
       expect(await answerOf({ chunks: [stream(content('fine'))], ending: 'hang' })).toMatchObject(FINE)
@@ -175,7 +175,7 @@ describe('the end is what a server says is the end', () => {
     expect(await answerOf(content('fine') + finish('stop') + usage(COUNTS) + late)).toMatchObject(FINE)
   })
 
-  it('and where none is said, the answer is kept and that is said', async () => {
+  it('is missing where none is said: the answer is kept, and that is said', async () => {
     const answer = await answerOf(content('fine') + DONE)
     expect(answer).toMatchObject({
       text: 'fine',
@@ -248,7 +248,7 @@ describe('counts that are none', () => {
       '{"prompt_tokens":NaN,"completion_tokens":-Infinity}',
       'prompt_tokens "NaN"',
     ],
-  ])('that are %s in all are unknown, and said to be so', async (_, counts, said) => {
+  ])('are unknown when they are %s in all, and said to be so', async (_, counts, said) => {
     const frame = `data: {"choices":[],"usage":${counts}}\n\n`
     const answer = await answerOf(content('fine') + finish('stop') + frame + DONE)
     expect(answer).toMatchObject({ text: 'fine', tokens: { input: null, output: null } })
@@ -388,7 +388,7 @@ describe('the server’s own words', () => {
     })
   })
 
-  it('that are neither an answer nor an error are shown', async () => {
+  it('are shown when they are neither an answer nor an error', async () => {
     const failure = await failureOf({ type: 'text/plain', chunks: ['upstream connect error'] })
     expect(failure).toMatchObject({
       retryable: true,
@@ -502,7 +502,7 @@ describe('Anthropic’s stream', () => {
     expect(answer.tokens).toMatchObject({ input: 103, cache_write: 100, cache_write_1h: 70 })
   })
 
-  it('that just ends is no answer', async () => {
+  it('is no answer when it just ends', async () => {
     expect(await failureOf(begin() + text('half'), 'anthropic')).toMatchObject({
       code: 'cut',
       retryable: true,

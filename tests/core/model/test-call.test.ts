@@ -53,7 +53,7 @@ describe('a model that is tried', () => {
     expect(tokens_per_second).toBeGreaterThan(4 / (total_ms! / 1000 - 0.55))
   })
 
-  it('that needs its few tokens for thoughts answers, and that is said', async () => {
+  it('answers though it needs its few tokens for thoughts, and that is said', async () => {
     server.next({ reasoning: ['hm', ' hm'], finish: 'length', tokens: { output: 64 } })
     const { ok, notices, first_text_ms } = await test()
     expect({ ok, notices, first_text_ms }).toEqual({

@@ -165,7 +165,7 @@ describe('a conversation in a window of 2,048', () => {
     expect(later.filter(({ tokens, cached }) => cached > tokens / 2).length).toBeGreaterThan(15)
   })
 
-  it('of which the newest is denser than all that was counted is asked once more with less', async () => {
+  it('is asked once more with less when the newest is denser than all that was counted', async () => {
     await llama()
     server.byDefault({ text: Array.from({ length: 100 }, (_, n) => ` word${n % 7}`) })
     const { conversation_id } = await asked({}, local())
@@ -241,7 +241,7 @@ describe('a refusal in another dialect', () => {
     expect(callsOf(server)).toHaveLength(2)
   })
 
-  it('of an answer that may not be as long is met with a lower limit, which is remembered', async () => {
+  it('is met with a lower limit, which is remembered, when an answer may not be as long', async () => {
     server = await fakeOpenAi()
     const message =
       'max_tokens is too large: 8192. This model supports at most 1000 completion tokens, whereas you provided 8192.'
@@ -259,7 +259,7 @@ describe('a refusal in another dialect', () => {
     expect(sent().length).toBeLessThanOrEqual(2)
   })
 
-  it('of a limit on each minute that no request passes is no reason to wait', async () => {
+  it('is no reason to wait when no request passes its limit on each minute', async () => {
     server = await fakeOpenAi()
     const message =
       'Request too large for gpt-fake on tokens per minute (TPM): Limit 2000, Requested 9000, please reduce your message size.'

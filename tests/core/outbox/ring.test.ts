@@ -150,7 +150,7 @@ describe('a notice', () => {
     expect(calls).toEqual([])
   })
 
-  it('that came of a task’s work is rung for when that task has ended, and not when all have', async () => {
+  it('is rung for when the task it came of has ended, and not when all have', async () => {
     await enqueue(db.sql, { source: 'cli', content: 'what is open?' }, { requester: 'operator' })
     await tell()
     const { calls, start } = recorder()
@@ -161,7 +161,7 @@ describe('a notice', () => {
     expect(calls).toMatchObject([{ path: SEND, args: {} }])
   })
 
-  it('that was rung for says nothing of the schedule’s pulse', async () => {
+  it('says nothing of the schedule’s pulse when it was rung for', async () => {
     await tell()
     await send()
     expect(await db.sql`select from hai.pulse where name = ${SEND}`).toHaveLength(0)

@@ -91,7 +91,7 @@ describe('a chat completion', () => {
     expect(new Set(ids).size).toBe(2)
   })
 
-  it('that gets no answer is gone, with the reason and the task', async () => {
+  it('is gone when it gets no answer, with the reason and the task', async () => {
     await expect(complete([user('why is the sky blue?')])).rejects.toMatchObject({
       ...{ code: 'gone', message: expect.stringContaining('there is no model to ask') },
       details: { task_id: (await tasks())[0]?.id ?? expect.any(String), state: 'dead' },

@@ -310,7 +310,7 @@ describe('a text that looks like a reference', () => {
     })
   })
 
-  it('that names what the route’s user may not read ends the call, and nothing is stored', async () => {
+  it('ends the call when it names what the route’s user may not read, and nothing is stored', async () => {
     const before = await rows()
     await each(24, async (at) => {
       const reference = `$${random.one(['var', 'res', 'jsonvar'])}:${random.one([PATHS.closed, PATHS.resource, 'u/nobody/none'])}`
@@ -405,7 +405,7 @@ describe('a text that looks like a reference', () => {
 })
 
 describe('what is kept', () => {
-  it('of a request is no header and nothing that was not asked for', async () => {
+  it('is no header of a request and nothing that was not asked for', async () => {
     const list = await stack.request(`/api/w/${stack.workspace}/jobs/list?per_page=100`)
     const jobs = ((await list.json()) as { id: string; script_path: string }[]).filter(({ script_path }) =>
       script_path.startsWith('f/hai_routes/'),

@@ -81,7 +81,7 @@ describe('cancel', () => {
     await expect(cancel(db.sql, { id, reason: ' ' }, operator)).rejects.toThrow('reason')
   })
 
-  it('and an answer at the same moment leave one outcome, told once', async () => {
+  it('leaves one outcome, told once, when an answer comes at the same moment', async () => {
     const pools = [db.open({ max: 1 }), db.open({ max: 1 })] as const
     for (let round = 0; round < 15; round += 1) {
       const { id, lease_no, lease_token } = await aRunningTask(db.sql)

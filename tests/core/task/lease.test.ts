@@ -83,7 +83,7 @@ describe('heartbeat', () => {
     expect(await busySlots(db.sql)).toBe(0)
   })
 
-  it('of a holder whose task was taken over is refused, and does not touch the new lease', async () => {
+  it('is refused when the task was taken over, and does not touch the new lease', async () => {
     const first = await aRunningTask(db.sql)
     await age(db.sql, first.id, 100)
     await sweep(db.sql, 5)

@@ -98,7 +98,7 @@ describe('a lease', () => {
     expect(wrong.message).toBe(late.message.replace('number 2', 'number 1'))
   })
 
-  it('of a task that was cancelled keeps its slot until its holder hears of it, not until anybody asks', async () => {
+  it('keeps the slot of a cancelled task until its holder hears of it, not until anybody asks', async () => {
     const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     await cancel(db.sql, { id }, aCaller())
     await expect(heartbeat(db.sql, { id, lease_no, lease_token: 'guessed' })).rejects.toThrow(/no longer/)
@@ -119,7 +119,7 @@ describe('a lease', () => {
     expect(JSON.stringify([shown, await everything()])).not.toContain(task.lease_token)
   })
 
-  it('that the release before gave goes on without a secret, until it ends', async () => {
+  it('goes on without a secret, until it ends, when the release before gave it', async () => {
     const { id, lease_no } = await atWork()
     await db.sql`update hai.lease set token_digest = null`
     await db.sql`update hai.usage set token_digest = null`

@@ -22,7 +22,7 @@ describe('a next step', () => {
     'raise max_seconds in models.yaml',
     'claude, then /login',
     'set NODE_EXTRA_CA_CERTS to its authority, then hai down',
-  ])('that is the operator’s is asked of him: %s', (step) => {
+  ])('is asked of the operator when it is the operator’s: %s', (step) => {
     expect(told(step)).toBe(`ask the operator: ${step}`)
     expect(toldTo({ role: 'operator' }, step)).toBe(step)
     expect(toldTo({ role: 'machine' }, step)).toBe(step)
@@ -34,7 +34,7 @@ describe('a next step', () => {
     'to give it up: hai task cancel ABCDEF',
     'hai cost shows the caps',
     "then hai task retry ABCDEF; to keep it: hai todo add --raw 'run; hai model add x'",
-  ])('that is a member’s own stays as it is: %s', (step) => {
+  ])('stays as it is when it is a member’s own: %s', (step) => {
     expect(told(step)).toBe(step)
   })
 

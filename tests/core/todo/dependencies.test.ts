@@ -20,7 +20,7 @@ describe('a dependency', () => {
     })
   })
 
-  it('that closes a circle over others is refused, and the circle is named', async () => {
+  it('is refused when it closes a circle over others, and the circle is named', async () => {
     const a = await aTodo(db.sql)
     const b = await aTodo(db.sql, { depends_on: [a.id] })
     const c = await aTodo(db.sql, { depends_on: [b.id] })

@@ -176,7 +176,7 @@ describe('work', () => {
 })
 
 describe('an answer', () => {
-  it('and what it did are one fact: when storing the answer fails, nothing was done', async () => {
+  it('is one fact with what it did: when storing the answer fails, nothing was done', async () => {
     const id = await aTask(db.sql, { content: 'add todo: once', retry_policy: { backoff_seconds: 0 } })
     const crashing = beforeQuery(db.sql, 'output = ', () => {
       throw new Error('the process died here')
@@ -219,7 +219,7 @@ describe('an answer', () => {
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'cancelled', output: null })
   })
 
-  it('that fails for a task that was cancelled meanwhile does not stop the worker', async () => {
+  it('does not stop the worker when it fails for a task that was cancelled meanwhile', async () => {
     const id = await aTask(db.sql, { content: 'add todo: x' })
     const failing = beforeQuery(db.sql, 'output = ', async () => {
       await cancel(db.sql, { id }, aCaller())
@@ -233,7 +233,7 @@ describe('an answer', () => {
     expect(await rowOf(db.sql, next)).toMatchObject({ state: 'dead' })
   })
 
-  it('that breaks unexpectedly is tried again later, and the error is told with where its log is', async () => {
+  it('is tried again later when it breaks unexpectedly, and the error is told with where its log is', async () => {
     await aTask(db.sql, { content: 'add todo: x' })
     const broken = beforeQuery(db.sql, 'insert into hai.todo', () => {
       throw new Error('a bug')
@@ -250,7 +250,7 @@ describe('an answer', () => {
     expect(start).toHaveBeenCalledTimes(1)
   })
 
-  it('that is refused is final: it would be refused tomorrow as well', async () => {
+  it('is final when it is refused: it would be refused tomorrow as well', async () => {
     await aTodo(db.sql)
     const id = await aTask(db.sql, { content: `add todo: ${'x'.repeat(10_001)}` })
     await work(db.sql, shift())

@@ -154,7 +154,7 @@ describe('a token', () => {
     expect((await ask('/api/users/tokens/create', {}, token))[0]).toBe(403)
   })
 
-  it('that only reads changes and runs nothing', async () => {
+  it('changes and runs nothing when it may only read', async () => {
     const token = await made({ read_only: true })
     expect((await ask('/api/w/hai/variables/get_value/f/hai/secret', undefined, token))[0]).toBe(200)
     expect((await ask(`${WAIT}/f/hai/who`, undefined, token))[0]).toBe(403)

@@ -289,7 +289,7 @@ describe('a preprocessor', () => {
     expect(await run('skip_preprocessor=true')).toMatchObject({ direct: true })
   })
 
-  it('that returns no object fails its job', async () => {
+  it('fails its job when it returns no object', async () => {
     const { status, body } = await stack.call<{ error: { message: string } }>('f/hai/bad')
     expect([status, body.error.message]).toEqual([
       422,

@@ -241,7 +241,7 @@ describe('stopping', () => {
 })
 
 describe('after kill -9', () => {
-  it('of the runner, no worker lives on, not even a blocked one, and the next start just works', async () => {
+  it('leaves no worker of the runner, not even a blocked one, and the next start just works', async () => {
     const env = await environment()
     const first = await start(env)
     await post(first, 'f/hai/loop', 'run')
@@ -253,7 +253,7 @@ describe('after kill -9', () => {
     expect(await post(second, 'f/hai/ping')).toBe('"pong"')
   })
 
-  it('of the runner, its PostgreSQL is adopted by the next start, or ended by a stop', async () => {
+  it('has the runner’s PostgreSQL adopted by the next start, or ended by a stop', async () => {
     const env = await environment({ HAI_DATABASE_URL: '' })
     const first = await start(env)
     process.kill(first.pid, 'SIGKILL')
@@ -266,7 +266,7 @@ describe('after kill -9', () => {
     expect(ownProcesses(env)).toEqual([])
   })
 
-  it('of PostgreSQL, the stack comes back by itself', async () => {
+  it('has the stack come back by itself when it was PostgreSQL’s', async () => {
     const env = await environment({ HAI_DATABASE_URL: '' })
     const instance = await start(env)
     process.kill(instance.pids.postgres!, 'SIGKILL')
@@ -281,7 +281,7 @@ describe('after kill -9', () => {
 })
 
 describe('the record', () => {
-  it('of a dead runner is not taken for a live one, even when its pid was given away', async () => {
+  it('is not taken for a live runner’s when that is dead, even when its pid was given away', async () => {
     const env = await environment()
     const instance = await start(env)
     await stopInstance({ env })

@@ -146,7 +146,7 @@ async function dead(pid: number): Promise<void> {
 }
 
 describe('a crashed script', () => {
-  it.each([0, 7])('that called process.exit(%i) is a failed job that says so', async (code) => {
+  it.each([0, 7])('is a failed job that says so when it called process.exit(%i)', async (code) => {
     const id = await submit('exit', { code })
     const { success, result } = await ended(id)
     expect(success).toBe(false)
@@ -155,7 +155,7 @@ describe('a crashed script', () => {
     expect((await stack.call('f/hai/pid')).status).toBe(200)
   })
 
-  it('that left a rejection unhandled is a failed job with the reason in its log', async () => {
+  it('is a failed job with the reason in its log when it left a rejection unhandled', async () => {
     const id = await submit('reject')
     expect((await ended(id)).result?.error?.name).toBe('ExecutionErr')
     expect(await logs(id)).toContain('nobody listens')
@@ -180,7 +180,7 @@ describe('a crashed script', () => {
     expect(pids.size).toBe(5)
   })
 
-  it('that closed its stdout, or wrote to our channel, harms nobody else', async () => {
+  it('harms nobody else when it closed its stdout, or wrote to our channel', async () => {
     expect((await stack.call('f/hai/closed')).status).toBe(200)
     expect((await stack.call('f/hai/fd3')).status).toBe(422)
     expect((await stack.call('f/hai/pid')).status).toBe(200)
