@@ -1,6 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
-import { EXIT, INTERRUPTS, type Interrupt } from './exit.ts'
+import { EXIT, INTERRUPTS, type Interrupt } from './failure.ts'
 
 /** A stream that may be a terminal, as process.stdout is. */
 export type Output = Writable & { isTTY?: boolean; columns?: number }

@@ -16,10 +16,8 @@ import { addStack } from './commands/stack.ts'
 import { addTask } from './commands/task.ts'
 import { addTodo } from './commands/todo.ts'
 import { addWorker } from './commands/worker.ts'
-import { EXIT_TABLE } from './exit.ts'
-import { Failure } from './failure.ts'
+import { EXIT_TABLE, Failure } from './failure.ts'
 import type { Io } from './io.ts'
-import { report } from './report.ts'
 import { Session } from './session.ts'
 
 const COMMANDS: readonly {
@@ -61,7 +59,7 @@ export async function runProgram(argv: string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     if (error instanceof CommanderError && error.code === 'commander.help') return 2
-    return report(session, error instanceof CommanderError ? usage(error, program, argv) : error)
+    return session.report(error instanceof CommanderError ? usage(error, program, argv) : error)
   } finally {
     await session.close()
   }

@@ -3,7 +3,7 @@ import { connect, profileOf } from './call/connection.ts'
 import type { Profile } from './call/profile.ts'
 import { type Recent, recall, remember } from './call/recent.ts'
 import type { Webhook } from './call/webhook.ts'
-import { Failure } from './failure.ts'
+import { EXIT, Failure, isInterruption } from './failure.ts'
 import type { Io, Output } from './io.ts'
 import { oneLine } from './show/width.ts'
 
@@ -61,6 +61,23 @@ export class Session {
   /** Writes what must be seen to stderr, also where steps are hidden. */
   warn(line: string): void {
     this.io.stderr.write(`${this.paintErr.yellow('!')} ${oneLine(line)}\n`)
+  }
+
+  /**
+   * Says on stderr what went wrong, in one line and with the next step, and returns the exit status. Only a bug, which
+   * is everything but a Failure, may show its stack, and only with HAI_DEBUG=1.
+   */
+  report(error: unknown): number {
+    const { stderr, env } = this.io
+    const known = error instanceof Failure
+    const message = error instanceof Error ? error.message || error.name : String(error)
+    const next = known ? error.next : 'this is a bug; HAI_DEBUG=1 shows where'
+    const name = known && isInterruption(error.exit) ? 'hai:' : this.paintErr.red('hai:')
+    stderr.write(`${name} ${oneLine(message)}\n`)
+    if (next) stderr.write(`${this.paintErr.dim('→')} ${oneLine(next)}\n`)
+    const exit = known ? error.exit : EXIT.bug
+    if (exit === EXIT.bug && env.HAI_DEBUG === '1' && error instanceof Error) stderr.write(`${error.stack}\n`)
+    return exit
   }
 
   profile(): Promise<Profile> {

@@ -1,6 +1,5 @@
 import type { Webhook } from '../cli/call/webhook.ts'
-import { EXIT } from '../cli/exit.ts'
-import { Failure } from '../cli/failure.ts'
+import { EXIT, Failure } from '../cli/failure.ts'
 import { type Code, HaiError, STATUS } from '../f/hai/core/base/errors.ts'
 import { pause } from './rest.ts'
 

@@ -1,8 +1,6 @@
 import { hostname } from 'node:os'
-import { exitOfCode } from '../cli/exit.ts'
-import { Failure } from '../cli/failure.ts'
+import { exitOfCode, Failure } from '../cli/failure.ts'
 import type { Io } from '../cli/io.ts'
-import { report } from '../cli/report.ts'
 import { Session } from '../cli/session.ts'
 import { duration } from '../cli/show/time.ts'
 import { HaiError } from '../f/hai/core/base/errors.ts'
@@ -36,7 +34,7 @@ export async function runWorker(flags: WorkerFlags, io: Io, profile: string | un
     else await serve(session, flags, backend)
     return 0
   } catch (error) {
-    return report(session, asFailure(error))
+    return session.report(asFailure(error))
   }
 }
 

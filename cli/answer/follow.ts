@@ -8,8 +8,7 @@ import type {
 } from '../../f/hai/core/base/contract.ts'
 import type { Pace } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
-import { EXIT } from '../exit.ts'
-import { Failure } from '../failure.ts'
+import { EXIT, Failure } from '../failure.ts'
 import { shortId } from '../show/ids.ts'
 
 export interface Following {

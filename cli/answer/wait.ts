@@ -1,6 +1,5 @@
 import type { Accepted, State, TaskEvent, TaskResult } from '../../f/hai/core/base/contract.ts'
-import { EXIT, exitOfState, type Interrupt, outcomeOf } from '../exit.ts'
-import { Failure } from '../failure.ts'
+import { EXIT, exitOfState, Failure, type Interrupt, outcomeOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { environmentNotes } from '../settings/local.ts'
 import { shortId } from '../show/ids.ts'

@@ -1,6 +1,5 @@
 import { CONTRACT } from '../../f/hai/core/base/contract.ts'
-import { exitOfCode } from '../exit.ts'
-import { Failure } from '../failure.ts'
+import { exitOfCode, Failure } from '../failure.ts'
 import { oneLine } from '../show/width.ts'
 import type { Answer } from './http.ts'
 

@@ -4,9 +4,7 @@ import { conversationOf } from '../answer/conversation.ts'
 import { put } from '../answer/submit.ts'
 import { waitFor } from '../answer/wait.ts'
 import { examples, lengthOfTime } from '../command.ts'
-import { EXIT, isInterruption } from '../exit.ts'
-import { Failure } from '../failure.ts'
-import { report } from '../report.ts'
+import { EXIT, Failure, isInterruption } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { shortId } from '../show/ids.ts'
 import { relative } from '../show/time.ts'
@@ -115,7 +113,7 @@ class Chat {
       // Ctrl-C is said to an answer, any other signal to the chat
       const over = isInterruption(error.exit) && error.exit !== EXIT.interrupted
       if (over || (!this.#attended && (useless || isInterruption(error.exit)))) throw error
-      const exit = report(session, error)
+      const exit = session.report(error)
       this.#exit ||= exit
     }
   }

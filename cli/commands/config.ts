@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Setting } from '../../f/hai/core/base/contract.ts'
 import { examples, given, JSON_OPTION } from '../command.ts'
-import { EXIT } from '../exit.ts'
+import { EXIT } from '../failure.ts'
 import { tilde } from '../paths.ts'
 import type { Session } from '../session.ts'
 import { localFindings, settingsFolder } from '../settings/local.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { examples } from '../command.ts'
-import { EXIT } from '../exit.ts'
+import { EXIT } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { tell } from '../show/finding.ts'
 

@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander'
 import { examples, JSON_OPTION } from '../command.ts'
-import { EXIT } from '../exit.ts'
-import { Failure } from '../failure.ts'
+import { EXIT, Failure } from '../failure.ts'
 import type { RunOptions } from '../gitops/run-init.ts'
 import type { Session } from '../session.ts'
 import { tell } from '../show/finding.ts'

@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import type { Todo, TodoList, TodoStatus } from '../../f/hai/core/base/contract.ts'
 import { examples, JSON_OPTION } from '../command.ts'
 import { Failure } from '../failure.ts'
-import { report } from '../report.ts'
 import type { Session } from '../session.ts'
 import { shortId, shortIds } from '../show/ids.ts'
 import { dueText } from '../show/time.ts'
@@ -56,7 +55,7 @@ async function close(session: Session, closing: Closing, ids: string[], json: bo
         )
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      const status = report(session, error)
+      const status = session.report(error)
       exit ||= status
     }
   }
