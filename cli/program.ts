@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander'
-import { version } from './checkout.ts'
 import { addAsk } from './commands/ask.ts'
 import { addAuth } from './commands/auth.ts'
 import { addChat } from './commands/chat.ts'
@@ -17,6 +16,7 @@ import { addTask } from './commands/task.ts'
 import { addTodo } from './commands/todo.ts'
 import { addWorker } from './commands/worker.ts'
 import { EXIT_TABLE, Failure } from './failure.ts'
+import { version } from './files.ts'
 import type { Io } from './io.ts'
 import { Session } from './session.ts'
 

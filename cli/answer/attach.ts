@@ -2,8 +2,8 @@ import { readFileSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { Failure } from '../failure.ts'
+import { expandHome } from '../files.ts'
 import type { Io } from '../io.ts'
-import { expandHome } from '../paths.ts'
 
 /** Text attached to a task, beside its question. */
 export interface Attachment {

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../failure.ts'
-import { stateDirOf } from '../paths.ts'
-import { writePrivate } from '../private-file.ts'
+import { stateDirOf, writePrivate } from '../files.ts'
 
 type Env = Record<string, string | undefined>
 

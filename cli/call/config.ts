@@ -2,9 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Document } from 'yaml'
 import { Failure } from '../failure.ts'
-import { alone } from '../file-lock.ts'
-import { configDirOf } from '../paths.ts'
-import { writePrivate } from '../private-file.ts'
+import { alone, configDirOf, writePrivate } from '../files.ts'
 
 type Env = Record<string, string | undefined>
 

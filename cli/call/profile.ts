@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path'
 import { Failure } from '../failure.ts'
-import { configDirOf, expandHome } from '../paths.ts'
+import { configDirOf, expandHome } from '../files.ts'
 import { type Config, endpointProblem, LOCAL, type Remote } from './config.ts'
 import { checkToken } from './token.ts'
 

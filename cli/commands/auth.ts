@@ -5,10 +5,9 @@ import type { Profile } from '../call/profile.ts'
 import { checkToken, readToken } from '../call/token.ts'
 import { examples } from '../command.ts'
 import { Failure } from '../failure.ts'
+import { tilde, writePrivate } from '../files.ts'
 import { USES } from '../member/scopes.ts'
 import type { AddFlags } from '../member/token.ts'
-import { tilde } from '../paths.ts'
-import { writePrivate } from '../private-file.ts'
 import type { Session } from '../session.ts'
 
 /** Characters of a token that may be shown, and how long it must be for them to give nothing away. */

@@ -4,7 +4,7 @@ import { type Config, checkName, editConfig, endpointProblem, LOCAL, readConfig 
 import { tokenFileOf, unknownProfile } from '../call/profile.ts'
 import { examples } from '../command.ts'
 import { Failure } from '../failure.ts'
-import { tilde } from '../paths.ts'
+import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'
 import { table } from '../show/table.ts'
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { WorkerFlags } from '../../worker/flags.ts'
 import type { runWorker } from '../../worker/main.ts'
-import { checkout } from '../checkout.ts'
 import { collect, count, examples, lengthOfTime } from '../command.ts'
 import { Failure } from '../failure.ts'
+import { checkout } from '../files.ts'
 import type { Session } from '../session.ts'
 
 /** `hai worker run`: a worker on this machine for the queue of any server. */

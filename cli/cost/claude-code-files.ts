@@ -1,7 +1,7 @@
 import { type Dirent, existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Failure } from '../failure.ts'
-import { expandHome } from '../paths.ts'
+import { expandHome } from '../files.ts'
 import { type ClaudeCall, readLine } from './claude-code-line.ts'
 import { jsonLines } from './json-lines.ts'
 

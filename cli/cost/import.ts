@@ -1,7 +1,7 @@
 import { count } from '../../f/hai/core/cost/amount_text.ts'
 import type { Recorded, RecordedCall } from '../../f/hai/core/cost/report_shape.ts'
 import { Failure } from '../failure.ts'
-import { tilde } from '../paths.ts'
+import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'
 import { type FoundCall, fuller, readSession, sessionFiles, sessionFolder } from './claude-code-files.ts'
 import type { ClaudeCall } from './claude-code-line.ts'

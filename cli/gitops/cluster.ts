@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { checkout } from '../checkout.ts'
 import { Failure } from '../failure.ts'
+import { checkout } from '../files.ts'
 import type * as kubernetes from './kubernetes.ts'
 import type { KubeObject } from './report.ts'
 

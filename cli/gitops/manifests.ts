@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
-import { checkout } from '../checkout.ts'
 import { Failure } from '../failure.ts'
+import { checkout } from '../files.ts'
 import { type ListedPatch, patched } from './patch.ts'
 import type { KubeObject } from './report.ts'
 

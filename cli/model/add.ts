@@ -1,7 +1,7 @@
 import { Document, isMap, isNode, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
 import { isInTheHouse, isThisMachine } from '../call/house-address.ts'
 import { Failure } from '../failure.ts'
-import { tilde } from '../paths.ts'
+import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'
 import { printForWindmill, sayWhoAnswers } from './change.ts'
 import { KNOWN_BACKENDS } from './defaults.ts'

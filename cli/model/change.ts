@@ -1,7 +1,7 @@
 import { type Document, isMap, stringify } from 'yaml'
 import type { ModelList } from '../../f/hai/core/base/contract.ts'
 import { Failure } from '../failure.ts'
-import { tilde } from '../paths.ts'
+import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'
 import { type BackendSettings, KNOWN_BACKENDS, settingsOf } from './defaults.ts'
 import { backendsIn, editModels, modelsFile, notTaken, readList } from './file.ts'

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { type Document, isMap, parseDocument } from 'yaml'
 import { Failure } from '../failure.ts'
-import { writePrivate } from '../private-file.ts'
+import { writePrivate } from '../files.ts'
 
 /**
  * A settings file of the operator's as a document that keeps his comments and their order; an empty one when there is

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Instance } from '../../runner/instance.ts'
-import { configDirOf, tilde } from '../paths.ts'
+import { configDirOf, tilde } from '../files.ts'
 import type { Session } from '../session.ts'
 
 /** Something about this machine that its operator wouldn't find out: what it is, and what to do. */

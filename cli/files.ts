@@ -1,8 +1,75 @@
 import { randomUUID } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Failure } from './failure.ts'
+
+type Env = Record<string, string | undefined>
+
+/** Where the operator's settings and tokens are: `hai` below XDG_CONFIG_HOME or ~/.config. */
+export function configDirOf(env: Env): string {
+  return join(base(env, 'XDG_CONFIG_HOME', '.config'), 'hai')
+}
+
+/** Where what can be lost without harm is: `hai` below XDG_STATE_HOME or ~/.local/state. */
+export function stateDirOf(env: Env): string {
+  return join(base(env, 'XDG_STATE_HOME', '.local/state'), 'hai')
+}
+
+/** `~` and `~/x` as the home directory has them; any other path as it is. */
+export function expandHome(path: string, env: Env): string {
+  return path === '~' || path.startsWith('~/') ? join(homeOf(env), path.slice(1)) : path
+}
+
+/** A path as people read it, with the home directory as `~`. */
+export function tilde(path: string, env: Env): string {
+  const home = homeOf(env)
+  return path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path
+}
+
+function homeOf(env: Env): string {
+  return env.HOME || homedir()
+}
+
+// The XDG specification tells programs to ignore relative paths.
+function base(env: Env, variable: string, fallback: string): string {
+  const value = env[variable]
+  return value && isAbsolute(value) ? value : join(homeOf(env), fallback)
+}
+
+/** The folder this program was built in: the nearest one above it that holds package.json. */
+export function checkout(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return folder
+}
+
+/** The version in package.json. */
+export function version(): string {
+  const manifest = JSON.parse(readFileSync(join(checkout(), 'package.json'), 'utf8')) as { version: string }
+  return manifest.version
+}
+
+/** Writes a file whole or not at all, readable by its owner only, in a folder of the same kind. */
+export function writePrivate(file: string, content: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  // Behind a link, as people keep their settings in a repository, it is the linked file that changes.
+  const target = existsSync(file) ? realpathSync(file) : file
+  const draft = `${target}.${process.pid}.tmp`
+  writeFileSync(draft, content, { mode: 0o600 })
+  renameSync(draft, target)
+}
 
 /** Longer than any command keeps a file for itself. */
 const PATIENCE_MS = 60_000

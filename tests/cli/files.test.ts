@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as later } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { alone } from '../../cli/file-lock.ts'
+import { alone } from '../../cli/files.ts'
 
 let folder: string
 let file: string
