@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { PRIORITIES } from '../f/hai/core/base/contract.ts'
-import { pastInstant, seconds } from './show/time.ts'
+import { pastInstant, seconds } from './show/words.ts'
 
 /** Adds what every command's `--help` ends with. */
 export function examples(command: Command, ...lines: string[]): Command {

@@ -1,7 +1,9 @@
-import type { Webhook } from '../cli/call/webhook.ts'
+import { connect, localTarget, runningStack } from '../cli/call/connection.ts'
+import type { Profile } from '../cli/call/profile.ts'
+import { Webhook } from '../cli/call/webhook.ts'
 import { EXIT, Failure } from '../cli/failure.ts'
+import type { Io } from '../cli/io.ts'
 import { type Code, HaiError, STATUS } from '../f/hai/core/base/errors.ts'
-import { pause } from './rest.ts'
 
 const FIRST_MS = 250
 const MOST_MS = 15_000
@@ -71,4 +73,68 @@ const isCrash = (error: unknown): boolean => error instanceof Failure && error.c
 function asRefusal(error: Failure): Failure | HaiError {
   if (!error.code || !(error.code in STATUS)) return error
   return new HaiError(error.code as Code, error.message, { details: error.details, cause: error })
+}
+
+/** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<unknown> {
+  return new Rest().pause(ms, signal)
+}
+
+/** Pauses that end early when there is something to do. */
+export class Rest {
+  #rung = false
+  #wake: (() => void) | undefined
+
+  /** Ends the pause at hand, or the next one. */
+  ring(): void {
+    this.#rung = true
+    this.#wake?.()
+  }
+
+  /** Resolves after `ms` milliseconds (never of itself without), at a ring, or when the signal aborts; true after a ring. */
+  async pause(ms: number | undefined, signal: AbortSignal): Promise<boolean> {
+    if (!this.#rung && !signal.aborted) await this.#quiet(ms, signal)
+    const rung = this.#rung
+    this.#rung = false
+    return rung
+  }
+
+  #quiet(ms: number | undefined, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms === undefined ? undefined : setTimeout(() => end(), ms)
+      const end = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', end)
+        this.#wake = undefined
+        resolve()
+      }
+      signal.addEventListener('abort', end)
+      this.#wake = end
+    })
+  }
+}
+
+/**
+ * A webhook client that is told once where its server is. A local stack is started for it, and found again when another
+ * one takes its place; but whoever stopped it shall not have it started again by a worker that looks for work.
+ */
+export async function lastingWebhook(
+  io: Io,
+  profile: Profile,
+  note: (line: string) => void,
+): Promise<Webhook> {
+  const first = await connect(io, profile, note)
+  const { target } = first
+  first.close()
+  if (!profile.local) return new Webhook(target, () => {})
+  const locate = async () => {
+    const instance = await runningStack(io)
+    return instance && localTarget(profile, instance, () => {})
+  }
+  return new Webhook(target, () => {}, {
+    locate,
+    revive: async () => {
+      throw new Failure('unreachable', 'the local stack does not run', { next: 'hai up' })
+    },
+  })
 }

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
+import { Failure } from '../failure.ts'
+import { stateDirOf, writePrivate } from '../files.ts'
 import type { Io } from '../io.ts'
 import type { Session } from '../session.ts'
-import { HISTORY_LINES, keepHistory, readHistory } from './chat-history.ts'
-import { Turn } from './turn.ts'
 
 const PROMPT = '› '
 const MORE = '… '
@@ -85,4 +87,54 @@ function remember(session: Session, lines: string[]): void {
   } catch (error) {
     session.note(`this line is not kept for later: ${error instanceof Error ? error.message : String(error)}`)
   }
+}
+
+/** A message that is typed line by line: `\` at a line's end, or an open ``` fence, says that more comes. */
+export class Turn {
+  #lines: string[] = []
+  #fenced = false
+
+  get begun(): boolean {
+    return this.#lines.length > 0
+  }
+
+  /** The whole message, when this line ends it. */
+  add(line: string): string | undefined {
+    if (/^\s*```/.test(line)) this.#fenced = !this.#fenced
+    const goesOn = !this.#fenced && /(^|[^\\])\\$/.test(line)
+    this.#lines.push(goesOn ? line.slice(0, -1) : line)
+    return goesOn || this.#fenced ? undefined : this.end()
+  }
+
+  /** What there is of the message, for when no line follows; the next line begins another. */
+  end(): string {
+    const message = this.#lines.join('\n').trim()
+    this.#lines = []
+    this.#fenced = false
+    return message
+  }
+}
+
+type Env = Record<string, string | undefined>
+
+export const HISTORY_LINES = 500
+
+/** The lines typed into chats on this machine, the newest first. */
+export function readHistory(env: Env): string[] {
+  const file = fileOf(env)
+  try {
+    return readFileSync(file, 'utf8').split('\n').filter(Boolean).slice(0, HISTORY_LINES)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** Keeps the lines, the newest first, readable by their owner only. */
+export function keepHistory(env: Env, lines: string[]): void {
+  writePrivate(fileOf(env), lines.map((line) => `${line}\n`).join(''))
+}
+
+function fileOf(env: Env): string {
+  return join(stateDirOf(env), 'chat-history')
 }

@@ -9,7 +9,7 @@ import type {
 import type { Pace } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
 import { EXIT, Failure } from '../failure.ts'
-import { shortId } from '../show/ids.ts'
+import { shortId } from '../show/words.ts'
 
 export interface Following {
   id: string

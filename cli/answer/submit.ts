@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander'
 import type { Accepted, ModelList, TaskResult } from '../../f/hai/core/base/contract.ts'
 import type { IfBusy } from '../../f/hai/core/task/envelope.ts'
-import { newKey } from '../call/idempotency-key.ts'
+import { newKey } from '../call/webhook.ts'
 import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { tellSettings } from '../settings/notes.ts'
-import { shortId } from '../show/ids.ts'
+import { shortId } from '../show/words.ts'
 import { attachments, readStdin } from './attach.ts'
 
 /** Whoever is asked for by name answers; this one does so with a model. */

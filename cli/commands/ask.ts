@@ -5,7 +5,7 @@ import { type WaitOptions, waitFor } from '../answer/wait.ts'
 import { examples, IN_OPTION, lengthOfTime } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { shortId } from '../show/ids.ts'
+import { shortId } from '../show/words.ts'
 
 type AskOptions = SubmitOptions & WaitOptions & { in?: string; wait: boolean }
 

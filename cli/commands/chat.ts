@@ -6,8 +6,7 @@ import { waitFor } from '../answer/wait.ts'
 import { examples, lengthOfTime } from '../command.ts'
 import { EXIT, Failure, isInterruption } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { shortId } from '../show/ids.ts'
-import { relative } from '../show/time.ts'
+import { relative, shortId } from '../show/words.ts'
 
 interface ChatOptions {
   agent?: string

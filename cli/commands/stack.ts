@@ -1,12 +1,13 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Instance } from '../../runner/instance.ts'
 import { count, examples } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { stateDirOf, tilde, version } from '../files.ts'
+import type { Io } from '../io.ts'
 import type { Session } from '../session.ts'
-import { relative } from '../show/time.ts'
 import { pad } from '../show/width.ts'
-import { followFile, lastLines } from './log-file.ts'
+import { relative } from '../show/words.ts'
 
 /** `hai up|down|status|logs`: the stack on this machine, whatever profile is in use. */
 export function addStack(program: Command, session: Session): void {
@@ -164,4 +165,70 @@ function withoutPassword(url: string, mark = '***'): string {
 function asFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
   return new Failure('unreachable', message, { cause: error, next: 'hai logs; hai doctor' })
+}
+
+const CHUNK = 64 * 1024
+const LOOK_MS = 200
+
+/** Writes the last lines of a file and returns where it ended, in bytes; undefined when there is no file. */
+export function lastLines(file: string, count: number, write: (text: string) => void): number | undefined {
+  const end = sizeOf(file)
+  if (end === undefined) return undefined
+  let start = end
+  let tail = Buffer.alloc(0)
+  while (start > 0 && newlines(tail) <= count) {
+    const from = Math.max(0, start - CHUNK)
+    tail = Buffer.concat([read(file, from, start), tail])
+    start = from
+  }
+  const lines = tail.toString().split('\n')
+  const whole = lines.at(-1) === '' ? lines.slice(0, -1) : lines
+  const wanted = whole.slice(-count)
+  if (wanted.length > 0) write(`${wanted.join('\n')}\n`)
+  return end
+}
+
+/** Writes what is added to a file, from that byte on, until Ctrl-C. A file that shrank is read from its beginning. */
+export async function followFile(
+  file: string,
+  from: number,
+  write: (text: string) => void,
+  io: Io,
+): Promise<void> {
+  let at = from
+  await new Promise<void>((resolve, reject) => {
+    const timer = setInterval(() => {
+      try {
+        const end = sizeOf(file) ?? 0
+        if (end < at) at = 0
+        if (end > at) write(read(file, at, end).toString())
+        at = end
+      } catch (error) {
+        clearInterval(timer)
+        reject(error)
+      }
+    }, LOOK_MS)
+    io.onInterrupt(() => {
+      clearInterval(timer)
+      resolve()
+    })
+  })
+}
+
+function sizeOf(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.size
+}
+
+function read(file: string, from: number, to: number): Buffer {
+  const handle = openSync(file, 'r')
+  try {
+    const bytes = Buffer.alloc(to - from)
+    return bytes.subarray(0, readSync(handle, bytes, 0, bytes.length, from))
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function newlines(bytes: Buffer): number {
+  return bytes.reduce((sum, byte) => sum + (byte === 10 ? 1 : 0), 0)
 }

@@ -1,19 +1,33 @@
 import { stripVTControlCharacters } from 'node:util'
-import type { Command } from 'commander'
-import type { TaskEvent, TaskEvents, TaskView } from '../../f/hai/core/base/contract.ts'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import {
+  STATES,
+  type TaskEvent,
+  type TaskEvents,
+  type TaskSummary,
+  type TaskView,
+} from '../../f/hai/core/base/contract.ts'
 import { conversationOf } from '../answer/conversation.ts'
 import { STANDING } from '../answer/follow.ts'
 import { AnswerPrinter } from '../answer/printer.ts'
 import { printAccepted, type SubmitOptions, submit, taskOptions } from '../answer/submit.ts'
 import { printResult, type WaitOptions, waitFor } from '../answer/wait.ts'
-import { examples, IN_OPTION, JSON_OPTION, lengthOfTime, TASK_ID } from '../command.ts'
+import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../call/list.ts'
+import {
+  collect,
+  examples,
+  given,
+  IN_OPTION,
+  JSON_OPTION,
+  lengthOfTime,
+  moment,
+  TASK_ID,
+} from '../command.ts'
 import { EXIT, Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { shortId } from '../show/ids.ts'
-import { leftOut, taskText } from '../show/task.ts'
+import { leftOut, taskTable, taskText } from '../show/task.ts'
 import { harmless } from '../show/width.ts'
-import { addTaskChanges } from './task-change.ts'
-import { addTaskList } from './task-list.ts'
+import { shortId } from '../show/words.ts'
 
 /** As many events as a server gives at once. */
 const PAGE = 1000
@@ -154,4 +168,135 @@ async function printLog(session: Session, id: string): Promise<undefined> {
   if (lines) session.print(session.io.stdout.isTTY ? harmless(lines) : lines)
   else
     session.note(`its job ${task.job_id} has written nothing; its steps: hai task show ${shortId(task.id)}`)
+}
+
+interface ListOptions {
+  state?: string[]
+  source?: string
+  agent?: string
+  requester?: string
+  in?: string
+  since?: string
+  until?: string
+  text?: string
+  limit?: number
+  all?: boolean
+  cursor?: string
+  json?: boolean
+}
+
+/** `hai task ls`: tasks by state, origin, time or words. */
+export function addTaskList(task: Command, session: Session): void {
+  const ls = task
+    .command('ls')
+    .description('list tasks, the newest first')
+    .addOption(
+      new Option('--state <state>', 'only these; open is all that are not final; may be repeated')
+        .choices(['open', ...STATES])
+        .argParser(states),
+    )
+    .option('--source <name>', 'only what came from there (cli, voice, …)')
+    .option('--agent <name>', 'only what this one did')
+    .option('--requester <name>', 'only what this one asked for')
+    .option('--in <conversation>', "only this conversation: '#name', an id, or @ for that of the last task")
+    .option('--since <time>', 'only newer ones (2h, today, 2026-11-27)', moment)
+    .option('--until <time>', 'only older ones', moment)
+    .option('--text <words>', 'only those that have this in question, answer or error')
+    .option(...LIMIT_OPTION)
+    .option('--all', 'all of them, however many')
+    .option(...CURSOR_OPTION)
+    .option(...JSON_OPTION)
+    .action(session.run((options: ListOptions) => list(session, options)))
+  examples(ls, 'hai task ls', 'hai task ls --state open --since 2d', 'hai task ls --state dead --json')
+}
+
+async function list(session: Session, options: ListOptions): Promise<undefined> {
+  const { state, in: place, json, all, limit, ...filters } = options
+  const conversation_id = place === undefined ? undefined : await conversationOf(session, place)
+  const args = given({ ...filters, conversation_id, state: state?.join(',') })
+  const most = all ? Number.POSITIVE_INFINITY : limit
+  const how = { door: 'task/list', key: 'tasks', limit: most } as const
+  const found = await listOf<'tasks', TaskSummary>(session, how, args)
+  if (json) {
+    session.printJson(found)
+    return
+  }
+  session.print(...(await taskTable(found.tasks, session)))
+  if (found.tasks.length === 0) session.note(none(options, conversation_id))
+  noteRest(session, found, found.tasks.length, { searched: filters.text !== undefined })
+}
+
+/** Why a list is empty: nothing is there, or nothing is as it was asked for. */
+function none(options: ListOptions, conversation: string | undefined): string {
+  const { state, source, agent, requester, since, until, text } = options
+  const filters = { state: state?.join(','), source, agent, requester, conversation, since, until, text }
+  const wanted = lookedFor(filters)
+  if (wanted) return `no task matches ${wanted}; hai task ls shows all`
+  return options.cursor ? 'the list has ended' : 'no task was put down yet'
+}
+
+/** Commander replaces the check of choices by a parser, so this one checks too. */
+function states(text: string, all?: string[]): string[] {
+  return text.split(',').reduce((sum, word) => {
+    const name = word.trim().toLowerCase().replaceAll('-', '_')
+    if (name === 'open' || STATES.some((state) => state === name)) return collect(name, sum)
+    throw new InvalidArgumentError(`Allowed choices are open, ${STATES.join(', ')}.`)
+  }, all ?? [])
+}
+
+const VERDICTS = ['useful', 'noise', 'acted']
+
+/** `hai task cancel|retry|rate`: what a person decides about a task. */
+export function addTaskChanges(task: Command, session: Session): void {
+  const cancel = task
+    .command('cancel')
+    .description('cancel a task')
+    .argument(...TASK_ID)
+    .option('--reason <text>', 'why')
+    .option(...JSON_OPTION)
+    .action(
+      session.run((id: string, { reason, json }: { reason?: string; json?: boolean }) =>
+        change(session, 'task/cancel', id, given({ reason }), json),
+      ),
+    )
+  examples(cancel, 'hai task cancel @ --reason "found it myself"')
+
+  const retry = task
+    .command('retry')
+    .description('try a task again that did not get done')
+    .argument(...TASK_ID)
+    .option(...JSON_OPTION)
+    .action(
+      session.run((id: string, { json }: { json?: boolean }) => change(session, 'task/retry', id, {}, json)),
+    )
+  examples(retry, 'hai task retry @')
+
+  const rate = task
+    .command('rate')
+    .description('say what an answer was worth')
+    .argument(...TASK_ID)
+    .addArgument(task.createArgument('<verdict>', 'what it was').choices(VERDICTS))
+    .option('--note <text>', 'a word on it')
+    .option(...JSON_OPTION)
+    .action(
+      session.run((id: string, verdict: string, { note, json }: { note?: string; json?: boolean }) =>
+        change(session, 'task/feedback', id, given({ verdict, note }), json),
+      ),
+    )
+  examples(rate, 'hai task rate @ useful', 'hai task rate 7f3k2m noise --note "knew that already"')
+}
+
+async function change(
+  session: Session,
+  door: string,
+  text: string,
+  args: object,
+  json = false,
+): Promise<undefined> {
+  const id = await session.taskId(text)
+  const once = door !== 'task/feedback'
+  const task = await session.call<TaskSummary>(door, { id, ...args }, { once })
+  await session.touch(task)
+  if (json) session.printJson(task)
+  else session.print(`${shortId(task.id)} ${task.state}: ${task.excerpt}`)
 }

@@ -8,17 +8,16 @@ import {
 } from '../../f/hai/core/base/contract.ts'
 import { printAccepted } from '../answer/submit.ts'
 import { type WaitOptions, waitFor } from '../answer/wait.ts'
-import { newKey } from '../call/idempotency-key.ts'
 import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../call/list.ts'
+import { newKey } from '../call/webhook.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { inPlace } from '../settings/notes.ts'
-import { shortId } from '../show/ids.ts'
 import { todoLine, todoTable, todoText } from '../show/todo.ts'
+import { shortId } from '../show/words.ts'
 import { waitOptions } from './ask.ts'
-import { addClosing } from './todo-close.ts'
-import { addEdit } from './todo-edit.ts'
+import { addClosing, addEdit } from './todo-change.ts'
 
 interface AddOptions {
   tag?: string[]

@@ -3,7 +3,7 @@ import type { Raised } from '../../f/hai/core/cost/report_shape.ts'
 import { given } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
-import { relative } from '../show/time.ts'
+import { relative } from '../show/words.ts'
 
 interface Flags {
   today?: boolean

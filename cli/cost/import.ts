@@ -3,8 +3,14 @@ import type { Recorded, RecordedCall } from '../../f/hai/core/cost/report_shape.
 import { Failure } from '../failure.ts'
 import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'
-import { type FoundCall, fuller, readSession, sessionFiles, sessionFolder } from './claude-code-files.ts'
-import type { ClaudeCall } from './claude-code-line.ts'
+import {
+  type ClaudeCall,
+  type FoundCall,
+  fuller,
+  readSession,
+  sessionFiles,
+  sessionFolder,
+} from './claude-code.ts'
 
 /** As many as `cost/record` takes. */
 const BATCH = 1000

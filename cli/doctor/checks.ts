@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
-import { CONTRACT, type Health, type ModelList } from '../../f/hai/core/base/contract.ts'
+import { CONTRACT, type DriftReported, type Health, type ModelList } from '../../f/hai/core/base/contract.ts'
 import { contractProblem } from '../call/decode.ts'
 import { Failure } from '../failure.ts'
 import { checkout, tilde } from '../files.ts'
@@ -9,9 +9,8 @@ import type { Session } from '../session.ts'
 import { localFindings, settingsFolder } from '../settings/local.ts'
 import { inPlace, isOfSettings } from '../settings/notes.ts'
 import type { Finding } from '../show/finding.ts'
-import { driftFinding } from './drift.ts'
-import { tokenFindings } from './tokens.ts'
-import { userFindings } from './users.ts'
+import { relative } from '../show/words.ts'
+import { tokenFindings, userFindings } from './accounts.ts'
 
 type Check = (session: Session) => Promise<Finding[]>
 
@@ -234,4 +233,36 @@ function schema({ schema: { version, expected }, for: whom }: Health, local: boo
 function failed(what: string, error: unknown): Finding {
   if (!(error instanceof Failure)) throw error
   return { what, verdict: 'bad', text: error.message, ...(error.next ? { fix: error.next } : {}) }
+}
+
+/** So old may a report be. */
+const HOURS = 48
+
+const COMMANDS = {
+  windmill: { look: 'npm run drift -- --report', mend: 'npm run drift, then npm run deploy' },
+  cluster: { look: 'hai gitops status --report', mend: 'hai gitops status' },
+}
+
+/** What whoever compares with Git found last; that he still does is part of it. */
+export function driftFinding({
+  kind,
+  target,
+  compared,
+  differences,
+  examples,
+  reported_by,
+  reported_at,
+}: DriftReported): Finding {
+  const what = `drift of ${kind}`
+  const { look, mend } = COMMANDS[kind]
+  const hours = (Date.now() - Date.parse(reported_at)) / 3_600_000
+  const by = `${reported_by}, ${relative(reported_at)}`
+  if (differences > 0) {
+    const more = differences > examples.length ? ` and ${differences - examples.length} more` : ''
+    const text = `${differences} ${differences === 1 ? 'difference' : 'differences'} at ${target} (${by}): ${examples.join(', ')}${more}`
+    return { what, verdict: 'bad', text, fix: mend }
+  }
+  const text = `${compared} things of ${target}, all as in Git (${by})`
+  if (hours <= HOURS) return { what, verdict: 'good', text }
+  return { what, verdict: 'unsure', text: `${text}; is whoever compares still there?`, fix: look }
 }

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Failure } from '../failure.ts'
 import { checkout } from '../files.ts'
+import type { KubeObject } from './judge.ts'
 import type * as kubernetes from './kubernetes.ts'
-import type { KubeObject } from './report.ts'
 
 /** What reading one object brought. `unknown`: the cluster has no such kind. A server that does not answer is an error. */
 export type Found = { state: 'there'; object: KubeObject } | { state: 'gone' | 'denied' | 'unknown' }

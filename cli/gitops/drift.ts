@@ -1,4 +1,4 @@
-import type { Drift, KubeObject } from './report.ts'
+import type { Drift, KubeObject } from './judge.ts'
 
 const SHOWN = 60
 const DURATION = /^(\d+h)?(\d+m)?(\d+(\.\d+)?s)?$/

@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts'
-import type { KubeObject } from './report.ts'
+import type { KubeObject } from './judge.ts'
 
 /** A patch as the list of a folder has it: fields to merge, or operations of JSON Patch. */
 export interface ListedPatch {

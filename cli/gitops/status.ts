@@ -3,9 +3,8 @@ import type { Finding } from '../show/finding.ts'
 import { type Cluster, connectCluster, type Found } from './cluster.ts'
 import { driftOf } from './drift.ts'
 import { hostFindings } from './host.ts'
-import { judge } from './judge.ts'
+import { type ClusterStatus, judge, type KubeObject, type ObjectStatus } from './judge.ts'
 import { generatedObjects, ownManifests } from './manifests.ts'
-import type { ClusterStatus, KubeObject, ObjectStatus } from './report.ts'
 
 /** Where to look: a copy of the manifests (this checkout's when not given), and a context of the kubeconfig. */
 export interface Where {

@@ -2,14 +2,13 @@ import { join } from 'node:path'
 import { type Document, isMap, type YAMLMap } from 'yaml'
 import type { TaskList } from '../../f/hai/core/base/contract.ts'
 import type { Member, Members } from '../../f/hai/core/base/members.ts'
-import { Accounts, type User } from '../call/accounts.ts'
 import { Failure } from '../failure.ts'
 import { alone, tilde } from '../files.ts'
 import type { Session } from '../session.ts'
 import { editSettings, openSettings, restore, textOf } from '../settings/file.ts'
 import { settingsFolder } from '../settings/local.ts'
-import { household, memberCalled } from './members.ts'
-import { isOver } from './tokens.ts'
+import { Accounts, type User } from './accounts.ts'
+import { household, isOver, memberCalled } from './members.ts'
 
 export interface AddFlags {
   role: Member['role']

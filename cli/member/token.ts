@@ -1,13 +1,12 @@
 import type { Member } from '../../f/hai/core/base/members.ts'
-import { Accounts, isBeyond, type User } from '../call/accounts.ts'
 import { isThisMachine } from '../call/house-address.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { table } from '../show/table.ts'
-import { relative } from '../show/time.ts'
-import { household, memberCalled } from './members.ts'
+import { relative } from '../show/words.ts'
+import { Accounts, isBeyond, type User } from './accounts.ts'
+import { household, isOver, type MembersToken, memberCalled, tokensOfAll } from './members.ts'
 import { scopesFor, scopeText, type Use } from './scopes.ts'
-import { isOver, type MembersToken, tokensOfAll } from './tokens.ts'
 
 export interface AddFlags {
   for: string

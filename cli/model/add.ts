@@ -4,8 +4,7 @@ import { Failure } from '../failure.ts'
 import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'
 import { printForWindmill, sayWhoAnswers } from './change.ts'
-import { KNOWN_BACKENDS } from './defaults.ts'
-import { backendsIn, editModels, modelsFile } from './file.ts'
+import { backendsIn, editModels, KNOWN_BACKENDS, modelsFile } from './file.ts'
 import { addressOf, askServer, type ModelServer, type OfferedModel } from './server.ts'
 
 export interface AddFlags {

@@ -3,8 +3,16 @@ import type { ModelList } from '../../f/hai/core/base/contract.ts'
 import { Failure } from '../failure.ts'
 import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'
-import { type BackendSettings, KNOWN_BACKENDS, settingsOf } from './defaults.ts'
-import { backendsIn, editModels, modelsFile, notTaken, readList } from './file.ts'
+import {
+  type BackendSettings,
+  backendsIn,
+  editModels,
+  KNOWN_BACKENDS,
+  modelsFile,
+  notTaken,
+  readList,
+  settingsOf,
+} from './file.ts'
 
 const ON_WINDMILL = 'u/operator/hai_models.resource.yaml'
 

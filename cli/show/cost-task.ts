@@ -1,9 +1,8 @@
 import { count, fineDollars, shortNumber, spentText, tokensText } from '../../f/hai/core/cost/amount_text.ts'
 import type { CallRow, Ending, TaskCost } from '../../f/hai/core/cost/report_shape.ts'
 import type { Session } from '../session.ts'
-import { shortId } from './ids.ts'
 import { type Cell, table } from './table.ts'
-import { duration, timeOfDay } from './time.ts'
+import { duration, shortId, timeOfDay } from './words.ts'
 
 /** What each model call of one task came to. */
 export async function taskCostLines({ id, total, calls }: TaskCost, session: Session): Promise<string[]> {

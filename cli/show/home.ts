@@ -1,9 +1,8 @@
 import type { Home, TaskSummary } from '../../f/hai/core/base/contract.ts'
 import { dollars } from '../../f/hai/core/cost/amount_text.ts'
 import type { Session } from '../session.ts'
-import { shortId } from './ids.ts'
-import { dueText, relative } from './time.ts'
 import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
+import { dueText, relative, shortId } from './words.ts'
 
 const LINES = 12
 

@@ -2,8 +2,8 @@ import type { ModelList, ModelRow, ModelTest, WindowSource } from '../../f/hai/c
 import { listText } from '../../f/hai/core/cost/amount_text.ts'
 import type { Session } from '../session.ts'
 import { table } from './table.ts'
-import { duration } from './time.ts'
 import { oneLine } from './width.ts'
+import { duration } from './words.ts'
 
 /**
  * Models as aligned lines that fit the terminal, * is the one that answers by default; then whose list prices are

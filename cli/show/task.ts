@@ -1,12 +1,10 @@
-import type { TaskError, TaskView } from '../../f/hai/core/base/contract.ts'
+import type { State, TaskError, TaskEvent, TaskSummary, TaskView } from '../../f/hai/core/base/contract.ts'
 import { waitingText } from '../answer/follow.ts'
 import { rendered } from '../answer/printer.ts'
 import type { Session } from '../session.ts'
-import { shortId } from './ids.ts'
-import { statePaint } from './task-table.ts'
-import { dueText, duration, relative, timeOfDay } from './time.ts'
-import { money, timeline } from './timeline.ts'
+import { table } from './table.ts'
 import { harmless, oneLine, pad } from './width.ts'
+import { dueText, duration, relative, shortId, shortIds, timeOfDay } from './words.ts'
 
 const LABEL = 14
 
@@ -85,4 +83,95 @@ function section(title: string, text: string, session: Session): string[] {
 function size(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+}
+
+/** Tasks as aligned lines that fit the terminal. */
+export async function taskTable(tasks: TaskSummary[], session: Session): Promise<string[]> {
+  if (tasks.length === 0) return []
+  const ids = shortIds(tasks.map((task) => task.id))
+  const rows = tasks.map((task, i) => [
+    { text: ids[i] ?? '', paint: session.paint.bold },
+    {
+      text: task.state === 'awaiting_approval' ? 'approval' : task.state,
+      paint: statePaint(session, task.state),
+    },
+    { text: relative(task.created_at), paint: session.paint.dim },
+    task.source,
+    { text: task.agent ?? '', paint: session.paint.dim },
+    task.excerpt,
+  ])
+  return table(
+    [
+      { title: 'ID' },
+      { title: 'STATE' },
+      { title: 'PUT DOWN', spare: 1 },
+      { title: 'FROM', min: 4, spare: 2 },
+      { title: 'BY', min: 4, spare: 3 },
+      { title: 'TASK' },
+    ],
+    rows,
+    { columns: session.columns, title: session.paint.dim },
+  )
+}
+
+/** The colour of a state: red needs a look, yellow waits for somebody, green is done. */
+export function statePaint(session: Session, state: State): (text: string) => string {
+  const { red, yellow, green, cyan, dim } = session.paint
+  const paints: Partial<Record<State, (text: string) => string>> = {
+    dead: red,
+    awaiting_approval: yellow,
+    done: green,
+    running: cyan,
+    pending: cyan,
+  }
+  return paints[state] ?? dim
+}
+
+/** How a step's tokens are called, in the order in which they are told. */
+const TOKENS = {
+  input: 'in',
+  output: 'out',
+  cache_read: 'from cache',
+  cache_write: 'to cache',
+  reasoning: 'reasoning',
+} as const
+
+/**
+ * What happened, a line each: the time since `start` (RFC 3339), then what it was, and of a step that is done what it
+ * took. The answer's text, which is told piece by piece, is no line.
+ */
+export function timeline(events: TaskEvent[], start: string): string[] {
+  const told = events.filter(({ type }) => type !== 'delta')
+  const times = told.map(({ at }) => `+${duration(Math.max(0, Date.parse(at) - Date.parse(start)))}`)
+  const columns = Math.max(0, ...times.map((time) => time.length))
+  return told.map((event, i) => `${times[i]?.padStart(columns)}  ${oneLine(eventText(event))}`)
+}
+
+/** An event in one line: of a step that is done, its tokens (`940+ out` where there may have been more), time and cost. */
+export function eventText({ type, text, data }: TaskEvent): string {
+  if (type !== 'step_done' || typeof data.ms !== 'number') return text || type
+  const facts = [tokensText(data), duration(data.ms), costText(data)].filter(Boolean)
+  return `${text.replace(/ \(\d+ ms\)$/, '')}: ${facts.join(' · ')}`
+}
+
+function tokensText({ tokens, at_least }: Record<string, unknown>): string {
+  if (typeof tokens !== 'object' || tokens === null) return ''
+  const counts = new Map(Object.entries(tokens))
+  return Object.entries(TOKENS)
+    .filter(([kind]) => Number(counts.get(kind)) > 0)
+    .map(([kind, name]) => `${counts.get(kind)}${at_least && kind === 'output' ? '+' : ''} ${name}`)
+    .join(', ')
+}
+
+/** Unknown is said; what costs nothing by itself, one's own machine or a subscription, says nothing. */
+function costText({ billing, usd, at_least }: Record<string, unknown>): string {
+  if (billing === 'local' || billing === 'subscription') return ''
+  if (typeof usd === 'number') return at_least && usd > 0 ? `at least ${money(usd)}` : money(usd)
+  return usd === null ? 'cost unknown' : ''
+}
+
+/** An amount in USD, to a hundredth of a cent; less than that is told as less, and nothing as nothing. */
+export function money(usd: number): string {
+  if (usd === 0) return ''
+  return usd < 0.0001 ? '< $0.0001' : `$${usd.toFixed(4)}`
 }

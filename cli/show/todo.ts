@@ -1,9 +1,8 @@
 import type { Todo, TodoView } from '../../f/hai/core/base/contract.ts'
 import type { Session } from '../session.ts'
-import { shortId, shortIds } from './ids.ts'
 import { type Cell, table } from './table.ts'
-import { dueText, relative } from './time.ts'
 import { harmless, oneLine, pad } from './width.ts'
+import { dueText, relative, shortId, shortIds } from './words.ts'
 
 const LABEL = 11
 

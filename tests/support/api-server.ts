@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { stringify } from 'yaml'
 import { pluralOf } from '../../cdk8s/charts/manifest-file.ts'
-import type { KubeObject } from '../../cli/gitops/report.ts'
+import type { KubeObject } from '../../cli/gitops/judge.ts'
 import { SELF_SIGNED } from '../core/model/self-signed.ts'
 
 export const TOKEN = 'a-service-account'

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../cli/gitops/report.ts'
+import type { KubeObject } from '../../cli/gitops/judge.ts'
 
 const NOW = '2026-11-22T10:00:00Z'
 const ready = (message: string) => [

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { launchdAgent, systemdUnit } from '../../worker/service-text.ts'
+import { launchdAgent, systemdUnit } from '../../worker/service.ts'
 import { cannedServer, refusal } from '../cli/canned-server.ts'
 import { aHomeFolder } from '../cli/run-hai.ts'
 import { hai } from '../support/hai.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { LiveAnswer } from '../../../cli/answer/live-answer.ts'
+import { LiveAnswer } from '../../../cli/answer/live.ts'
 import fc from '../../support/fast-check.ts'
 import { anEvent } from '../samples.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { timeline } from '../../../cli/show/timeline.ts'
+import { timeline } from '../../../cli/show/task.ts'
 import type { TaskEvent, TaskView } from '../../../f/hai/core/base/contract.ts'
 import { type CannedWorld, cannedWorld } from '../canned-world.ts'
 import { runHai } from '../run-hai.ts'

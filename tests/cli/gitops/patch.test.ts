@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parseConfig } from '../../../cdk8s/config/read.ts'
 import { writeTree } from '../../../cdk8s/repository/write.ts'
 import { treeOf } from '../../../cdk8s/tree.ts'
+import type { KubeObject } from '../../../cli/gitops/judge.ts'
 import { generatedObjects } from '../../../cli/gitops/manifests.ts'
 import { patched } from '../../../cli/gitops/patch.ts'
-import type { KubeObject } from '../../../cli/gitops/report.ts'
 
 let folder: string
 beforeAll(() => {

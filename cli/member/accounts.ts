@@ -1,8 +1,8 @@
+import type { Answer, Method } from '../call/http.ts'
+import type { Webhook } from '../call/webhook.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { oneLine } from '../show/width.ts'
-import type { Answer, Method } from './http.ts'
-import type { Webhook } from './webhook.ts'
 
 /** A user of the Windmill workspace. */
 export interface User {

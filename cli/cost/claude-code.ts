@@ -1,3 +1,88 @@
+import { createReadStream, type Dirent, existsSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Failure } from '../failure.ts'
+import { expandHome } from '../files.ts'
+
+/** Claude Code may still be writing the last lines of a call that is younger. */
+const FRESH_MS = 5 * 60_000
+
+/** The calls of one session file, and what it held besides. */
+export interface SessionFile {
+  calls: FoundCall[]
+  /** Of these, how many whose last count was never written down. */
+  partial: number
+  /** How many are not over yet, and not among `calls`. */
+  running: number
+  /** Lines that could not be understood, by number, and why. */
+  odd: { line: number; why: string }[]
+}
+
+export interface FoundCall extends ClaudeCall {
+  /** Of the file, where it was read. */
+  line: number
+}
+
+/** Where Claude Code keeps its sessions: `dir`, else CLAUDE_CONFIG_DIR, else ~/.claude. Fails when nothing is there. */
+export function sessionFolder(dir: string | undefined, env: Record<string, string | undefined>): string {
+  const config = resolve(expandHome(dir || env.CLAUDE_CONFIG_DIR || '~/.claude', env))
+  const projects = join(config, 'projects')
+  if (existsSync(projects)) return projects
+  if (dir !== undefined && existsSync(config)) return config
+  throw new Failure('notFound', `there is no ${dir === undefined ? projects : config}`, {
+    next: 'hai cost import claude-code DIR, with the folder that holds projects/ (usually ~/.claude)',
+  })
+}
+
+/** All session files below a folder, in a fixed order; links are not followed. */
+export function sessionFiles(folder: string): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true }).sort(byName)
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return sessionFiles(path)
+    return entry.isFile() && entry.name.endsWith('.jsonl') ? [path] : []
+  })
+}
+
+/** Reads a session file line by line. A call that stands in several lines is one, at its highest count. */
+export async function readSession(path: string, now = Date.now()): Promise<SessionFile> {
+  const calls = new Map<string, FoundCall>()
+  const odd: SessionFile['odd'] = []
+  let number = 0
+  for await (const text of jsonLines(path)) {
+    number += 1
+    const line = text === undefined ? { odd: 'is too long' } : readLine(text, now)
+    if (line === 'none') continue
+    if ('odd' in line) odd.push({ line: number, why: line.odd })
+    else calls.set(line.call_id, fuller(calls.get(line.call_id), { ...line, line: number }))
+  }
+  const all = [...calls.values()]
+  const over = all.filter(({ complete, at }) => complete || now - Date.parse(at) > FRESH_MS)
+  return {
+    calls: over,
+    partial: over.filter(({ complete }) => !complete).length,
+    running: all.length - over.length,
+    odd,
+  }
+}
+
+/**
+ * Of two lines on one call: a last count is the fuller, else the greater, as counts grow from line to line; the earlier
+ * tells when the call was made.
+ */
+export function fuller<Call extends ClaudeCall>(one: Call | undefined, other: Call): Call {
+  if (!one) return other
+  const at = one.at < other.at ? one.at : other.at
+  const size = (call: Call) => [
+    call.complete ? 1 : 0,
+    ...[call.output, call.input, call.cache_read, call.cache_write, call.cache_write_1h],
+  ]
+  const was = size(one)
+  const [difference = 0] = size(other).flatMap((value, i) => (value === was[i] ? [] : [value - was[i]!]))
+  return { ...(difference > 0 ? other : one), at }
+}
+
+const byName = (a: Dirent, b: Dirent) => (a.name < b.name ? -1 : 1)
+
 /** Tokens of one call, as the ledger counts them: `input` includes what the cache gave and took. */
 export interface ClaudeCall {
   /** The same for every copy of the call, in whatever file it stands. */
@@ -17,7 +102,7 @@ export interface ClaudeCall {
 /** `none`: it tells of no call. With `odd`, why it can't be counted although it seems to tell of one. */
 export type Line = ClaudeCall | 'none' | { odd: string }
 
-interface Record {
+interface LogRecord {
   type?: unknown
   timestamp?: unknown
   requestId?: unknown
@@ -63,7 +148,7 @@ export function readLine(line: string, now = Date.now()): Line {
 /** Why a record can't be counted. */
 class Odd extends Error {}
 
-function parsed(text: string): Record | undefined {
+function parsed(text: string): LogRecord | undefined {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
@@ -72,7 +157,7 @@ function parsed(text: string): Record | undefined {
   }
 }
 
-function callOf({ timestamp, requestId, message }: Record, now: number): ClaudeCall {
+function callOf({ timestamp, requestId, message }: LogRecord, now: number): ClaudeCall {
   const { id, model, usage, stop_reason } = message ?? {}
   if (typeof usage !== 'object' || usage === null) throw odd('usage', usage, 'expected counts of tokens')
   if (!matches(MODEL, model)) throw odd('model', model, 'expected its name')
@@ -134,4 +219,42 @@ function odd(field: string, value: unknown, expected: string): Odd {
   const text = JSON.stringify(value)
   const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
   return new Odd(`${field} is ${shown}: ${expected}`)
+}
+
+const LINE_FEED = 0x0a
+/** A longer one is no record of a call; bytes. */
+const LONGEST = 64 * 1024 * 1024
+
+/**
+ * The lines of a file of JSON documents, ended by line feeds alone: what else a terminal or a reader of lines takes for the
+ * end of one may stand within a text. The mark that some editors put before the first is skipped. Undefined is a line
+ * that is too long to be read.
+ */
+export async function* jsonLines(path: string): AsyncGenerator<string | undefined> {
+  let pieces: Buffer[] = []
+  let size = 0
+  let first = true
+  const line = () => {
+    const text = size > LONGEST ? undefined : Buffer.concat(pieces).toString('utf8')
+    pieces = []
+    size = 0
+    const start = first && text?.startsWith('\uFEFF') ? 1 : 0
+    first = false
+    return text?.slice(start)
+  }
+  const add = (piece: Buffer) => {
+    size += piece.length
+    if (size <= LONGEST) pieces.push(piece)
+    else pieces = []
+  }
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let from = 0
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {
+      add(chunk.subarray(from, end))
+      yield line()
+      from = end + 1
+    }
+    add(chunk.subarray(from))
+  }
+  if (size > 0) yield line()
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { dueText, duration, pastInstant, relative, seconds, timeOfDay } from '../../../cli/show/time.ts'
+import { dueText, duration, pastInstant, relative, seconds, timeOfDay } from '../../../cli/show/words.ts'
 
 const zone = process.env.TZ
 beforeAll(() => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { driftFinding } from '../../../cli/doctor/drift.ts'
+import { driftFinding } from '../../../cli/doctor/checks.ts'
 
 const HOUR = 3_600_000
 const reported = (hours: number, more: object = {}) =>

@@ -1,15 +1,13 @@
-import { Accounts, isBeyond, type KeptToken } from '../call/accounts.ts'
 import { Failure } from '../failure.ts'
-import { household } from '../member/members.ts'
-import { isOver, tokensOfAll } from '../member/tokens.ts'
+import { Accounts, isBeyond, type KeptToken } from '../member/accounts.ts'
+import { household, isOver, tokensOfAll } from '../member/members.ts'
 import type { Session } from '../session.ts'
 import type { Finding } from '../show/finding.ts'
-import { relative } from '../show/time.ts'
+import { relative } from '../show/words.ts'
 
 /** So long before its end a token is to be replaced. */
 const SOON_DAYS = 14
 const DAY_MS = 86_400_000
-const what = 'tokens'
 
 /** Tokens that end soon, have ended or have a label, as far as the caller may see them: his own, and all members' where he is the operator. */
 export async function tokenFindings(session: Session): Promise<Finding[]> {
@@ -20,11 +18,11 @@ export async function tokenFindings(session: Session): Promise<Finding[]> {
   const near = tokens.filter((token) => !isWindmills(token) && isOver(token, soon()))
   const labelled = tokens.filter(hasLabel)
   if (tokens.length > 0 && near.length + labelled.length === 0)
-    return [{ what, verdict: 'good', text: `${tokens.length}, none ends within ${SOON_DAYS} days` }]
+    return [{ what: 'tokens', verdict: 'good', text: `${tokens.length}, none ends within ${SOON_DAYS} days` }]
   return [
     ...near.map(
       (token): Finding => ({
-        what,
+        what: 'tokens',
         verdict: 'unsure',
         text: `${token.token_prefix} of ${token.member} ${endsText(token)}`,
         fix: isOver(token)
@@ -34,7 +32,7 @@ export async function tokenFindings(session: Session): Promise<Finding[]> {
     ),
     ...labelled.map(
       (token): Finding => ({
-        what,
+        what: 'tokens',
         verdict: 'unsure',
         text: `${token.token_prefix} of ${token.member} ${labelText(token)}`,
         fix: `hai auth token add --for ${token.member}, which gives it none; then hai auth token revoke ${token.token_prefix}`,
@@ -54,7 +52,7 @@ async function ownFindings(session: Session, accounts: Accounts): Promise<Findin
   if (!own) return []
   const wrong = [...(isOver(own, soon()) ? [endsText(own)] : []), ...(hasLabel(own) ? [labelText(own)] : [])]
   return wrong.map((how) => ({
-    ...{ what, verdict: 'unsure', text: `the one in use ${how}` },
+    ...{ what: 'tokens', verdict: 'unsure', text: `the one in use ${how}` },
     fix: 'ask the operator for another',
   }))
 }
@@ -80,3 +78,42 @@ const beyond =
     if (isBeyond(error) || (error instanceof Failure && error.code === 'forbidden')) return instead
     throw error
   }
+
+/**
+ * Who on a server could do more than he should: whoever writes a script there can have it read the environment of the
+ * workers, that is the database and all keys, so that he can do all that the operator can. Nothing where who asks may not
+ * know, as no operator or by a token whose scopes leave users out.
+ */
+export async function userFindings(session: Session): Promise<Finding[]> {
+  if ((await session.profile()).local) return []
+  try {
+    const { members } = await household(session)
+    const users = await (await Accounts.of(session)).users()
+    const roleOf = (username: string) =>
+      Object.values(members).find(({ usernames }) => usernames.includes(username))?.role
+    // a server that doesn't say it of somebody leaves it open
+    const told = users.filter(({ operator, disabled }) => operator !== undefined && !disabled)
+    const others = told.filter(({ username }) => roleOf(username) !== 'operator')
+    const writers = others.filter(({ operator }) => !operator)
+    if (told.length > 0 && writers.length === 0)
+      return [
+        {
+          what: 'users',
+          verdict: 'good',
+          text: `${told.length} seen, none but the operator's own writes scripts`,
+        },
+      ]
+    return writers.map(({ username, is_admin }) => {
+      const role = roleOf(username)
+      const who = [...(is_admin ? ['an admin'] : []), role ? `hai's ${role}` : 'no member of hai'].join(', ')
+      return {
+        ...{ what: 'users', verdict: 'bad' },
+        text: `${username} (${who}) may write scripts there, and with one read all keys and the whole database`,
+        fix: `give ${username} the role Operator in Windmill's settings of the workspace, or take him out of it; where he is to run hai, name him in members as one of role operator`,
+      }
+    })
+  } catch (error) {
+    if (isBeyond(error) || (error instanceof Failure && error.code === 'forbidden')) return []
+    throw error
+  }
+}
