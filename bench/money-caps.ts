@@ -1,6 +1,6 @@
-import type { ModelCall } from '../f/hai/core/base/backends.ts'
 import type { Pool } from '../f/hai/core/base/db.ts'
 import { HaiError } from '../f/hai/core/base/errors.ts'
+import type { ModelCall } from '../f/hai/core/cost/model_call.ts'
 import { reserve } from '../f/hai/core/cost/reserve.ts'
 import { settle } from '../f/hai/core/cost/settle.ts'
 import { load, median, report } from './measure.ts'

@@ -40,6 +40,9 @@ const imports: Import[] = [...sources].flatMap(([from, text]) =>
 /** The one list that all share who start workers, or say how. */
 const WHITELIST = 'windmill/whitelist.ts'
 
+/** Rooms of core, each of which may import those before it. */
+const ROOMS = ['base', 'task', 'todo', 'outbox', 'cost', 'model', 'builtin', 'work', 'surface']
+
 const isScript = (file: string) => /^[fu]\//.test(file) && file.endsWith('.ts')
 const isCore = (file: string) => file.startsWith('f/hai/core/')
 const isDoor = (file: string) => isScript(file) && !isCore(file)
@@ -51,6 +54,23 @@ describe('the house', () => {
   it('reads enough files to mean something', () => {
     expect(files.filter(isDoor).length).toBeGreaterThan(20)
     expect(imports.length).toBeGreaterThan(100)
+  })
+
+  it('has rooms in core that import only rooms to their left, and one file that knows them all', () => {
+    const place = (file: string) => {
+      const [, room] = /^f\/hai\/core\/(\w+)\//.exec(file) ?? []
+      // what lies beside the rooms is of the whole house
+      return room === undefined ? ROOMS.length : ROOMS.indexOf(room)
+    }
+    const core = files.filter(isCore)
+    expect(core.filter((file) => place(file) < 0)).toEqual([])
+    expect(ROOMS.filter((_, at) => !core.some((file) => place(file) === at))).toEqual([])
+    const upwards = imports.filter(({ from, to }) => isCore(from) && isCore(to) && place(to) > place(from))
+    expect(upwards.map(shown)).toEqual([])
+    const whole = imports
+      .filter(({ to }) => /core\/(?!base\/)\w+\/room\.ts$/.test(to))
+      .map(({ from }) => from)
+    expect([...new Set(whole)]).toEqual(['f/hai/core/house.ts'])
   })
 
   it('has a main in every door and none in core', () => {

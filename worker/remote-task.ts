@@ -1,9 +1,12 @@
-import type { ModelCall, Spent } from '../f/hai/core/base/backends.ts'
 import type { ClaimedTask, State } from '../f/hai/core/base/contract.ts'
 import { HaiError } from '../f/hai/core/base/errors.ts'
+import type { ModelCall, Spent } from '../f/hai/core/cost/model_call.ts'
 import { type Learnt, type ModelAt, type ModelFact, RememberedFacts } from '../f/hai/core/model/facts.ts'
-import type { Failure, Step, TaskHandle, Turn } from '../f/hai/core/task/handle.ts'
+import type { HeldTask } from '../f/hai/core/model/held_task.ts'
+import type { AttemptFailure } from '../f/hai/core/task/backend.ts'
+import type { Turn } from '../f/hai/core/task/conversation.ts'
 import { type Held, heldOf, isLeaseLost } from '../f/hai/core/task/lease.ts'
+import type { Step } from '../f/hai/core/task/steps.ts'
 import { type Doors, isPassing } from './doors.ts'
 
 /** What ends the patience of a task's worker. */
@@ -18,7 +21,7 @@ export interface Stopping {
 const FACTS = new RememberedFacts()
 
 /** A task in the hands of a worker that has the doors only. What was worked for is told until the server hears it. */
-export class RemoteTask implements TaskHandle {
+export class RemoteTask implements HeldTask {
   /** What became of it, for the worker's own log. */
   outcome = 'not ended'
   #doors: Doors
@@ -103,7 +106,7 @@ export class RemoteTask implements TaskHandle {
     return ended
   }
 
-  async fail(failure: Failure): Promise<unknown> {
+  async fail(failure: AttemptFailure): Promise<unknown> {
     // Ctrl-C reaches the programs that this worker started, too: that is no failure of theirs
     if (failure.retryable && this.#stopping.draining.aborted)
       return this.release('its worker was told to stop')

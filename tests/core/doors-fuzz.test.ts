@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { STATUS } from '../../f/hai/core/base/errors.ts'
+import { firstLane } from '../../f/hai/core/builtin/first_lane.ts'
 import { enqueue } from '../../f/hai/core/task/enqueue.ts'
 import { claim } from '../../f/hai/core/task/lease.ts'
 import { addTodo } from '../../f/hai/core/todo/todos.ts'
@@ -190,7 +191,7 @@ async function rows(): Promise<Rows> {
   await sql`delete from hai.lease`
   await sql`update hai.lane_slot set task_id = null`
   await sql`update hai.task_queue set state = 'cancelled', finished_at = now(), error = '{}' where finished_at is null`
-  await enqueue(sql, { source: 'cli', content: 'what is open?' }, { requester: 'operator' })
+  await enqueue(sql, { source: 'cli', content: 'what is open?' }, { requester: 'operator', firstLane })
   const task = await claim(sql, { worker: 'w' })
   const todo = await addTodo(sql, { body: 'a todo', created_by: 'operator', zone: 'Europe/Berlin' })
   return { id: task!.id, lease_no: task!.lease_no, lease_token: task!.lease_token, todo: todo.id }

@@ -9,7 +9,8 @@ import { DEFAULT_MEMBERS, Members } from '../../f/hai/core/base/members.ts'
 import { Budget } from '../../f/hai/core/cost/budget.ts'
 import { health } from '../../f/hai/core/health.ts'
 import { home } from '../../f/hai/core/home.ts'
-import { refreshSettings, SETTINGS, showSettings } from '../../f/hai/core/settings.ts'
+import { SETTINGS } from '../../f/hai/core/house.ts'
+import { refreshSettings, showSettings } from '../../f/hai/core/settings.ts'
 import { receive } from '../../f/hai/core/surface/inbox.ts'
 import { testDatabase } from '../support/database.ts'
 import { aTaker, clear } from '../support/factories.ts'
@@ -121,7 +122,7 @@ describe('an upgrade of the bundle', () => {
     await refreshSettings(db.sql, resources(own, next))
     const { caps } = await storedConfig(db.sql, 'budget', Budget)
     expect(caps).toEqual({ day: { per: 'all', period: 'day', usd: 50 }, month: MONTH })
-    expect(await storedConfig(db.sql, 'models', SETTINGS.models)).toMatchObject({
+    expect(await storedConfig(db.sql, 'models', SETTINGS.models!)).toMatchObject({
       liveness_seconds: 60,
       default: 'ollama/qwen3:8b',
       backends: { openai: { enabled: false, url: OPENAI.url } },

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { firstLane } from '../../f/hai/core/builtin/first_lane.ts'
 import { enqueue } from '../../f/hai/core/task/enqueue.ts'
 import { startHai } from '../cli/running-hai.ts'
 import { testDatabase } from '../support/database.ts'
@@ -59,7 +60,7 @@ async function asked(what: string, requester = 'operator'): Promise<string> {
     ...{ source: 'cli', content: `${MARK} ${what}`, metadata: { tag: MARK } },
     context: [{ name: `${MARK}.log`, content: `${MARK} in a file` }],
   }
-  return (await enqueue(db.sql, envelope, { requester })).task_id
+  return (await enqueue(db.sql, envelope, { requester, firstLane })).task_id
 }
 
 const rings = (token: string) => api('jobs/run/p/f/hai/worker/run', { budget_seconds: 60 }, token)

@@ -2,6 +2,7 @@ import { type Caller, identify, principal } from '../../f/hai/core/base/caller.t
 import type { ClaimedTask, State, Todo } from '../../f/hai/core/base/contract.ts'
 import type { Pool, Sql } from '../../f/hai/core/base/db.ts'
 import { DEFAULT_MEMBERS, type Members } from '../../f/hai/core/base/members.ts'
+import { firstLane } from '../../f/hai/core/builtin/first_lane.ts'
 import { cancel } from '../../f/hai/core/task/change.ts'
 import { enqueue } from '../../f/hai/core/task/enqueue.ts'
 import { complete, fail } from '../../f/hai/core/task/finish.ts'
@@ -42,7 +43,7 @@ export async function aTask(
   given: Record<string, unknown> = {},
   requester = 'operator',
 ): Promise<string> {
-  return (await enqueue(sql, anEnvelope(given), { requester })).task_id
+  return (await enqueue(sql, anEnvelope(given), { requester, firstLane })).task_id
 }
 
 /** The next due task, claimed; the test fails when there is none. */

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { z } from 'zod'
-import { SETTINGS } from '../../f/hai/core/settings.ts'
+import { SETTINGS } from '../../f/hai/core/house.ts'
 
 /** The files that Windmill wants at the root, one for each setting, as they follow from what core accepts. */
 export function resourceTypes(): Map<string, string> {

@@ -1,29 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { Models } from './base/backends.ts'
 import { type Layers, loadConfig, readLayers } from './base/config.ts'
 import type { Setting } from './base/contract.ts'
 import type { Sql } from './base/db.ts'
 import { HaiError, parse } from './base/errors.ts'
-import { Members } from './base/members.ts'
 import { withoutPasswordsIn } from './base/text.ts'
 import { findResource } from './base/windmill.ts'
-import { Budget, openGuards } from './cost/budget.ts'
-import { Channels } from './outbox/channels.ts'
-
-/** Nothing to set yet: any key is refused by name, and none does nothing in silence. */
-const Nothing = z.strictObject({})
-
-/** Everything that an operator may configure, by name; see `f/hai/<name>.resource.yaml` for the defaults. */
-export const SETTINGS = {
-  agents: Nothing,
-  budget: Budget,
-  channels: Channels,
-  members: Members,
-  models: Models,
-  policy: Nothing,
-  tools: Nothing,
-} as const
+import { SETTINGS } from './house.ts'
 
 const PULSE = 'settings'
 /** How old what doors go by may grow, in seconds. */
@@ -48,31 +31,9 @@ function saidAlready(error: unknown): void {
   console.error(error.plain)
 }
 
-export interface SettingTroubles {
-  /** Of files that are not in force: what is wrong with each, and what is in force instead. */
-  broken: string[]
-  /** Guards that are off. */
-  guards: string[]
-}
-
-/** What is wrong with the settings, a sentence each, from what was read last. The operator's matter, and his alone. */
-export async function settingTroubles(sql: Sql): Promise<SettingTroubles> {
-  const rows = await sql<{ name: string; value: unknown; error: string | null }[]>`
-    select name, value, error from hai.config where error is not null or name in ('budget', 'models') order by name`
-  const value = (name: string) => rows.find((row) => row.name === name)?.value ?? {}
-  const models = Models.safeParse(value('models'))
-  const budget = Budget.safeParse(value('budget'))
-  const backends = models.success ? Object.values(models.data.backends) : []
-  const costly = backends.some(({ billing, enabled }) => billing === 'metered' && enabled)
-  return {
-    broken: rows.flatMap(({ error }) => error ?? []),
-    guards: costly && budget.success ? openGuards(budget.data) : [],
-  }
-}
-
 const Show = z.strictObject({
   name: z
-    .enum(Object.keys(SETTINGS) as [keyof typeof SETTINGS], {
+    .enum(Object.keys(SETTINGS), {
       error: `expected one of ${Object.keys(SETTINGS).join(', ')}`,
     })
     .optional(),
@@ -85,16 +46,16 @@ export async function showSettings(
   read?: Parameters<typeof loadConfig>[3],
 ): Promise<{ settings: Setting[] }> {
   const { name } = parse(Show, input)
-  const names = name ? [name] : (Object.keys(SETTINGS) as (keyof typeof SETTINGS)[])
+  const names = name ? [name] : Object.keys(SETTINGS)
   return withoutPasswordsIn({ settings: await Promise.all(names.map((one) => show(sql, one, read))) })
 }
 
 async function show(
   sql: Sql,
-  name: keyof typeof SETTINGS,
+  name: string,
   read: Parameters<typeof loadConfig>[3] = findResource,
 ): Promise<Setting> {
-  const schema: z.ZodType = SETTINGS[name]
+  const schema = SETTINGS[name]!
   const value = await loadConfig(sql, name, schema, read).catch((error: unknown) => {
     if (error instanceof HaiError && error.code === 'invalid') return {}
     throw error
@@ -110,13 +71,9 @@ async function show(
   }
 }
 
-function originsOf(
-  value: unknown,
-  layers: Partial<Layers>,
-  name: keyof typeof SETTINGS,
-): Record<string, string> {
+function originsOf(value: unknown, layers: Partial<Layers>, name: string): Record<string, string> {
   const own = `u/operator/hai_${name}`
-  const builtIn = (SETTINGS[name] as z.ZodType).safeParse({}).data
+  const builtIn = SETTINGS[name]!.safeParse({}).data
   const from = (path: string[]) => {
     if (has(layers.own, path)) return own
     if ('own' in layers) return has(layers.defaults, path) ? `f/hai/${name}` : 'built in'

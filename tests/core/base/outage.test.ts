@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { connect } from '../../../f/hai/core/base/db.ts'
 import { outage } from '../../../f/hai/core/base/outage.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { addTodo } from '../../../f/hai/core/todo/todos.ts'
 import { testDatabase } from '../../support/database.ts'
@@ -64,7 +65,7 @@ describe('outage', () => {
   )
 
   it('is the caller’s error for text that Postgres cannot hold', async () => {
-    const requester = { requester: 'operator' }
+    const requester = { requester: 'operator', firstLane }
     const refused = [
       await thrown(enqueue(db.sql, anEnvelope({ content: 'half a pair: \ud83d' }), requester)),
       await thrown(enqueue(db.sql, anEnvelope({ metadata: { a: 'x\0y' } }), requester)),

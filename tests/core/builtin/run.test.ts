@@ -4,6 +4,7 @@ import type { Todo } from '../../../f/hai/core/base/contract.ts'
 import { addDays, formatDue, today } from '../../../f/hai/core/base/dates.ts'
 import { shortId } from '../../../f/hai/core/base/ids.ts'
 import { DEFAULT_MEMBERS } from '../../../f/hai/core/base/members.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import type { Asker, Reply } from '../../../f/hai/core/builtin/grammar.ts'
 import { answer, recognise } from '../../../f/hai/core/builtin/table.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
@@ -252,7 +253,7 @@ describe('finishing', () => {
 
 describe('tasks', () => {
   const put = (content: string) =>
-    enqueue(database.sql, { source: 'test', content }, { requester: 'operator' })
+    enqueue(database.sql, { source: 'test', content }, { requester: 'operator', firstLane })
   const take = async () => (await claim(database.sql, { worker: 'w-1' }))!
 
   it('says what ran, failed, waits and runs, without the task that asks', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { ModelCall } from '../../../f/hai/core/base/backends.ts'
 import { HaiError } from '../../../f/hai/core/base/errors.ts'
+import type { ModelCall } from '../../../f/hai/core/cost/model_call.ts'
 import { record } from '../../../f/hai/core/cost/record.ts'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'
 import { rollup } from '../../../f/hai/core/cost/rollup.ts'

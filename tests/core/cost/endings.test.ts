@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { ModelCall, Spent } from '../../../f/hai/core/base/backends.ts'
 import { inTransaction } from '../../../f/hai/core/base/db.ts'
 import { spentText, tokensText } from '../../../f/hai/core/cost/amount_text.ts'
+import type { ModelCall, Spent } from '../../../f/hai/core/cost/model_call.ts'
 import { record } from '../../../f/hai/core/cost/record.ts'
 import { costReport } from '../../../f/hai/core/cost/report.ts'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Spent } from '../../../f/hai/core/base/backends.ts'
+import type { Spent } from '../../../f/hai/core/cost/model_call.ts'
 import { alarms, moneyProblems, routeFailures } from '../../../f/hai/core/cost/problems.ts'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'
 import { rollup } from '../../../f/hai/core/cost/rollup.ts'

@@ -1,5 +1,5 @@
-import type { ModelCall, Spent } from '../../../f/hai/core/base/backends.ts'
 import type { Pool, Sql } from '../../../f/hai/core/base/db.ts'
+import type { ModelCall, Spent } from '../../../f/hai/core/cost/model_call.ts'
 import type { Tokens } from '../../../f/hai/core/cost/tokens.ts'
 import { clear } from '../../support/factories.ts'
 

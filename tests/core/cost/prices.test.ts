@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { cost, mostOf, Prices, priceAt } from '../../../f/hai/core/cost/prices.ts'
+import { Prices } from '../../../f/hai/core/base/backends.ts'
+import { cost, mostOf, priceAt } from '../../../f/hai/core/cost/prices.ts'
 import { tokens } from './ledger.ts'
 
 /** platform.claude.com/docs/en/about-claude/pricing, USD per million tokens. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { sweep } from '../../../f/hai/core/sweep.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
+import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, age, aTask, busySlots, clear, eventTypes, rowOf } from '../../support/factories.ts'

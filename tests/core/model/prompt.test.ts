@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { answerRoom, buildPrompt, type Fit, promptTokens, TooLong } from '../../../f/hai/core/model/prompt.ts'
-import type { Turn } from '../../../f/hai/core/task/handle.ts'
+import type { Turn } from '../../../f/hai/core/task/conversation.ts'
 import fc from '../../support/fast-check.ts'
 import { CORPUS } from './corpus.ts'
 

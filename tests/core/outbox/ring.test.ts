@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { principal } from '../../../f/hai/core/base/caller.ts'
 import { HaiError } from '../../../f/hai/core/base/errors.ts'
 import { DEFAULT_MEMBERS } from '../../../f/hai/core/base/members.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { accessFor } from '../../../f/hai/core/model/access.ts'
 import { notify } from '../../../f/hai/core/outbox/notice.ts'
 import { ringOutbox, SEND, thenRing } from '../../../f/hai/core/outbox/ring.ts'
@@ -151,7 +152,7 @@ describe('a notice', () => {
   })
 
   it('is rung for when the task it came of has ended, and not when all have', async () => {
-    await enqueue(db.sql, { source: 'cli', content: 'what is open?' }, { requester: 'operator' })
+    await enqueue(db.sql, { source: 'cli', content: 'what is open?' }, { requester: 'operator', firstLane })
     await tell()
     const { calls, start } = recorder()
     const signal = new AbortController().signal

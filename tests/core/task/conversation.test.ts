@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Sql } from '../../../f/hai/core/base/db.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { receive } from '../../../f/hai/core/surface/inbox.ts'
 import { enqueue, enqueueMany } from '../../../f/hai/core/task/enqueue.ts'
 import { complete } from '../../../f/hai/core/task/finish.ts'
@@ -17,7 +18,7 @@ const guest = aCaller('guest')
 
 /** Puts a task into the conversation, and gives the inbox's answer. */
 const say = (given: Record<string, unknown> = {}, { name, sees } = operator, sql: Sql = db.sql) =>
-  enqueue(sql, anEnvelope({ conversation_id: NAME, ...given }), { requester: name, sees })
+  enqueue(sql, anEnvelope({ conversation_id: NAME, ...given }), { requester: name, sees, firstLane })
 
 const countTasks = async () => (await db.sql`select from hai.task_queue`).length
 const stateOf = async (id: string) => (await rowOf(db.sql, id)).state
@@ -109,7 +110,7 @@ describe('a busy conversation', () => {
       enqueueMany(
         db.sql,
         if_busy.map((how) => anEnvelope({ conversation_id: NAME, if_busy: how })),
-        { requester: 'operator' },
+        { requester: 'operator', firstLane },
       )
     const accepted = await batch('reject', 'queue', 'interrupt', 'queue')
     const states = await Promise.all(accepted.map(({ task_id }) => stateOf(task_id)))
@@ -176,7 +177,7 @@ describe('a conversation', () => {
     'does not begin by %s, which is no name and no id; nothing is stored',
     async (id) => {
       const batch = [anEnvelope(), anEnvelope({ conversation_id: id })]
-      await expect(enqueueMany(db.sql, batch, { requester: 'operator' })).rejects.toMatchObject({
+      await expect(enqueueMany(db.sql, batch, { requester: 'operator', firstLane })).rejects.toMatchObject({
         code: 'not_found',
         message: expect.stringContaining(`no conversation and no task ${id}, and nothing was stored`),
       })
@@ -199,7 +200,7 @@ describe('a conversation', () => {
       anEnvelope({ conversation_id: id }),
       anEnvelope({ conversation_id: NAME }),
     ]
-    const accepted = await enqueueMany(db.sql, batch, { requester: 'operator' })
+    const accepted = await enqueueMany(db.sql, batch, { requester: 'operator', firstLane })
     expect(accepted.map((one) => one.conversation_id)).toEqual([id, id, NAME])
     expect(accepted.map((one) => one.begins_conversation)).toEqual([undefined, undefined, true])
   })

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { newId } from '../../../f/hai/core/base/ids.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { enqueue, enqueueMany } from '../../../f/hai/core/task/enqueue.ts'
 import { testDatabase } from '../../support/database.ts'
 import { anEnvelope, aTask, clear, eventTypes, rowOf } from '../../support/factories.ts'
 
 const db = testDatabase()
-const origin = { requester: 'operator' }
+const origin = { requester: 'operator', firstLane }
 beforeEach(() => clear(db.sql))
 
 async function countTasks(): Promise<number> {

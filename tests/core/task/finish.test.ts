@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { sweep } from '../../../f/hai/core/sweep.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import { heldOf } from '../../../f/hai/core/task/lease.ts'
+import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { runTodo } from '../../../f/hai/core/todo/run.ts'
 import { testDatabase } from '../../support/database.ts'
 import {

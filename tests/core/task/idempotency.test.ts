@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Accepted } from '../../../f/hai/core/base/contract.ts'
 import { newId } from '../../../f/hai/core/base/ids.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { testDatabase } from '../../support/database.ts'
 import { age, anEnvelope, aTask, clear, eventTypes, rowOf } from '../../support/factories.ts'
 
 const db = testDatabase()
-const origin = { requester: 'operator' }
+const origin = { requester: 'operator', firstLane }
 beforeEach(() => clear(db.sql))
 
 const countTasks = async () => (await db.sql`select from hai.task_queue`).length
@@ -46,7 +47,7 @@ describe('an idempotency key', () => {
 
   it('keeps the keys of two requesters apart', async () => {
     const mine = await enqueue(db.sql, keyed, origin)
-    const theirs = await enqueue(db.sql, keyed, { requester: 'guest' })
+    const theirs = await enqueue(db.sql, keyed, { requester: 'guest', firstLane })
     expect(theirs.status).toBe('accepted')
     expect(theirs.task_id).not.toBe(mine.task_id)
   })
@@ -121,7 +122,7 @@ describe('an id that the caller mints', () => {
 
   it('does not give a stranger somebody else’s task, nor say whose it is', async () => {
     const id = await aTask(db.sql, { id: newId() })
-    const stolen = enqueue(db.sql, anEnvelope({ id }), { requester: 'guest' })
+    const stolen = enqueue(db.sql, anEnvelope({ id }), { requester: 'guest', firstLane })
     await expect(stolen).rejects.toMatchObject({ code: 'conflict', details: {} })
     await expect(stolen).rejects.not.toThrow('operator')
   })

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { sweep } from '../../../f/hai/core/sweep.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import {
@@ -10,6 +9,7 @@ import {
   LEASE_SECONDS,
   release,
 } from '../../../f/hai/core/task/lease.ts'
+import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { testDatabase } from '../../support/database.ts'
 import {
   aCaller,

@@ -1,12 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Pool, Sql } from '../../../f/hai/core/base/db.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { health } from '../../../f/hai/core/health.ts'
 import { home } from '../../../f/hai/core/home.ts'
-import { sweep } from '../../../f/hai/core/sweep.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { claim } from '../../../f/hai/core/task/lease.ts'
 import { listTasks } from '../../../f/hai/core/task/list.ts'
 import { showTask, taskEvents } from '../../../f/hai/core/task/show.ts'
+import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { wake } from '../../../f/hai/core/task/wake.ts'
 import { listTodos } from '../../../f/hai/core/todo/list.ts'
 import { showTodo } from '../../../f/hai/core/todo/todos.ts'
@@ -66,7 +67,7 @@ const FEW = 150
 const EVERYTHING: [name: string, work: Work, index: string, most?: number][] = [
   [
     'enqueue',
-    (sql) => enqueue(sql, anEnvelope({ idempotency_key: 'k' }), { requester: 'operator' }),
+    (sql) => enqueue(sql, anEnvelope({ idempotency_key: 'k' }), { requester: 'operator', firstLane }),
     'task_idempotency',
   ],
   ['claim', (sql) => claim(sql, { worker: 'w-1' }), 'task_due'],

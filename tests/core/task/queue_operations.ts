@@ -1,12 +1,13 @@
 import { PRIORITIES, type Priority } from '../../../f/hai/core/base/contract.ts'
 import type { Pool } from '../../../f/hai/core/base/db.ts'
 import { HaiError } from '../../../f/hai/core/base/errors.ts'
-import { sweep } from '../../../f/hai/core/sweep.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { cancel, retry } from '../../../f/hai/core/task/change.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import { claim, type Held, heartbeat, release } from '../../../f/hai/core/task/lease.ts'
 import { finishStep, startStep } from '../../../f/hai/core/task/steps.ts'
+import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { aCaller, anEnvelope, FOR_A_MODEL } from '../../support/factories.ts'
 import fc from '../../support/fast-check.ts'
 import { type Outcome, type QueueModel, RETRY_AFTER, type Token, TTL } from './queue_model.ts'
@@ -245,7 +246,7 @@ async function accept(sql: Pool, known: Known, given: Operation & { do: 'enqueue
     ...(given.key ? { idempotency_key: given.key } : {}),
     ...(given.ttl ? { ttl_seconds: TTL } : {}),
   })
-  const { task_id, status } = await enqueue(sql, envelope, { requester: 'operator' })
+  const { task_id, status } = await enqueue(sql, envelope, { requester: 'operator', firstLane })
   return `${status} ${numberOf(known, task_id)}`
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { TaskSummary } from '../../../f/hai/core/base/contract.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
 import { enqueueMany } from '../../../f/hai/core/task/enqueue.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
@@ -130,7 +131,7 @@ describe('listTasks', () => {
       Array.from({ length: 23 }, (_, n) =>
         anEnvelope({ content: `task ${n}`, source: n < 12 ? 'cli' : 'voice' }),
       ),
-      { requester: 'operator' },
+      { requester: 'operator', firstLane },
     )
     await aTask(db.sql, {}, 'guest')
     const totals = async (filter: Filter, caller = operator) => {
@@ -192,7 +193,7 @@ describe('listTasks', () => {
     await enqueueMany(
       db.sql,
       Array.from({ length: 23 }, (_, n) => anEnvelope({ content: `task ${n}` })),
-      { requester: 'operator' },
+      { requester: 'operator', firstLane },
     )
     const before = await idsOf({ limit: 100 })
     const seen = await pages({ limit: 5 }, () => aTask(db.sql))

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { ClaimedTask } from '../../../f/hai/core/base/contract.ts'
-import { sweep } from '../../../f/hai/core/sweep.ts'
 import { cancel, retry } from '../../../f/hai/core/task/change.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import { showTask } from '../../../f/hai/core/task/show.ts'
 import { finishStep, startStep } from '../../../f/hai/core/task/steps.ts'
+import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, age, aRunningTask, claimed, clear, eventTypes, rowOf } from '../../support/factories.ts'
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Pool } from '../../../f/hai/core/base/db.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
 import { enqueueMany } from '../../../f/hai/core/task/enqueue.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
@@ -38,7 +39,7 @@ describe('of one conversation', () => {
 
   it('turns that came together are begun in their order', async () => {
     const given = [MODEL, BUILT_IN, MODEL].map((one) => anEnvelope(one))
-    const accepted = await enqueueMany(db.sql, given, { requester: 'operator' })
+    const accepted = await enqueueMany(db.sql, given, { requester: 'operator', firstLane })
     for (const { task_id } of accepted) {
       const task = await claimed(db.sql)
       expect(task.id).toBe(task_id)

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Accepted } from '../../../f/hai/core/base/contract.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { receiveArgument } from '../../../f/hai/core/surface/inbox.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
@@ -50,7 +51,7 @@ const taken = async () => (await db.sql`select from hai.lane_slot where task_id 
 describe('what hai answers itself', () => {
   it('frees its slot at once when it is cancelled before the answer is stored', async () => {
     const envelope = anEnvelope({ content: 'add todo: buy milk' })
-    const { task_id: id } = await enqueue(db.sql, envelope, { requester: 'operator' })
+    const { task_id: id } = await enqueue(db.sql, envelope, { requester: 'operator', firstLane })
     const task = await claim(db.sql, { worker: 'w', lanes: [BUILT_IN], only: id })
     await cancel(db.sql, { id }, aCaller('operator'))
     await answerClaimed(db.sql, task!, aCaller('operator'))
@@ -132,7 +133,7 @@ describe('what hai answers itself', () => {
   })
 
   it('calls for what became due beside it', async () => {
-    await enqueue(db.sql, anEnvelope(FOR_A_MODEL), { requester: 'operator' })
+    await enqueue(db.sql, anEnvelope(FOR_A_MODEL), { requester: 'operator', firstLane })
     const { seen, job_id } = await put()
     expect([seen?.state, rung]).toEqual(['done', 1])
     // that job is another task's
@@ -142,7 +143,7 @@ describe('what hai answers itself', () => {
   it('is left to a worker where all places are taken, and where another one was quicker', async () => {
     const held = []
     for (;;) {
-      await enqueue(db.sql, anEnvelope(), { requester: 'robot' })
+      await enqueue(db.sql, anEnvelope(), { requester: 'robot', firstLane })
       const task = await claim(db.sql, { worker: 'busy', lanes: [BUILT_IN] })
       if (!task) break
       held.push(task)

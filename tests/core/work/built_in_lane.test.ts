@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { Models } from '../../../f/hai/core/base/backends.ts'
+import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { retry } from '../../../f/hai/core/task/change.ts'
 import { keepLanes } from '../../../f/hai/core/task/lane.ts'
 import { runTodo } from '../../../f/hai/core/todo/run.ts'
@@ -49,17 +50,17 @@ describe('what hai answers itself', () => {
     const id = await aTask(db.sql)
     expect((await claimed(db.sql)).id).toBe(id)
     const dead = await anEndedTask(db.sql, 'dead', { priority: 'high' })
-    await retry(db.sql, { id: dead }, aCaller())
+    await retry(db.sql, { id: dead }, aCaller(), firstLane)
     expect((await claimed(db.sql)).id).toBe(dead)
   })
 
   it('goes there from a todo and by a retry, too', async () => {
     const todo = await aTodo(db.sql, { body: 'what is open?' })
-    const { task_id } = await runTodo(db.sql, { id: todo.id }, aCaller())
+    const { task_id } = await runTodo(db.sql, { id: todo.id }, aCaller(), firstLane)
     expect(await laneOf(task_id)).toBe('builtin')
     const dead = await anEndedTask(db.sql, 'dead')
     await db.sql`update hai.task_queue set lane = 'interactive' where id = ${dead}`
-    await retry(db.sql, { id: dead }, aCaller())
+    await retry(db.sql, { id: dead }, aCaller(), firstLane)
     expect(await laneOf(dead)).toBe('builtin')
   })
 

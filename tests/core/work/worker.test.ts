@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Sql } from '../../../f/hai/core/base/db.ts'
-import { sweep } from '../../../f/hai/core/sweep.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
+import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { answerCall, type Shift, work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import {

@@ -1,8 +1,41 @@
 import type { LanguageModelV3Prompt } from '@ai-sdk/provider'
 import { z } from 'zod'
-import { type Price, Prices, Rates } from '../cost/prices.ts'
-import type { Tokens } from '../cost/tokens.ts'
 import { EXPECTED, REFERENCE } from './reference.ts'
+
+/** Dearer by far than any token; more is a slip of the pen. */
+const DEAREST = 1_000_000
+
+const each = z.number().nonnegative().max(DEAREST).optional()
+
+/** USD per million tokens; a price that isn't given is unknown, never 0. */
+export const Rates = z.strictObject({
+  input: each,
+  output: each,
+  cache_read: each,
+  /** Of what is kept for minutes. */
+  cache_write: each,
+  /** Of what is kept for an hour; twice `input` when not given, as those who sell it have it. */
+  cache_write_1h: each,
+  /** Of what a model thought; counted as output when not given. */
+  reasoning: each,
+})
+export type Rates = z.output<typeof Rates>
+
+const Dated = Rates.extend({
+  /** The first day (UTC) on which these prices hold. */
+  from: z.iso.date({ error: 'expected a day, such as 2026-11-27' }),
+  /** Where they were read. */
+  source: z.string().max(300).optional(),
+})
+
+/** Prices of one model over time, in any order. */
+export const Prices = z.array(Dated).superRefine((prices, context) => {
+  for (const [at, { from }] of prices.entries()) {
+    if (prices.findIndex((other) => other.from === from) === at) continue
+    context.addIssue({ code: 'custom', path: [at, 'from'], message: 'expected each day once; merge the two' })
+  }
+})
+export type Prices = z.output<typeof Prices>
 
 const Model = Rates.extend({
   /** Tokens that question, history and answer may have together. */
@@ -96,39 +129,18 @@ export interface Choice {
   loading?: boolean
 }
 
-/** One call of a model as the ledger knows it. Each attempt's is another, though they answer the same journaled step. */
-export interface ModelCall {
-  /** The step's id and the lease that made the call. */
-  call_id: string
-  /** The journal's step that it answers. */
-  step?: string
-  /** Who asks; `none` when not said. */
-  agent?: string
-  /** `backend/model` when not said. */
-  route?: string
-  backend: string
-  model: string
-  billing: Backend['billing']
-  price?: Price
-  /** Tokens that it can come to; what it may cost is held until it is over. */
-  most?: { input: number; output: number }
-  /** Of a call that answers no task: who made it and from where. */
-  requester?: string
-  source?: string
+/** Where each kind is when no URL says so. */
+export const HOME = {
+  anthropic: 'https://api.anthropic.com/v1',
+  'claude-code': 'claude',
+  'openai-compatible': '',
 }
+/** Where a backend is asked. */
+export const urlOf = ({ kind, url }: Pick<Backend, 'kind' | 'url'>): string =>
+  url ? withVersion(url) : HOME[kind]
 
-/** What a call came to. */
-export interface Spent {
-  tokens: Tokens
-  ms: number
-  /** In the backend's own words, USD. */
-  usd?: number | null
-  /** The code with which it failed. */
-  error?: string
-  /** It was ended from here, before its answer was whole; `stopped`, too, where that repeated itself. */
-  ended?: 'cancelled' | 'stopped'
-  /** The tokens are what was seen of them; there may have been more. */
-  at_least?: boolean
-  /** Nobody was reached, so that there was no call. */
-  unsent?: boolean
+/** A server's bare address is what its own documentation names; both protocols live under `/v1` of it. */
+function withVersion(given: string): string {
+  const url = new URL(given)
+  return url.pathname === '/' ? `${url.origin}/v1` : given
 }

@@ -59,6 +59,14 @@ export async function storedConfig<T extends z.ZodType>(
   return parse(schema, row?.value ?? {})
 }
 
+/** What is wrong with the settings as they were read last, a sentence each. The operator's matter alone. */
+export async function brokenSettings(sql: Sql): Promise<string[]> {
+  const rows = await sql<
+    { error: string }[]
+  >`select error from hai.config where error is not null order by name`
+  return rows.map(({ error }) => error)
+}
+
 /** What is in force in place of a bad one; its error is kept as a sentence that says so. `invalid` when the defaults are what is bad. */
 async function standIn<T extends z.ZodType>(
   sql: Sql,

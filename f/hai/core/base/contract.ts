@@ -3,8 +3,6 @@
  * Times are RFC 3339 strings in UTC, durations seconds, money USD.
  */
 
-import type { ListSource } from '../cost/report_shape.ts'
-
 /** Raised when a caller of the previous number would be misunderstood. */
 export const CONTRACT = 2
 
@@ -329,6 +327,13 @@ export interface Health {
   drift?: DriftReported[]
   /** What is no fault and may be meant: guards that are off. */
   guards?: string[]
+}
+
+/** A list of prices: whose it is, its version, and the day of it. */
+export interface ListSource {
+  name: string
+  version: string
+  date: string
 }
 
 export type WindowSource = 'settings' | 'server' | 'earlier_call'

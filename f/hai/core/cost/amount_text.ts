@@ -1,4 +1,5 @@
-import type { Amount, CapMargin, CostReport, ListSource, TokenSums } from './report_shape.ts'
+import type { ListSource } from '../base/contract.ts'
+import type { Amount, CapMargin, CostReport, TokenSums } from './report_shape.ts'
 
 type Spent = Pick<Amount, 'calls' | 'usd' | 'known_usd' | 'unknown_calls' | 'presumed_usd' | 'open_usd'>
 

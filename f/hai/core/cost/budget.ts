@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { Models } from '../base/backends.ts'
+import type { Sql } from '../base/db.ts'
 
 const Cap = z
   .strictObject({
@@ -80,6 +82,19 @@ export function openGuards({ caps, unknown_price }: Budget): string[] {
         ]
       : []),
   ]
+}
+
+/** The same of the budget in force; none where nothing metered may be asked, or a setting can't be read. */
+export async function guardsThatAreOff(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ name: string; value: unknown }[]>`
+    select name, value from hai.config where name in ('budget', 'models')`
+  const value = (name: string) => rows.find((row) => row.name === name)?.value ?? {}
+  const [models, budget] = [Models.safeParse(value('models')), Budget.safeParse(value('budget'))]
+  if (!models.success || !budget.success) return []
+  const isCostly = Object.values(models.data.backends).some(
+    ({ billing, enabled }) => billing === 'metered' && enabled,
+  )
+  return isCostly ? openGuards(budget.data) : []
 }
 
 /** Whether a text is the name of a time zone; offsets are none, as they mean opposite things in different places. */

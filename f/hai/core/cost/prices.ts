@@ -1,46 +1,11 @@
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import type { Prices, Rates } from '../base/backends.ts'
 import { own } from '../base/own.ts'
 import { listed, type Seller } from './list_prices.ts'
 import { LIST_SOURCE } from './list_prices_data.ts'
 import type { Tokens } from './tokens.ts'
 
 const MILLION = 1_000_000
-
-/** Dearer by far than any token; more is a slip of the pen. */
-const DEAREST = 1_000_000
-
-const each = z.number().nonnegative().max(DEAREST).optional()
-
-/** USD per million tokens; a price that isn't given is unknown, never 0. */
-export const Rates = z.strictObject({
-  input: each,
-  output: each,
-  cache_read: each,
-  /** Of what is kept for minutes. */
-  cache_write: each,
-  /** Of what is kept for an hour; twice `input` when not given, as those who sell it have it. */
-  cache_write_1h: each,
-  /** Of what a model thought; counted as output when not given. */
-  reasoning: each,
-})
-export type Rates = z.output<typeof Rates>
-
-const Dated = Rates.extend({
-  /** The first day (UTC) on which these prices hold. */
-  from: z.iso.date({ error: 'expected a day, such as 2026-11-27' }),
-  /** Where they were read. */
-  source: z.string().max(300).optional(),
-})
-
-/** Prices of one model over time, in any order. */
-export const Prices = z.array(Dated).superRefine((prices, context) => {
-  for (const [at, { from }] of prices.entries()) {
-    if (prices.findIndex((other) => other.from === from) === at) continue
-    context.addIssue({ code: 'custom', path: [at, 'from'], message: 'expected each day once; merge the two' })
-  }
-})
-export type Prices = z.output<typeof Prices>
 
 /** What of a backend's configuration tells its prices: its own, else the list prices of whoever it is. */
 export interface PriceList extends Seller {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
+import { brokenSettings } from '../base/config.ts'
 import type { Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
-import { settingTroubles } from '../settings.ts'
 import {
   count,
   dayText,
@@ -83,7 +83,7 @@ export async function costReport(
       top > 0 ? topTasks(sql, range, top, caller) : [],
       all ? capsHit(sql, range) : [],
       all ? routeFailures(sql) : [],
-      all ? settingTroubles(sql).then((troubles) => troubles.broken) : [],
+      all ? brokenSettings(sql) : [],
     ])
   const { since, until, zone } = range
   return {

@@ -1,3 +1,5 @@
+import type { ListSource } from '../base/contract.ts'
+
 /** What the doors of `cost/` return: days as `2026-11-27`, times RFC 3339 in UTC, money USD. Unknown is null, never 0. */
 
 export const BILLINGS = ['local', 'metered', 'subscription'] as const
@@ -191,13 +193,6 @@ export interface CostReport {
   failures: RouteFailures[]
   /** Where the prices come from that the operator has not set himself. */
   list: ListSource
-}
-
-/** A list of prices: whose it is, its version, and the day of it. */
-export interface ListSource {
-  name: string
-  version: string
-  date: string
 }
 
 /** One call of a task, as the ledger has it. */

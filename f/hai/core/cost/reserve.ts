@@ -1,13 +1,13 @@
-import type { ModelCall } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
-import type { Failure } from '../task/handle.ts'
+import type { AttemptFailure } from '../task/backend.ts'
 import { type Held, inHandsOf, leaseLost, tokenDigest } from '../task/lease.ts'
 import { Budget } from './budget.ts'
 import { applyBudget, budgetInForce, resetOf, stale } from './caps.ts'
 import { added, counting, limitOf } from './counters.ts'
+import type { ModelCall } from './model_call.ts'
 import { mostOf } from './prices.ts'
 import { holdWindows } from './windows.ts'
 
@@ -230,7 +230,7 @@ export const isOverBudget = (error: unknown): error is OverBudget =>
   error instanceof HaiError && error.code === 'budget' && error.details !== undefined
 
 /** How the task goes on: it waits without using an attempt, or ends. */
-export function failureOf({ message, details }: OverBudget): Failure {
+export function failureOf({ message, details }: OverBudget): AttemptFailure {
   const { on_cap, ends, retry_after_seconds, next_step = 'hai cost shows the caps' } = details
   if (ends || on_cap === 'dead') return { code: 'budget', message, next_step }
   return {

@@ -1,8 +1,8 @@
-import type { ModelCall, Spent } from '../base/backends.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { LEASE_SECONDS } from '../task/lease.ts'
 import { added, counting, presumedOf, warnings } from './counters.ts'
+import type { ModelCall, Spent } from './model_call.ts'
 import { cost } from './prices.ts'
 import type { Ending } from './report_shape.ts'
 

@@ -1,9 +1,9 @@
-import type { ModelCall } from '../base/backends.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { laneOf } from '../task/envelope.ts'
 import type { Window } from './budget.ts'
 import { budgetInForce } from './caps.ts'
+import type { ModelCall } from './model_call.ts'
 import type { WindowState } from './report_shape.ts'
 
 /** Shown of a subscription for which the budget sets no window of its own: those that Claude's plans are sold by. */

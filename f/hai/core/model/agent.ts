@@ -1,20 +1,14 @@
-import {
-  type Choice,
-  MAX_OUTPUT,
-  type Message,
-  type ModelCall,
-  type Models,
-  type Spent,
-} from '../base/backends.ts'
+import { type Choice, MAX_OUTPUT, type Message, type Models } from '../base/backends.ts'
 import type { ClaimedTask } from '../base/contract.ts'
+import type { ModelCall, Spent } from '../cost/model_call.ts'
 import { failureOf, isOverBudget, type OverBudget } from '../cost/reserve.ts'
-import type { TaskHandle } from '../task/handle.ts'
 import { isLeaseLost } from '../task/lease.ts'
 import { atLeast, endedBy, usedBy } from './broken_usage.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
 import { FailedCall } from './failed_call.ts'
 import { classify, type Got, isUnsent } from './failure.ts'
 import { type Caller, fittedCall } from './fitted_call.ts'
+import type { HeldTask } from './held_task.ts'
 import { limitsOf } from './limits.ts'
 import { load, withLoading } from './ollama.ts'
 import { Telling } from './telling.ts'
@@ -39,7 +33,7 @@ export interface Run {
  * Answers one task with one model call. A call that an earlier attempt finished is read from the journal and not paid
  * again. Resolves when the task has ended or goes back for another attempt; rejects when it was aborted.
  */
-export async function answerWithModel(handle: TaskHandle, task: ClaimedTask, run: Run): Promise<void> {
+export async function answerWithModel(handle: HeldTask, task: ClaimedTask, run: Run): Promise<void> {
   const { choice, signal } = run
   const refused = withheld(task, choice)
   if (refused) return void (await handle.fail(refused))
@@ -71,7 +65,7 @@ const STOPPED: Partial<Record<Ending, string>> = {
 
 /** What a cap refused: a local model answers if the budget says so and there is one, else the task waits or ends. */
 async function withoutBudget(
-  handle: TaskHandle,
+  handle: HeldTask,
   task: ClaimedTask,
   { local, ...run }: Run,
   error: OverBudget,
@@ -91,7 +85,7 @@ interface Journaled {
   route: string
 }
 
-async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): Promise<Journaled> {
+async function journaledCall(handle: HeldTask, task: ClaimedTask, run: Run): Promise<Journaled> {
   const { choice } = run
   const call_id = `${task.id}:${task.round}:1`
   const route = `${choice.name}/${choice.model}`
@@ -116,14 +110,14 @@ async function journaledCall(handle: TaskHandle, task: ClaimedTask, run: Run): P
   return response
 }
 
-const callerOf = (handle: TaskHandle, run: Run): Caller => ({
+const callerOf = (handle: HeldTask, run: Run): Caller => ({
   choice: run.choice,
   apiKey: run.apiKey,
   load: (choice) => loaded(handle, { ...run, choice }),
   ask: (choice, call, messages) => madeCall(handle, { ...run, choice }, call, messages),
 })
 
-async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages: Message[]): Promise<Answer> {
+async function madeCall(handle: HeldTask, run: Run, call: ModelCall, messages: Message[]): Promise<Answer> {
   const { choice, models, apiKey, signal } = run
   const limits = limitsOf(models, choice, messages)
   await handle.openUsage(call)
@@ -151,7 +145,7 @@ async function madeCall(handle: TaskHandle, run: Run, call: ModelCall, messages:
 }
 
 /** The choice once its model is loaded: only then its window is known. */
-async function loaded(handle: TaskHandle, { choice, models, signal }: Run): Promise<Choice> {
+async function loaded(handle: HeldTask, { choice, models, signal }: Run): Promise<Choice> {
   await handle.note('loading', `loading ${choice.model} into memory`)
   try {
     await load(choice, signal, limitsOf(models, choice, []))

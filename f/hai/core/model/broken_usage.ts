@@ -1,4 +1,4 @@
-import type { Spent } from '../base/backends.ts'
+import type { Spent } from '../cost/model_call.ts'
 import { NO_TOKENS, UNCOUNTED } from '../cost/tokens.ts'
 import { isLeaseLost } from '../task/lease.ts'
 import { type Got, tokensOfFailure } from './failure.ts'

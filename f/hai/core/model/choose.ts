@@ -1,4 +1,4 @@
-import type { Backend, Choice, Models } from '../base/backends.ts'
+import { type Backend, type Choice, type Models, urlOf } from '../base/backends.ts'
 import type { ModelRow } from '../base/contract.ts'
 import type { Surroundings } from '../base/environment.ts'
 import { HaiError, short } from '../base/errors.ts'
@@ -7,12 +7,6 @@ import { REFERENCE } from '../base/reference.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
 import { reaches } from './reach.ts'
 
-/** Where each kind is when no URL says so. */
-export const HOME = {
-  anthropic: 'https://api.anthropic.com/v1',
-  'claude-code': 'claude',
-  'openai-compatible': '',
-}
 /** Tokens: the smallest window of any Claude that is served. */
 const CLAUDE_CONTEXT = 200_000
 
@@ -196,14 +190,4 @@ function choice([name, backend]: Named, reason: string, wanted?: string): Choice
   const context =
     own(backend.models, model)?.context ?? (kind === 'openai-compatible' ? undefined : CLAUDE_CONTEXT)
   return { name, backend: { ...backend, url }, model, context, reason }
-}
-
-/** Where a backend is asked. */
-export const urlOf = ({ kind, url }: Pick<Backend, 'kind' | 'url'>): string =>
-  url ? withVersion(url) : HOME[kind]
-
-/** A server's bare address is what its own documentation names; both protocols live under `/v1` of it. */
-function withVersion(given: string): string {
-  const url = new URL(given)
-  return url.pathname === '/' ? `${url.origin}/v1` : given
 }

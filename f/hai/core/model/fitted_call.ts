@@ -1,6 +1,7 @@
-import type { Choice, Message, ModelCall } from '../base/backends.ts'
+import type { Choice, Message } from '../base/backends.ts'
 import type { ClaimedTask } from '../base/contract.ts'
-import type { TaskHandle, Turn } from '../task/handle.ts'
+import type { ModelCall } from '../cost/model_call.ts'
+import type { Turn } from '../task/conversation.ts'
 import type { Answer } from './call.ts'
 import type { ModelFact } from './facts.ts'
 import { FailedCall } from './failed_call.ts'
@@ -15,6 +16,7 @@ import {
   smaller,
   tooLong,
 } from './fitting.ts'
+import type { HeldTask } from './held_task.ts'
 import { ledgerCall } from './ledger_call.ts'
 import { type Overflow, overflowOf } from './overflow.ts'
 import { answerRoom, buildPrompt, TooLong } from './prompt.ts'
@@ -39,7 +41,7 @@ interface Made {
  * fits by its words: nothing was generated, so that this is the same attempt, with a row of its own in the ledger.
  */
 export async function fittedCall(
-  handle: TaskHandle,
+  handle: HeldTask,
   task: ClaimedTask,
   step: { call_id: string; agent: string },
   caller: Caller,
@@ -58,7 +60,7 @@ export async function fittedCall(
 }
 
 /** The conversation as far as the task may know it. */
-async function readable(handle: TaskHandle): Promise<Turn[]> {
+async function readable(handle: HeldTask): Promise<Turn[]> {
   const turns = await handle.turns()
   const known = turns.filter(({ withheld }) => !withheld)
   const left = turns.length - known.length
@@ -80,7 +82,7 @@ class Refused extends FailedCall {
 }
 
 async function asked(
-  handle: TaskHandle,
+  handle: HeldTask,
   fitting: Fitting,
   ids: { call_id: string; step: string; agent: string },
   { ask }: Caller,
@@ -104,7 +106,7 @@ async function asked(
 
 /** The prompt for what is known of the model; its server is asked first where more would help. */
 async function fitted(
-  handle: TaskHandle,
+  handle: HeldTask,
   task: ClaimedTask,
   turns: Turn[],
   { choice: met, apiKey, load }: Caller,
@@ -142,7 +144,7 @@ function sure(fitting: Fitting | FailedCall): Fitting {
 
 /** What is asked after a refusal; the refusal itself when there is nothing to leave out. */
 async function afterRefusal(
-  handle: TaskHandle,
+  handle: HeldTask,
   task: ClaimedTask,
   turns: Turn[],
   { choice, fit, prompt }: Fitting,
@@ -176,11 +178,7 @@ function retold({ name, model }: Choice, { sent, window, output }: Overflow): st
 }
 
 /** Learns from the server's own count of the prompt, and has it said where that shows that it was cut. */
-async function counted(
-  handle: TaskHandle,
-  { choice, fit, prompt }: Fitting,
-  answer: Answer,
-): Promise<Answer> {
+async function counted(handle: HeldTask, { choice, fit, prompt }: Fitting, answer: Answer): Promise<Answer> {
   // its own program adds tools and instructions of its own
   if (choice.backend.kind === 'claude-code') return answer
   const { notice, ...learnt } = countTaught(fit, prompt, answer)

@@ -1,8 +1,8 @@
 import { type Choice, MAX_OUTPUT } from '../base/backends.ts'
 import { own } from '../base/own.ts'
-import type { TaskHandle } from '../task/handle.ts'
 import type { Answer } from './call.ts'
 import type { Learnt, ModelAt, ModelFact } from './facts.ts'
+import type { HeldTask } from './held_task.ts'
 import type { Overflow } from './overflow.ts'
 import type { Fit, Prompt } from './prompt.ts'
 import type { CallFailure } from './refusal.ts'
@@ -52,7 +52,7 @@ export function isWorthAsking(
 
 /** Asks it, and gives what is known then; undefined when it says nothing. */
 export async function askWindow(
-  handle: TaskHandle,
+  handle: HeldTask,
   choice: Choice,
   apiKey: string | undefined,
 ): Promise<ModelFact | undefined> {

@@ -1,4 +1,4 @@
-import type { Turn } from '../task/handle.ts'
+import type { Turn } from '../task/conversation.ts'
 import { estimate } from './estimate.ts'
 import { shorten } from './shorten.ts'
 

@@ -1,5 +1,6 @@
-import { type Choice, MAX_OUTPUT, type Message, type ModelCall } from '../base/backends.ts'
+import { type Choice, MAX_OUTPUT, type Message } from '../base/backends.ts'
 import { own } from '../base/own.ts'
+import type { ModelCall } from '../cost/model_call.ts'
 import { priceAt } from '../cost/prices.ts'
 import { promptTokens } from './prompt.ts'
 

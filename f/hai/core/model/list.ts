@@ -1,4 +1,4 @@
-import { type Backend, Models } from '../base/backends.ts'
+import { type Backend, Models, urlOf } from '../base/backends.ts'
 import type { Caller } from '../base/caller.ts'
 import { storedConfig } from '../base/config.ts'
 import type { ModelList, ModelRow, WindowSource } from '../base/contract.ts'
@@ -8,11 +8,11 @@ import { HaiError } from '../base/errors.ts'
 import { withoutPasswordsIn } from '../base/text.ts'
 import { LIST_SOURCE } from '../cost/list_prices_data.ts'
 import { isListPrice, priceAt } from '../cost/prices.ts'
-import { choose, lack, urlOf } from './choose.ts'
+import { backendTroubles } from '../task/trouble.ts'
+import { choose, lack } from './choose.ts'
 import { learntWindows, type ModelAt } from './facts.ts'
 import { findOllama, type Ollama } from './ollama.ts'
 import { connects } from './reach.ts'
-import { backendTroubles } from './trouble.ts'
 
 /** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
 export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {

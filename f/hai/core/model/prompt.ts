@@ -1,6 +1,6 @@
 import type { Message } from '../base/backends.ts'
 import type { ClaimedTask } from '../base/contract.ts'
-import type { Turn } from '../task/handle.ts'
+import type { Turn } from '../task/conversation.ts'
 import { attach } from './attach.ts'
 import { type Estimate, estimate } from './estimate.ts'
 import { type Earlier, earlier } from './history.ts'

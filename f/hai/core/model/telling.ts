@@ -1,5 +1,5 @@
 import { withoutWords } from '../base/errors.ts'
-import type { TaskHandle } from '../task/handle.ts'
+import type { HeldTask } from './held_task.ts'
 
 /** At most one event so often; the job's stream carries every piece sooner. */
 const EVENT_MS = 500
@@ -12,7 +12,7 @@ export class Telling {
   #events: Gathered
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(handle: TaskHandle, stream: (at: number, text: string) => void) {
+  constructor(handle: HeldTask, stream: (at: number, text: string) => void) {
     this.#stream = new Gathered(STREAM_MS, stream)
     this.#events = new Gathered(EVENT_MS, (at, text) => {
       this.#writing = this.#writing

@@ -1,8 +1,7 @@
-import type { Backend, Choice, Models } from '../base/backends.ts'
+import { type Backend, type Choice, HOME, type Models, urlOf } from '../base/backends.ts'
 import { type ClaimedTask, RESTRICTED } from '../base/contract.ts'
 import { shortId } from '../base/ids.ts'
-import type { Failure } from '../task/handle.ts'
-import { HOME, urlOf } from './choose.ts'
+import type { AttemptFailure } from '../task/backend.ts'
 import { isHosted } from './ollama.ts'
 
 type Tiered = Pick<ClaimedTask, 'id' | 'data_tier'>
@@ -11,7 +10,10 @@ type Tiered = Pick<ClaimedTask, 'id' | 'data_tier'>
  * Why a task may not ask `choice`, in the words of `fail`; undefined when it may. Every choice of a model passes here,
  * however it was made and wherever its worker is, before anything of the task goes anywhere.
  */
-export function withheld({ id, data_tier }: Tiered, { name, model, backend }: Choice): Failure | undefined {
+export function withheld(
+  { id, data_tier }: Tiered,
+  { name, model, backend }: Choice,
+): AttemptFailure | undefined {
   if (data_tier !== RESTRICTED || isOfHouse(backend, model)) return undefined
   const why =
     backend.billing === 'local'

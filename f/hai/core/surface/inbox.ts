@@ -1,8 +1,10 @@
 import type { Caller } from '../base/caller.ts'
+import { brokenSettings } from '../base/config.ts'
 import type { Accepted } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, shown, withoutWords } from '../base/errors.ts'
-import { settingTroubles } from '../settings.ts'
+import { firstLane } from '../builtin/first_lane.ts'
+import { guardsThatAreOff } from '../cost/budget.ts'
 import { enqueueMany, enqueueOne } from '../task/enqueue.ts'
 import { BUILT_IN } from '../task/lease.ts'
 import { taskEvents } from '../task/show.ts'
@@ -57,7 +59,7 @@ interface Taken {
 }
 
 async function take(sql: Sql, body: unknown, caller: Caller, taker: Taker): Promise<Taken> {
-  const origin = { requester: caller.name, sees: caller.sees, zone: caller.zone }
+  const origin = { requester: caller.name, sees: caller.sees, zone: caller.zone, firstLane }
   if (Array.isArray(body)) {
     const accepted = await enqueueMany(sql, body, origin)
     const job_id = await wake(sql)
@@ -88,7 +90,7 @@ async function orLater(answered: Promise<boolean>): Promise<boolean> {
 }
 
 async function troubles(sql: Sql): Promise<Pick<Accepted, 'problems' | 'guards'>> {
-  const { broken, guards } = await settingTroubles(sql)
+  const [broken, guards] = await Promise.all([brokenSettings(sql), guardsThatAreOff(sql)])
   return {
     ...(broken.length > 0 ? { problems: broken } : {}),
     ...(guards.length > 0 ? { guards } : {}),

@@ -4,8 +4,8 @@ import type { State, TaskSummary } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, taskId } from '../base/ids.ts'
-import { PRIORITY_SHIFT } from './envelope.ts'
-import { firstLane, headStartIn } from './first_lane.ts'
+import { type FirstLane, laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { headStartIn } from './lane.ts'
 import { summaryColumns } from './list.ts'
 
 const Cancel = z.strictObject({ id: z.string(), reason: z.string().trim().min(1).max(1000).optional() })
@@ -39,8 +39,16 @@ export async function cancelOpen(sql: Sql, ids: string[], text: string): Promise
 
 const Retry = z.strictObject({ id: z.string() })
 
-/** Puts an ended task back: attempts and time start again, its history and its last answer stay as events. */
-export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Caller): Promise<TaskSummary> {
+/**
+ * Puts an ended task back, into the lane that `firstLane` names: attempts and time start again, its history and its last
+ * answer stay as events.
+ */
+export async function retry(
+  sql: Sql,
+  input: z.input<typeof Retry>,
+  caller: Caller,
+  firstLane?: FirstLane,
+): Promise<TaskSummary> {
   const { id: given } = parse(Retry, input)
   const id = await taskId(sql, given, caller)
   const [asked] = await sql<
@@ -48,7 +56,7 @@ export async function retry(sql: Sql, input: z.input<typeof Retry>, caller: Call
   >`
     select source, content, target_agent, array(select name from hai.artifact where task_id = ${id}) as context
     from hai.task_queue where id = ${id}`
-  const lane = firstLane(asked!, { zone: caller.zone, now: new Date() })
+  const lane = firstLane?.(asked!, { zone: caller.zone, now: new Date() }) ?? laneOf(asked!.source)
   const head = headStartIn(lane, asked!.source)
   const [task] = await sql<TaskSummary[]>`
     with old as (

@@ -3,7 +3,16 @@ import type { Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { taskId } from '../base/ids.ts'
 import { conversationKey, isConversationName } from '../base/normal.ts'
-import type { Turn } from './handle.ts'
+
+/** An earlier question of a conversation and what was answered. */
+export interface Turn {
+  content: string
+  output: string
+  /** Its place in the conversation, from 1: those before the first that is handed out are too many. */
+  no?: number
+  /** It is restricted and the task is not: both texts are left out. */
+  withheld?: true
+}
 
 /** More turns than most windows hold. */
 const MOST_TURNS = 200

@@ -5,8 +5,8 @@ import { HaiError, parse } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { lockConversations, makeWay, refuseStrangers } from './busy.ts'
 import { findConversations } from './conversation.ts'
-import { digestOf, Envelope, keyOf, PRIORITY_SHIFT } from './envelope.ts'
-import { firstLane, headStartIn } from './first_lane.ts'
+import { digestOf, Envelope, type FirstLane, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { headStartIn } from './lane.ts'
 
 const BATCH = 1000
 const PENDING_PER_SOURCE = 5000
@@ -21,6 +21,8 @@ export interface Origin {
   sees?: Caller['sees']
   /** IANA zone in which his words are understood; UTC when not given. */
   zone?: string
+  /** Where a task waits at first; in the lane of its source when not given. */
+  firstLane?: FirstLane
 }
 
 /**
@@ -101,7 +103,8 @@ function parseAt(input: unknown, index: number, count: number): Envelope {
 function toRow(envelope: Envelope, origin: Origin) {
   const id = envelope.id ?? newId()
   const idempotency_key = keyOf(envelope)
-  const lane = firstLane(envelope, { zone: origin.zone ?? 'UTC', now: new Date() })
+  const clock = { zone: origin.zone ?? 'UTC', now: new Date() }
+  const lane = origin.firstLane?.(envelope, clock) ?? laneOf(envelope.source)
   return {
     id,
     source: envelope.source,

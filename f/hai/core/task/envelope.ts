@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { PRIORITIES, type Priority } from '../base/contract.ts'
+import type { Clock } from '../base/dates.ts'
 import { conversationKey } from '../base/normal.ts'
 import { record } from '../base/own.ts'
 
@@ -97,6 +98,17 @@ const PEOPLE = new Set(['cli', 'zulip', 'voice', 'text', 'openwebui', 'todo'])
 export function laneOf(source: string): 'interactive' | 'batch' {
   return PEOPLE.has(source) ? 'interactive' : 'batch'
 }
+
+/** What of a task says whether hai answers it itself. */
+export interface Asked {
+  source: string
+  content: string
+  target_agent?: string | null | undefined
+  context: readonly unknown[]
+}
+
+/** Where a task waits at first. */
+export type FirstLane = (task: Asked, clock: Clock) => string
 
 /** Two deliveries are the same task when what was asked and where it may go are the same. */
 export function digestOf(envelope: Envelope): string {

@@ -5,8 +5,7 @@ import { parse } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { span } from '../base/span.ts'
 import { storable, storableJson, withoutPasswords } from '../base/text.ts'
-import { answersElsewhere, backendAnswers, blamed, toldByFailure } from './backend_state.ts'
-import type { Failure } from './handle.ts'
+import { type AttemptFailure, answersElsewhere, backendAnswers, blamed, toldByFailure } from './backend.ts'
 import { Held, inHandsOf, leaseLost } from './lease.ts'
 import { patienceOf } from './patience.ts'
 
@@ -193,7 +192,7 @@ export async function fail(
   return task
 }
 
-const errorOf = ({ code, message, next_step, backend }: Failure): TaskError => ({
+const errorOf = ({ code, message, next_step, backend }: AttemptFailure): TaskError => ({
   ...{ code, message },
   ...(next_step ? { next_step } : {}),
   ...(backend ? { backend } : {}),

@@ -2,9 +2,8 @@ import type { Choice, Models } from '../base/backends.ts'
 import type { ClaimedTask } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { own } from '../base/own.ts'
-import { type Endpoint, type Known, knownOf } from './endpoint.ts'
+import { type Endpoint, type Known, knownOf } from './backend.ts'
 import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
-import { headStartIn } from './first_lane.ts'
 import { BUILT_IN, type Held, inHandsOf, isBehind, LANES, leaseLost, MODEL_LANES } from './lease.ts'
 import { ring } from './presence.ts'
 
@@ -187,6 +186,10 @@ export async function leaveToModels(sql: Sql, task: Held & Pick<ClaimedTask, 'so
     'no built-in command matches it; it waits for a model',
   )
 }
+
+/** By how many seconds a person's task stands before a machine's in the lane where both wait. */
+export const headStartIn = (lane: string, source: string): number =>
+  lane === BUILT_IN && laneOf(source) === 'interactive' ? HEAD_START_SECONDS : 0
 
 /** `head`: the seconds of its head start, which it has in the lane that it leaves and not in the other. */
 async function putInto(

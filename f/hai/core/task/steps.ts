@@ -4,8 +4,13 @@ import { inTransaction, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { storable, storableJson, withoutPasswords, withoutPasswordsIn } from '../base/text.ts'
 import { fail } from './finish.ts'
-import type { Step } from './handle.ts'
 import { Held, heldOf, inHandsOf, isLeaseLost, leaseLost, tokenDigest } from './lease.ts'
+
+/** How a journaled call stands. */
+export interface Step {
+  state: 'started' | 'finished' | 'unknown'
+  response?: unknown
+}
 
 const Start = Held.extend({
   call_id: z.string().min(1).max(200),

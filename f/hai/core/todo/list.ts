@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
+import { brokenSettings } from '../base/config.ts'
 import { TODO_STATUSES, type Todo, type TodoList, type Total } from '../base/contract.ts'
 import { cut, readCursor } from '../base/cursor.ts'
 import type { Part, Sql } from '../base/db.ts'
@@ -7,7 +8,6 @@ import { parse } from '../base/errors.ts'
 import { Instant } from '../base/instant.ts'
 import { contains, normal, Tag, Text, termsOf } from '../base/normal.ts'
 import { COUNT_LIMIT, totalOf } from '../base/total.ts'
-import { settingTroubles } from '../settings.ts'
 
 /** What a todo waits for, each looked up by its id: a join might read all that is open for every row. */
 const openDependencies = (sql: Sql) => sql`
@@ -90,9 +90,9 @@ export async function todosFor(
   input: Omit<z.input<typeof List>, 'zone'>,
   { role, sees, zone }: Caller,
 ): Promise<TodoList> {
-  const [list, { broken }] = await Promise.all([
+  const [list, broken] = await Promise.all([
     listTodos(sql, { ...input, zone }, sees),
-    role === 'operator' ? settingTroubles(sql) : { broken: [] },
+    role === 'operator' ? brokenSettings(sql) : [],
   ])
   const problems = broken.filter((sentence) => sentence.startsWith('budget configuration '))
   return { ...list, ...(problems.length > 0 ? { problems } : {}) }

@@ -5,11 +5,17 @@ import { inTransaction, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, todoId } from '../base/ids.ts'
 import { enqueue } from '../task/enqueue.ts'
+import type { FirstLane } from '../task/envelope.ts'
 
 const Run = z.strictObject({ id: z.string(), idempotency_key: z.string().min(1).max(200).optional() })
 
 /** Makes a task of an open todo, linked both ways. While that task has not ended, running it again is `duplicate`. */
-export async function runTodo(sql: Sql, input: z.input<typeof Run>, caller: Caller): Promise<Accepted> {
+export async function runTodo(
+  sql: Sql,
+  input: z.input<typeof Run>,
+  caller: Caller,
+  firstLane?: FirstLane,
+): Promise<Accepted> {
   const { id: given, idempotency_key } = parse(Run, input)
   return inTransaction(sql, async (tx) => {
     const id = await todoId(tx, given)
@@ -38,7 +44,12 @@ export async function runTodo(sql: Sql, input: z.input<typeof Run>, caller: Call
       )
     }
     const envelope = { source: 'todo', content: todo!.body, ...(idempotency_key ? { idempotency_key } : {}) }
-    const accepted = await enqueue(tx, envelope, { requester: caller.name, todoId: id, zone: caller.zone })
+    const accepted = await enqueue(tx, envelope, {
+      requester: caller.name,
+      todoId: id,
+      zone: caller.zone,
+      ...(firstLane ? { firstLane } : {}),
+    })
     await tx`update hai.todo set task_id = ${accepted.task_id}, result = null, updated_at = now() where id = ${id}`
     return { ...accepted, ...author }
   })

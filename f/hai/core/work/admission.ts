@@ -1,16 +1,15 @@
 import type { ClaimedTask } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import type { Access } from '../model/access.ts'
+import type { HeldTask } from '../model/held_task.ts'
 import { withLoading } from '../model/ollama.ts'
-import { pauseIn, rememberOllama } from '../task/backend_state.ts'
-import { type Endpoint, endpointOf, type Known } from '../task/endpoint.ts'
-import type { TaskHandle } from '../task/handle.ts'
+import { type Endpoint, endpointOf, type Known, pauseIn, rememberOllama } from '../task/backend.ts'
 import { admit } from '../task/lane.ts'
 
 /** Between one task and the backends that it asks: when it may, and what others learn of how they answered. */
 export class TaskAdmission {
   /** The task's handle; what it tells of a backend is told of where that was asked. */
-  readonly handle: TaskHandle
+  readonly handle: HeldTask
   #sql: Sql
   #task: ClaimedTask
   #lane: string
@@ -18,7 +17,7 @@ export class TaskAdmission {
   /** Who answered just now, and not in an earlier attempt. */
   #answered: Endpoint | null = null
 
-  constructor(sql: Sql, task: ClaimedTask, handle: TaskHandle) {
+  constructor(sql: Sql, task: ClaimedTask, handle: HeldTask) {
     this.#sql = sql
     this.#task = task
     this.#lane = task.lane

@@ -5,9 +5,9 @@ import { HaiError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { type Access, localAccess, type NoAccess } from '../model/access.ts'
 import { answerWithModel } from '../model/agent.ts'
+import type { HeldTask } from '../model/held_task.ts'
 import { cure as cureOf, withheld } from '../model/tier.ts'
-import { knewOllama } from '../task/backend_state.ts'
-import type { Failure, TaskHandle } from '../task/handle.ts'
+import { type AttemptFailure, knewOllama } from '../task/backend.ts'
 import { handOver, leaveToModels } from '../task/lane.ts'
 import { BUILT_IN, leaseLost } from '../task/lease.ts'
 import type { Start } from '../task/wake.ts'
@@ -35,7 +35,7 @@ export interface Means {
 export async function execute(
   sql: Sql,
   task: ClaimedTask,
-  handle: TaskHandle,
+  handle: HeldTask,
   means: Means,
   signal: AbortSignal,
 ): Promise<void> {
@@ -62,7 +62,7 @@ export async function execute(
 async function ask(
   sql: Sql,
   task: ClaimedTask,
-  handle: TaskHandle,
+  handle: HeldTask,
   access: Access,
   means: Means,
   signal: AbortSignal,
@@ -89,7 +89,7 @@ const isShown = (task: ClaimedTask, { reader }: Means): boolean =>
   task.requester === reader && task.data_tier !== RESTRICTED
 
 /** What was named for this task does not answer; it may be starting. */
-function notThere(error: unknown): Failure & { code: string } {
+function notThere(error: unknown): AttemptFailure & { code: string } {
   if (!(error instanceof HaiError && error.code === 'unavailable')) throw error
   const { next_step } = error.details ?? {}
   return {
@@ -99,7 +99,7 @@ function notThere(error: unknown): Failure & { code: string } {
 }
 
 /** Its machine may still be starting: what it has answered before, it will answer again. */
-const OLLAMA_GONE: Failure = {
+const OLLAMA_GONE: AttemptFailure = {
   code: 'unreachable',
   message: 'ollama has answered before, and now none with a model is found',
   next_step: 'start Ollama; hai model ls shows what else could answer',
@@ -109,7 +109,7 @@ const OLLAMA_GONE: Failure = {
 }
 
 /** What keeps the models that there are from answering is said first: enabling another one would not mend it. */
-function noRoute(task: ClaimedTask, { offers, idle = [], error }: NoAccess): Failure {
+function noRoute(task: ClaimedTask, { offers, idle = [], error }: NoAccess): AttemptFailure {
   const what =
     task.context.length > 0 ? 'attached text needs a model' : 'no built-in command matches the whole of this'
   const why = error ? [error] : idle.map(({ text }) => text)

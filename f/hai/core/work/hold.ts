@@ -1,10 +1,11 @@
 import { HaiError, withoutWords } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
-import type { Failure, TaskHandle } from '../task/handle.ts'
+import type { HeldTask } from '../model/held_task.ts'
+import type { AttemptFailure } from '../task/backend.ts'
 import { HEARTBEAT_SECONDS, isLeaseLost } from '../task/lease.ts'
 
 /** What it takes to hold a task, whatever is done with it. */
-export type Grip = Pick<TaskHandle, 'heartbeat' | 'release' | 'fail'>
+export type Grip = Pick<HeldTask, 'heartbeat' | 'release' | 'fail'>
 
 /**
  * One task from its claim to its end: its lease is renewed meanwhile, an error of the work is the attempt's outcome, and
@@ -54,7 +55,7 @@ async function attempt(
   }
 }
 
-function failureOf(error: unknown, id: string): Failure {
+function failureOf(error: unknown, id: string): AttemptFailure {
   // a refusal will be the same tomorrow; anything else may be the weather
   if (error instanceof HaiError) {
     const { code, message } = error

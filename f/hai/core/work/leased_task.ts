@@ -3,16 +3,16 @@ import { inTransaction, type Sql } from '../base/db.ts'
 import { reserve } from '../cost/reserve.ts'
 import { settle } from '../cost/settle.ts'
 import { factOf, learn } from '../model/facts.ts'
+import type { HeldTask } from '../model/held_task.ts'
 import { earlierTurns } from '../task/conversation.ts'
 import { complete } from '../task/finish.ts'
-import type { TaskHandle } from '../task/handle.ts'
 import { heldOf } from '../task/lease.ts'
 import { finishStep, note, orLate, startStep } from '../task/steps.ts'
 import type { Start } from '../task/wake.ts'
 import { gripOf } from './grip.ts'
 
 /** A task in the hands of a worker that has the database. */
-export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): TaskHandle {
+export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): HeldTask {
   const held = heldOf(task)
   return {
     ...gripOf(sql, task, start),

@@ -1,17 +1,17 @@
 import { z } from 'zod'
-import { MAX_OUTPUT, type ModelCall, Models } from '../base/backends.ts'
+import { MAX_OUTPUT, Models } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
+import type { ModelCall } from '../cost/model_call.ts'
 import { priceAt } from '../cost/prices.ts'
 import { BILLINGS } from '../cost/report_shape.ts'
 import { reserve as hold } from '../cost/reserve.ts'
 import { sellersOf } from '../cost/sellers.ts'
 import { settle as settleCall } from '../cost/settle.ts'
 import { HeardTokens, MOST_TOKENS, oddCounts } from '../cost/tokens.ts'
-import type { Step } from '../task/handle.ts'
 import { Held, heldOf, tokenDigest } from '../task/lease.ts'
-import { finishStep, note, orLate, startStep } from '../task/steps.ts'
+import { finishStep, note, orLate, type Step, startStep } from '../task/steps.ts'
 
 const tokens = z.int().nonnegative().max(MOST_TOKENS)
 

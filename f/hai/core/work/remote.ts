@@ -1,16 +1,14 @@
 import { z } from 'zod'
-import { Models } from '../base/backends.ts'
+import { Models, urlOf } from '../base/backends.ts'
 import type { Caller } from '../base/caller.ts'
 import { storedConfig } from '../base/config.ts'
 import { type ClaimedTask, RESTRICTED } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
-import { urlOf } from '../model/choose.ts'
 import { cure, withheld } from '../model/tier.ts'
-import { pauseElsewhere, unpausedLanes } from '../task/backend_state.ts'
-import { earlierTurns } from '../task/conversation.ts'
+import { type AttemptFailure, pauseElsewhere, unpausedLanes } from '../task/backend.ts'
+import { earlierTurns, type Turn } from '../task/conversation.ts'
 import { fail } from '../task/finish.ts'
-import type { Failure, Turn } from '../task/handle.ts'
 import { leaveToModels } from '../task/lane.ts'
 import { BUILT_IN, claim, hasClaimable, heldOf, LANES } from '../task/lease.ts'
 import { absent, present } from '../task/presence.ts'
@@ -86,7 +84,7 @@ const older = () =>
   )
 
 /** Why what is restricted must not go to the workers of a lane; its backend may have been another one when it came there. */
-async function notOfHouse(sql: Sql, task: ClaimedTask): Promise<Failure | undefined> {
+async function notOfHouse(sql: Sql, task: ClaimedTask): Promise<AttemptFailure | undefined> {
   if (task.data_tier !== RESTRICTED) return undefined
   const { backends } = await storedConfig(sql, 'models', Models)
   const backend = backends[task.lane]

@@ -1,9 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Pool } from '../../f/hai/core/base/db.ts'
-import { SWEEP, sweep } from '../../f/hai/core/sweep.ts'
-import { cancel } from '../../f/hai/core/task/change.ts'
-import { claim, heartbeat, LEASE_SECONDS } from '../../f/hai/core/task/lease.ts'
-import { testDatabase } from '../support/database.ts'
+import type { Pool } from '../../../f/hai/core/base/db.ts'
+import { cancel } from '../../../f/hai/core/task/change.ts'
+import { claim, heartbeat, LEASE_SECONDS } from '../../../f/hai/core/task/lease.ts'
+import { SWEEP, sweep } from '../../../f/hai/core/task/sweep.ts'
+import { testDatabase } from '../../support/database.ts'
 import {
   aCaller,
   age,
@@ -15,7 +15,7 @@ import {
   eventTypes,
   onOldServer,
   rowOf,
-} from '../support/factories.ts'
+} from '../../support/factories.ts'
 
 const db = testDatabase()
 const EVERY = 5

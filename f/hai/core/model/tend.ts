@@ -1,8 +1,8 @@
-import { Models } from './base/backends.ts'
-import { storedConfig } from './base/config.ts'
-import type { Sql } from './base/db.ts'
-import { lookAgain } from './model/trouble.ts'
-import { keepLanes } from './task/lane.ts'
+import { Models } from '../base/backends.ts'
+import { storedConfig } from '../base/config.ts'
+import type { Sql } from '../base/db.ts'
+import { keepLanes } from '../task/lane.ts'
+import { lookAgain } from '../task/trouble.ts'
 
 /** What passes by itself, and so is over once the server answers again. */
 const PASSING = ['unreachable', 'unavailable', 'loading']

@@ -1,11 +1,9 @@
-import { inTransaction, type Sql } from './base/db.ts'
-import { parse } from './base/errors.ts'
-import { Schedule } from './base/instant.ts'
-import { wasCancelled } from './base/windmill.ts'
-import { alarms } from './cost/problems.ts'
-import { presume } from './cost/settle.ts'
-import { expire } from './task/expire.ts'
-import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './task/lease.ts'
+import { inTransaction, type Sql } from '../base/db.ts'
+import { parse } from '../base/errors.ts'
+import { Schedule } from '../base/instant.ts'
+import { wasCancelled } from '../base/windmill.ts'
+import { expire } from './expire.ts'
+import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
 
 /** Rows a sweep moves in one go; the next one takes the rest. */
 const BATCH = 500
@@ -30,16 +28,13 @@ const MOST_JOBS = 50
 export async function sweep(sql: Sql, everySeconds: number, cancelled = wasCancelled): Promise<Swept> {
   const { every_seconds } = parse(Schedule, { every_seconds: everySeconds })
   const ended = await lostJobs(sql, cancelled)
-  const swept = await inTransaction(sql, async (tx) => {
+  return inTransaction(sql, async (tx) => {
     const { slept, waiting } = await noticeSleep(tx, every_seconds)
     const expired = await expire(tx)
     // after a sleep every lease looks lost: holders that still live renew first
     const rescued = waiting ? 0 : await rescue(tx, slept, ended)
     return { expired, rescued }
   })
-  await presume(sql)
-  await alarms(sql)
-  return swept
 }
 
 interface Nap {

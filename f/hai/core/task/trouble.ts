@@ -1,4 +1,4 @@
-import { Models } from '../base/backends.ts'
+import { Models, urlOf } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
 import type { BackendTrouble } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
@@ -6,8 +6,7 @@ import { type Surroundings, surroundings } from '../base/environment.ts'
 import { own } from '../base/own.ts'
 import { REFERENCE } from '../base/reference.ts'
 import { span } from '../base/span.ts'
-import { endpointId, isElsewhere } from '../task/endpoint.ts'
-import { urlOf } from './choose.ts'
+import { endpointId, isElsewhere } from './backend.ts'
 
 /** Trouble that was heard of or looked at so many seconds ago is told as it is now, anything older as it was. */
 const FRESH_SECONDS = 10

@@ -1,8 +1,75 @@
-import type { Sql } from '../base/db.ts'
+import { createHash } from 'node:crypto'
+import type { Choice } from '../base/backends.ts'
+import type { Part, Sql } from '../base/db.ts'
 import { withoutPasswordsIn } from '../base/text.ts'
-import { type Endpoint, elsewhere, type Known, knownOf } from './endpoint.ts'
-import type { Failure } from './handle.ts'
 import { LANES } from './lease.ts'
+
+/** Where a backend is asked and with which key; what is known of a server is known of this. */
+export interface Endpoint {
+  /** A hash, which tells nobody the key. */
+  id: string
+  /** What it is called, for sentences. */
+  name: string
+  url: string
+}
+
+/** What a task asks that has this choice and key. */
+export const endpointOf = ({ choice, apiKey }: { choice: Choice; apiKey: string | undefined }): Endpoint => ({
+  id: endpointId(choice.backend.url, apiKey),
+  name: choice.name,
+  url: choice.backend.url,
+})
+
+export const endpointId = (url: string, apiKey: string | undefined): string =>
+  createHash('sha256')
+    .update(`${url}\n${apiKey ?? ''}`)
+    .digest('hex')
+    .slice(0, 32)
+
+const ELSEWHERE = 'elsewhere:'
+
+/** What a worker elsewhere asks: where that is only it knows, and here it is known by its name. */
+export const elsewhere = (name: string): Endpoint => ({ id: `${ELSEWHERE}${name}`, name, url: '' })
+
+export const isElsewhere = (id: string): boolean => id.startsWith(ELSEWHERE)
+
+/** What earlier calls taught of an endpoint. */
+export interface Known {
+  state: string
+  until: string | null
+  /** It is not to be asked before `until`. */
+  paused: boolean | null
+  message: string | null
+  next_step: string | null
+  /** Whether it speaks Ollama's own API; null while nobody has looked. */
+  ollama: boolean | null
+}
+
+/** Undefined of one that was never asked. */
+export async function knownOf(sql: Sql, { id }: Endpoint): Promise<Known | undefined> {
+  const [known] = await sql<Known[]>`
+    select state, until, until > now() as paused, message, next_step, ollama from hai.endpoint where id = ${id}`
+  return known
+}
+
+/** Why an attempt ended without an answer, in the words of `fail`. */
+export interface AttemptFailure {
+  code: string
+  message: string
+  next_step?: string
+  retryable?: boolean
+  /** False when waiting is all that is wrong: then attempts are neither used nor needed. */
+  uses_attempt?: boolean
+  retry_after_seconds?: number
+  /** The backend that failed, so that others learn of it. */
+  backend?: string
+  /** Where that is, when it is asked from here. */
+  endpoint?: Endpoint
+  /** When it is over, where that is known to the moment. */
+  not_before?: string
+  /** Nobody was asked: others learn nothing from it. */
+  put_off?: true
+}
 
 /** Rates are counted by the minute: how long a backend is left alone (seconds) that doesn't say when to come again. */
 const RATE_SECONDS = 60
@@ -32,24 +99,22 @@ const ANSWERED = new Set([
   'cut',
 ])
 
-type Fragment = ReturnType<Sql>
-
 /** Whose failure it was: a worker elsewhere gives the name only. */
-export const blamed = ({ backend, endpoint }: Failure): Endpoint | undefined =>
+export const blamed = ({ backend, endpoint }: AttemptFailure): Endpoint | undefined =>
   endpoint ?? (backend === undefined ? undefined : elsewhere(backend))
 
 /**
  * A part of a statement that has a row in `ended`: writes down what a failure tells of the backend, be it that it answers.
  * Undefined when it tells nothing.
  */
-export function toldByFailure(sql: Sql, failure: Failure, ended?: Fragment): Fragment | undefined {
+export function toldByFailure(sql: Sql, failure: AttemptFailure, ended?: Part): Part | undefined {
   const endpoint = blamed(failure)
   if (!endpoint) return undefined
   if (TROUBLES.has(failure.code)) return backendFails(sql, failure, endpoint, ended)
   return ANSWERED.has(failure.code) ? stillAnswers(sql, endpoint.id, ended) : undefined
 }
 
-function backendFails(sql: Sql, failure: Failure, { id, name, url }: Endpoint, ended?: Fragment): Fragment {
+function backendFails(sql: Sql, failure: AttemptFailure, { id, name, url }: Endpoint, ended?: Part): Part {
   const { code, message, next_step = null } = withoutPasswordsIn(failure)
   return sql`
     insert into hai.endpoint as e (id, name, url, state, until, message, next_step)
@@ -66,13 +131,13 @@ function backendFails(sql: Sql, failure: Failure, { id, name, url }: Endpoint, e
 
 const alone = (sql: Sql) => sql`(values (1)) as once`
 
-function pauseSeconds({ code, retry_after_seconds, retryable }: Failure): number | null {
+function pauseSeconds({ code, retry_after_seconds, retryable }: AttemptFailure): number | null {
   if (code === 'rate_limited') return retry_after_seconds ?? RATE_SECONDS
   return code === 'quota_exhausted' && retryable ? (retry_after_seconds ?? null) : null
 }
 
 /** A statement, or part of one that has a row in `ended`: writes down that a backend answers. */
-export const backendAnswers = (sql: Sql, { id, name, url }: Endpoint, ended?: Fragment): Fragment => sql`
+export const backendAnswers = (sql: Sql, { id, name, url }: Endpoint, ended?: Part): Part => sql`
   insert into hai.endpoint as e (id, name, url, state)
   select ${id}::text, ${name}::text, ${url}::text, 'ready' from ${ended ?? alone(sql)}
   -- looked up first: an answer after many others writes nothing and waits for nobody
@@ -82,13 +147,13 @@ export const backendAnswers = (sql: Sql, { id, name, url }: Endpoint, ended?: Fr
       heard_at = now()`
 
 /** The same of one of which only the name is known, and only where something was wrong. */
-export const answersElsewhere = (sql: Sql, name: string, ended: Fragment): Fragment => sql`
+export const answersElsewhere = (sql: Sql, name: string, ended: Part): Part => sql`
   update hai.endpoint
   set state = 'ready', since = now(), until = null, message = null, next_step = null, heard_at = now()
   from ${ended} where endpoint.id = ${elsewhere(name).id} and endpoint.state <> 'ready'`
 
 /** It refused one question: it is there, and what it said of its limits holds for as long as it said. */
-const stillAnswers = (sql: Sql, id: string, ended?: Fragment): Fragment => sql`
+const stillAnswers = (sql: Sql, id: string, ended?: Part): Part => sql`
   update hai.endpoint
   set state = 'ready', since = now(), until = null, message = null, next_step = null, heard_at = now()
   from ${ended ?? alone(sql)}
@@ -98,7 +163,7 @@ const stillAnswers = (sql: Sql, id: string, ended?: Fragment): Fragment => sql`
 export function pauseIn(
   known: Known | undefined,
   endpoint: Endpoint,
-): (Failure & { put_off: true }) | undefined {
+): (AttemptFailure & { put_off: true }) | undefined {
   if (!known?.paused || known.until === null) return undefined
   const { state: code, until, message, next_step } = known
   return {
