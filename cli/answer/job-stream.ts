@@ -1,8 +1,8 @@
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createParser } from 'eventsource-parser'
 import { ConnectionError } from '../call/http.ts'
 import type { Webhook } from '../call/webhook.ts'
-import { EventStream } from './event-stream.ts'
 
 /** A piece of a task's answer: where it stands in it, in UTF-16 units, and the text. */
 export interface Piece {
@@ -58,7 +58,12 @@ async function listen(webhook: Webhook, watching: Watching, reader: UpdateReader
   // else Windmill looks every 3 s whether there is news for the stream
   const query = `stream_offset=${reader.offset}&only_result=true&fast=true`
   const path = `jobs_u/getupdate_sse/${encodeURIComponent(jobId)}?${query}`
-  const events = new EventStream()
+  let over = false
+  const events = createParser({
+    onEvent: ({ data }) => {
+      over ||= reader.read(data) === 'over'
+    },
+  })
   const decoder = new StringDecoder('utf8')
   try {
     const { status, body } = await webhook.open(path, signal)
@@ -67,11 +72,10 @@ async function listen(webhook: Webhook, watching: Watching, reader: UpdateReader
       return status >= 500 && status !== 501 ? 'cut' : 'over'
     }
     for await (const chunk of body) {
-      for (const data of events.push(decoder.write(chunk as Buffer))) {
-        if (reader.read(data) === 'over') {
-          body.destroy()
-          return 'over'
-        }
+      events.feed(decoder.write(chunk as Buffer))
+      if (over) {
+        body.destroy()
+        return 'over'
       }
     }
     return 'cut'

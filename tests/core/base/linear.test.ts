@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { EventStream } from '../../../cli/answer/event-stream.ts'
 import { readLine } from '../../../cli/cost/claude-code.ts'
 import { table } from '../../../cli/show/table.ts'
 import { fit, harmless, oneLine, prepareWidths, width } from '../../../cli/show/width.ts'
@@ -82,10 +81,6 @@ const READERS: Record<string, (text: string) => unknown> = {
   width: (text) => width(oneLine(text.slice(0, 8000))),
   fit: (text) => fit(oneLine(text.slice(0, 8000)), 80),
   table: (text) => table([{ title: 'a' }], [[text.slice(0, 200)]], { columns: 80 }),
-  eventStream: (text) => {
-    const stream = new EventStream()
-    for (const piece of pieces(text, 1000)) stream.push(piece)
-  },
   seconds,
   pastInstant: (text) => pastInstant(text),
 }
