@@ -32,7 +32,7 @@ const programs = {
   kubernetes: { entryPoints: ['cli/gitops/kubernetes.ts'] },
   bench: { entryPoints: ['bench/main.ts'] },
   windmill: { entryPoints: ['windmill/main.ts'], external: [...common.external, 'esbuild'] },
-  synth: { entryPoints: ['cdk8s/main.ts'], external: ['ajv', 'cdk8s-plus-28', '@kubernetes/client-node'] },
+  synth: { entryPoints: ['cdk8s/main.ts'], external: ['ajv', '@kubernetes/client-node'] },
 }
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['hai', 'runner', 'worker', 'kubernetes']
 await Promise.all(wanted.map((name) => build({ ...common, ...programs[name], outfile: `build/${name}.cjs` })))

@@ -61,11 +61,12 @@ export function deployment(config: Config): Deployment {
   }
 
   // The tasks outlive an uninstall, with all that the database lives by; docs/gitops.md says how to remove them too.
-  const data = new Folder(parts, 'database', database.namespace, { outlives: true })
+  const data = new Folder(parts, 'database', database.namespace)
   new DatabaseFile(data, config)
   new DatabaseSecrets(data, config)
   new DatabasePolicies(data, config)
   new DatabaseMonitor(data, config)
+  keep(data)
 
   const board = new Folder(parts, 'dashboard', dashboard.namespace)
   new DashboardFile(board, config)
@@ -85,6 +86,12 @@ export function deployment(config: Config): Deployment {
     new WorkerSecret(resident, config)
   }
   return withFlux(config, parts)
+}
+
+/** All that lies in it stays in the cluster when hai is taken away. */
+function keep({ files }: Folder): void {
+  for (const { metadata } of files.flatMap(({ apiObjects }) => apiObjects))
+    metadata.addAnnotation('kustomize.toolkit.fluxcd.io/prune', 'disabled')
 }
 
 const foldersIn = (parts: Construct): Folder[] =>

@@ -1,11 +1,10 @@
 import { dirname } from 'node:path'
 import { deployment } from './app.ts'
-import type { KubeObject, ManifestFile } from './charts/manifest-file.ts'
+import { type KubeObject, type ManifestFile, reasonsOf } from './charts/manifest-file.ts'
 import { type Config, homeFolder, hostOf, type Patch, partFolder } from './config/config.ts'
 import { dashboardJson } from './dashboard/board.ts'
 import { snippets } from './operator/snippets.ts'
-import { yaml } from './yaml.ts'
-import { yamlText } from './yaml-text.ts'
+import { yaml, yamlText } from './yaml.ts'
 
 export interface Entry {
   /** The file it stands in, from the root of the tree. */
@@ -45,12 +44,12 @@ export function treeOf(config: Config): Tree {
   const lists: Tree['lists'] = []
   const home = homeFolder(config)
   const write = (file: string, chart: ManifestFile, form: (object: KubeObject) => object) => {
-    const objects = chart.apiObjects.map((object) => object.toJson() as KubeObject)
-    entries.push(...objects.map((object) => ({ file, object })))
-    files.set(
-      file,
-      yaml(objects.map((object) => ({ object: form(object), schema: schemaUrl(config, object) }))),
-    )
+    const made = chart.apiObjects.map((construct) => {
+      const object = construct.toJson() as KubeObject
+      return { object, schema: schemaUrl(config, object), reasons: reasonsOf(construct) }
+    })
+    entries.push(...made.map(({ object }) => ({ file, object })))
+    files.set(file, yaml(made.map(({ object, ...more }) => ({ object: form(object), ...more }))))
   }
   const list = (folder: string, charts: readonly ManifestFile[], namespace?: string) => {
     const resources = charts.map(({ file }) => `./${file}.yaml`)
@@ -74,8 +73,8 @@ export function treeOf(config: Config): Tree {
   // With a list of its own Flux never looks further into the folder, at what is no manifest or belongs elsewhere.
   write(`${home}/ks.yaml`, flux, asIs)
   list(home, [flux])
-  for (const { file, merge, content } of snippets(config))
-    files.set(`${home}/operator/${file}`, yaml([{ object: content }], merge))
+  for (const { file, merge, content, reasons } of snippets(config))
+    files.set(`${home}/operator/${file}`, yaml([{ object: content, reasons }], merge))
   if (config.dashboard.delivery === 'url') files.set(`${home}/${DASHBOARD_FILE}`, dashboardJson(config))
   const sorted = new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)))
   return { config, host: hostOf(config), home, entries, lists, files: sorted }

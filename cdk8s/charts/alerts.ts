@@ -1,5 +1,6 @@
 import type { ApiObject } from 'cdk8s'
 import { type Config, hostOf } from '../config/config.ts'
+import { type Alert, Probe, PrometheusRule } from '../imports/monitoring.coreos.com.ts'
 import { PROXY, WATCHDOG, WATCHDOG_SECRET } from '../names.ts'
 import { type Folder, ManifestFile } from './manifest-file.ts'
 
@@ -15,14 +16,11 @@ class AlertsFile extends ManifestFile {
   constructor(folder: Folder, config: Config, name: string, rules: readonly Rule[]) {
     super(folder, 'prometheusrule')
     const { rule_labels, object_labels } = config.monitoring
-    const body = {
-      spec: {
-        groups: [
-          { name, rules: rules.map((rule) => ({ ...rule, labels: { ...rule.labels, ...rule_labels } })) },
-        ],
-      },
-    }
-    this.add('PrometheusRule', name, body, { labels: object_labels })
+    const labelled = rules.map((rule) => ({ ...rule, labels: { ...rule.labels, ...rule_labels } }))
+    new PrometheusRule(this, 'rules', {
+      metadata: { name, labels: object_labels },
+      spec: { groups: [{ name, rules: labelled }] },
+    })
   }
 }
 
@@ -51,10 +49,7 @@ export class WatchdogAlerts extends AlertsFile {
   }
 }
 
-interface Rule {
-  alert: string
-  expr: string
-  for: string
+interface Rule extends Alert {
   labels: { severity: 'warning' | 'critical' }
   annotations: { summary: string; description: string }
 }
@@ -241,7 +236,8 @@ export class FrontDoorProbe extends ManifestFile {
     if (!probe) return
     // the proxy answers this path to everybody; Authelia sends a stranger to its own login page
     const path = config.edge.kind === 'oauth2-proxy' ? '/ping' : '/'
-    const body = {
+    new Probe(this, 'probe', {
+      metadata: { name: FRONT_DOOR, labels: object_labels },
       spec: {
         jobName: FRONT_DOOR,
         interval: '1m',
@@ -249,7 +245,6 @@ export class FrontDoorProbe extends ManifestFile {
         prober: { url: probe.prober },
         targets: { staticConfig: { static: [`https://${hostOf(config)}${path}`] } },
       },
-    }
-    this.add('Probe', FRONT_DOOR, body, { labels: object_labels })
+    })
   }
 }

@@ -1,5 +1,7 @@
+import { k8s } from 'cdk8s-plus-28'
 import { type Config, databaseHost } from '../config/config.ts'
 import { dashboardJson } from '../dashboard/board.ts'
+import { GrafanaDashboard, GrafanaDatasource } from '../imports/grafana.integreatly.org.ts'
 import { DASHBOARD, DATABASE, GRAFANA_SECRET, POSTGRES_PORT, READER, READER_PASSWORD } from '../names.ts'
 import { type Folder, ManifestFile } from './manifest-file.ts'
 
@@ -9,15 +11,18 @@ export class DashboardFile extends ManifestFile {
     super(folder, 'dashboard')
     const { delivery, folder: title, instance_labels } = config.dashboard
     if (delivery === 'configmap') {
-      this.add(
-        'ConfigMap',
-        DASHBOARD,
-        { data: { 'hai.json': dashboardJson(config) } },
-        { labels: { grafana_dashboard: '1' }, annotations: { grafana_folder: title } },
-      )
+      new k8s.KubeConfigMap(this, 'dashboard', {
+        metadata: {
+          name: DASHBOARD,
+          labels: { grafana_dashboard: '1' },
+          annotations: { grafana_folder: title },
+        },
+        data: { 'hai.json': dashboardJson(config) },
+      })
     }
     if (delivery === 'grafana-operator') {
-      this.add('GrafanaDashboard', DASHBOARD, {
+      new GrafanaDashboard(this, 'dashboard', {
+        metadata: { name: DASHBOARD },
         spec: {
           allowCrossNamespaceImport: true,
           folder: title,
@@ -25,7 +30,8 @@ export class DashboardFile extends ManifestFile {
           json: dashboardJson(config),
         },
       })
-      this.add('GrafanaDatasource', DASHBOARD, {
+      new GrafanaDatasource(this, 'datasource', {
+        metadata: { name: DASHBOARD },
         spec: {
           allowCrossNamespaceImport: true,
           instanceSelector: { matchLabels: instance_labels },
@@ -46,9 +52,9 @@ export class DashboardFile extends ManifestFile {
 /** The data source; the password comes into the place of its name, by Grafana's environment or by its operator. */
 export const readerSource = (config: Config) => ({
   name: 'hai',
-  type: 'grafana-postgresql-datasource' as const,
+  type: 'grafana-postgresql-datasource',
   url: `${databaseHost(config)}:${POSTGRES_PORT}`,
   user: READER,
   jsonData: { database: DATABASE, sslmode: 'require', postgresVersion: 1500 },
-  secureJsonData: { password: `$${READER_PASSWORD}` },
+  secureJsonData: { password: `$${READER_PASSWORD}` as const },
 })

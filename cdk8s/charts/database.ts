@@ -1,6 +1,16 @@
+import { k8s } from 'cdk8s-plus-28'
 import { stringify } from 'yaml'
 import { backupEndpoint, type Config } from '../config/config.ts'
 import type { Backup, OwnCluster } from '../config/database.ts'
+import { ObjectStore } from '../imports/barmancloud.cnpg.io.ts'
+import { PodMonitor } from '../imports/monitoring.coreos.com.ts'
+import {
+  Cluster,
+  type ClusterSpec,
+  Database,
+  type ManagedRole,
+  ScheduledBackup,
+} from '../imports/postgresql.cnpg.io.ts'
 import {
   BACKUP_KEYS,
   BACKUP_SECRET,
@@ -13,7 +23,7 @@ import {
   READER,
   READER_SECRET,
 } from '../names.ts'
-import { type Folder, ManifestFile } from './manifest-file.ts'
+import { because, type Folder, ManifestFile } from './manifest-file.ts'
 
 /** What the cluster that is restored from goes by in the new one's definition. */
 const ORIGIN = 'origin'
@@ -27,7 +37,8 @@ export class DatabaseFile extends ManifestFile {
       this.#own(database, config)
       return
     }
-    this.add('Database', DATABASE, {
+    new Database(this, 'database', {
+      metadata: { name: DATABASE },
       spec: {
         cluster: { name: database.cluster },
         name: DATABASE,
@@ -40,28 +51,38 @@ export class DatabaseFile extends ManifestFile {
 
   #own(database: OwnCluster, config: Config): void {
     const { cluster, instances, size, storage_class, image, backup } = database
-    this.add('Cluster', cluster, {
+    const made = new Cluster(this, 'cluster', {
+      metadata: { name: cluster },
       spec: {
         instances,
         imageName: image,
         primaryUpdateStrategy: 'unsupervised',
         resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1024Mi' } },
-        storage: { size, ...(storage_class ? { storageClass: storage_class } : {}) },
+        storage: { size, storageClass: storage_class },
         ...beginning(database),
         managed: { roles: [readerRole()] },
         monitoring: { customQueriesConfigMap: [{ name: METRICS, key: METRICS_KEY }] },
-        ...(backup === 'none' ? {} : { plugins: [archiver(database, backup)] }),
-        ...(instances > 1 ? { postgresql: { synchronous: synchronous(instances) } } : {}),
+        plugins: backup === 'none' ? undefined : [archiver(database, backup)],
+        postgresql: instances > 1 ? { synchronous: synchronous(instances) } : undefined,
         replicationSlots: { highAvailability: { enabled: true } },
       },
     })
+    if (instances > 1) {
+      because(made, {
+        'spec.postgresql.synchronous':
+          instances > 2
+            ? 'an acknowledged task is on two machines; of three one may be away'
+            : 'an acknowledged task is on two machines; either goes on alone when the other is away',
+      })
+    }
     if (backup !== 'none') this.#backup(cluster, backup, config)
   }
 
   #backup(cluster: string, { schedule, own }: Backup, config: Config): void {
     if (own) {
       const key = (name: string) => ({ name: BACKUP_SECRET, key: name })
-      this.add('ObjectStore', BACKUP_STORE, {
+      new ObjectStore(this, 'store', {
+        metadata: { name: BACKUP_STORE },
         spec: {
           retentionPolicy: own.retention,
           configuration: {
@@ -77,10 +98,10 @@ export class DatabaseFile extends ManifestFile {
         },
       })
     }
-    this.add('ScheduledBackup', cluster, {
+    const backups = new ScheduledBackup(this, 'backups', {
+      metadata: { name: cluster },
       spec: {
         schedule,
-        // the first one at once: what was never written can't be restored
         immediate: true,
         cluster: { name: cluster },
         method: 'plugin',
@@ -88,15 +109,12 @@ export class DatabaseFile extends ManifestFile {
         backupOwnerReference: 'self',
       },
     })
+    because(backups, { 'spec.immediate': "what was never written can't be restored" })
   }
 }
 
-/** An acknowledged task is on two machines. Two instances go on alone when one is away; of three, one may be. */
-const synchronous = (instances: number) => ({
-  method: 'any' as const,
-  number: 1 as const,
-  dataDurability: instances > 2 ? ('required' as const) : ('preferred' as const),
-})
+const synchronous = (instances: number) =>
+  ({ method: 'any', number: 1, dataDurability: instances > 2 ? 'required' : 'preferred' }) as const
 
 function archiver({ cluster }: OwnCluster, { object_store, server_name }: Backup) {
   return {
@@ -104,37 +122,37 @@ function archiver({ cluster }: OwnCluster, { object_store, server_name }: Backup
     isWALArchiver: true,
     parameters: {
       barmanObjectName: object_store ?? BACKUP_STORE,
-      ...(server_name && server_name !== cluster ? { serverName: server_name } : {}),
+      serverName: server_name === cluster ? undefined : server_name,
     },
   } as const
 }
 
 /** An empty database, or what a lost one has archived. */
-function beginning({ restore_from }: OwnCluster) {
+function beginning({ restore_from }: OwnCluster): Pick<ClusterSpec, 'bootstrap' | 'externalClusters'> {
   const ours = { database: DATABASE, owner: DATABASE, secret: { name: DATABASE_SECRET } }
   if (!restore_from) return { bootstrap: { initdb: ours } }
   const { object_store = BACKUP_STORE, server_name, target_time } = restore_from
-  const recoveryTarget = target_time ? { recoveryTarget: { targetTime: target_time } } : {}
+  const recoveryTarget = target_time ? { targetTime: target_time } : undefined
   const parameters = { barmanObjectName: object_store, serverName: server_name }
   return {
-    bootstrap: { recovery: { source: ORIGIN, ...ours, ...recoveryTarget } },
+    bootstrap: { recovery: { source: ORIGIN, ...ours, recoveryTarget } },
     externalClusters: [{ name: ORIGIN, plugin: { name: BARMAN, parameters } }],
   }
 }
 
 /** Grafana's role. What it may read, each migration grants it: the dashboard's views and nothing else. */
-export const readerRole = () => ({
+export const readerRole = (): ManagedRole => ({
   name: READER,
-  ensure: 'present' as const,
-  login: true as const,
+  ensure: 'present',
+  login: true,
   passwordSecret: { name: READER_SECRET },
 })
 
 /** The role that owns the database, for a cluster that somebody else declares. */
-export const ownerRole = () => ({
+export const ownerRole = (): ManagedRole => ({
   name: DATABASE,
-  ensure: 'present' as const,
-  login: true as const,
+  ensure: 'present',
+  login: true,
   passwordSecret: { name: DATABASE_SECRET },
 })
 
@@ -143,25 +161,19 @@ export class DatabaseMonitor extends ManifestFile {
   constructor(folder: Folder, { database, monitoring }: Config) {
     super(folder, 'monitor')
     const labels = { 'cnpg.io/reload': 'true' }
-    this.add(
-      'ConfigMap',
-      METRICS,
-      { data: { [METRICS_KEY]: stringify(QUERIES, { lineWidth: 0 }) } },
-      { labels },
-    )
+    new k8s.KubeConfigMap(this, 'queries', {
+      metadata: { name: METRICS, labels },
+      data: { [METRICS_KEY]: stringify(QUERIES, { lineWidth: 0 }) },
+    })
     // one that is there already has a monitor of its own, or will be given one by whom it belongs to
     if (database.kind === 'existing') return
-    this.add(
-      'PodMonitor',
-      database.cluster,
-      {
-        spec: {
-          selector: { matchLabels: { 'cnpg.io/cluster': database.cluster } },
-          podMetricsEndpoints: [{ port: 'metrics', interval: '1m' }],
-        },
+    new PodMonitor(this, 'monitor', {
+      metadata: { name: database.cluster, labels: monitoring.object_labels },
+      spec: {
+        selector: { matchLabels: { 'cnpg.io/cluster': database.cluster } },
+        podMetricsEndpoints: [{ port: 'metrics', interval: '1m' }],
       },
-      { labels: monitoring.object_labels },
-    )
+    })
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Config } from '../config/config.ts'
+import { BackendTrafficPolicy, SecurityPolicy } from '../imports/gateway.envoyproxy.io.ts'
+import { ReferenceGrant } from '../imports/gateway.networking.k8s.io.ts'
 import { ROUTES } from '../names.ts'
-import { type Folder, ManifestFile } from './manifest-file.ts'
+import { because, type Folder, ManifestFile } from './manifest-file.ts'
 
 /** Whom Envoy asks before it lets a request through, route by route. */
 export class EdgeSecurity extends ManifestFile {
@@ -9,12 +11,12 @@ export class EdgeSecurity extends ManifestFile {
     // else what the Gateway's policy says holds as well: a list of addresses should, a check of its own shuts machines out
     const replaces = gateway.override_policy
     if (edge.kind === 'envoy-extauth') {
-      const merged = replaces ? {} : { mergeType: 'StrategicMerge' as const }
       const ask = (name: string, route: string, headersToExtAuth: Told[]) =>
-        this.add('SecurityPolicy', name, {
+        new SecurityPolicy(this, name, {
+          metadata: { name },
           spec: {
             targetRefs: [target(route)],
-            ...merged,
+            mergeType: replaces ? undefined : 'StrategicMerge',
             extAuth: {
               failOpen: false,
               headersToExtAuth,
@@ -25,16 +27,21 @@ export class EdgeSecurity extends ManifestFile {
             },
           },
         })
-      // no header by which a client could name another path, and none but the cookie by which it could log in
       const headers: Told[] = ['cookie', 'x-forwarded-proto']
-      ask('hai-extauth', ROUTES.edge, ['accept', ...headers])
-      // Authelia sends to its page whoever takes one: who does not say so gets 401
-      ask('hai-extauth-api', ROUTES.browserApi, headers)
+      because(ask('hai-extauth', ROUTES.edge, ['accept', ...headers]), {
+        'spec.extAuth.headersToExtAuth':
+          'none by which a client could name another path, and none but the cookie by which it could log in',
+      })
+      because(ask('hai-extauth-api', ROUTES.browserApi, headers), {
+        'spec.extAuth.headersToExtAuth':
+          'Authelia sends to its page whoever takes one: who does not say so gets 401',
+      })
     }
     if (!replaces) return
     const ownCheck =
       edge.kind === 'oauth2-proxy' ? [ROUTES.edge, ROUTES.machine] : [ROUTES.machine, ROUTES.refused]
-    this.add('SecurityPolicy', 'hai-own-check', {
+    new SecurityPolicy(this, 'own-check', {
+      metadata: { name: 'hai-own-check' },
       spec: { targetRefs: ownCheck.map(target), authorization: { defaultAction: 'Allow' } },
     })
   }
@@ -49,9 +56,11 @@ export class EdgeOnce extends ManifestFile {
       ROUTES.machine,
       ...(edge.kind === 'envoy-extauth' ? [ROUTES.browserApi] : []),
     ]
-    this.add('BackendTrafficPolicy', 'hai-once', {
+    const once = new BackendTrafficPolicy(this, 'once', {
+      metadata: { name: 'hai-once' },
       spec: { targetRefs: routes.map(target), mergeType: 'StrategicMerge', retry: { numRetries: 0 } },
     })
+    because(once, { 'spec.retry': 'what a request started may be at work when the connection breaks' })
   }
 }
 
@@ -68,7 +77,8 @@ const target = (name: string) => ({
 export class AutheliaGrant extends ManifestFile {
   constructor(folder: Folder, namespace: string, service: string) {
     super(folder, 'referencegrant-authelia')
-    this.add('ReferenceGrant', 'hai-authelia', {
+    new ReferenceGrant(this, 'grant', {
+      metadata: { name: 'hai-authelia' },
       spec: {
         from: [{ group: 'gateway.envoyproxy.io', kind: 'SecurityPolicy', namespace }],
         to: [{ group: '', kind: 'Service', name: service }],

@@ -1,6 +1,7 @@
 import { type Config, partFolder } from '../config/config.ts'
+import { Kustomization, type KustomizationSpec } from '../imports/kustomize.toolkit.fluxcd.io.ts'
 import { fluxName } from '../names.ts'
-import { type Folder, ManifestFile } from './manifest-file.ts'
+import { because, type Folder, ManifestFile } from './manifest-file.ts'
 
 const hasReadyCondition =
   "has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')"
@@ -35,7 +36,12 @@ export class FluxFile extends ManifestFile {
         ...outside(folder.part, config),
         ...before.map((part) => ({ name: fluxName(part), namespace: fluxNamespace(config) })),
       ]
-      this.add('Kustomization', fluxName(folder.part), { spec: spec(folder, config, dependsOn) })
+      const name = fluxName(folder.part)
+      const part = new Kustomization(this, name, {
+        metadata: { name },
+        spec: spec(folder, config, dependsOn),
+      })
+      because(part, { 'spec.wait': 'the health checks say what is waited for' })
     }
   }
 }
@@ -46,7 +52,7 @@ function outside(part: string, config: Config): Dependency[] {
   return part === 'database' ? databaseNeeds(config) : []
 }
 
-function spec(part: Folder, config: Config, dependsOn: Dependency[]) {
+function spec(part: Folder, config: Config, dependsOn: Dependency[]): KustomizationSpec {
   const { flux } = config
   const waitedFor = part.files
     .flatMap((file) => file.apiObjects)
@@ -68,18 +74,20 @@ function spec(part: Folder, config: Config, dependsOn: Dependency[]) {
     interval: flux.interval,
     retryInterval: '2m',
     timeout: flux.timeout,
-    ...(part.part === 'app' && flux.components.length > 0 ? { components: flux.components } : {}),
-    ...(Object.keys(flux.common_labels).length > 0 ? { commonMetadata: { labels: flux.common_labels } } : {}),
-    prune: true as const,
-    // the health checks say what is waited for
-    wait: false as const,
+    components: some(part.part === 'app' ? flux.components : []),
+    commonMetadata: Object.keys(flux.common_labels).length > 0 ? { labels: flux.common_labels } : undefined,
+    prune: true,
+    wait: false,
     sourceRef: { kind: flux.source_kind, name: flux.source_name, namespace: flux.source_namespace },
-    ...(dependsOn.length > 0 ? { dependsOn } : {}),
-    ...(healthChecks.length > 0 ? { healthChecks } : {}),
-    ...(healthCheckExprs.length > 0 ? { healthCheckExprs } : {}),
-    ...(flux.substitute_from.length > 0 ? { postBuild: { substituteFrom: flux.substitute_from } } : {}),
+    dependsOn: some(dependsOn),
+    healthChecks: some(healthChecks),
+    healthCheckExprs: some(healthCheckExprs),
+    postBuild: flux.substitute_from.length > 0 ? { substituteFrom: flux.substitute_from } : undefined,
   }
 }
+
+/** Flux has no use for a list of nothing. */
+const some = <T>(list: readonly T[]): readonly T[] | undefined => (list.length > 0 ? list : undefined)
 
 /** Where the Kustomizations lie: beside hai, unless the repository keeps all of its own in one namespace. */
 export const fluxNamespace = ({ flux, namespace }: Config): string => flux.namespace ?? namespace

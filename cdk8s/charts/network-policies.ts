@@ -4,6 +4,12 @@ import type { Backup, OwnCluster } from '../config/database.ts'
 import type { OAuth2Proxy } from '../config/edge.ts'
 import type { PodTarget } from '../config/windmill.ts'
 import {
+  CiliumNetworkPolicy,
+  type Egress,
+  type EndpointSelector,
+  type Ingress,
+} from '../imports/cilium.io.ts'
+import {
   APP_NAME,
   GROUPS,
   POD_NAMESPACE,
@@ -15,7 +21,6 @@ import {
   WORKER,
   WORKER_GROUP,
 } from '../names.ts'
-import type { CiliumNetworkPolicy } from '../schemas/cilium.ts'
 import { type Folder, ManifestFile } from './manifest-file.ts'
 
 const HTTP = 80
@@ -49,7 +54,8 @@ class PolicyFile extends ManifestFile {
 
   #write(name: string, matchLabels: Record<string, string>, rules: Rules, deny: boolean): void {
     const enableDefaultDeny = { ingress: deny, egress: deny }
-    this.add('CiliumNetworkPolicy', name, {
+    new CiliumNetworkPolicy(this, name, {
+      metadata: { name },
       spec: { endpointSelector: { matchLabels }, enableDefaultDeny, ...rules },
     })
   }
@@ -177,18 +183,10 @@ function toStore(config: Config, { pods: store, own }: Backup): Egress {
   return toWorld(port === '' ? (protocol === 'https:' ? HTTPS : HTTP) : Number(port))
 }
 
-type Spec = z.input<typeof CiliumNetworkPolicy>['spec']
-type Ingress = NonNullable<Spec['ingress']>[number]
-type Egress = NonNullable<Spec['egress']>[number]
-
-interface Selector {
-  matchLabels: Record<string, string>
-}
-
 const API_SERVER_PORTS = [443, 6443]
 
 /** Pods by their labels, in a namespace that is always named: without it Cilium means the policy's own. */
-const pods = (namespace: string, labels: Record<string, string>): Selector => ({
+const pods = (namespace: string, labels: Record<string, string>): EndpointSelector => ({
   matchLabels: { [POD_NAMESPACE]: namespace, ...labels },
 })
 
@@ -196,7 +194,7 @@ const tcp = (ports: readonly number[]) => [
   { ports: ports.map((port) => ({ port: String(port), protocol: 'TCP' as const })) },
 ]
 
-const fromPods = (fromEndpoints: Selector[], ...ports: number[]): Ingress => ({
+const fromPods = (fromEndpoints: EndpointSelector[], ...ports: number[]): Ingress => ({
   fromEndpoints,
   toPorts: tcp(ports),
 })
@@ -207,7 +205,7 @@ const fromNodes = ({ network_policy: { style } }: Config, ...ports: number[]): I
   toPorts: tcp(ports),
 })
 
-const toPods = (toEndpoints: Selector[], ...ports: number[]): Egress => ({
+const toPods = (toEndpoints: EndpointSelector[], ...ports: number[]): Egress => ({
   toEndpoints,
   toPorts: tcp(ports),
 })

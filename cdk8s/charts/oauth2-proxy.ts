@@ -1,9 +1,11 @@
+import { k8s } from 'cdk8s-plus-28'
 import { type Config, hostOf, windmillUrl } from '../config/config.ts'
 import type { OAuth2Proxy } from '../config/edge.ts'
+import { PodMonitor } from '../imports/monitoring.coreos.com.ts'
 import { APP_NAME, PROXY, PROXY_METRICS_PORT, PROXY_PORT } from '../names.ts'
 import { machinePrefixes } from './machine-paths.ts'
-import { type Folder, ManifestFile } from './manifest-file.ts'
-import { restrictedPod } from './restricted-pod.ts'
+import { because, type Folder, ManifestFile } from './manifest-file.ts'
+import { resources, restrictedPod } from './restricted-pod.ts'
 
 /** The user of the distroless image. */
 const NONROOT = 65_532
@@ -25,35 +27,49 @@ export class OAuth2ProxyFile extends ManifestFile {
         ],
         livenessProbe: probe('/ping'),
         readinessProbe: probe('/ready'),
-        resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } },
+        resources: resources('10m', '64Mi', '128Mi'),
       },
     })
-    this.add(
-      'Deployment',
-      PROXY,
-      { spec: { replicas: edge.replicas, selector: { matchLabels }, template } },
-      // a rotated secret restarts it
-      { annotations: { 'reloader.stakater.com/auto': 'true' } },
-    )
-    this.add('Service', PROXY, {
+    const deployment = new k8s.KubeDeployment(this, 'proxy', {
+      metadata: { name: PROXY, annotations: { 'reloader.stakater.com/auto': 'true' } },
+      spec: { replicas: edge.replicas, selector: { matchLabels }, template },
+    })
+    because(deployment, {
+      'metadata.annotations': 'a rotated secret restarts it',
+      ...Object.fromEntries(Object.entries(REASONS).map(([name, why]) => [`${ENVIRONMENT}_${name}`, why])),
+    })
+    const service = new k8s.KubeService(this, 'service', {
+      metadata: { name: PROXY },
       spec: {
         type: 'ClusterIP',
         selector: matchLabels,
-        // not that of the metrics, which whoever may reach the Service would reach too
-        ports: [{ name: 'http', port: PROXY_PORT, targetPort: 'http' }],
+        ports: [{ name: 'http', port: PROXY_PORT, targetPort: k8s.IntOrString.fromString('http') }],
       },
     })
-    this.add(
-      'PodMonitor',
-      PROXY,
-      { spec: { selector: { matchLabels }, podMetricsEndpoints: [{ port: 'metrics', interval: '1m' }] } },
-      { labels: config.monitoring.object_labels },
-    )
+    because(service, {
+      'spec.ports': 'not that of the metrics, which whoever may reach the Service would reach too',
+    })
+    new PodMonitor(this, 'monitor', {
+      metadata: { name: PROXY, labels: config.monitoring.object_labels },
+      spec: { selector: { matchLabels }, podMetricsEndpoints: [{ port: 'metrics', interval: '1m' }] },
+    })
   }
 }
 
-const probe = (path: string) => ({
-  httpGet: { path, port: 'http' },
+const ENVIRONMENT = 'spec.template.spec.containers.main.env.OAUTH2_PROXY'
+
+/** Of settings that somebody might set otherwise. */
+const REASONS = {
+  UPSTREAM_TIMEOUT: 'until the answer begins: a door waits for 300 s at most, and for a worker before that',
+  API_ROUTES:
+    "401 instead of the login: who follows a redirect takes the login's page for success; held against path and query",
+  WHITELIST_DOMAINS: 'only this host, not its siblings',
+  COOKIE_EXPIRE:
+    'no refresh: of the requests that a page makes at once each would use up the same token, and all but one end the session',
+}
+
+const probe = (path: string): k8s.Probe => ({
+  httpGet: { path, port: k8s.IntOrString.fromString('http') },
   periodSeconds: 10,
   timeoutSeconds: 3,
   failureThreshold: 3,
@@ -80,23 +96,19 @@ function plain(config: Config, edge: OAuth2Proxy): { name: string; value: string
     EMAIL_DOMAINS: '*',
     SKIP_PROVIDER_BUTTON: 'true',
     UPSTREAMS: windmillUrl(config),
-    // until the answer begins: a door waits for 300 s at most, and for a worker before that
     UPSTREAM_TIMEOUT: '330s',
     FLUSH_INTERVAL: '200ms',
-    // 401 instead of the login: who follows a redirect takes the login's page for success; held against path and query
     API_ROUTES: `^(${machinePrefixes().join('|')})([/?]|$)`,
     HTTP_ADDRESS: `0.0.0.0:${PROXY_PORT}`,
     METRICS_ADDRESS: `0.0.0.0:${PROXY_METRICS_PORT}`,
     REVERSE_PROXY: 'true',
     TRUSTED_PROXY_IPS: edge.trusted_proxies.join(','),
     REAL_CLIENT_IP_HEADER: 'X-Forwarded-For',
-    // only this host, not its siblings
     WHITELIST_DOMAINS: host,
     COOKIE_NAME: '__Host-hai',
     COOKIE_SECURE: 'true',
     COOKIE_HTTPONLY: 'true',
     COOKIE_SAMESITE: 'lax',
-    // No refresh: of the requests that a page makes at once each would use up the same token, and all but one end the session.
     COOKIE_EXPIRE: edge.session,
     COOKIE_CSRF_PER_REQUEST: 'true',
     COOKIE_CSRF_PER_REQUEST_LIMIT: '8',

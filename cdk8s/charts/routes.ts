@@ -1,7 +1,15 @@
 import { type Config, hostOf } from '../config/config.ts'
+import { HttpRouteFilter } from '../imports/gateway.envoyproxy.io.ts'
+import {
+  type BackendRef,
+  HttpRoute,
+  type HttpRouteMatch,
+  type HttpRouteRule,
+  type HttpRouteRuleFilter,
+} from '../imports/gateway.networking.k8s.io.ts'
 import { PROXY, PROXY_PORT, REFUSAL, ROUTES } from '../names.ts'
 import { MACHINE_PATHS, type MachinePath, machinePrefixes } from './machine-paths.ts'
-import { type Folder, ManifestFile } from './manifest-file.ts'
+import { because, type Folder, ManifestFile } from './manifest-file.ts'
 
 /**
  * Headers by which a client could speak as somebody else, or as another path, to Windmill or to the proxy: Envoy passes
@@ -41,20 +49,23 @@ export class Routes extends ManifestFile {
     const { gateway, edge, route, windmill } = config
     const parentRefs = [{ name: gateway.name, namespace: gateway.namespace, sectionName: gateway.listener }]
     const hostnames = [hostOf(config)]
-    const add = (name: string, rules: Rule[], annotations = {}) =>
-      this.add(
-        'HTTPRoute',
-        name,
-        { spec: { parentRefs, hostnames, rules } },
-        Object.keys(annotations).length > 0 ? { annotations } : {},
-      )
+    const add = (name: string, rules: HttpRouteRule[], annotations?: Record<string, string>) =>
+      new HttpRoute(this, name, {
+        metadata: { name, annotations },
+        spec: { parentRefs, hostnames, rules },
+      })
 
     add(
       ROUTES.edge,
       [...(route.landing ? [landing(route.landing)] : []), browser('/', config)],
       route.annotations,
     )
-    add(ROUTES.machine, machineRules(config, windmill))
+    const shared = sharingRules()
+    const machine = add(ROUTES.machine, machineRules(config, windmill, shared))
+    const reasons = shared.flatMap((group, rule) =>
+      group.map(({ why }, match) => [`spec.rules.${rule}.matches.${match}`, why]),
+    )
+    because(machine, Object.fromEntries(reasons))
     if (edge.kind === 'oauth2-proxy') return
     add(ROUTES.browserApi, [browser('/api', config)])
     add(ROUTES.refused, [refusal(config)])
@@ -65,7 +76,8 @@ export class Routes extends ManifestFile {
   #answer(): void {
     const message = 'no bearer token on this path; check the path, and send Authorization: Bearer <token>'
     const inline = JSON.stringify({ error: { code: 'unauthorized', message } })
-    this.add('HTTPRouteFilter', REFUSAL, {
+    new HttpRouteFilter(this, REFUSAL, {
+      metadata: { name: REFUSAL },
       spec: {
         directResponse: {
           statusCode: 401,
@@ -77,36 +89,26 @@ export class Routes extends ManifestFile {
   }
 }
 
-interface Match {
-  path: { type: 'PathPrefix' | 'Exact'; value: string }
-  method?: 'GET' | 'POST'
-  headers?: ReturnType<typeof header>[]
-}
-
-interface Rule {
-  matches: Match[]
-  filters: (
-    | ReturnType<typeof without>
-    | ReturnType<typeof rewrite>
-    | ReturnType<typeof redirect>
-    | ReturnType<typeof answer>
-  )[]
-  backendRefs?: ReturnType<typeof windmillBackend>[]
-  timeouts?: { request: string }
-}
-
 function header(value: string) {
-  return { type: 'RegularExpression' as const, name: 'Authorization' as const, value }
+  return { type: 'RegularExpression' as const, name: 'Authorization', value }
 }
 
 /** Windmill's own paths share a rule where they share a timeout; a rewritten one needs a rule for itself. */
-function machineRules(config: Config, { workspace, routes }: Config['windmill']): Rule[] {
+function sharingRules(): MachinePath[][] {
   const shared = new Map<string, MachinePath[]>()
   for (const path of MACHINE_PATHS) {
     const key = path.trigger ?? path.timeout
     shared.set(key, [...(shared.get(key) ?? []), path])
   }
-  return [...shared.values()].map((group) => {
+  return [...shared.values()]
+}
+
+function machineRules(
+  config: Config,
+  { workspace, routes }: Config['windmill'],
+  groups: readonly MachinePath[][],
+): HttpRouteRule[] {
+  return groups.map((group) => {
     const { trigger, timeout, below } = group[0]!
     return {
       matches: group.map((path) => match(path, workspace)),
@@ -118,17 +120,17 @@ function machineRules(config: Config, { workspace, routes }: Config['windmill'])
   })
 }
 
-function match({ path, below, method }: MachinePath, workspace: string): Match {
+function match({ path, below, method }: MachinePath, workspace: string): HttpRouteMatch {
   const value = path.replace('{workspace}', workspace)
   return {
     path: { type: below ? 'PathPrefix' : 'Exact', value },
     headers: WITH_TOKEN,
-    ...(method ? { method } : {}),
+    method,
   }
 }
 
 /** All below a path, by way of the edge. */
-function browser(value: string, config: Config): Rule {
+function browser(value: string, config: Config): HttpRouteRule {
   const proxied = config.edge.kind === 'oauth2-proxy'
   return {
     matches: [{ path: { type: 'PathPrefix', value } }],
@@ -138,16 +140,16 @@ function browser(value: string, config: Config): Rule {
   }
 }
 
-const HOME: Match = { path: { type: 'Exact', value: '/' }, method: 'GET' }
+const HOME: HttpRouteMatch = { path: { type: 'Exact', value: '/' }, method: 'GET' }
 
-const landing = (path: string): Rule => ({
+const landing = (path: string): HttpRouteRule => ({
   matches: [HOME],
   filters: [redirect(path)],
 })
 
 /** Machines that miss their path or have no token; but a browser's pages, too, call what lies below `/api`. */
-function refusal({ route }: Config): Rule {
-  const under = (value: string): Match => ({ path: { type: 'PathPrefix', value } })
+function refusal({ route }: Config): HttpRouteRule {
+  const under = (value: string): HttpRouteMatch => ({ path: { type: 'PathPrefix', value } })
   const machines = machinePrefixes().filter((prefix) => prefix !== '/api')
   return {
     matches: [
@@ -159,34 +161,34 @@ function refusal({ route }: Config): Rule {
   }
 }
 
-const without = (another: string) => ({
-  type: 'RequestHeaderModifier' as const,
+const without = (another: string): HttpRouteRuleFilter => ({
+  type: 'RequestHeaderModifier',
   requestHeaderModifier: { remove: [...SPOOFABLE, another] },
 })
 
-const rewrite = (below: boolean, to: string) => ({
-  type: 'URLRewrite' as const,
+const rewrite = (below: boolean, to: string): HttpRouteRuleFilter => ({
+  type: 'URLRewrite',
   urlRewrite: {
     path: below
-      ? { type: 'ReplacePrefixMatch' as const, replacePrefixMatch: to }
-      : { type: 'ReplaceFullPath' as const, replaceFullPath: to },
+      ? { type: 'ReplacePrefixMatch', replacePrefixMatch: to }
+      : { type: 'ReplaceFullPath', replaceFullPath: to },
   },
 })
 
-const redirect = (to: string) => ({
-  type: 'RequestRedirect' as const,
+const redirect = (to: string): HttpRouteRuleFilter => ({
+  type: 'RequestRedirect',
   requestRedirect: {
-    path: { type: 'ReplaceFullPath' as const, replaceFullPath: to },
-    statusCode: 302 as const,
+    path: { type: 'ReplaceFullPath', replaceFullPath: to },
+    statusCode: 302,
   },
 })
 
-const answer = () => ({
-  type: 'ExtensionRef' as const,
-  extensionRef: { group: 'gateway.envoyproxy.io' as const, kind: 'HTTPRouteFilter' as const, name: REFUSAL },
+const answer = (): HttpRouteRuleFilter => ({
+  type: 'ExtensionRef',
+  extensionRef: { group: 'gateway.envoyproxy.io', kind: 'HTTPRouteFilter', name: REFUSAL },
 })
 
 /** Across namespaces the namespace is named, and a ReferenceGrant there allows it. */
-function windmillBackend({ namespace, windmill: { service, port, namespace: there } }: Config) {
-  return { name: service, ...(there === namespace ? {} : { namespace: there }), port }
+function windmillBackend({ namespace, windmill: { service, port, namespace: there } }: Config): BackendRef {
+  return { name: service, namespace: there === namespace ? undefined : there, port }
 }

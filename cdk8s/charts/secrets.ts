@@ -1,5 +1,6 @@
 import { type Config, databaseHost } from '../config/config.ts'
 import type { OAuth2Proxy } from '../config/edge.ts'
+import { ExternalSecret, type ExternalSecretTemplate } from '../imports/external-secrets.io.ts'
 import {
   BACKUP_KEYS,
   BACKUP_SECRET,
@@ -25,14 +26,8 @@ interface Wanted {
   as: string
 }
 
-interface Template {
-  type?: 'kubernetes.io/basic-auth'
-  labels?: Record<string, string>
-  data: Record<string, string>
-}
-
 /** A changed password or key reaches PostgreSQL without a restart. */
-const RELOADED = { 'cnpg.io/reload': 'true' }
+const RELOADED = { labels: { 'cnpg.io/reload': 'true' } }
 
 /** Secrets that External Secrets fetches into one namespace. Only their names are known here. */
 class SecretsFile extends ManifestFile {
@@ -43,11 +38,16 @@ class SecretsFile extends ManifestFile {
     this.#config = config
   }
 
-  protected fetch(name: string, wanted: readonly Wanted[], template?: Template): void {
+  protected fetch(
+    name: string,
+    wanted: readonly Wanted[],
+    template?: Omit<ExternalSecretTemplate, 'engineVersion'>,
+  ): void {
     const { store, store_kind, refresh, reference } = this.#config.secrets
     const remoteRef = ({ item, field }: Wanted) =>
       reference === 'property' ? { key: item, property: field } : { key: `${item}/${field}` }
-    this.add('ExternalSecret', name, {
+    new ExternalSecret(this, name, {
+      metadata: { name },
       spec: {
         refreshInterval: refresh,
         secretStoreRef: { kind: store_kind, name: store },
@@ -55,20 +55,11 @@ class SecretsFile extends ManifestFile {
           name,
           creationPolicy: 'Owner',
           deletionPolicy: 'Retain',
-          ...(template ? { template: written(template) } : {}),
+          template: template ? { engineVersion: 'v2', ...template } : undefined,
         },
         data: wanted.map((one) => ({ secretKey: one.as, remoteRef: remoteRef(one) })),
       },
     })
-  }
-}
-
-function written({ type, labels, data }: Template) {
-  return {
-    engineVersion: 'v2' as const,
-    ...(type ? { type } : {}),
-    ...(labels ? { metadata: { labels } } : {}),
-    data,
   }
 }
 
@@ -133,12 +124,11 @@ export class DatabaseSecrets extends SecretsFile {
   }
 
   #login(name: string, username: string, item: string, field: string): void {
-    const template: Template = {
+    this.fetch(name, [{ item, field, as: 'password' }], {
       type: 'kubernetes.io/basic-auth',
-      labels: RELOADED,
+      metadata: RELOADED,
       data: { username, password: '{{ .password }}' },
-    }
-    this.fetch(name, [{ item, field, as: 'password' }], template)
+    })
   }
 
   #backup(item: string): void {
@@ -147,7 +137,7 @@ export class DatabaseSecrets extends SecretsFile {
       { item, field: 'backup_secret_key', as: 'secret' },
     ]
     const data = { [BACKUP_KEYS.access]: '{{ .access }}', [BACKUP_KEYS.secret]: '{{ .secret }}' }
-    this.fetch(BACKUP_SECRET, wanted, { labels: RELOADED, data })
+    this.fetch(BACKUP_SECRET, wanted, { metadata: RELOADED, data })
   }
 }
 

@@ -1,7 +1,8 @@
+import { k8s } from 'cdk8s-plus-28'
 import { type Config, windmillUrl } from '../config/config.ts'
 import { WATCHDOG, WATCHDOG_SECRET } from '../names.ts'
-import { type Folder, ManifestFile } from './manifest-file.ts'
-import { restrictedPod } from './restricted-pod.ts'
+import { because, type Folder, ManifestFile } from './manifest-file.ts'
+import { resources, restrictedPod } from './restricted-pod.ts'
 
 /** The user of curl's image. */
 const CURL_USER = 100
@@ -10,8 +11,10 @@ const CURL_USER = 100
 export class Watchdog extends ManifestFile {
   constructor(folder: Folder, config: Config) {
     super(folder, 'watchdog')
-    this.add('ConfigMap', WATCHDOG, { data: { 'watchdog.sh': WATCHDOG_SCRIPT } })
-    this.add('CronJob', WATCHDOG, {
+    const metadata = { name: WATCHDOG }
+    new k8s.KubeConfigMap(this, 'script', { metadata, data: { 'watchdog.sh': WATCHDOG_SCRIPT } })
+    const job = new k8s.KubeCronJob(this, 'job', {
+      metadata,
       spec: {
         schedule: `*/${config.watchdog.every_minutes} * * * *`,
         concurrencyPolicy: 'Forbid',
@@ -21,14 +24,17 @@ export class Watchdog extends ManifestFile {
         jobTemplate: {
           spec: {
             activeDeadlineSeconds: 120,
-            // one shot: a second try would hide the outage that the first one met
             backoffLimit: 0,
-            // or an alert on failed jobs never ends
             ttlSecondsAfterFinished: 86_400,
             template: pod(config),
           },
         },
       },
+    })
+    because(job, {
+      'spec.jobTemplate.spec.backoffLimit':
+        'one shot: a second try would hide the outage that the first one met',
+      'spec.jobTemplate.spec.ttlSecondsAfterFinished': 'or an alert on failed jobs never ends',
     })
   }
 }
@@ -43,7 +49,7 @@ function pod(config: Config) {
       image: config.watchdog.image,
       command: ['/bin/sh', '/scripts/watchdog.sh'],
       env: [{ name: 'HAI_HEALTH_URL', value: `${windmillUrl(config)}/${door}` }],
-      resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '64Mi' } },
+      resources: resources('10m', '16Mi', '64Mi'),
       volumeMounts: [
         { name: 'scripts', mountPath: '/scripts', readOnly: true },
         { name: 'token', mountPath: '/etc/hai', readOnly: true },

@@ -1,4 +1,6 @@
+import { k8s } from 'cdk8s-plus-28'
 import type { Config } from '../config/config.ts'
+import { ReferenceGrant } from '../imports/gateway.networking.k8s.io.ts'
 import { WORKERS_ACCOUNT } from '../names.ts'
 import { type Folder, ManifestFile } from './manifest-file.ts'
 
@@ -6,7 +8,10 @@ import { type Folder, ManifestFile } from './manifest-file.ts'
 export class WorkersAccount extends ManifestFile {
   constructor(folder: Folder) {
     super(folder, 'serviceaccount')
-    this.add('ServiceAccount', WORKERS_ACCOUNT, { automountServiceAccountToken: false })
+    new k8s.KubeServiceAccount(this, 'account', {
+      metadata: { name: WORKERS_ACCOUNT },
+      automountServiceAccountToken: false,
+    })
   }
 }
 
@@ -14,7 +19,8 @@ export class WorkersAccount extends ManifestFile {
 export class WindmillGrant extends ManifestFile {
   constructor(folder: Folder, { namespace, windmill }: Config) {
     super(folder, 'referencegrant')
-    this.add('ReferenceGrant', 'hai-windmill', {
+    new ReferenceGrant(this, 'grant', {
+      metadata: { name: 'hai-windmill' },
       spec: {
         from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace }],
         to: [{ group: '', kind: 'Service', name: windmill.service }],

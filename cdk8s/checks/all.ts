@@ -1,7 +1,7 @@
 import type { KubeObject } from '../charts/manifest-file.ts'
 import { PROXY, ROUTES } from '../names.ts'
 import { isTarget, type Tree } from '../tree.ts'
-import { ownSchemas } from './own-schemas.ts'
+import { admission } from './admission.ts'
 import { type Check, type Problem, shown, textsOf } from './problem.ts'
 import { folders, references } from './references.ts'
 import { secretMaterial } from './secret-material.ts'
@@ -9,7 +9,7 @@ import { selectors } from './selectors.ts'
 
 /** What needs nothing but the tree: run before anything is written. */
 const CHECKS: readonly Check[] = [
-  ownSchemas,
+  admission,
   duplicates,
   references,
   folders,

@@ -1,5 +1,5 @@
+import type { k8s } from 'cdk8s-plus-28'
 import type { KubeObject } from '../charts/manifest-file.ts'
-import type { PodTemplate } from '../schemas/pod.ts'
 
 /** What an object names of another. */
 export interface Reference {
@@ -43,10 +43,10 @@ const FINDERS: Record<string, Find> = {
     (object.spec as { targetRefs: Named[] }).targetRefs.map(({ name }) => to('HTTPRoute', { name }, object)),
   ReferenceGrant: (object) =>
     (object.spec as { to: Named[] }).to.map(({ name }) => to('Service', { name }, object)),
-  Deployment: (object) => podReferences((object.spec as { template: PodTemplate }).template, object),
+  Deployment: (object) => podReferences((object.spec as { template: k8s.PodTemplateSpec }).template, object),
   CronJob: (object) =>
     podReferences(
-      (object.spec as { jobTemplate: { spec: { template: PodTemplate } } }).jobTemplate.spec.template,
+      (object.spec as { jobTemplate: { spec: { template: k8s.PodTemplateSpec } } }).jobTemplate.spec.template,
       object,
     ),
   ExternalSecret: (object) => {
@@ -89,29 +89,22 @@ const to = (kind: string, { name, namespace, port }: Named, from: KubeObject): R
   ...(port === undefined ? {} : { port }),
 })
 
-function podReferences({ spec }: PodTemplate, from: KubeObject): Reference[] {
-  const { namespace } = from.metadata
-  const env = spec.containers.flatMap(({ env }) => env ?? [])
+function podReferences({ spec }: k8s.PodTemplateSpec, from: KubeObject): Reference[] {
+  const { containers, volumes = [] } = spec!
+  const secrets = containers.flatMap(({ env = [] }) =>
+    env.flatMap((one) => one.valueFrom?.secretKeyRef ?? []),
+  )
   return [
-    ...env.flatMap((one) =>
-      'valueFrom' in one
-        ? [
-            {
-              kind: 'Secret',
-              namespace,
-              name: one.valueFrom.secretKeyRef.name,
-              keys: [one.valueFrom.secretKeyRef.key],
-            },
-          ]
-        : [],
-    ),
-    ...(spec.volumes ?? []).flatMap((volume): Reference[] => {
-      if ('secret' in volume) {
-        const keys = volume.secret.items.map(({ key }) => key)
-        return [{ kind: 'Secret', namespace, name: volume.secret.secretName, keys }]
-      }
-      return 'configMap' in volume ? [{ kind: 'ConfigMap', namespace, name: volume.configMap.name }] : []
-    }),
+    ...secrets.map(({ name, key }) => ({ ...to('Secret', { name: name! }, from), keys: [key] })),
+    ...volumes
+      .flatMap(({ secret }) => secret ?? [])
+      .map(({ secretName, items = [] }) => ({
+        ...to('Secret', { name: secretName! }, from),
+        keys: items.map(({ key }) => key),
+      })),
+    ...volumes
+      .flatMap(({ configMap }) => configMap ?? [])
+      .map(({ name }) => to('ConfigMap', { name: name! }, from)),
   ]
 }
 
@@ -163,12 +156,15 @@ function fluxReferences(object: KubeObject): Reference[] {
     sourceRef: Named & { kind: string }
     dependsOn?: Named[]
     healthChecks?: (Named & { kind: string })[]
-    postBuild?: { substituteFrom: (Named & { kind: string })[] }
+    postBuild?: { substituteFrom: (Named & { kind: string; optional: boolean })[] }
   }
   return [
     to(sourceRef.kind, sourceRef, object),
     ...(dependsOn ?? []).map((ref) => to('Kustomization', ref, object)),
     ...(healthChecks ?? []).map((ref) => to(ref.kind, ref, object)),
-    ...(postBuild?.substituteFrom ?? []).map(({ kind, name }) => to(kind, { name }, object)),
+    // what is optional may be nowhere
+    ...(postBuild?.substituteFrom ?? [])
+      .filter(({ optional }) => !optional)
+      .map(({ kind, name }) => to(kind, { name }, object)),
   ]
 }

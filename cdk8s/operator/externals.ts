@@ -56,14 +56,28 @@ function named(config: Config): External[] {
       name,
       why: 'comes first',
     })),
-    ...flux.substitute_from.map(({ kind, name, optional }) => ({
+    ...substitutes(config),
+    ...databaseParts(config),
+  ]
+}
+
+/** What Flux fills in from: where the domain is written out, only what must be there all the same. */
+function substitutes(config: Config): External[] {
+  const { domain, flux } = config
+  const isVariable = domain.startsWith('$')
+  return flux.substitute_from
+    .filter(({ optional }) => isVariable || !optional)
+    .map(({ kind, name, optional }) => ({
       kind,
       namespace: fluxNamespace(config),
       name,
-      why: optional ? 'the domain’s variable, when nothing else brings it' : 'the domain’s variable',
-    })),
-    ...databaseParts(config),
-  ]
+      why: whyFilledIn(isVariable, optional),
+    }))
+}
+
+function whyFilledIn(isVariable: boolean, optional: boolean): string {
+  if (!isVariable) return 'flux.substitute_from'
+  return optional ? 'the domain’s variable, when nothing else brings it' : 'the domain’s variable'
 }
 
 /** A cluster-wide store has no namespace; a SecretStore must be in each one that asks it. */

@@ -1,6 +1,7 @@
 import { WHITELIST } from '../../windmill/whitelist.ts'
 import type { Config } from '../config/config.ts'
 import { DATABASE_URL, GROUPS, WINDMILL_SECRET, WORKERS_ACCOUNT } from '../names.ts'
+import type { Reasons } from '../yaml.ts'
 
 const TAGS = Object.values(GROUPS).join(',')
 
@@ -21,7 +22,6 @@ const UNPRIVILEGED = {
 
 /** What is the same for each pod that runs scripts. */
 const WORKER_POD = {
-  // the chart's default is true, and then it leaves out the contexts
   privileged: false,
   disableUnsharePid: true,
   ...UNPRIVILEGED,
@@ -42,8 +42,11 @@ function values(config: Config): Snippet {
       ...EXPLAINED,
     ],
     content: { windmill: { app: { extraEnv: [customTags()] }, workerGroups: groups(config) } },
+    reasons: reasons('windmill.workerGroups'),
   }
 }
+
+const OWN_GROUPS = 'spec.values.windmill.workerGroups'
 
 function release(config: Config): Snippet {
   const { namespace } = config.windmill
@@ -71,6 +74,11 @@ function release(config: Config): Snippet {
         values: ownValues(config),
       },
     },
+    reasons: {
+      ...reasons(OWN_GROUPS),
+      [`${OWN_GROUPS}.default`]:
+        "what is none of hai's: flows, dependencies of scripts, other workspaces; it knows no database of hai's",
+    },
   }
 }
 
@@ -88,7 +96,6 @@ const ownValues = (config: Config) => ({
     indexer: { enabled: false },
     app: { ...UNPRIVILEGED, extraEnv: [WRITABLE_HOME, customTags()] },
     workerGroups: [
-      // what is none of hai's: flows, dependencies of scripts, other workspaces; it knows no database of hai's
       { name: 'default', replicas: 1, ...WORKER_POD, extraEnv: [WRITABLE_HOME] },
       ...groups(config),
     ],
@@ -101,6 +108,15 @@ const EXPLAINED = [
   'Every script that runs on these groups can read the database: let nobody but you write scripts on this server.',
 ]
 
+const reasons = (groups: string): Reasons => ({
+  [`${groups}.${GROUPS.doors}.privileged`]:
+    "the chart's default is true, and then it leaves out the contexts",
+  [`${groups}.${GROUPS.doors}.deploymentAnnotations`]:
+    'a password that has changed reaches the workers by itself, where Reloader runs',
+  [`${groups}.${GROUPS.work}.extraEnv.MAX_WAIT_FOR_SIGINT`]:
+    'a job that is cancelled gives the tasks at hand back: so many seconds pass before it is killed',
+})
+
 const customTags = () => ({ name: 'CUSTOM_TAGS', value: TAGS })
 
 function groups({ windmill: { doors_replicas, work_replicas, worker_secrets } }: Config) {
@@ -108,7 +124,6 @@ function groups({ windmill: { doors_replicas, work_replicas, worker_secrets } }:
   return [
     group(GROUPS.doors, doors_replicas, environment([DATABASE_URL])),
     group(GROUPS.work, work_replicas, [
-      // a job that is cancelled gives the tasks at hand back: so many seconds pass before it is killed
       { name: 'MAX_WAIT_FOR_SIGINT', value: '10' },
       ...environment([DATABASE_URL, ...keys]),
     ]),
@@ -118,7 +133,6 @@ function groups({ windmill: { doors_replicas, work_replicas, worker_secrets } }:
 const group = (tag: string, replicas: number, environment: object[]) => ({
   name: tag,
   replicas,
-  // a password that has changed reaches the workers by itself, where Reloader runs
   deploymentAnnotations: { 'reloader.stakater.com/auto': 'true' },
   serviceAccountName: WORKERS_ACCOUNT,
   ...WORKER_POD,
@@ -142,4 +156,5 @@ export interface Snippet {
   /** Lines of the comment on top. */
   merge: string[]
   content: object
+  reasons?: Reasons
 }

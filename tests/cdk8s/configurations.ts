@@ -1,3 +1,6 @@
+import { App, Testing } from 'cdk8s'
+import { Folder, type ManifestFile } from '../../cdk8s/charts/manifest-file.ts'
+import type { Config } from '../../cdk8s/config/config.ts'
 import { parseConfig } from '../../cdk8s/config/read.ts'
 import { type Tree, treeOf } from '../../cdk8s/tree.ts'
 
@@ -70,6 +73,14 @@ export const ALL = [...MATRIX, { name: 'with backup', input: WITH_BACKUP }]
 
 /** The tree of a configuration; defaults where nothing is said. */
 export const aTree = (input: object = {}): Tree => treeOf(parseConfig(input))
+
+/** What one chart makes of a configuration. */
+export function synthOf(
+  Chart: new (folder: Folder, config: Config) => ManifestFile,
+  input: object = {},
+): Tree['entries'][number]['object'][] {
+  return Testing.synth(new Chart(new Folder(new App(), 'app', 'home'), parseConfig(input)))
+}
 
 /** The object of that kind and name; the first one, where every namespace has one. */
 export function objectIn(tree: Tree, kind: string, name: string): Tree['entries'][number]['object'] {

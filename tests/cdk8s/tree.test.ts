@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { problemsOf } from '../../cdk8s/checks/all.ts'
 import { hasKubectl, kustomized, yamlStyle } from '../../cdk8s/checks/files.ts'
-import { kubernetesKinds } from '../../cdk8s/checks/kubernetes-kinds.ts'
-import { ownSchemas } from '../../cdk8s/checks/own-schemas.ts'
 import { ALL, aTree, ELSEWHERE } from './configurations.ts'
 
 interface Policy {
@@ -15,14 +13,6 @@ describe.each(ALL)('the manifests with $name', ({ input }) => {
 
   it('hold together: references, selectors, variables, hosts, no secrets', () => {
     expect(problemsOf(tree)).toEqual([])
-  })
-
-  it('have exactly the fields of our own schemas', () => {
-    expect(ownSchemas(tree)).toEqual([])
-  })
-
-  it('have only fields that Kubernetes has, in its own kinds', () => {
-    expect(kubernetesKinds(tree)).toEqual([])
   })
 
   it('are the YAML that a strict linter takes', () => {

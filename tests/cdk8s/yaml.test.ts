@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { yamlText } from '../../cdk8s/yaml-text.ts'
+import { yamlText } from '../../cdk8s/yaml.ts'
 import fc from '../support/fast-check.ts'
 
 const awkward = fc.constantFrom(
@@ -112,5 +112,41 @@ watchdog.sh: |
   echo "$body"
 selector: {}
 `)
+  })
+})
+
+describe('a reason', () => {
+  it('stands above its field, above an item of a list by the item’s name or number, and changes nothing', () => {
+    const object = {
+      spec: {
+        env: [
+          { value: '1', name: 'A' },
+          { value: '2', name: 'B' },
+        ],
+        rules: [{ a: 1 }],
+      },
+    }
+    const text = yamlText(object, {
+      'spec.env.B': 'why B',
+      'spec.rules.0': 'why the first',
+      spec: 'why all',
+    })
+    expect(text).toBe(`# why all
+spec:
+  env:
+    - name: A
+      value: "1"
+    # why B
+    - name: B
+      value: "2"
+  rules:
+    # why the first
+    - a: 1
+`)
+    expect(parse(text)).toEqual(object)
+  })
+
+  it('for a field that is not there is a mistake', () => {
+    expect(() => yamlText({ spec: {} }, { 'spec.gone': 'why' })).toThrow('spec.gone, which is no field')
   })
 })

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { FrontDoorProbe } from '../../../cdk8s/charts/alerts.ts'
 import { parseConfig } from '../../../cdk8s/config/read.ts'
-import { aTree, MATRIX, objectIn, WITH_BACKUP } from '../configurations.ts'
+import { aTree, MATRIX, objectIn, synthOf, WITH_BACKUP } from '../configurations.ts'
 
 const trees = [{ name: 'defaults', input: {} }, { name: 'backups', input: WITH_BACKUP }, ...MATRIX].map(
   ({ name, input }) => [name, aTree(input)] as const,
@@ -81,10 +82,8 @@ describe('what is said of monitoring', () => {
   })
 
   it('is a look at the front door when there is a blackbox exporter, at a path that answers a stranger', () => {
-    const of = (more: object) => {
-      const tree = aTree({ ...WITH_BACKUP, ...more })
-      return objectIn(tree, 'Probe', 'hai-front-door').spec
-    }
+    const of = (more: object) => synthOf(FrontDoorProbe, { ...WITH_BACKUP, ...more })[0]!.spec
+    expect(synthOf(FrontDoorProbe)).toEqual([])
     expect(of({})).toMatchObject({ targets: { staticConfig: { static: ['https://hai.example.com/ping'] } } })
     expect(of({ edge: { kind: 'envoy-extauth' } })).toMatchObject({
       targets: { staticConfig: { static: ['https://hai.example.com/'] } },

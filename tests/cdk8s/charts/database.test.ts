@@ -1,23 +1,26 @@
 import { describe, expect, it } from 'vitest'
+import { DatabaseFile } from '../../../cdk8s/charts/database.ts'
 import { parseConfig } from '../../../cdk8s/config/read.ts'
-import { aTree, objectIn, WITH_BACKUP } from '../configurations.ts'
+import { aTree, objectIn, synthOf, WITH_BACKUP } from '../configurations.ts'
 
 const database = (more: object) => ({ database: { kind: 'cluster', ...more } })
 const clusterOf = (input: object = {}) =>
-  objectIn(aTree(input), 'Cluster', 'hai').spec as Record<string, unknown>
+  synthOf(DatabaseFile, input).find(({ kind }) => kind === 'Cluster')!.spec as Record<string, unknown>
 const kinds = (input: object = {}) =>
   aTree(input).entries.map(({ object }) => `${object.kind} ${object.metadata.name}`)
 
 describe('a database of hai’s own', () => {
   it('is backed up when nothing is said, to a store of the operator’s own domain', () => {
-    const tree = aTree()
-    expect(objectIn(tree, 'ObjectStore', 'hai-backup').spec).toMatchObject({
+    const [, store, backups] = synthOf(DatabaseFile)
+    expect(store).toMatchObject({ kind: 'ObjectStore', metadata: { name: 'hai-backup' } })
+    expect(store!.spec).toMatchObject({
       retentionPolicy: '30d',
       configuration: { destinationPath: 's3://hai-postgres/', endpointURL: `https://s3.\${SECRET_DOMAIN}` },
     })
-    expect(objectIn(tree, 'ScheduledBackup', 'hai').spec).toMatchObject({
-      immediate: true,
-      schedule: '0 0 3 * * *',
+    expect(backups).toMatchObject({
+      kind: 'ScheduledBackup',
+      metadata: { name: 'hai' },
+      spec: { immediate: true, schedule: '0 0 3 * * *' },
     })
     expect(clusterOf().plugins).toEqual([
       {
