@@ -241,14 +241,16 @@ describe('a worker that lives elsewhere', () => {
   })
 
   it('answers each of many tasks once when there are two of it', async () => {
-    const slow = { text: ['It is ', 'well.'], pauseMs: 200 }
+    const slow = { text: ['It is ', 'well.'], pauseMs: 500 }
     const both = await Promise.all([aWorker(slow), aWorker(slow)])
     const ids: string[] = []
     const runs = () => Promise.all(both.map(({ claude }) => claude.runs()))
-    // however long one of them sleeps between two looks, work goes on coming until both have had some
+    // however long one of them sleeps between two looks, some work waits for it then
     await expect
       .poll(async () => {
-        for (let n = 0; n < 5; n += 1) ids.push(await ask(`what is the ${ids.length}th thing?`))
+        const [row] = await sql<{ waiting: number }[]>`
+          select count(*)::int as waiting from hai.task_queue where id = any(${ids}) and state = 'pending'`
+        for (let n = row!.waiting; n < 5; n += 1) ids.push(await ask(`what is the ${ids.length}th thing?`))
         return (await runs()).map((each) => each.length > 0)
       })
       .toEqual([true, true])
