@@ -2,9 +2,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as elapse } from 'node:timers/promises'
 import postgres from 'postgres'
+import { vi } from 'vitest'
 import type { Accepted, TaskView } from '../../f/hai/core/base/contract.ts'
 import type { TaskCost } from '../../f/hai/core/cost/report_shape.ts'
-import { hai, type Ran } from '../support/hai.ts'
+import { runHai } from '../cli/run-hai.ts'
+import type { Ran } from '../support/hai.ts'
 import { PATIENCE } from '../support/patience.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
@@ -34,12 +36,21 @@ export async function anEvening(env: Record<string, string> = {}, shared = true)
   const stack = await startStack({ shared, env: { TZ: 'UTC', ...env } })
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   mkdirSync(folder, { recursive: true })
-  const run = (...argv: string[]) => hai(stack.env, argv)
+  // in this process, where a process of its own adds nothing to what is looked at
+  vi.stubEnv('TZ', 'UTC')
+  const typed = async (argv: string[], stdin?: string): Promise<Ran> => {
+    const { exit, ...said } = await runHai(argv, {
+      env: stack.env,
+      ...(stdin === undefined ? {} : { stdin }),
+    })
+    return { code: exit, ...said }
+  }
+  const run = (...argv: string[]) => typed(argv)
   const show = async (id: string) => (await stack.call<TaskView>('f/hai/task/show', { id })).body
   return {
     stack,
     run,
-    piped: (input, ...argv) => hai(stack.env, argv, input),
+    piped: (input, ...argv) => typed(argv, input),
     json: async (...argv) => {
       const { stdout, stderr } = await run(...argv, '--json')
       if (stdout === '') throw new Error(`hai ${argv.join(' ')} --json wrote nothing: ${stderr}`)
