@@ -1,18 +1,67 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './tests/support/longest-first.ts'
 
+/** The test files below a folder in whose text that stands. */
+const having = (text: RegExp, folder: string) =>
+  readdirSync(join(import.meta.dirname, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => join(folder, name))
+    .filter((file) => text.test(readFileSync(join(import.meta.dirname, file), 'utf8')))
+
+/** What starts a stack, measures itself or takes long: each file in a process of its own. */
+const APART = [
+  ...['evening', 'runner', 'shell', 'stack', 'windmill', 'worker'].map(
+    (name) => `tests/${name}/**/*.test.ts`,
+  ),
+  'tests/core/{doors-fuzz,base/linear,task/plans,task/state_machine}.test.ts',
+  ...having(/\/support\/stack\.ts'/, 'tests'),
+]
+/** What has to go the same way where no process runs a second job. */
+const COLD = ['tests/runner/{http/api,http/results,http/stream,process/processes}.test.ts']
+const PEERS = ['tests/peers/**/*.test.ts']
+
+const common = {
+  setupFiles: 'tests/support/each-file.ts',
+  pool: 'forks',
+  // for a machine that is several times slower than one that is quiet
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  expect: { poll: { timeout: 90_000, interval: 20 } },
+} as const
+
 export default defineConfig({
   test: {
-    include: ['tests/**/*.test.ts'],
+    // of the database server that all share
     globalSetup: ['tests/support/global-setup.ts'],
-    setupFiles: ['tests/support/patience.ts'],
-    pool: 'forks',
     sequence: { sequencer: LongestFirst },
     // most of them wait for processes and not for a core
     maxWorkers: 3,
-    // for a machine that is several times slower than one that is quiet
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
-    expect: { poll: { timeout: 90_000, interval: 20 } },
+    projects: [
+      { test: { ...common, name: 'apart', include: APART, exclude: PEERS } },
+      { test: { ...common, name: 'cold', include: COLD, env: { HAI_COLD: '1' } } },
+      {
+        test: {
+          ...common,
+          name: 'together',
+          include: ['tests/**/*.test.ts'],
+          exclude: [...APART, ...PEERS],
+          isolate: false,
+        },
+      },
+      {
+        // the oldest one that hai supports; what models and money ask it is no more than what the others do
+        test: {
+          ...common,
+          name: 'postgres-15',
+          include: having(/\b(testDatabase\(|inject\('databaseUrl'\))/, 'tests/core'),
+          exclude: [...APART, 'tests/core/{cost,model}/**'],
+          globalSetup: ['tests/support/debian-setup.ts'],
+          isolate: false,
+        },
+      },
+      { test: { ...common, name: 'peers', include: PEERS } },
+    ],
   },
 })

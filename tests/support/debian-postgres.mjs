@@ -10,8 +10,8 @@ const BIN = '/usr/lib/postgresql/15/bin'
 
 export const isThere = () => existsSync(join(BIN, 'postgres'))
 
-/** Runs `work` with the URL of a fresh server; the server and its files are gone afterwards. */
-export async function withServer(work) {
+/** Starts a fresh server; `stop` ends it and removes its files. */
+export async function startDebian() {
   const folder = mkdtempSync(join(tmpdir(), 'hai-debian-'))
   const account = unprivileged()
   if (account) chownSync(folder, account.uid, account.gid)
@@ -19,6 +19,7 @@ export async function withServer(work) {
   const data = join(folder, 'data')
   const options = { ...account, cwd: '/', env: { LC_ALL: 'C', PATH: BIN }, stdio: 'ignore' }
   const port = await freePort()
+  const remove = () => rmSync(folder, { recursive: true, force: true })
   try {
     execFileSync(
       join(BIN, 'initdb'),
@@ -35,15 +36,21 @@ export async function withServer(work) {
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const server = spawn(join(BIN, 'postgres'), ['-D', data, ...flags], options)
     const exited = new Promise((resolve) => server.once('exit', resolve))
-    try {
-      await ready(port)
-      return await work(`postgresql://hai@127.0.0.1:${port}/postgres`)
-    } finally {
+    const stop = async () => {
       server.kill('SIGINT')
       await exited
+      remove()
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
+    try {
+      await ready(port)
+    } catch (error) {
+      await stop()
+      throw error
+    }
+    return { url: `postgresql://hai@127.0.0.1:${port}/postgres`, stop }
+  } catch (error) {
+    remove()
+    throw error
   }
 }
 

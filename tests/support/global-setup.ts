@@ -20,11 +20,20 @@ declare module 'vitest' {
 const PREFIX = 'hai-test-'
 const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' }
 
+/** A server for tests, and what ends it. */
+export interface TestServer {
+  url: string
+  stop(): Promise<void>
+}
+
 /** One server and one migrated template for the whole run: `HAI_TEST_DATABASE_URL`, or an embedded PostgreSQL of its own. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { url, stop } = process.env.HAI_TEST_DATABASE_URL
-    ? { url: process.env.HAI_TEST_DATABASE_URL, stop: async () => {} }
-    : await embedded()
+  const url = process.env.HAI_TEST_DATABASE_URL
+  return provide(project, url ? { url, stop: async () => {} } : await embedded())
+}
+
+/** Makes the template on a server, and lets a project's tests know both. What it returns ends both. */
+export async function provide(project: TestProject, { url, stop }: TestServer): Promise<() => Promise<void>> {
   const template = `hai_template_${process.pid}`
   const admin = postgres(url, { max: 1, onnotice: () => {} })
   const teardown = async () => {
@@ -57,7 +66,7 @@ async function migrateTemplate(server: string, template: string): Promise<void> 
   }
 }
 
-async function embedded(): Promise<{ url: string; stop: () => Promise<void> }> {
+async function embedded(): Promise<TestServer> {
   await removeAbandoned()
   const dataDir = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`))
   // Passable for the account that PostgreSQL gets under root, so that the cluster is in here too.

@@ -1,12 +1,16 @@
 // A reporter of vitest's that leaves what tests/all.mjs sums up, in the file that HAI_TEST_REPORT names.
 import { writeFileSync } from 'node:fs'
 
+/** One that is run a second time says where. */
+const nameOf = ({ relativeModuleId: file, project: { name } }) =>
+  ['apart', 'together', 'peers'].includes(name) ? file : `${file} (${name})`
+
 export default class Report {
   onTestRunEnd(modules, errors) {
     const failed = errors.map((error) => `outside any test: ${error.message}`)
     let passed = 0
     for (const module of modules) {
-      const file = module.relativeModuleId
+      const file = nameOf(module)
       for (const test of module.children.allTests()) {
         const { state } = test.result()
         if (state === 'passed') passed += 1
@@ -19,7 +23,7 @@ export default class Report {
     }
     const files = modules.map((module) => {
       const { collectDuration, duration } = module.diagnostic()
-      return { file: module.relativeModuleId, ms: collectDuration + duration }
+      return { file: nameOf(module), ms: collectDuration + duration }
     })
     writeFileSync(process.env.HAI_TEST_REPORT, JSON.stringify({ passed, failed, files }))
   }

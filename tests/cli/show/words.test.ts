@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { dueText, duration, pastInstant, relative, seconds, timeOfDay } from '../../../cli/show/words.ts'
 
-const zone = process.env.TZ
 beforeAll(() => {
-  process.env.TZ = 'Europe/Berlin'
-})
-afterAll(() => {
-  process.env.TZ = zone
+  vi.stubEnv('TZ', 'Europe/Berlin')
 })
 
 /** Sunday 22 November 2026, 15:00 in Berlin. */
