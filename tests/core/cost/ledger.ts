@@ -1,6 +1,5 @@
 import type { Pool, Sql } from '../../../f/hai/core/base/db.ts'
-import type { ModelCall, Spent } from '../../../f/hai/core/cost/model_call.ts'
-import type { Tokens } from '../../../f/hai/core/cost/tokens.ts'
+import type { ModelCall, Spent, Tokens } from '../../../f/hai/core/cost/model_call.ts'
 import { clear } from '../../support/factories.ts'
 
 /** USD per million tokens: $1 for a million read, $10 for a million written. */

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Choice } from '../../../f/hai/core/base/backends.ts'
 import { callModel } from '../../../f/hai/core/model/call.ts'
 import { classify, tokensOfFailure } from '../../../f/hai/core/model/failure.ts'
+import { listedWindow } from '../../../f/hai/core/model/fitting.ts'
 import { findOllama, load, withLoading } from '../../../f/hai/core/model/ollama.ts'
-import { listedWindow } from '../../../f/hai/core/model/window.ts'
 import { aChoice } from './answering.ts'
 
 /** Points everything to a second server, which answers whatever it is asked. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Repeats } from '../../../f/hai/core/model/repeats.ts'
-import { Thoughts } from '../../../f/hai/core/model/thoughts.ts'
+import { Repeats, Thoughts } from '../../../f/hai/core/model/heard.ts'
 import fc from '../../support/fast-check.ts'
 import { growth } from '../../support/growth.ts'
 

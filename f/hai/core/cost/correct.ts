@@ -3,8 +3,7 @@ import { storedConfig } from '../base/config.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { added, counting, warnings } from './counters.ts'
 import { LIST_SOURCE } from './list_prices_data.ts'
-import { cost, priceAt } from './prices.ts'
-import { sellersOf } from './sellers.ts'
+import { cost, priceAt, sellersOf } from './prices.ts'
 import { foldedSums } from './sums.ts'
 
 /** What is to stand in the place of a settled row, all of it. */

@@ -1,26 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { Prices, Rates } from '../base/backends.ts'
+import type { Models, Prices, Rates } from '../base/backends.ts'
 import { own } from '../base/own.ts'
 import { listed, type Seller } from './list_prices.ts'
 import { LIST_SOURCE } from './list_prices_data.ts'
-import type { Tokens } from './tokens.ts'
+import type { Price, Tokens } from './model_call.ts'
 
 const MILLION = 1_000_000
 
 /** What of a backend's configuration tells its prices: its own, else the list prices of whoever it is. */
-export interface PriceList extends Seller {
+interface PriceList extends Seller {
   models: Record<string, Rates & { prices?: Prices | undefined }>
   /** By a model's name, or by the beginning of one and `*`. */
   prices?: Record<string, Prices> | undefined
-}
-
-/** The prices that hold for one call. */
-export interface Price {
-  rates: Rates
-  /** Instead of `rates`, by how many tokens the prompt has more than; the fewest first. */
-  above?: (Rates & { tokens: number })[]
-  /** The day from which they hold and a hash of them; `flat` for those without a day, `list` and its day for list prices. */
-  version: string
 }
 
 /**
@@ -112,3 +103,15 @@ export function mostOf(price: Price | undefined, most: { input: number; output: 
 
 /** To a millionth of a millionth: reports add these up, and floating point's dust with them. */
 const dustless = (usd: number) => Number(usd.toFixed(12))
+
+/** Programs whose calls are known from elsewhere, too, when nobody has configured them. */
+const BY_NAME: Record<string, PriceList> = {
+  anthropic: { kind: 'anthropic', models: {} },
+  'claude-code': { kind: 'claude-code', models: {} },
+}
+
+/** Where the prices of a backend are to be looked up, by its name; undefined for one that nobody knows. */
+export const sellersOf =
+  (backends: Models['backends']) =>
+  (name: string): PriceList | undefined =>
+    own(backends, name) ?? own(BY_NAME, name)

@@ -1,11 +1,13 @@
-import { type Choice, Models } from '../base/backends.ts'
+import { type Backend, type Choice, HOME, Models, urlOf } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
 import { type ClaimedTask, RESTRICTED } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { type Surroundings, surroundings } from '../base/environment.ts'
+import { shortId } from '../base/ids.ts'
 import { resolveReference } from '../base/reference.ts'
+import type { AttemptFailure } from '../task/backend.ts'
 import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
-import { ofHouse } from './tier.ts'
+import { isHosted } from './ollama.ts'
 
 /** Who may be asked, with the key in memory only. */
 export interface Access {
@@ -68,4 +70,55 @@ export async function localAccess(sql: Sql): Promise<Access | undefined> {
 
 function keyOf({ name, backend: { api_key } }: Choice, { environment }: Surroundings): string | undefined {
   return api_key && resolveReference(api_key, { name: 'models', field: `api_key of ${name}` }, environment)
+}
+
+type Tiered = Pick<ClaimedTask, 'id' | 'data_tier'>
+
+/**
+ * Why a task may not ask `choice`, in the words of `fail`; undefined when it may. Every choice of a model passes here,
+ * however it was made and wherever its worker is, before anything of the task goes anywhere.
+ */
+export function withheld(
+  { id, data_tier }: Tiered,
+  { name, model, backend }: Choice,
+): AttemptFailure | undefined {
+  if (data_tier !== RESTRICTED || isOfHouse(backend, model)) return undefined
+  const why =
+    backend.billing === 'local'
+      ? `${name}/${model} does not run where billing: local says`
+      : `${name} is billing: ${backend.billing}`
+  return {
+    code: 'no_route',
+    message: `the task is restricted, so that only backends with billing: local may see it, and ${why}; nothing was sent`,
+    next_step: cure(id),
+  }
+}
+
+/** What to do for a restricted task that nobody may answer. */
+export const cure = (id: string): string =>
+  `start Ollama, or give a server of your own billing: local: hai model add URL; then hai task retry ${shortId(id)}`
+
+/** Whether a backend keeps to itself what it is asked: Claude's own servers and what Ollama hands on never do. */
+const isOfHouse = (backend: Backend, model = ''): boolean =>
+  backend.billing === 'local' &&
+  backend.kind !== 'claude-code' &&
+  urlOf(backend) !== HOME.anthropic &&
+  !isHosted(model)
+
+/** The same configuration as far as a restricted task may see it. */
+function ofHouse(models: Models): Models {
+  const backends = Object.fromEntries(
+    Object.entries(models.backends).flatMap(([name, backend]) => {
+      const all = Object.entries(backend.models)
+      const own = all.filter(([model]) => isOfHouse(backend, model))
+      // a backend that only hands on what it is asked is none
+      const isOne = isOfHouse(backend) && (own.length > 0 || all.length === 0)
+      return isOne ? [[name, { ...backend, models: Object.fromEntries(own) }]] : []
+    }),
+  )
+  const [, name = '', model = ''] = /^([^/]*)\/(.*)$/s.exec(models.default ?? '') ?? []
+  const known = models.backends[name]
+  const mayAnswer = known ? known.enabled && isOfHouse(known, model) : !isHosted(model)
+  const { default: byDefault, ...rest } = models
+  return { ...rest, ...(byDefault && mayAnswer ? { default: byDefault } : {}), backends }
 }

@@ -1,23 +1,21 @@
 import { type Choice, MAX_OUTPUT, type Message, type Models } from '../base/backends.ts'
 import type { ClaimedTask } from '../base/contract.ts'
+import { withoutWords } from '../base/errors.ts'
 import type { ModelCall, Spent } from '../cost/model_call.ts'
 import { failureOf, isOverBudget, type OverBudget } from '../cost/reserve.ts'
 import { isLeaseLost } from '../task/lease.ts'
-import { atLeast, endedBy, usedBy } from './broken_usage.ts'
+import { withheld } from './access.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
-import { FailedCall } from './failed_call.ts'
-import { classify, type Got, isUnsent } from './failure.ts'
-import { type Caller, fittedCall } from './fitted_call.ts'
+import { atLeast, classify, endedBy, type Got, isUnsent, usedBy } from './failure.ts'
+import { type Caller, FailedCall, fittedCall } from './fitted_call.ts'
 import type { HeldTask } from './held_task.ts'
-import { limitsOf } from './limits.ts'
 import { load, withLoading } from './ollama.ts'
-import { Telling } from './telling.ts'
-import { withheld } from './tier.ts'
+import { limitsOf } from './watchdog.ts'
 
 /** The one agent there is so far. */
-export const GENERAL = 'general'
+const GENERAL = 'general'
 
-export interface Run {
+interface Run {
   choice: Choice
   models: Pick<Models, 'liveness_seconds' | 'first_byte_seconds'>
   apiKey: string | undefined
@@ -155,4 +153,84 @@ async function loaded(handle: HeldTask, { choice, models, signal }: Run): Promis
   }
   const { loading: _, ...unloaded } = choice
   return withLoading(unloaded)
+}
+
+/** At most one event so often; the job's stream carries every piece sooner. */
+const EVENT_MS = 500
+/** Pieces that come faster than an eye can tell apart go down the stream together. */
+const STREAM_MS = 50
+
+/** Tells the answer's text while it is written: nearly at once to the stream, gathered into `delta` events. */
+class Telling {
+  #stream: Gathered
+  #events: Gathered
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(handle: HeldTask, stream: (at: number, text: string) => void) {
+    this.#stream = new Gathered(STREAM_MS, stream)
+    this.#events = new Gathered(EVENT_MS, (at, text) => {
+      this.#writing = this.#writing
+        .then(async () => void (await handle.note('delta', text, { at })))
+        .catch((error: unknown) => {
+          console.error(`a piece of an answer was not told: ${withoutWords(error).message}`)
+        })
+    })
+    // the first event can wait, the first word can't
+    this.#events.pause()
+  }
+
+  add(text: string): void {
+    this.#stream.add(text)
+    this.#events.add(text)
+  }
+
+  /** Writes what is left. A text that can't be told is no reason to lose the answer: the answer is stored whole. */
+  async end(): Promise<void> {
+    this.#stream.end()
+    this.#events.end()
+    await this.#writing
+  }
+}
+
+/** Hands text on with its place: at once after a silence, then what gathered once in so many milliseconds. */
+class Gathered {
+  #ms: number
+  #tell: (at: number, text: string) => void
+  #told = 0
+  #waiting = ''
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(ms: number, tell: (at: number, text: string) => void) {
+    this.#ms = ms
+    this.#tell = tell
+  }
+
+  add(text: string): void {
+    this.#waiting += text
+    if (!this.#timer) this.#flush()
+  }
+
+  pause(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#flush()
+    }, this.#ms)
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#flush()
+    clearTimeout(this.#timer)
+  }
+
+  #flush(): void {
+    const text = this.#waiting
+    if (text === '') return
+    const at = this.#told
+    this.#told += text.length
+    this.#waiting = ''
+    this.#tell(at, text)
+    this.pause()
+  }
 }

@@ -3,17 +3,13 @@ import type { Choice, Message } from '../base/backends.ts'
 import { surroundings } from '../base/environment.ts'
 import { networkReason } from '../base/network.ts'
 import { storable } from '../base/text.ts'
-import type { Spent } from '../cost/model_call.ts'
-import type { Tokens } from '../cost/tokens.ts'
-import { atLeast } from './broken_usage.ts'
+import type { Spent, Tokens } from '../cost/model_call.ts'
 import { runClaudeCode } from './claude_code.ts'
 import { anthropic, openai } from './dialects.ts'
-import { BrokenCall, type Got, isMissingProgram } from './failure.ts'
-import type { Limits } from './limits.ts'
-import { Repeats } from './repeats.ts'
+import { atLeast, BrokenCall, type Got, isMissingProgram } from './failure.ts'
+import { Heard, withoutThoughts } from './heard.ts'
 import { isSameModel, Reply, type Said } from './reply.ts'
-import { Thoughts } from './thoughts.ts'
-import { Watchdog } from './watchdog.ts'
+import { type Limits, Watchdog } from './watchdog.ts'
 import { understanding } from './wire.ts'
 
 /** Why an answer stopped: `whole` is as the model wanted it, all others leave it less than that. */
@@ -113,61 +109,6 @@ async function modelOf({ choice, apiKey }: Call, reply: Reply, sign: () => void)
   return provider.chatModel(choice.model)
 }
 
-/** Models that leave out the tag which opens their thoughts, as they were met by this process. */
-const UNOPENED = new Set<string>()
-
-/** Puts an answer together from its pieces, and tells what of it can be shown. */
-class Heard {
-  #thoughts: Thoughts
-  #repeats = new Repeats()
-  #call: Call
-  readonly got: Got
-  #name: string
-  /** Half of a character, whose other half comes with the next piece. */
-  #half = ''
-
-  constructor(call: Call, got: Got) {
-    this.#call = call
-    this.got = got
-    this.#name = `${call.choice.backend.url} ${call.choice.model}`
-    this.#thoughts = new Thoughts(UNOPENED.has(this.#name))
-  }
-
-  /** All that is said; true when it was left because it said the same over and over. */
-  async all(pieces: AsyncIterable<Said>): Promise<boolean> {
-    for await (const piece of pieces) {
-      this.got.deltas += 1
-      if ('text' in piece) this.#add(piece.text)
-      if (this.#repeats.add('text' in piece ? piece.text : piece.thought)) return true
-    }
-    return false
-  }
-
-  /** The text, when nothing more comes. */
-  end(): string {
-    this.#tell(this.#thoughts.add(storable(this.#half)) + this.#thoughts.end())
-    if (this.#thoughts.unopened) UNOPENED.add(this.#name)
-    return this.#thoughts.text
-  }
-
-  /** Nothing was said but thoughts. */
-  get onlyThought(): boolean {
-    return this.#thoughts.any
-  }
-
-  #add(piece: string): void {
-    const text = this.#half + piece
-    this.#half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? ''
-    this.#tell(this.#thoughts.add(storable(text.slice(0, text.length - this.#half.length))))
-  }
-
-  #tell(text: string): void {
-    this.got.text = this.#thoughts.text
-    // after thoughts were shown as the answer, what follows would be shown as a part of them
-    if (text !== '' && !this.#thoughts.takenBack) this.#call.onText(text)
-  }
-}
-
 /** Reasons to stop by all their names; what is none of these is `other`. */
 const ENDINGS: [RegExp, Ending][] = [
   [/^(stop|stop_sequence|end_turn|end|eos|eos_token|eos_found|complete|completed|done|finished?)$/i, 'whole'],
@@ -226,13 +167,8 @@ function answered({ choice }: Call, reply: Reply, heard: Heard, ending: Ending):
 }
 
 /** What the backend says the whole is, where it does: pieces are for showing. */
-function told(text: string, { whole }: Reply): string {
-  if (whole === undefined) return text
-  const thoughts = new Thoughts()
-  thoughts.add(storable(whole))
-  thoughts.end()
-  return thoughts.text
-}
+const told = (text: string, { whole }: Reply): string =>
+  whole === undefined ? text : withoutThoughts(storable(whole))
 
 const toolOf = ({ tool }: Reply) => (tool ? `the tool ${storable(tool.slice(0, 80))}` : 'a tool')
 

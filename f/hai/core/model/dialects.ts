@@ -1,4 +1,4 @@
-import { UNCOUNTED } from '../cost/tokens.ts'
+import { UNCOUNTED } from '../cost/model_call.ts'
 import { field } from './frames.ts'
 import type { Reply, Said } from './reply.ts'
 

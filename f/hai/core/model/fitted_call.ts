@@ -4,7 +4,6 @@ import type { ModelCall } from '../cost/model_call.ts'
 import type { Turn } from '../task/conversation.ts'
 import type { Answer } from './call.ts'
 import type { ModelFact } from './facts.ts'
-import { FailedCall } from './failed_call.ts'
 import {
   askWindow,
   countTaught,
@@ -17,9 +16,23 @@ import {
   tooLong,
 } from './fitting.ts'
 import type { HeldTask } from './held_task.ts'
-import { ledgerCall } from './ledger_call.ts'
 import { type Overflow, overflowOf } from './overflow.ts'
-import { answerRoom, buildPrompt, TooLong } from './prompt.ts'
+import { answerRoom, buildPrompt, ledgerCall, TooLong } from './prompt.ts'
+import type { CallFailure } from './refusal.ts'
+
+/** Marks an error as the backend's: everything else is the database's or ours, and not to be explained as a call. */
+export class FailedCall extends Error {
+  failure: CallFailure
+  /** Whether some of the answer had come. */
+  begun: boolean
+
+  constructor(failure: CallFailure, cause: unknown, begun = false) {
+    super(failure.message, { cause })
+    this.name = 'FailedCall'
+    this.failure = failure
+    this.begun = begun
+  }
+}
 
 /** How a call is made: `FailedCall` when it is the backend that fails. */
 export interface Caller {

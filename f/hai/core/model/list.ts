@@ -9,10 +9,9 @@ import { withoutPasswordsIn } from '../base/text.ts'
 import { LIST_SOURCE } from '../cost/list_prices_data.ts'
 import { isListPrice, priceAt } from '../cost/prices.ts'
 import { backendTroubles } from '../task/trouble.ts'
-import { choose, lack } from './choose.ts'
+import { choose, connects, lack } from './choose.ts'
 import { learntWindows, type ModelAt } from './facts.ts'
 import { findOllama, type Ollama } from './ollama.ts'
-import { connects } from './reach.ts'
 
 /** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
 export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {

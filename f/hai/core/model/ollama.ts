@@ -1,9 +1,8 @@
 import { APICallError } from '@ai-sdk/provider'
 import { z } from 'zod'
 import type { Choice } from '../base/backends.ts'
-import type { Limits } from './limits.ts'
 import { refusalIn } from './server_words.ts'
-import { Watchdog } from './watchdog.ts'
+import { type Limits, Watchdog } from './watchdog.ts'
 import { patientFetch } from './wire.ts'
 
 const PROBE_MS = 400

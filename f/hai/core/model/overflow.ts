@@ -1,5 +1,5 @@
 import { APICallError } from '@ai-sdk/provider'
-import { MOST_TOKENS } from '../cost/tokens.ts'
+import { MOST_TOKENS } from '../cost/model_call.ts'
 
 /** What a server says of a prompt that is too long for it, in tokens, as far as it does. */
 export interface Overflow {

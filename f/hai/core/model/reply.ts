@@ -1,4 +1,4 @@
-import { MOST_TOKENS, type Tokens, UNCOUNTED } from '../cost/tokens.ts'
+import { MOST_TOKENS, type Tokens, UNCOUNTED } from '../cost/model_call.ts'
 
 /** A piece of an answer: what is said, and what the model thinks meanwhile. */
 export type Said = { text: string } | { thought: string }

@@ -1,3 +1,68 @@
+import type { Choice } from '../base/backends.ts'
+import { storable } from '../base/text.ts'
+import type { Got } from './failure.ts'
+import type { Said } from './reply.ts'
+
+interface Listener {
+  choice: Choice
+  onText: (text: string) => void
+}
+
+/** Models that leave out the tag which opens their thoughts, as they were met by this process. */
+const UNOPENED = new Set<string>()
+
+/** Puts an answer together from its pieces, and tells what of it can be shown. */
+export class Heard {
+  #thoughts: Thoughts
+  #repeats = new Repeats()
+  #onText: (text: string) => void
+  readonly got: Got
+  #name: string
+  /** Half of a character, whose other half comes with the next piece. */
+  #half = ''
+
+  constructor({ choice, onText }: Listener, got: Got) {
+    this.#onText = onText
+    this.got = got
+    this.#name = `${choice.backend.url} ${choice.model}`
+    this.#thoughts = new Thoughts(UNOPENED.has(this.#name))
+  }
+
+  /** All that is said; true when it was left because it said the same over and over. */
+  async all(pieces: AsyncIterable<Said>): Promise<boolean> {
+    for await (const piece of pieces) {
+      this.got.deltas += 1
+      if ('text' in piece) this.#add(piece.text)
+      if (this.#repeats.add('text' in piece ? piece.text : piece.thought)) return true
+    }
+    return false
+  }
+
+  /** The text, when nothing more comes. */
+  end(): string {
+    this.#tell(this.#thoughts.add(storable(this.#half)) + this.#thoughts.end())
+    if (this.#thoughts.unopened) UNOPENED.add(this.#name)
+    return this.#thoughts.text
+  }
+
+  /** Nothing was said but thoughts. */
+  get onlyThought(): boolean {
+    return this.#thoughts.any
+  }
+
+  #add(piece: string): void {
+    const text = this.#half + piece
+    this.#half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? ''
+    this.#tell(this.#thoughts.add(storable(text.slice(0, text.length - this.#half.length))))
+  }
+
+  #tell(text: string): void {
+    this.got.text = this.#thoughts.text
+    // after thoughts were shown as the answer, what follows would be shown as a part of them
+    if (text !== '' && !this.#thoughts.takenBack) this.#onText(text)
+  }
+}
+
 /** Tags that models put around what they think, where no server takes it out for them. */
 const TAGS = [
   ['<think>', '</think>'],
@@ -169,4 +234,46 @@ export class Thoughts {
     this.text += text
     return this.#mute ? '' : text
   }
+}
+
+/** So much of nothing but one short text, in characters: a ruler, a matrix of zeros or a log that stutters has less. */
+const RUN = 8000
+/** The longest text that counts as short. */
+const UNIT = 320
+/** How much comes between two looks. */
+const STEP = 1000
+
+/** Whether a text that is still growing has come to say the same over and over, and will not stop by itself. */
+export class Repeats {
+  #tail = ''
+  #since = 0
+
+  /** True once it does. Looked for now and then, so that all of it takes time in proportion to the text. */
+  add(piece: string): boolean {
+    this.#tail += piece
+    this.#since += piece.length
+    if (this.#tail.length < RUN || this.#since < STEP) return false
+    this.#since = 0
+    this.#tail = this.#tail.slice(-RUN)
+    return period(this.#tail) <= UNIT
+  }
+}
+
+/** The length of the shortest text that makes up all of `text` when it is written again and again (Knuth, Morris, Pratt). */
+function period(text: string): number {
+  const border = new Int32Array(text.length)
+  for (let at = 1, length = 0; at < text.length; at += 1) {
+    while (length > 0 && text[at] !== text[length]) length = border[length - 1]!
+    if (text[at] === text[length]) length += 1
+    border[at] = length
+  }
+  return text.length - border[text.length - 1]!
+}
+
+/** What is said of a text that came whole. */
+export function withoutThoughts(whole: string): string {
+  const thoughts = new Thoughts()
+  thoughts.add(whole)
+  thoughts.end()
+  return thoughts.text
 }
