@@ -8,14 +8,14 @@ import { type KeptImage, keepImages } from './repository/kept-images.ts'
 import { isOurs, readTree, staleFiles, writeTree } from './repository/write.ts'
 import { type Tree, treeOf } from './tree.ts'
 
-const USAGE = `npm run synth -- [--out REPOSITORY] [--config FILE]                 write the manifests
+const USAGE = `npm run synth -- [--out REPOSITORY] [--config FILE] [--verbose]     write the manifests; name each file that changes
 npm run validate -- [--out REPOSITORY] [--config FILE] [--cluster]  prove them; with the CRDs of your cluster too
 The settings are the repository's own hai/my.yaml, unless --config names others.`
 
 /** Runs one command line; the exit status. */
 export async function run(argv: string[], print: (line: string) => void): Promise<number> {
   try {
-    const { command, config: file, out, cluster, help } = options(argv)
+    const { command, config: file, out, cluster, verbose, help } = options(argv)
     if (help) {
       print(USAGE)
       return 0
@@ -28,7 +28,7 @@ export async function run(argv: string[], print: (line: string) => void): Promis
       for (const name of staleFiles(out, tree)) print(`not as synth makes it: ${out}/${name}`)
       return await validate(tree, { cluster, print })
     }
-    report(tree, { out, kept, undone }, print)
+    report(tree, { out, kept, undone, verbose }, print)
     return 0
   } catch (error) {
     if (!(error instanceof Refused)) throw error
@@ -42,6 +42,7 @@ function options(argv: string[]) {
     config: { type: 'string' },
     out: { type: 'string', default: 'dist' },
     cluster: { type: 'boolean', default: false },
+    verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   } as const
   try {
@@ -81,22 +82,29 @@ interface Run {
   out: string
   kept: readonly KeptImage[]
   undone: readonly KeptImage[]
+  verbose: boolean
 }
 
-function report(tree: Tree, { out, kept, undone }: Run, print: (line: string) => void): void {
+/** What was done in a line or, when asked, file by file; and then all that is left to the operator. */
+function report(tree: Tree, { out, kept, undone, verbose }: Run, print: (line: string) => void): void {
   const gone = goneObjects(readTree(out, tree.home), tree)
   const { changed, removed } = writeTree(out, tree)
   const { file, line } = oneLine(tree.config)
-  for (const name of changed) print(`written  ${out}/${name}`)
-  for (const name of removed) print(`removed  ${out}/${name}`)
+  if (verbose) {
+    for (const name of changed) print(`written  ${out}/${name}`)
+    for (const name of removed) print(`removed  ${out}/${name}`)
+  }
+  const named = verbose || changed.length + removed.length === 0 ? '' : '; --verbose names them'
+  print(
+    `${tree.entries.length} objects in ${tree.files.size} files below ${out}/${tree.home}; ${changed.length} files changed, ${removed.length} removed${named}`,
+  )
   for (const object of gone) print(`gone     ${object}`)
   for (const { field, image, instead } of kept)
     print(`kept     ${image} as ${field}; hai's own is ${instead}`)
   for (const { field, image, instead } of undone)
     print(`undone   ${image}; the settings name ${instead} as ${field}: move it there`)
-  print(
-    `${tree.entries.length} objects in ${tree.files.size} files; ${changed.length} files changed, ${removed.length} removed`,
-  )
+  for (const name of changed.filter((one) => one.startsWith(`${tree.home}/operator/`)))
+    print(`merge    ${out}/${name}; its first lines say into what`)
   print(`the one line of yours, in ${file}:`)
   print(line)
   const { exposure, gateway } = tree.config

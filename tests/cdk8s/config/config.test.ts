@@ -164,10 +164,10 @@ describe('a configuration', () => {
 
 describe('writing', () => {
   it('changes nothing the second time, and removes what a new configuration does not make', async () => {
-    const edge = (kind: string) => synth(`edge: {kind: ${kind}}`)
+    const edge = (kind: string, ...more: string[]) => synth(`edge: {kind: ${kind}}`, ...more)
     await edge('oauth2-proxy')
     expect((await edge('oauth2-proxy')).said).toContain('; 0 files changed')
-    expect((await edge('envoy-extauth')).said).toMatch(/removed .*oauth2-proxy\.yaml/)
+    expect((await edge('envoy-extauth', '--verbose')).said).toMatch(/removed .*oauth2-proxy\.yaml/)
     expect(readdirSync(join(folder, 'out/kubernetes/apps/home/hai/app'))).not.toContain('oauth2-proxy.yaml')
   })
 
@@ -182,6 +182,32 @@ describe('writing', () => {
     expect(status).toBe(2)
     expect(said).toContain('kubernetes/apps/home/hai/ks.yaml: move it away')
     expect(readFileSync(join(apps, 'hai/app/httproute.yaml'), 'utf8')).not.toContain('other.')
+  })
+
+  it('is told in one line, and what is left to do after it; file by file when that is asked for', async () => {
+    const { said } = await synth('')
+    const lines = said.split('\n')
+    expect(lines[0]).toMatch(
+      /^\d+ objects in (\d+) files below .*\/out\/kubernetes\/apps\/home\/hai; \1 files changed, 0 removed; --verbose names them$/,
+    )
+    expect(said).not.toContain('written ')
+    expect(lines[1]).toMatch(/^merge .*\/operator\/\S+\.yaml; its first lines say into what$/)
+    const again = await synth('host: inbox', '--verbose')
+    expect(again.said).toMatch(/^written .*\/app\/httproute\.yaml$/m)
+    expect(again.said).not.toContain('--verbose')
+    expect(again.said).not.toContain('merge ')
+    expect((await synth('host: inbox')).said).toMatch(/; 0 files changed, 0 removed\n/)
+  })
+
+  it('asks for the domain’s variable only where the domain is one', async () => {
+    const variable = 'Secret home/cluster-secrets (the domain’s variable'
+    expect((await synth('')).said).toContain(variable)
+    expect((await synth('domain: example.com')).said).not.toContain('cluster-secrets')
+    const { status, said } = await synth(
+      'domain: example.com\nflux: {substitute_from: [{kind: Secret, name: mine, optional: false}]}',
+    )
+    expect(status).toBe(0)
+    expect(said).toContain('Secret home/mine (flux.substitute_from)')
   })
 
   it('names the one line that is the operator’s to add, and what his cluster must bring', async () => {

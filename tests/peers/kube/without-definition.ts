@@ -1,2 +1,2 @@
-/** Kinds whose definitions are in no module that can be had; they are held against our own schemas alone. */
+/** Kinds whose definitions are in no module that can be had; their types alone say what they have. */
 export const WITHOUT_DEFINITION = ['GrafanaDashboard', 'GrafanaDatasource']
