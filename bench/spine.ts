@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Accepted, TaskSummary, Todo } from '../f/hai/core/base/contract.ts'
+import type { Accepted, TaskSummary } from '../f/hai/core/task/shape.ts'
+import type { Todo } from '../f/hai/core/todo/shape.ts'
 import { cpuSeconds, memoryMegabytes } from './footprint.ts'
 import { load, paired, report } from './measure.ts'
 import { BenchStack } from './stack.ts'

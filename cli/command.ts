@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { PRIORITIES } from '../f/hai/core/base/contract.ts'
+import { PRIORITIES } from '../f/hai/core/task/shape.ts'
 import { pastInstant, seconds } from './show/words.ts'
 
 /** Adds what every command's `--help` ends with. */

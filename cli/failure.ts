@@ -1,6 +1,6 @@
-import type { State } from '../f/hai/core/base/contract.ts'
 import type { Code } from '../f/hai/core/base/errors.ts'
 import { withoutPasswords } from '../f/hai/core/base/text.ts'
+import type { State } from '../f/hai/core/task/shape.ts'
 
 /** Every exit status, in one place: `hai --help` prints this table. */
 export const EXIT_TABLE = [

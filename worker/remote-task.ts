@@ -1,4 +1,3 @@
-import type { ClaimedTask, State } from '../f/hai/core/base/contract.ts'
 import { HaiError } from '../f/hai/core/base/errors.ts'
 import type { ModelCall, Spent } from '../f/hai/core/cost/model_call.ts'
 import { type Learnt, type ModelAt, type ModelFact, RememberedFacts } from '../f/hai/core/model/facts.ts'
@@ -6,6 +5,7 @@ import type { HeldTask } from '../f/hai/core/model/held_task.ts'
 import type { AttemptFailure } from '../f/hai/core/task/backend.ts'
 import type { Turn } from '../f/hai/core/task/conversation.ts'
 import { type Held, heldOf, isLeaseLost } from '../f/hai/core/task/lease.ts'
+import type { ClaimedTask, State } from '../f/hai/core/task/shape.ts'
 import type { Step } from '../f/hai/core/task/steps.ts'
 import { type Doors, isPassing } from './doors.ts'
 

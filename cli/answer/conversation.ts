@@ -1,4 +1,4 @@
-import type { TaskView } from '../../f/hai/core/base/contract.ts'
+import type { TaskView } from '../../f/hai/core/task/shape.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 

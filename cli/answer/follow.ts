@@ -5,7 +5,7 @@ import type {
   TaskResult,
   TaskView,
   WaitingOn,
-} from '../../f/hai/core/base/contract.ts'
+} from '../../f/hai/core/task/shape.ts'
 import type { Pace } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
 import { EXIT, Failure } from '../failure.ts'

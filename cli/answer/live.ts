@@ -1,4 +1,4 @@
-import type { Accepted, TaskEvent, TaskEvents, TaskResult } from '../../f/hai/core/base/contract.ts'
+import type { Accepted, TaskEvent, TaskEvents, TaskResult } from '../../f/hai/core/task/shape.ts'
 import { Pace } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
 import { follow, STANDING } from './follow.ts'

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
-import type { Accepted, ModelList, TaskResult } from '../../f/hai/core/base/contract.ts'
+import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import type { IfBusy } from '../../f/hai/core/task/envelope.ts'
+import type { Accepted, TaskResult } from '../../f/hai/core/task/shape.ts'
 import { newKey } from '../call/webhook.ts'
 import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from '../command.ts'
 import { Failure } from '../failure.ts'

@@ -1,4 +1,4 @@
-import type { Accepted, State, TaskEvent, TaskResult } from '../../f/hai/core/base/contract.ts'
+import type { Accepted, State, TaskEvent, TaskResult } from '../../f/hai/core/task/shape.ts'
 import { EXIT, exitOfState, Failure, type Interrupt, outcomeOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { environmentNotes } from '../settings/local.ts'

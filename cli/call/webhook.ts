@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CONTRACT, type Health } from '../../f/hai/core/base/contract.ts'
+import { CONTRACT } from '../../f/hai/core/base/contract.ts'
+import type { Health } from '../../f/hai/core/shape.ts'
 import { Failure } from '../failure.ts'
 import { contractProblem, decode } from './decode.ts'
 import { type Answer, ConnectionError, Http, type Method } from './http.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/base/contract.ts'
+import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/task/shape.ts'
 import { conversationOf } from '../answer/conversation.ts'
 import { put } from '../answer/submit.ts'
 import { waitFor } from '../answer/wait.ts'

@@ -1,5 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
-import type { Breakdown } from '../../f/hai/core/cost/report_shape.ts'
+import type { Breakdown } from '../../f/hai/core/cost/shape.ts'
 import { count, examples, JSON_OPTION, TASK_ID } from '../command.ts'
 import type { ReportFlags } from '../cost/report.ts'
 import type { Session } from '../session.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Home } from '../../f/hai/core/base/contract.ts'
+import type { Home } from '../../f/hai/core/shape.ts'
 import { examples, given, JSON_OPTION, moment } from '../command.ts'
 import type { Session } from '../session.ts'
 import { localFindings } from '../settings/local.ts'

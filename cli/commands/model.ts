@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { ModelList, ModelTest } from '../../f/hai/core/base/contract.ts'
+import type { ModelList, ModelTest } from '../../f/hai/core/model/shape.ts'
 import { collect, examples, given, JSON_OPTION } from '../command.ts'
 import { Failure, outcomeOf } from '../failure.ts'
 import type { AddFlags } from '../model/add.ts'

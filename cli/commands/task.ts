@@ -6,7 +6,7 @@ import {
   type TaskEvents,
   type TaskSummary,
   type TaskView,
-} from '../../f/hai/core/base/contract.ts'
+} from '../../f/hai/core/task/shape.ts'
 import { conversationOf } from '../answer/conversation.ts'
 import { STANDING } from '../answer/follow.ts'
 import { AnswerPrinter } from '../answer/printer.ts'

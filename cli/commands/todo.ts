@@ -1,11 +1,6 @@
 import { type Command, Option } from 'commander'
-import {
-  type Accepted,
-  TODO_STATUSES,
-  type Todo,
-  type TodoList,
-  type TodoView,
-} from '../../f/hai/core/base/contract.ts'
+import type { Accepted } from '../../f/hai/core/task/shape.ts'
+import { TODO_STATUSES, type Todo, type TodoList, type TodoView } from '../../f/hai/core/todo/shape.ts'
 import { printAccepted } from '../answer/submit.ts'
 import { type WaitOptions, waitFor } from '../answer/wait.ts'
 import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../call/list.ts'

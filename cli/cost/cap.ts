@@ -1,5 +1,5 @@
 import { dollars } from '../../f/hai/core/cost/amount_text.ts'
-import type { Raised } from '../../f/hai/core/cost/report_shape.ts'
+import type { Raised } from '../../f/hai/core/cost/shape.ts'
 import { given } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'

@@ -1,5 +1,5 @@
 import { count } from '../../f/hai/core/cost/amount_text.ts'
-import type { Recorded, RecordedCall } from '../../f/hai/core/cost/report_shape.ts'
+import type { Recorded, RecordedCall } from '../../f/hai/core/cost/shape.ts'
 import { Failure } from '../failure.ts'
 import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Breakdown, CostReport, TaskCost } from '../../f/hai/core/cost/report_shape.ts'
+import type { Breakdown, CostReport, TaskCost } from '../../f/hai/core/cost/shape.ts'
 import { given } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { expandHome, tilde, writePrivate } from '../files.ts'

@@ -1,5 +1,5 @@
 import { type Document, isMap, stringify } from 'yaml'
-import type { ModelList } from '../../f/hai/core/base/contract.ts'
+import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import { Failure } from '../failure.ts'
 import { tilde } from '../files.ts'
 import type { Session } from '../session.ts'

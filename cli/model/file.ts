@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Document, isMap } from 'yaml'
-import type { ModelList } from '../../f/hai/core/base/contract.ts'
+import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import { Failure } from '../failure.ts'
 import { alone, configDirOf } from '../files.ts'
 import type { Session } from '../session.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Accepted } from '../../f/hai/core/base/contract.ts'
+import type { Accepted } from '../../f/hai/core/task/shape.ts'
 import { stateDirOf, tilde, writePrivate } from '../files.ts'
 import type { Session } from '../session.ts'
 import { misnamedSettings, settingsFolder } from './local.ts'

@@ -1,4 +1,4 @@
-import type { Amount, Breakdown, CostReport } from '../../f/hai/core/cost/report_shape.ts'
+import type { Amount, Breakdown, CostReport } from '../../f/hai/core/cost/shape.ts'
 
 const COLUMNS = [
   'calls',

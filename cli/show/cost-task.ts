@@ -1,5 +1,5 @@
 import { count, fineDollars, shortNumber, spentText, tokensText } from '../../f/hai/core/cost/amount_text.ts'
-import type { CallRow, Ending, TaskCost } from '../../f/hai/core/cost/report_shape.ts'
+import type { CallRow, Ending, TaskCost } from '../../f/hai/core/cost/shape.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from './table.ts'
 import { duration, shortId, timeOfDay } from './words.ts'

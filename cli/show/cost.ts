@@ -16,13 +16,7 @@ import {
   tokensText,
   trendText,
 } from '../../f/hai/core/cost/amount_text.ts'
-import type {
-  Breakdown,
-  CapState,
-  CostReport,
-  KeyAmount,
-  TaskCounts,
-} from '../../f/hai/core/cost/report_shape.ts'
+import type { Breakdown, CapState, CostReport, KeyAmount, TaskCounts } from '../../f/hai/core/cost/shape.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from './table.ts'
 import { fit, oneLine, prepareWidths } from './width.ts'

@@ -1,5 +1,6 @@
-import type { Home, TaskSummary } from '../../f/hai/core/base/contract.ts'
 import { dollars } from '../../f/hai/core/cost/amount_text.ts'
+import type { Home } from '../../f/hai/core/shape.ts'
+import type { TaskSummary } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
 import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
 import { dueText, relative, shortId } from './words.ts'

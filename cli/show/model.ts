@@ -1,5 +1,5 @@
-import type { ModelList, ModelRow, ModelTest, WindowSource } from '../../f/hai/core/base/contract.ts'
 import { listText } from '../../f/hai/core/cost/amount_text.ts'
+import type { ModelList, ModelRow, ModelTest, WindowSource } from '../../f/hai/core/model/shape.ts'
 import type { Session } from '../session.ts'
 import { table } from './table.ts'
 import { oneLine } from './width.ts'

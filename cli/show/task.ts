@@ -1,4 +1,4 @@
-import type { State, TaskError, TaskEvent, TaskSummary, TaskView } from '../../f/hai/core/base/contract.ts'
+import type { State, TaskError, TaskEvent, TaskSummary, TaskView } from '../../f/hai/core/task/shape.ts'
 import { waitingText } from '../answer/follow.ts'
 import { rendered } from '../answer/printer.ts'
 import type { Session } from '../session.ts'

@@ -1,4 +1,4 @@
-import type { Todo, TodoView } from '../../f/hai/core/base/contract.ts'
+import type { Todo, TodoView } from '../../f/hai/core/todo/shape.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from './table.ts'
 import { harmless, oneLine, pad } from './width.ts'

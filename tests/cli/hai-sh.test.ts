@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Todo, TodoList } from '../../f/hai/core/base/contract.ts'
+import type { Todo, TodoList } from '../../f/hai/core/todo/shape.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 import { type CannedServer, cannedServer, refusal } from './canned-server.ts'
 import { programOf, run, type Shell, shellcheck, shellsOf } from './shells.ts'

@@ -1,13 +1,6 @@
-import type {
-  Accepted,
-  Health,
-  Home,
-  State,
-  TaskEvent,
-  TaskSummary,
-  TaskView,
-  Todo,
-} from '../../f/hai/core/base/contract.ts'
+import type { Health, Home } from '../../f/hai/core/shape.ts'
+import type { Accepted, State, TaskEvent, TaskSummary, TaskView } from '../../f/hai/core/task/shape.ts'
+import type { Todo } from '../../f/hai/core/todo/shape.ts'
 
 export const TASK_ID = '01KAMZ5T3E8QWXYZ0001AB7F3K'
 export const TODO_ID = '01KAMZ5T3E8QWXYZ0002CD9XQ4'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { addDays } from '../../f/hai/core/base/dates.ts'
 import { record } from '../../f/hai/core/cost/record.ts'
-import type { RecordedCall } from '../../f/hai/core/cost/report_shape.ts'
+import type { RecordedCall } from '../../f/hai/core/cost/shape.ts'
 import { digestOf, lastWhole, tellCosts } from '../../f/hai/core/cost/tell.ts'
 import { testDatabase } from '../support/database.ts'
 import { aCaller } from '../support/factories.ts'

@@ -1,4 +1,4 @@
-import type { Amount, CostReport, DayAmount, KeyAmount } from '../../f/hai/core/cost/report_shape.ts'
+import type { Amount, CostReport, DayAmount, KeyAmount } from '../../f/hai/core/cost/shape.ts'
 import { NOTHING } from '../../f/hai/core/cost/sums.ts'
 
 /** Nothing at all; `fields` replaces what a test is about. */

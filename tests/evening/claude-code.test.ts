@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { TaskView } from '../../f/hai/core/base/contract.ts'
+import type { TaskView } from '../../f/hai/core/task/shape.ts'
 import { spawnHai } from '../cli/run-hai.ts'
 import type { Ran } from '../support/hai.ts'
 import {

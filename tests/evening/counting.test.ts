@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { TaskList, TodoList } from '../../f/hai/core/base/contract.ts'
+import type { TaskList } from '../../f/hai/core/task/shape.ts'
+import type { TodoList } from '../../f/hai/core/todo/shape.ts'
 import { anEvening, type Evening, said } from './world.ts'
 
 const DEAD = 60

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { TaskEvents } from '../../f/hai/core/base/contract.ts'
-import type { CostReport, KeyAmount } from '../../f/hai/core/cost/report_shape.ts'
+import type { CostReport, KeyAmount } from '../../f/hai/core/cost/shape.ts'
+import type { TaskEvents } from '../../f/hai/core/task/shape.ts'
 import { type ByteServer, byteServer } from './bytes.ts'
 import { DONE, end, finish, text, usage } from './openai-bytes.ts'
 import { CACHE_WRITES, callLine, FOLDERS, sessionFolder } from './session-files.ts'

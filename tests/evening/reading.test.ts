@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { TaskView } from '../../f/hai/core/base/contract.ts'
+import type { TaskView } from '../../f/hai/core/task/shape.ts'
 import type { Ran } from '../support/hai.ts'
 import * as anthropic from './anthropic-bytes.ts'
 import { type ByteServer, type Bytes, byteServer, textOf } from './bytes.ts'

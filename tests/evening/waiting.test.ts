@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Health, TaskView } from '../../f/hai/core/base/contract.ts'
+import type { Health } from '../../f/hai/core/shape.ts'
+import type { TaskView } from '../../f/hai/core/task/shape.ts'
 import { spawnHai } from '../cli/run-hai.ts'
 import type { Call } from '../support/models/behaviour.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'

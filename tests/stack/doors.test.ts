@@ -1,13 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type {
-  Accepted,
-  ClaimedTask,
-  ErrorBody,
-  Health,
-  TaskResult,
-  TaskView,
-  Todo,
-} from '../../f/hai/core/base/contract.ts'
+import type { ErrorBody } from '../../f/hai/core/base/contract.ts'
+import type { Health } from '../../f/hai/core/shape.ts'
+import type { Accepted, ClaimedTask, TaskResult, TaskView } from '../../f/hai/core/task/shape.ts'
+import type { Todo } from '../../f/hai/core/todo/shape.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 let stack: TestStack

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Accepted, TaskView, TodoList } from '../../f/hai/core/base/contract.ts'
+import type { Accepted, TaskView } from '../../f/hai/core/task/shape.ts'
+import type { TodoList } from '../../f/hai/core/todo/shape.ts'
 import { ensureRunning, type Instance, readInstance } from '../../runner/instance.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Accepted, ErrorBody, TaskList } from '../../f/hai/core/base/contract.ts'
+import type { ErrorBody } from '../../f/hai/core/base/contract.ts'
+import type { Accepted, TaskList } from '../../f/hai/core/task/shape.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 const MEMBERS = `

@@ -1,5 +1,6 @@
 import { beforeAll, expect, it } from 'vitest'
-import type { Accepted, ErrorBody } from '../../f/hai/core/base/contract.ts'
+import type { ErrorBody } from '../../f/hai/core/base/contract.ts'
+import type { Accepted } from '../../f/hai/core/task/shape.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 let stack: TestStack

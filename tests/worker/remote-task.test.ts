@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Webhook } from '../../cli/call/webhook.ts'
-import type { ClaimedTask } from '../../f/hai/core/base/contract.ts'
 import { isLeaseLost } from '../../f/hai/core/task/lease.ts'
+import type { ClaimedTask } from '../../f/hai/core/task/shape.ts'
 import { Doors } from '../../worker/doors.ts'
 import { RemoteTask } from '../../worker/remote-task.ts'
 import { type CannedServer, cannedServer, type Reply, refusal } from '../cli/canned-server.ts'

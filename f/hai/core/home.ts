@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import type { Caller } from './base/caller.ts'
 import { brokenSettings } from './base/config.ts'
-import type { Home } from './base/contract.ts'
 import type { Sql } from './base/db.ts'
 import { parse } from './base/errors.ts'
 import { Instant } from './base/instant.ts'
 import { ALL_ROOMS } from './house.ts'
+import type { Home } from './shape.ts'
 
 const DAY_MS = 86_400_000
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { State, TaskEvent } from '../../../f/hai/core/base/contract.ts'
+import type { State, TaskEvent } from '../../../f/hai/core/task/shape.ts'
 import type { CannedServer, Door } from '../canned-server.ts'
 import { until } from '../run-hai.ts'
 import { anAccepted, TASK_ID } from '../samples.ts'

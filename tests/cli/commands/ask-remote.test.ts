@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import type { TaskResult } from '../../../f/hai/core/base/contract.ts'
+import type { TaskResult } from '../../../f/hai/core/task/shape.ts'
 import { LiveTask } from '../answer/live-task.ts'
 import { type CannedWorld, cannedWorld } from '../canned-world.ts'
 import { runHai, until } from '../run-hai.ts'

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { TaskCost } from '../../../f/hai/core/cost/report_shape.ts'
+import type { TaskCost } from '../../../f/hai/core/cost/shape.ts'
 import { unpriced } from '../../cost/sample-report.ts'
 import { type CannedServer, cannedServer, refusal } from '../canned-server.ts'
 import { aHomeFolder, runHai } from '../run-hai.ts'

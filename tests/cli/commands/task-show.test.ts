@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { timeline } from '../../../cli/show/task.ts'
-import type { TaskEvent, TaskView } from '../../../f/hai/core/base/contract.ts'
+import type { TaskEvent, TaskView } from '../../../f/hai/core/task/shape.ts'
 import { type CannedWorld, cannedWorld } from '../canned-world.ts'
 import { runHai } from '../run-hai.ts'
 import { anEvent, aView, doorsOfTask, TASK_ID } from '../samples.ts'

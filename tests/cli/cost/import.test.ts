@@ -1,7 +1,7 @@
 import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { RecordedCall } from '../../../f/hai/core/cost/report_shape.ts'
+import type { RecordedCall } from '../../../f/hai/core/cost/shape.ts'
 import fc from '../../support/fast-check.ts'
 import { type CannedServer, cannedServer, refusal } from '../canned-server.ts'
 import { aHomeFolder, runHai } from '../run-hai.ts'

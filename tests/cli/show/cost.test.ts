@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { CostReport } from '../../../f/hai/core/cost/report_shape.ts'
+import type { CostReport } from '../../../f/hai/core/cost/shape.ts'
 import { anAmount, aReport, spent, unpriced } from '../../cost/sample-report.ts'
 import { type CannedServer, cannedServer, refusal } from '../canned-server.ts'
 import { aHomeFolder, runHai } from '../run-hai.ts'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { record } from '../../../f/hai/core/cost/record.ts'
 import { costReport } from '../../../f/hai/core/cost/report.ts'
-import type { RecordedCall } from '../../../f/hai/core/cost/report_shape.ts'
+import type { RecordedCall } from '../../../f/hai/core/cost/shape.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller } from '../../support/factories.ts'
 import { clearLedger, counters, setBudget, tokens } from './ledger.ts'

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { TaskList, TaskView } from '../../../f/hai/core/base/contract.ts'
+import type { TaskList, TaskView } from '../../../f/hai/core/task/shape.ts'
 import { hai } from '../../support/hai.ts'
 import { type FakeOllama, fakeOllama } from '../../support/models/ollama.ts'
 import { startStack, type TestStack } from '../../support/stack.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Accepted, TaskView } from '../../../f/hai/core/base/contract.ts'
 import { connect, type Pool } from '../../../f/hai/core/base/db.ts'
+import type { Accepted, TaskView } from '../../../f/hai/core/task/shape.ts'
 import { readInstance } from '../../../runner/instance.ts'
 import { age } from '../../support/factories.ts'
 import type { Behaviour } from '../../support/models/behaviour.ts'

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { main as presentTask } from '../../../f/hai/ask__flow/show_it.ts'
-import type { Accepted, TaskView } from '../../../f/hai/core/base/contract.ts'
+import type { Accepted, TaskView } from '../../../f/hai/core/task/shape.ts'
 import { startStack, type TestStack } from '../../support/stack.ts'
 
 let stack: TestStack

@@ -1,14 +1,9 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type {
-  Accepted,
-  ErrorBody,
-  TaskList,
-  TaskResult,
-  TaskView,
-  Todo,
-} from '../../../f/hai/core/base/contract.ts'
+import type { ErrorBody } from '../../../f/hai/core/base/contract.ts'
 import { connect, type Pool } from '../../../f/hai/core/base/db.ts'
+import type { Accepted, TaskList, TaskResult, TaskView } from '../../../f/hai/core/task/shape.ts'
+import type { Todo } from '../../../f/hai/core/todo/shape.ts'
 import { PATHS, ReferenceTexts, SECRETS } from '../../support/references.ts'
 import { startStack, type TestStack } from '../../support/stack.ts'
 

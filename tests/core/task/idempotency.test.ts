@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Accepted } from '../../../f/hai/core/base/contract.ts'
 import { newId } from '../../../f/hai/core/base/ids.ts'
 import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
+import type { Accepted } from '../../../f/hai/core/task/shape.ts'
 import { testDatabase } from '../../support/database.ts'
 import { age, anEnvelope, aTask, clear, eventTypes, rowOf } from '../../support/factories.ts'
 

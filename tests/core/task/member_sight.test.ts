@@ -1,20 +1,16 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import * as health from '../../../f/hai/admin/health.ts'
 import * as settings from '../../../f/hai/config/show.ts'
-import {
-  type Accepted,
-  CONTRACT,
-  type Health,
-  type ModelList,
-  type TaskView,
-  type TodoList,
-  type TodoView,
-} from '../../../f/hai/core/base/contract.ts'
+import { CONTRACT } from '../../../f/hai/core/base/contract.ts'
 import { HaiError } from '../../../f/hai/core/base/errors.ts'
 import { withoutPasswords } from '../../../f/hai/core/base/text.ts'
+import type { ModelList } from '../../../f/hai/core/model/shape.ts'
+import type { Health } from '../../../f/hai/core/shape.ts'
 import { fail } from '../../../f/hai/core/task/finish.ts'
 import { claim } from '../../../f/hai/core/task/lease.ts'
+import type { Accepted, TaskView } from '../../../f/hai/core/task/shape.ts'
 import { note } from '../../../f/hai/core/task/steps.ts'
+import type { TodoList, TodoView } from '../../../f/hai/core/todo/shape.ts'
 import * as models from '../../../f/hai/model/list.ts'
 import * as modelTest from '../../../f/hai/model/test.ts'
 import * as shownTask from '../../../f/hai/task/show.ts'

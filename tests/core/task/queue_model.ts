@@ -1,6 +1,6 @@
-import type { Priority, State } from '../../../f/hai/core/base/contract.ts'
 import { PRIORITY_SHIFT } from '../../../f/hai/core/task/envelope.ts'
 import { LEASE_SECONDS } from '../../../f/hai/core/task/lease.ts'
+import type { Priority, State } from '../../../f/hai/core/task/shape.ts'
 
 /** Seconds; far enough from each other that a run's own duration never matters. */
 export const TTL = 1800

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { ClaimedTask } from '../../../f/hai/core/base/contract.ts'
 import { cancel, retry } from '../../../f/hai/core/task/change.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
+import type { ClaimedTask } from '../../../f/hai/core/task/shape.ts'
 import { showTask } from '../../../f/hai/core/task/show.ts'
 import { finishStep, startStep } from '../../../f/hai/core/task/steps.ts'
 import { sweep } from '../../../f/hai/core/task/sweep.ts'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Todo } from '../../../f/hai/core/base/contract.ts'
 import { listTodos, todosFor } from '../../../f/hai/core/todo/list.ts'
 import { runTodo } from '../../../f/hai/core/todo/run.ts'
+import type { Todo } from '../../../f/hai/core/todo/shape.ts'
 import { updateTodo } from '../../../f/hai/core/todo/todos.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, aTodo, clear } from '../../support/factories.ts'

@@ -1,9 +1,9 @@
-import type { State, TaskList, TaskSummary } from '../base/contract.ts'
 import { type Clock, formatDue } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
 import { shortId } from '../base/ids.ts'
 import { COUNT_LIMIT, totalOf } from '../base/total.ts'
 import { listTasks, summaryColumns } from '../task/list.ts'
+import type { State, TaskList, TaskSummary } from '../task/shape.ts'
 import { type Asker, type Intent, type Period, pastPeriod, plain, whole } from './grammar.ts'
 import { counted, moreLines, SHOWN } from './todo_lines.ts'
 

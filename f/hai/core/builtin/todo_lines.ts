@@ -1,6 +1,7 @@
-import type { Todo, TodoList, Total } from '../base/contract.ts'
+import type { Total } from '../base/contract.ts'
 import { type Clock, formatDue } from '../base/dates.ts'
 import { shortId } from '../base/ids.ts'
+import type { Todo, TodoList } from '../todo/shape.ts'
 
 /** So many are named in an answer; then follows how many more there are. */
 export const SHOWN = 20

@@ -1,5 +1,4 @@
-import type { ListSource } from '../base/contract.ts'
-import type { Amount, CapMargin, CostReport, TokenSums } from './report_shape.ts'
+import type { Amount, CapMargin, CostReport, ListSource, TokenSums } from './shape.ts'
 
 type Spent = Pick<Amount, 'calls' | 'usd' | 'known_usd' | 'unknown_calls' | 'presumed_usd' | 'open_usd'>
 

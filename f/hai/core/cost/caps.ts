@@ -11,7 +11,7 @@ import { ownZone } from '../base/zone.ts'
 import { MODEL_LANES } from '../task/lease.ts'
 import { Budget } from './budget.ts'
 import { limitOf, recount, stopCounting } from './counters.ts'
-import type { CapMargin, CapState, Raised } from './report_shape.ts'
+import type { CapMargin, CapState, Raised } from './shape.ts'
 
 /** What the budget's hash is called while nobody has configured one. */
 const BUILT_IN = 'built in'

@@ -3,7 +3,7 @@ import { GridComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
 import { dollars, shortNumber } from './amount_text.ts'
-import type { CostReport } from './report_shape.ts'
+import type { CostReport } from './shape.ts'
 
 /** Any CSS colours; a page's may be variables of its style. */
 export interface Colours {

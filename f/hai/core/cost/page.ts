@@ -16,7 +16,7 @@ import {
   trendText,
 } from './amount_text.ts'
 import { chartOf } from './chart.ts'
-import type { Breakdown, CapState, CostReport, WindowState } from './report_shape.ts'
+import type { Breakdown, CapState, CostReport, WindowState } from './shape.ts'
 
 const COLOURS = { bar: 'var(--bar)', text: 'var(--soft)', line: 'var(--line)' }
 const TITLES: [Breakdown, string][] = [

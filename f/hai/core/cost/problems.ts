@@ -4,8 +4,8 @@ import type { Sql } from '../base/db.ts'
 import { own } from '../base/own.ts'
 import { Budget } from './budget.ts'
 import { mostOf, priceAt } from './prices.ts'
-import type { RouteFailures } from './report_shape.ts'
 import { priceLine } from './reserve.ts'
+import type { RouteFailures } from './shape.ts'
 
 /** What is wrong with money, a sentence each: calls that all fail, and models without a price. */
 export async function moneyProblems(sql: Sql): Promise<string[]> {

@@ -9,7 +9,7 @@ import { type Correction, correct, stopFolding } from './correct.ts'
 import { added, counting, warnings } from './counters.ts'
 import { Tokens } from './model_call.ts'
 import { cost, priceAt, sellersOf } from './prices.ts'
-import { BILLINGS, type Recorded } from './report_shape.ts'
+import { BILLINGS, type Recorded } from './shape.ts'
 
 /** A clock that is wrong by more than this (milliseconds) dates calls into days that have not come. */
 const AHEAD_MS = 24 * 3_600_000

@@ -28,7 +28,7 @@ import {
   type TaskCounts,
   type TopTask,
   type UnknownPrice,
-} from './report_shape.ts'
+} from './shape.ts'
 import {
   amountOf,
   before,

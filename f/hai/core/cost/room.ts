@@ -1,10 +1,10 @@
 import type { Caller } from '../base/caller.ts'
-import type { Home } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import type { Room } from '../base/room.ts'
 import { Budget, guardsThatAreOff } from './budget.ts'
 import { alarms, moneyProblems } from './problems.ts'
 import { presume } from './settle.ts'
+import type { SpentNow } from './shape.ts'
 import { rangeOf, sumsOf } from './sums.ts'
 
 export const cost: Room = {
@@ -14,7 +14,7 @@ export const cost: Room = {
     await presume(sql)
     await alarms(sql)
   },
-  now: async (sql, caller): Promise<Pick<Home, 'spent_usd' | 'problems'>> => {
+  now: async (sql, caller): Promise<SpentNow & { problems: string[] }> => {
     const [spent_usd, problems] = await Promise.all([spentToday(sql, caller), guardsThatAreOff(sql)])
     return { spent_usd, problems }
   },

@@ -4,7 +4,7 @@ import { LEASE_SECONDS } from '../task/lease.ts'
 import { added, counting, presumedOf, warnings } from './counters.ts'
 import type { ModelCall, Spent } from './model_call.ts'
 import { cost } from './prices.ts'
-import type { Ending } from './report_shape.ts'
+import type { Ending } from './shape.ts'
 
 interface Row extends Record<keyof Spent['tokens'], number | null> {
   state: 'open' | 'settled' | 'presumed'

@@ -5,7 +5,7 @@ import { HaiError } from '../base/errors.ts'
 import { own } from '../base/own.ts'
 import { isZone } from './budget.ts'
 import { presumedOf } from './counters.ts'
-import { type Amount, BREAKDOWNS } from './report_shape.ts'
+import { type Amount, BREAKDOWNS } from './shape.ts'
 
 /** A week, today included. */
 const USUAL_DAYS = 7

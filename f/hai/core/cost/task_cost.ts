@@ -3,7 +3,7 @@ import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { taskId } from '../base/ids.ts'
-import type { Amount, CallRow, TaskCost, TokenSums } from './report_shape.ts'
+import type { Amount, CallRow, TaskCost, TokenSums } from './shape.ts'
 
 const Input = z.strictObject({ id: z.string().min(1) })
 

@@ -7,7 +7,7 @@ import { type NewNotice, notify } from '../outbox/notice.ts'
 import { count, dollars, percent, presumedText, spentText, tokensText, trendText } from './amount_text.ts'
 import { chartOf } from './chart.ts'
 import { costReport } from './report.ts'
-import type { CostReport, KeyAmount } from './report_shape.ts'
+import type { CostReport, KeyAmount } from './shape.ts'
 
 const DEAREST = 5
 const AGENTS = 5

@@ -4,7 +4,7 @@ import { laneOf } from '../task/envelope.ts'
 import type { Window } from './budget.ts'
 import { budgetInForce } from './caps.ts'
 import type { ModelCall } from './model_call.ts'
-import type { WindowState } from './report_shape.ts'
+import type { WindowState } from './shape.ts'
 
 /** Shown of a subscription for which the budget sets no window of its own: those that Claude's plans are sold by. */
 const USUAL_HOURS = { '5h': 5, week: 168 }

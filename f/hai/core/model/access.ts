@@ -1,11 +1,11 @@
 import { type Backend, type Choice, HOME, Models, urlOf } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
-import { type ClaimedTask, RESTRICTED } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { type Surroundings, surroundings } from '../base/environment.ts'
 import { shortId } from '../base/ids.ts'
 import { resolveReference } from '../base/reference.ts'
 import type { AttemptFailure } from '../task/backend.ts'
+import { type ClaimedTask, RESTRICTED } from '../task/shape.ts'
 import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
 import { isHosted } from './ollama.ts'
 

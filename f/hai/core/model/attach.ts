@@ -1,4 +1,4 @@
-import type { ClaimedTask } from '../base/contract.ts'
+import type { ClaimedTask } from '../task/shape.ts'
 import { estimate, type Ruler, ruler } from './estimate.ts'
 
 /** Less than that shows nothing of a text: then it is left out, so that the others have more. In tokens. */

@@ -1,11 +1,11 @@
 import { connect } from 'node:net'
 import { type Backend, type Choice, type Models, urlOf } from '../base/backends.ts'
-import type { ModelRow } from '../base/contract.ts'
 import type { Surroundings } from '../base/environment.ts'
 import { HaiError, short } from '../base/errors.ts'
 import { own } from '../base/own.ts'
 import { REFERENCE } from '../base/reference.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
+import type { ModelRow } from './shape.ts'
 
 /** Tokens: the smallest window of any Claude that is served. */
 const CLAUDE_CONTEXT = 200_000

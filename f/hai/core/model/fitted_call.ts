@@ -1,7 +1,7 @@
 import type { Choice, Message } from '../base/backends.ts'
-import type { ClaimedTask } from '../base/contract.ts'
 import type { ModelCall } from '../cost/model_call.ts'
 import type { Turn } from '../task/conversation.ts'
+import type { ClaimedTask } from '../task/shape.ts'
 import type { Answer } from './call.ts'
 import type { ModelFact } from './facts.ts'
 import {

@@ -1,7 +1,6 @@
 import { type Backend, Models, urlOf } from '../base/backends.ts'
 import type { Caller } from '../base/caller.ts'
 import { storedConfig } from '../base/config.ts'
-import type { ModelList, ModelRow, WindowSource } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { type Surroundings, surroundings } from '../base/environment.ts'
 import { HaiError } from '../base/errors.ts'
@@ -12,6 +11,7 @@ import { backendTroubles } from '../task/trouble.ts'
 import { choose, connects, lack } from './choose.ts'
 import { learntWindows, type ModelAt } from './facts.ts'
 import { findOllama, type Ollama } from './ollama.ts'
+import type { ModelList, ModelRow, WindowSource } from './shape.ts'
 
 /** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
 export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {

@@ -1,9 +1,9 @@
 import { type Choice, MAX_OUTPUT, type Message } from '../base/backends.ts'
-import type { ClaimedTask } from '../base/contract.ts'
 import { own } from '../base/own.ts'
 import type { ModelCall } from '../cost/model_call.ts'
 import { priceAt } from '../cost/prices.ts'
 import type { Turn } from '../task/conversation.ts'
+import type { ClaimedTask } from '../task/shape.ts'
 import { attach, shorten } from './attach.ts'
 import { type Estimate, estimate } from './estimate.ts'
 

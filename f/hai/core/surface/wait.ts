@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
-import type { State, TaskResult } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, taskId } from '../base/ids.ts'
 import { BUILT_IN, hasClaimable } from '../task/lease.ts'
+import type { State, TaskResult } from '../task/shape.ts'
 import { taskResult } from '../task/show.ts'
 import { type Shift, scopeOf, work } from '../work/worker.ts'
 

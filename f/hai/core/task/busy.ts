@@ -1,10 +1,10 @@
 import type { Caller } from '../base/caller.ts'
-import type { State } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { cancelOpen } from './change.ts'
 import type { IfBusy } from './envelope.ts'
+import type { State } from './shape.ts'
 
 /** A task on its way into a conversation. */
 export interface Newcomer {

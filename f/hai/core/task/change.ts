@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
-import type { State, TaskSummary } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, taskId } from '../base/ids.ts'
 import { type FirstLane, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { headStartIn } from './lane.ts'
 import { summaryColumns } from './list.ts'
+import type { State, TaskSummary } from './shape.ts'
 
 const Cancel = z.strictObject({ id: z.string(), reason: z.string().trim().min(1).max(1000).optional() })
 

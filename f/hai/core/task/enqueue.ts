@@ -1,5 +1,4 @@
 import type { Caller } from '../base/caller.ts'
-import type { Accepted } from '../base/contract.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
@@ -7,6 +6,7 @@ import { lockConversations, makeWay, refuseStrangers } from './busy.ts'
 import { findConversations } from './conversation.ts'
 import { digestOf, Envelope, type FirstLane, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { headStartIn } from './lane.ts'
+import type { Accepted } from './shape.ts'
 
 const BATCH = 1000
 const PENDING_PER_SOURCE = 5000

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { PRIORITIES, type Priority } from '../base/contract.ts'
 import type { Clock } from '../base/dates.ts'
 import { conversationKey } from '../base/normal.ts'
 import { record } from '../base/own.ts'
+import { PRIORITIES, type Priority } from './shape.ts'
 
 const CONTENT_BYTES = 256 * 1024
 const CONTEXT_BYTES = 4 * 1024 * 1024

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { State, TaskError } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
@@ -8,6 +7,7 @@ import { storable, storableJson, withoutPasswords } from '../base/text.ts'
 import { type AttemptFailure, answersElsewhere, backendAnswers, blamed, toldByFailure } from './backend.ts'
 import { Held, inHandsOf, leaseLost } from './lease.ts'
 import { patienceOf } from './patience.ts'
+import type { State, TaskError } from './shape.ts'
 
 /** The longest wait between two attempts, in seconds. */
 const BACKOFF_CAP_SECONDS = 3600

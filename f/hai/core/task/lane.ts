@@ -1,11 +1,11 @@
 import type { Choice, Models } from '../base/backends.ts'
-import type { ClaimedTask } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { own } from '../base/own.ts'
 import { type Endpoint, type Known, knownOf } from './backend.ts'
 import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
 import { BUILT_IN, type Held, inHandsOf, isBehind, LANES, leaseLost, MODEL_LANES } from './lease.ts'
 import { ring } from './presence.ts'
+import type { ClaimedTask } from './shape.ts'
 
 /** Of a lane of workers elsewhere, unless the backend says otherwise. */
 const SLOTS = 2

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import type { ClaimedTask } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { MOST_INT } from '../base/instant.ts'
 import { expire } from './expire.ts'
+import type { ClaimedTask } from './shape.ts'
 
 /** How often a holder renews, and how long a lease outlives its last renewal; seconds, by the database's clock. */
 export const HEARTBEAT_SECONDS = 3

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
-import { STATES, type State, type TaskList, type TaskSummary, type Total } from '../base/contract.ts'
+import type { Total } from '../base/contract.ts'
 import { cursorOf, cut, readCursor } from '../base/cursor.ts'
 import type { Part, Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
@@ -8,6 +8,7 @@ import { Instant } from '../base/instant.ts'
 import { contains, Id, normal, Slug, Text, termsOf } from '../base/normal.ts'
 import { COUNT_LIMIT, totalOf } from '../base/total.ts'
 import { conversationMeant } from './conversation.ts'
+import { STATES, type State, type TaskList, type TaskSummary } from './shape.ts'
 
 const OPEN: State[] = ['pending', 'running', 'awaiting_approval']
 const ENDED = STATES.filter((state) => !OPEN.includes(state))

@@ -1,15 +1,13 @@
 import type { Caller } from '../base/caller.ts'
-import type { Home, State, TaskSummary } from '../base/contract.ts'
 import type { Part, Sql } from '../base/db.ts'
 import { COUNT_LIMIT, totalOf } from '../base/total.ts'
 import { summaryColumns } from './list.ts'
+import type { State, TaskSummary, TasksNow } from './shape.ts'
 
 const SHOWN = 5
 
-type Tasks = Pick<Home, 'totals' | 'waiting_for_you' | 'running' | 'pending' | 'finished' | 'failed'>
-
 /** What waits for a decision, runs, and ended since `since`. Counts are whole, lists show the first five. */
-export async function tasksNow(sql: Sql, caller: Caller, since: string): Promise<Tasks> {
+export async function tasksNow(sql: Sql, caller: Caller, since: string): Promise<TasksNow> {
   const [waiting_for_you, running, finished, failed, counts] = await Promise.all([
     active(sql, 'awaiting_approval', caller),
     active(sql, 'running', caller),

@@ -1,5 +1,5 @@
-import type { State } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
+import type { State } from './shape.ts'
 
 /** States of a task that ended without the whole of its answer. */
 const BROKEN_OFF: readonly State[] = ['dead', 'cancelled', 'expired', 'rejected']

@@ -1,6 +1,6 @@
-import type { Health } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { GONE_SECONDS } from './presence.ts'
+import type { Pulse } from './shape.ts'
 
 /** A call that nobody has answered for so long (seconds) means that no worker serves the tag. */
 const UNANSWERED_SECONDS = 20
@@ -36,8 +36,8 @@ export async function queueProblems(sql: Sql): Promise<string[]> {
 }
 
 /** When each schedule ran last; `late` where it should have run again since. */
-export async function pulsesOf(sql: Sql): Promise<Health['pulses']> {
-  return sql<Health['pulses']>`
+export async function pulsesOf(sql: Sql): Promise<Pulse[]> {
+  return sql<Pulse[]>`
     select name, last_at, every_seconds, last_at < now() - make_interval(secs => 2 * every_seconds + 30) as late
     from hai.pulse order by name`
 }

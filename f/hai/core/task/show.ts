@@ -1,5 +1,11 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
+import type { Sql } from '../base/db.ts'
+import { HaiError, parse } from '../base/errors.ts'
+import { isFullId, taskId } from '../base/ids.ts'
+import { summaryColumns } from './list.ts'
+import { withStepFor } from './next_step.ts'
+import { partialOf } from './partial.ts'
 import {
   RESTRICTED,
   type State,
@@ -7,13 +13,7 @@ import {
   type TaskEvents,
   type TaskResult,
   type TaskView,
-} from '../base/contract.ts'
-import type { Sql } from '../base/db.ts'
-import { HaiError, parse } from '../base/errors.ts'
-import { isFullId, taskId } from '../base/ids.ts'
-import { summaryColumns } from './list.ts'
-import { withStepFor } from './next_step.ts'
-import { partialOf } from './partial.ts'
+} from './shape.ts'
 import { waitingOn } from './waiting.ts'
 
 const SHOWN_EVENTS = 100

@@ -1,12 +1,12 @@
 import { Models, urlOf } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
-import type { BackendTrouble } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { type Surroundings, surroundings } from '../base/environment.ts'
 import { own } from '../base/own.ts'
 import { REFERENCE } from '../base/reference.ts'
 import { span } from '../base/span.ts'
 import { endpointId, isElsewhere } from './backend.ts'
+import type { BackendTrouble } from './shape.ts'
 
 /** Trouble that was heard of or looked at so many seconds ago is told as it is now, anything older as it was. */
 const FRESH_SECONDS = 10

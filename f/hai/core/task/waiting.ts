@@ -1,4 +1,3 @@
-import type { TaskError, WaitingOn } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import { shortId } from '../base/ids.ts'
 import { span } from '../base/span.ts'
@@ -6,6 +5,7 @@ import { elsewhere } from './backend.ts'
 import { atATime } from './lane.ts'
 import { HEARTBEAT_SECONDS, isBehind, LANES, LEASE_SECONDS, MOST_GIVEN_BACK } from './lease.ts'
 import { GONE_SECONDS } from './presence.ts'
+import type { TaskError, WaitingOn } from './shape.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
 
 /** A wake-up that no worker has answered for so long (seconds) means that nobody serves the tag. */

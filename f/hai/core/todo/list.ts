@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
 import { brokenSettings } from '../base/config.ts'
-import { TODO_STATUSES, type Todo, type TodoList, type Total } from '../base/contract.ts'
+import type { Total } from '../base/contract.ts'
 import { cut, readCursor } from '../base/cursor.ts'
 import type { Part, Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { Instant } from '../base/instant.ts'
 import { contains, normal, Tag, Text, termsOf } from '../base/normal.ts'
 import { COUNT_LIMIT, totalOf } from '../base/total.ts'
+import { TODO_STATUSES, type Todo, type TodoList } from './shape.ts'
 
 /** What a todo waits for, each looked up by its id: a join might read all that is open for every row. */
 const openDependencies = (sql: Sql) => sql`

@@ -1,13 +1,13 @@
 import type { Caller } from '../base/caller.ts'
-import type { Home } from '../base/contract.ts'
 import { dayBounds } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
 import { listTodos } from './list.ts'
+import type { TodosNow } from './shape.ts'
 
 const SHOWN = 5
 
 /** What is due. Counts are whole, the list shows the five that come next. */
-export async function todosNow(sql: Sql, { zone, sees }: Caller): Promise<Pick<Home, 'todos'>> {
+export async function todosNow(sql: Sql, { zone, sees }: Caller): Promise<TodosNow> {
   const { to: tomorrow } = dayBounds('today', { zone, now: new Date() })
   const [counts, next] = await Promise.all([
     countTodos(sql, zone, tomorrow),
@@ -17,8 +17,12 @@ export async function todosNow(sql: Sql, { zone, sees }: Caller): Promise<Pick<H
 }
 
 /** Each open todo is in one of four groups; one that is due today and whose hour has passed is overdue. */
-async function countTodos(sql: Sql, zone: string, tomorrow: string): Promise<Omit<Home['todos'], 'next'>> {
-  const [row] = await sql<[Omit<Home['todos'], 'next'>]>`
+async function countTodos(
+  sql: Sql,
+  zone: string,
+  tomorrow: string,
+): Promise<Omit<TodosNow['todos'], 'next'>> {
+  const [row] = await sql<[Omit<TodosNow['todos'], 'next'>]>`
     select count(*)::int as open, (count(*) filter (where late))::int as overdue,
       (count(*) filter (where soon and not late))::int as due_today,
       (count(*) filter (where not soon))::int as due_later, (count(*) filter (where soon is null))::int as undated

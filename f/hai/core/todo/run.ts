@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
-import type { Accepted } from '../base/contract.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, todoId } from '../base/ids.ts'
 import { enqueue } from '../task/enqueue.ts'
 import type { FirstLane } from '../task/envelope.ts'
+import type { Accepted } from '../task/shape.ts'
 
 const Run = z.strictObject({ id: z.string(), idempotency_key: z.string().min(1).max(200).optional() })
 

@@ -1,6 +1,6 @@
-import type { Priority } from '../base/contract.ts'
 import { type Clock, parseDue } from '../base/dates.ts'
 import { normal, TAG } from '../base/normal.ts'
+import type { Priority } from '../task/shape.ts'
 
 export interface TodoText {
   body: string

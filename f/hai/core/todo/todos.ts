@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
-import { PRIORITIES, TODO_STATUSES, type Todo, type TodoView } from '../base/contract.ts'
 import { type Clock, isDay, parseDue } from '../base/dates.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { HaiError, parse, shown } from '../base/errors.ts'
 import { newId, todoId } from '../base/ids.ts'
 import { Tag } from '../base/normal.ts'
 import { record } from '../base/own.ts'
+import { PRIORITIES } from '../task/shape.ts'
 import { refuseCycle } from './dependencies.ts'
 import { todoColumns } from './list.ts'
+import { TODO_STATUSES, type Todo, type TodoView } from './shape.ts'
 import { parseTodoText } from './text.ts'
 
 const body = z

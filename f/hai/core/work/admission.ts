@@ -1,10 +1,10 @@
-import type { ClaimedTask } from '../base/contract.ts'
 import type { Sql } from '../base/db.ts'
 import type { Access } from '../model/access.ts'
 import type { HeldTask } from '../model/held_task.ts'
 import { withLoading } from '../model/ollama.ts'
 import { type Endpoint, endpointOf, type Known, pauseIn, rememberOllama } from '../task/backend.ts'
 import { admit } from '../task/lane.ts'
+import type { ClaimedTask } from '../task/shape.ts'
 
 /** Between one task and the backends that it asks: when it may, and what others learn of how they answered. */
 export class TaskAdmission {

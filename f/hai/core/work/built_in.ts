@@ -1,11 +1,11 @@
 import type { Caller } from '../base/caller.ts'
-import type { ClaimedTask } from '../base/contract.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { asksHai } from '../builtin/first_lane.ts'
 import { answer } from '../builtin/table.ts'
 import { complete } from '../task/finish.ts'
 import { leaveToModels } from '../task/lane.ts'
 import { BUILT_IN, claim, heldOf } from '../task/lease.ts'
+import type { ClaimedTask } from '../task/shape.ts'
 import { gripOf } from './grip.ts'
 import { hold } from './hold.ts'
 

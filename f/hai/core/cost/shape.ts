@@ -1,5 +1,3 @@
-import type { ListSource } from '../base/contract.ts'
-
 /** What the doors of `cost/` return: days as `2026-11-27`, times RFC 3339 in UTC, money USD. Unknown is null, never 0. */
 
 export const BILLINGS = ['local', 'metered', 'subscription'] as const
@@ -266,4 +264,17 @@ export interface RecordedCall {
   source?: string
   agent?: string
   conversation_id?: string
+}
+
+/** A list of prices: whose it is, its version, and the day of it. */
+export interface ListSource {
+  name: string
+  version: string
+  date: string
+}
+
+/** What of the costs matters now. */
+export interface SpentNow {
+  /** Today's spend; null while nothing has been metered. */
+  spent_usd: number | null
 }

@@ -1,0 +1,219 @@
+import type { Total } from '../base/contract.ts'
+
+/** The `data_tier` of what may not leave the house: only `billing: local` answers it, whatever a file or a worker says. */
+export const RESTRICTED = 'restricted'
+
+export const STATES = [
+  'pending',
+  'running',
+  'awaiting_approval',
+  'done',
+  'dead',
+  'cancelled',
+  'expired',
+  'rejected',
+] as const
+export type State = (typeof STATES)[number]
+
+export const PRIORITIES = ['low', 'normal', 'high', 'urgent'] as const
+export type Priority = (typeof PRIORITIES)[number]
+
+/** Why a task ended badly or waits: a stable code, a sentence, and the exact next command or act. */
+export interface TaskError {
+  code: string
+  message: string
+  next_step?: string
+  backend?: string
+}
+
+/** A task as lists show it; `excerpt` is the first line of its content, at most 200 characters. */
+export interface TaskSummary {
+  id: string
+  state: State
+  source: string
+  requester: string
+  conversation_id: string
+  excerpt: string
+  priority: Priority
+  lane: string
+  agent: string | null
+  attempt: number
+  max_attempts: number
+  error: TaskError | null
+  todo_id: string | null
+  run_at: string
+  expires_at: string | null
+  created_at: string
+  started_at: string | null
+  finished_at: string | null
+}
+
+export interface WaitingOn {
+  code:
+    | 'conversation'
+    | 'lane_full'
+    | 'behind'
+    | 'retry'
+    | 'backend'
+    | 'paused'
+    | 'budget'
+    | 'loading'
+    | 'scheduled'
+    | 'worker_silent'
+    | 'no_worker'
+    | 'worker_absent'
+    | 'approval'
+    | 'starting'
+  since: string
+  until?: string
+  text: string
+  next_step?: string
+}
+
+export interface TaskEvent {
+  seq: number
+  at: string
+  type: string
+  /** One line a person can read. */
+  text: string
+  data: Record<string, unknown>
+}
+
+export interface TaskStep {
+  call_id: string
+  name: string
+  state: 'started' | 'finished' | 'unknown'
+  started_at: string
+  finished_at: string | null
+}
+
+/** Everything about one task: `task/show`. */
+export interface TaskView extends TaskSummary {
+  content: string
+  output: string | null
+  result: unknown
+  task_ref: string | null
+  on_behalf_of: string | null
+  target_agent: string | null
+  data_tier: 'public' | 'internal' | 'restricted'
+  trace_id: string | null
+  metadata: Record<string, unknown>
+  lease_no: number
+  job_id: string | null
+  verdict: 'useful' | 'noise' | 'acted' | null
+  context: { name: string; media_type: string; bytes: number }[]
+  waiting_on: WaitingOn | null
+  /** The newest; the answer's pieces are no events here. */
+  steps: TaskStep[]
+  events: TaskEvent[]
+  totals: { steps: number; events: number }
+  /** What had come of an answer that did not become whole, of a task that has ended. */
+  partial?: string
+  /** Unknown is null, never 0. */
+  cost_usd: number | null
+}
+
+export interface Accepted {
+  task_id: string
+  status: 'accepted' | 'duplicate'
+  conversation_id: string
+  /** The conversation's name is new: nothing was said under it before. */
+  begins_conversation?: true
+  job_id?: string
+  /** Where this very call worked on it, as hai answers it itself: its events, how it stands and its outcome, as `task/events` tells them. */
+  seen?: TaskEvents
+  /** Of a task made of a todo whose words somebody else wrote: who. */
+  written_by?: string
+  /** What the operator should mend in his settings, a sentence each; nobody else is told. */
+  problems?: string[]
+  /** Guards of his that are off. */
+  guards?: string[]
+}
+
+export interface TaskList extends Total {
+  tasks: TaskSummary[]
+  next_cursor?: string
+}
+
+export interface TaskResult {
+  id: string
+  state: State
+  output?: string
+  result?: unknown
+  /** What had come of an answer that did not become whole. */
+  partial?: string
+  error?: TaskError
+}
+
+export interface TaskEvents {
+  events: TaskEvent[]
+  state: State
+  last_seq: number
+  job_id?: string
+  /** Where it was asked for, of a task that has ended or waits for approval, with the last of its events. Not `result`, whose `error` would be the call's. */
+  outcome?: TaskResult
+}
+
+/**
+ * A leased task, as `worker/claim` hands it out. Every later call names `lease_no`, the fencing token, and proves by
+ * `lease_token`, which nobody else is told, that it comes from who claimed.
+ */
+export interface ClaimedTask {
+  id: string
+  lease_no: number
+  lease_token: string
+  attempt: number
+  max_attempts: number
+  lane: string
+  content: string
+  source: string
+  requester: string
+  on_behalf_of: string | null
+  conversation_id: string
+  target_agent: string | null
+  data_tier: string
+  todo_id: string | null
+  metadata: Record<string, unknown>
+  context: { name: string; media_type: string; text: string }[]
+  /** When it was put down, or put down again: what "tomorrow" in it is counted from. */
+  run_at: string
+  /** How often a person had it tried again from the start. */
+  round: number
+  lease_until: string
+}
+
+/** What has been wrong with a backend since its last answer. */
+export interface BackendTrouble {
+  name: string
+  state: string
+  since: string
+  /** When it is asked again at the earliest. */
+  until?: string
+  message: string
+  next_step?: string
+}
+
+/** What of the tasks matters now: the newest of each, and in `totals` how many there are. */
+export interface TasksNow {
+  totals: {
+    waiting_for_you: number
+    running: number
+    finished: number
+    failed: number
+    /** Those of which there are more; nobody counted on. */
+    capped?: ('finished' | 'failed')[]
+  }
+  waiting_for_you: TaskSummary[]
+  running: TaskSummary[]
+  pending: number
+  finished: TaskSummary[]
+  failed: TaskSummary[]
+}
+
+/** When a schedule ran last; `late` where it should have run again since. */
+export interface Pulse {
+  name: string
+  last_at: string | null
+  every_seconds: number
+  late: boolean
+}

@@ -1,0 +1,57 @@
+import type { Total } from '../base/contract.ts'
+import type { Priority, State, TaskError } from '../task/shape.ts'
+
+export const TODO_STATUSES = ['open', 'done', 'dropped'] as const
+export type TodoStatus = (typeof TODO_STATUSES)[number]
+
+/** `due` is a day (`2026-11-27`) or, when a time was said, an RFC 3339 instant. */
+export interface Todo {
+  id: string
+  body: string
+  status: TodoStatus
+  tags: string[]
+  priority: Priority
+  due: string | null
+  overdue: boolean
+  depends_on: string[]
+  /** Those of `depends_on` that are still open. */
+  blocked_by: string[]
+  metadata: Record<string, unknown>
+  created_by: string
+  task_id: string | null
+  /** The answer of its task, for those who may see that. */
+  result: string | null
+  created_at: string
+  updated_at: string
+  closed_at: string | null
+  closed_by: string | null
+  /** Who changed or closed it last, and when; null when nobody has since it was put down. */
+  changed_by: string | null
+  changed_at: string | null
+}
+
+/** One todo, and how the task that was to do it stands, where one was started. */
+export interface TodoView extends Todo {
+  task?: { state: State; error: TaskError | null }
+}
+
+export interface TodoList extends Total {
+  todos: Todo[]
+  next_cursor?: string
+  /** That the setting by whose zone days are told is not in force, for whoever may mend it. */
+  problems?: string[]
+}
+
+/** What of the todos matters now. */
+export interface TodosNow {
+  todos: {
+    /** All that is open: the sum of the four counts that follow. */
+    open: number
+    overdue: number
+    due_today: number
+    due_later: number
+    undated: number
+    /** What can be done now, the most pressing first. */
+    next: Todo[]
+  }
+}
