@@ -3,9 +3,7 @@ import { join } from 'node:path'
 import type { Instance } from '../../runner/instance.ts'
 import { Failure } from '../failure.ts'
 import type { Io } from '../io.ts'
-import { readConfig } from './config.ts'
-import { chooseProfile, type Profile } from './profile.ts'
-import { readToken } from './token.ts'
+import { chooseProfile, type Profile, readConfig, readToken } from './profile.ts'
 import type { Target, Webhook } from './webhook.ts'
 
 /** The profile that this command line, environment and config choose. */

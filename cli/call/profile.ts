@@ -1,10 +1,54 @@
+import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import type { Document } from 'yaml'
 import { Failure } from '../failure.ts'
-import { configDirOf, expandHome } from '../files.ts'
-import { type Config, endpointProblem, LOCAL, type Remote } from './config.ts'
-import { checkToken } from './token.ts'
+import { alone, configDirOf, expandHome, writePrivate } from '../files.ts'
+import { endpointProblem, LOCAL, type Remote } from './remote.ts'
 
 type Env = Record<string, string | undefined>
+
+/** `~/.config/hai/config.yaml`, checked. `profile` is the one in use; `local` needs no entry. */
+export interface Config {
+  file: string
+  profile: string
+  profiles: Record<string, Remote>
+}
+
+/** Reads the config; a missing file is an empty one. What is wrong with it is said with file and line. */
+export async function readConfig(env: Env): Promise<Config> {
+  const file = configFileOf(env)
+  const text = readText(file)
+  if (text.trim() === '') return { file, profile: LOCAL, profiles: {} }
+  const { readConfigText } = await import('./config-file.ts')
+  const { profile, profiles } = readConfigText(file, text)
+  return { file, profile: profile ?? LOCAL, profiles: profiles ?? {} }
+}
+
+/** Changes the config in place, with its comments kept. */
+export async function editConfig(env: Env, edit: (document: Document) => void): Promise<void> {
+  await readConfig(env)
+  const file = configFileOf(env)
+  const { parseDocument } = await import('yaml')
+  await alone(file, () => {
+    const document: Document = parseDocument(readText(file))
+    document.contents ??= document.createNode({})
+    edit(document)
+    writePrivate(file, document.toString())
+  })
+}
+
+function configFileOf(env: Env): string {
+  return join(configDirOf(env), 'config.yaml')
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
+  }
+}
 
 /** Where calls go. Without `endpoint` it is the local stack, which is found, or started, when it is needed. */
 export interface Profile {
@@ -79,4 +123,32 @@ function fromEnvironment(
     ...(own ? { token_file: tokenFileOf(env, named, remote) } : {}),
     ...token,
   }
+}
+
+/** The token in a file; undefined when there is none. `warn` hears of a file that others can read. */
+export function readToken(file: string, warn: (message: string) => void): string | undefined {
+  let text: string
+  let mode: number
+  try {
+    text = readFileSync(file, 'utf8')
+    mode = statSync(file).mode
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new Failure('denied', `cannot read the token file ${file}: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+  if (mode & 0o077) warn(`others on this machine can read ${file}; close it: chmod 600 ${file}`)
+  return checkToken(text, file)
+}
+
+/** A token that fits an HTTP header, without the line break around it; `where` names its origin in the refusal. */
+export function checkToken(text: string, where: string): string {
+  const token = text.trim()
+  if (token === '')
+    throw new Failure('usage', `the token in ${where} is empty`, { next: 'hai auth set-token' })
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Failure('usage', `the token in ${where} has spaces or special characters; a token is one word`)
+  }
+  return token
 }

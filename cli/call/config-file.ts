@@ -1,0 +1,108 @@
+// Loaded where there is a config.yaml: YAML and the schema take longer than the rest of a start.
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import * as z from 'zod/mini'
+import { Failure } from '../failure.ts'
+import { endpointProblem, isName, LOCAL, type Remote } from './remote.ts'
+
+/** What config.yaml says, as far as it says it. */
+export interface Written {
+  profile?: string | null | undefined
+  profiles?: Record<string, Remote> | null | undefined
+}
+
+interface Issue {
+  code?: string | undefined
+  path?: PropertyKey[] | undefined
+  input?: unknown
+  keys?: string[] | undefined
+}
+
+const placeOf = ({ path = [] }: Issue) => path.join('.')
+
+const text = (issue: Issue) => {
+  const { path = [], input } = issue
+  if (input === undefined) return `${path.slice(0, -1).join('.')}: ${String(path.at(-1))} is missing`
+  return `${placeOf(issue)}: ${JSON.stringify(input)} is not accepted; expected text`
+}
+const Text = z.string({ error: text }).check(z.minLength(1, { error: text }))
+
+/** A map of these keys and no others. */
+function only<Shape extends z.core.$ZodShape>(shape: Shape, expected: (issue: Issue) => string) {
+  const error = (issue: Issue) => {
+    const [key] = issue.keys ?? []
+    if (key === undefined) return expected(issue)
+    return `unknown key ${[...(issue.path ?? []), key].join('.')}; expected ${Object.keys(shape).join(', ')}`
+  }
+  return z.strictObject(shape, { error })
+}
+
+const Server = only(
+  {
+    endpoint: Text.check(
+      z.refine((endpoint) => endpointProblem(endpoint) === undefined, {
+        error: (issue) => `${placeOf(issue)}: ${endpointProblem(String(issue.input))}`,
+      }),
+    ),
+    workspace: Text,
+    token_file: z.optional(Text),
+  },
+  (issue) => `${placeOf(issue)}: expected a map with endpoint and workspace`,
+)
+
+const Name = z.string().check(z.refine((name) => name !== LOCAL && isName(name)))
+
+const Config = only(
+  {
+    profile: z.optional(z.unknown()),
+    profiles: z.nullish(
+      z.record(Name, Server, {
+        error: ({ code, input }) => {
+          if (code !== 'invalid_key') return 'profiles: expected a map of names to endpoints'
+          return String(input) === LOCAL
+            ? `${LOCAL} is the stack on this machine and cannot be defined; choose another name`
+            : `${JSON.stringify(input)}: expected lower case letters, digits, - and _`
+        },
+      }),
+    ),
+  },
+  () => 'expected a map with profile and profiles',
+).check(
+  z.check(({ value: { profile, profiles }, issues }) => {
+    const names = [LOCAL, ...Object.keys(profiles ?? {})]
+    if (profile === undefined || profile === null || names.some((name) => name === profile)) return
+    const message = `profile: ${JSON.stringify(profile)} is not defined; expected one of ${names.join(', ')}`
+    issues.push({ code: 'custom', path: ['profile'], input: profile, message })
+  }),
+)
+
+/** What a config.yaml says, or a Failure that names the file, the line, and what was expected. */
+export function readConfigText(file: string, yaml: string): Written {
+  const lines = new LineCounter()
+  const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false })
+  const [fault] = document.errors
+  if (fault) {
+    const { line, col } = lines.linePos(fault.pos[0])
+    throw new Failure('usage', `${file}:${line}:${col}: not YAML: ${fault.message}`)
+  }
+  const { error, data } = Config.safeParse(document.toJS() ?? {})
+  if (!error) return data as Written
+  // a name that was mistyped is also one that is missing
+  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]!
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path
+  throw new Failure('usage', `${file}:${lineOf(document, lines, path)}: ${issue.message}`)
+}
+
+/** The line of the key at this path, else of the nearest thing above it. */
+function lineOf(document: Document.Parsed, lines: LineCounter, path: PropertyKey[]): number {
+  let node: unknown = document.contents
+  let offset = 0
+  for (const key of path) {
+    const pair = isMap(node)
+      ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
+      : undefined
+    if (!pair) break
+    if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset
+    node = pair.value
+  }
+  return lines.linePos(offset).line
+}
