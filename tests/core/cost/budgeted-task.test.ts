@@ -5,7 +5,7 @@ import { applyBudget, capMargin, capStates, raiseCap } from '../../../f/hai/core
 import { costReport } from '../../../f/hai/core/cost/report.ts'
 import { taskCost } from '../../../f/hai/core/cost/task_cost.ts'
 import { answerWithModel } from '../../../f/hai/core/model/agent.ts'
-import { tendBackends } from '../../../f/hai/core/model/room.ts'
+import { tendBackends } from '../../../f/hai/core/model/tend.ts'
 import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
 import { leasedTask } from '../../../f/hai/core/work/leased_task.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Choice } from '../../../f/hai/core/base/backends.ts'
-import { tendBackends } from '../../../f/hai/core/model/room.ts'
+import { tendBackends } from '../../../f/hai/core/model/tend.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
 import { complete } from '../../../f/hai/core/task/finish.ts'
 import { setSlots } from '../../../f/hai/core/task/lane.ts'
