@@ -9,12 +9,14 @@ import { deploy } from './deploy/deploy.ts'
 import { drift } from './drift/drift.ts'
 import { checkProject, generateMetadata } from './metadata.ts'
 import { stagedDoors } from './stage/door.ts'
-import { writeResourceTypes } from './stage/resource-types.ts'
+import { resourceTypes } from './stage/resource-types.ts'
 import { OccupiedFolder, writeBundle } from './stage/stage.ts'
 
 const USAGE = `usage: windmill.cjs COMMAND
   metadata [--root=DIR]  write the schemas of the doors, as the official CLI reads them
-  check [--root=DIR]     what would keep the bundle from running on a server; 1 and a table when there is something
+  check [--root=DIR] [--types]
+                         what would keep the bundle from running on a server; 1 and a table when there is something.
+                         --types prints the resource types that a push makes of what hai's settings accept
   bundle --out=DIR [--one-pool] [--root=DIR]
                          write the bundle as it goes to a server into a new folder, for \`wmill sync push\` there or for
                          Windmill's Git sync
@@ -33,9 +35,11 @@ const OPTIONS = {
   token: { type: 'string' },
   out: { type: 'string' },
   'one-pool': { type: 'boolean' },
+  types: { type: 'boolean' },
 } as const
 
-type Values = { [Name in Exclude<keyof typeof OPTIONS, 'one-pool'>]?: string } & { 'one-pool'?: boolean }
+type Flag = 'one-pool' | 'types'
+type Values = { [Name in Exclude<keyof typeof OPTIONS, Flag>]?: string } & { [Name in Flag]?: boolean }
 
 async function main([command, ...rest]: string[]): Promise<number> {
   if (command === 'deploy') return deploy(rest, process.env)
@@ -45,11 +49,10 @@ async function main([command, ...rest]: string[]): Promise<number> {
   const log = (line: string) => process.stdout.write(`${line}\n`)
   switch (command) {
     case 'metadata':
-      for (const file of [...writeResourceTypes(root), ...(await generateMetadata(root))])
-        log(`wrote ${file}`)
+      for (const file of await generateMetadata(root)) log(`wrote ${file}`)
       return 0
     case 'check':
-      return check(root, log)
+      return check(root, values, log)
     case 'bundle':
       return bundle(root, values, log)
     case 'conformance':
@@ -67,7 +70,8 @@ function parsed(args: string[]): Values {
   }
 }
 
-async function check(root: string, log: (line: string) => void): Promise<number> {
+async function check(root: string, values: Values, log: (line: string) => void): Promise<number> {
+  if (values.types) for (const [type, text] of resourceTypes()) log(`# ${type}.resource-type.yaml\n${text}`)
   const problems = await checkProject(root)
   log(problems.length > 0 ? problemTable(problems) : 'nothing is wrong with the bundle')
   return problems.length > 0 ? 1 : 0

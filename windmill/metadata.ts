@@ -10,7 +10,6 @@ import { checkBundle } from './check/check.ts'
 import { STALE } from './check/scripts.ts'
 import { stagedDoors } from './stage/door.ts'
 import { withoutImports } from './stage/imports.ts'
-import { staleResourceTypes } from './stage/resource-types.ts'
 import { configureWmill, wmill } from './wmill.ts'
 
 /** Writes the metadata of each door that is not as its text says; gives the files. A second run changes nothing. */
@@ -25,11 +24,7 @@ export async function generateMetadata(root: string): Promise<string[]> {
  * and is not what they say now, by the official CLI's own reading.
  */
 export async function checkProject(root: string): Promise<Problem[]> {
-  const types = staleResourceTypes(root).map((file) => ({
-    file,
-    what: 'it does not say what core accepts; run npm run metadata',
-  }))
-  const problems = [...types, ...(await checkBundle(root, await stagedDoors(root)))]
+  const problems = await checkBundle(root, await stagedDoors(root))
   const told = new Set(problems.map(({ file }) => file))
   const stale = [...(await staleMetadata(root)).keys()].filter((file) => !told.has(file))
   return [...problems, ...stale.map((file) => ({ file, what: STALE }))]

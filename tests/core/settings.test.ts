@@ -99,7 +99,7 @@ describe('showing them', () => {
 
   it('refuses a name that there is none of', async () => {
     await expect(one('prices', resources())).rejects.toThrow(
-      /name: "prices" .*expected one of agents, budget/,
+      /name: "prices" .*expected one of budget, channels/,
     )
   })
 })
@@ -150,12 +150,24 @@ describe('refreshing them', () => {
     const robot = { role: 'machine', usernames: ['robot'] }
     await refreshSettings(
       db.sql,
-      resources({ members: { robot } }, (name) => (name === 'agents' ? { nobody: 1 } : shipped(name))),
+      resources({ members: { robot } }, (name) => (name === 'channels' ? { nobody: 1 } : shipped(name))),
     )
-    expect(complaint.mock.calls.join()).toMatch(/agents configuration .*nobody/)
+    expect(complaint.mock.calls.join()).toMatch(/channels configuration .*nobody/)
     complaint.mockRestore()
     const [row] = await db.sql`select value from hai.config where name = 'members'`
     expect(row?.value).toMatchObject({ operator: { usernames: ['operator'] }, robot })
+  })
+})
+
+describe('a setting that an earlier release had', () => {
+  it('is forgotten, with what was wrong with it', async () => {
+    await db.sql`
+      insert into hai.config (name, value, hash, error) values ('agents', '{}', 'x', 'unknown field nobody')`
+    await refreshSettings(db.sql, resources())
+    expect(await db.sql`select from hai.config where name = 'agents'`).toHaveLength(0)
+    expect((await health(db.sql)).problems.join()).not.toContain('nobody')
+    const { settings } = await showSettings(db.sql, {}, resources())
+    expect(settings.map(({ name }) => name)).toEqual(['budget', 'channels', 'members', 'models'])
   })
 })
 

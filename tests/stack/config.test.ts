@@ -55,6 +55,6 @@ describe('hai config show', () => {
     )
     const unknown = await show('prices')
     expect(unknown.code).toBe(2)
-    expect(unknown.stderr).toMatch(/name: "prices".*expected one of agents, budget/)
+    expect(unknown.stderr).toMatch(/name: "prices".*expected one of budget, channels/)
   })
 })

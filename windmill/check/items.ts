@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cron } from 'croner'
 import { type BundleFiles, hasRunnable, type Item, type Problem } from '../bundle.ts'
+import { resourceTypes } from '../stage/resource-types.ts'
 
 const DAY_NAMES = /^(\*|\?|(sun|mon|tue|wed|thu|fri|sat)([-,](sun|mon|tue|wed|thu|fri|sat))*)$/i
 
@@ -145,14 +145,14 @@ function modulesOf(node: unknown): Module[] {
 
 /** Resources have a type that the server knows or the bundle brings; variables keep no secret in Git. */
 export function checkResources(bundle: BundleFiles): Problem[] {
+  const types = [...resourceTypes().keys()]
   const resources = bundle.items('.resource.yaml').flatMap(({ file, content }) => {
     const { resource_type: type } = content
     if (typeof type !== 'string' || type === '') {
       return [{ file, what: 'resource_type is missing: expected the name of a type' }]
     }
-    const ownType = join(bundle.root, `${type}.resource-type.yaml`)
-    if (!type.startsWith('c_') || existsSync(ownType)) return []
-    return [{ file, what: `its type ${type} has no ${type}.resource-type.yaml at the root` }]
+    if (!type.startsWith('c_') || types.includes(type)) return []
+    return [{ file, what: `its type ${type} is none of hai's settings; expected one of ${types.join(', ')}` }]
   })
   const variables = bundle.items('.variable.yaml').flatMap(({ file, content }) => {
     const written = content.is_secret === true && content.value !== undefined && content.value !== ''

@@ -6,6 +6,7 @@ import { Locks } from '../../runner/items/locks.ts'
 import { type BundleFiles, bundlePaths, FOLDERS, isOwn, readFlows, readScripts } from '../bundle.ts'
 import { HEADER, type StagedDoor, stagedDoors, UnfitDoor } from './door.ts'
 import { importsOf } from './imports.ts'
+import { resourceTypes } from './resource-types.ts'
 
 /** The tag of what answers at once; what waits or runs long has one of its own. */
 const DOOR_TAG = 'hai'
@@ -53,16 +54,15 @@ export async function stageBundle(
     write(`${path}.ts`, code)
     write(`${path}.lock`, locks[doors.length + at]!)
   }
+  const types = new Set<unknown>()
   for (const file of bundlePaths(root).filter((name) => isOwn(name) && SERVED.test(name))) {
     const [, kind = ''] = SERVED.exec(file)!
     const content = parse(readFileSync(join(root, file), 'utf8')) as Content
+    types.add(content.resource_type)
     const served = asServed(kind, content)
     write(file, asYaml(options.onePool ? withoutTags(served) : served))
   }
-  for (const name of readdirSync(root).filter((name) => /^c_hai_.*\.resource-type\.yaml$/.test(name))) {
-    const type = parse(readFileSync(join(root, name), 'utf8')) as Content
-    write(name, asYaml({ format_extension: null, is_fileset: false, ...type }))
-  }
+  for (const [type, text] of resourceTypes()) if (types.has(type)) write(`${type}.resource-type.yaml`, text)
   write('wmill.yaml', asYaml(SYNC))
   write('wmill-lock.yaml', asYaml({ version: 'v2', locks: hashes(folder) }))
 }

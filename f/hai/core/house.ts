@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Sql } from './base/db.ts'
 import { Members } from './base/members.ts'
 import type { Room } from './base/room.ts'
@@ -8,11 +8,8 @@ import { outbox } from './outbox/room.ts'
 import { task } from './task/room.ts'
 import { todo } from './todo/room.ts'
 
-/** Nothing to set yet: any key is refused by name, and none does nothing in silence. */
-const Nothing = z.strictObject({})
-
-/** Whoever lives here, and what has no room of its own yet. */
-const base: Room = { settings: { agents: Nothing, members: Members, policy: Nothing, tools: Nothing } }
+/** Whoever lives here. */
+const base: Room = { settings: { members: Members } }
 
 /** The one list of all rooms, in the order in which they are asked what is wrong, tended, and shown. */
 export const ROOMS = { base, task, todo, cost, model, outbox } satisfies Record<string, Room>

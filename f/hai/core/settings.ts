@@ -20,6 +20,8 @@ export async function refreshSettings(sql: Sql, read?: Parameters<typeof loadCon
   for (const [name, schema] of Object.entries(SETTINGS)) {
     await loadConfig(sql, name, schema, read).catch(saidAlready)
   }
+  // what an earlier release could set, and may have complained of
+  await sql`delete from hai.config where name <> all(${Object.keys(SETTINGS)})`
   await sql`
     insert into hai.pulse (name, every_seconds, last_at) values (${PULSE}, ${FRESH_SECONDS}, now())
     on conflict (name) do update set last_at = now()`

@@ -13,8 +13,7 @@ const SOUND = {
   'f/hai/ok.schedule.yaml': `schedule: "0 */5 * * * mon-fri"\n${SCHEDULE}args: { a: $var:f/hai/here, b: $var:u/operator/his }\n`,
   'f/hai/here.variable.yaml': 'value: hello\nis_secret: false\n',
   'f/hai/ok.http_trigger.yaml': `route_path: hai/tasks/:id/*rest\n${TRIGGER}`,
-  'c_known.resource-type.yaml': 'schema: {}\n',
-  'f/hai/known.resource.yaml': 'resource_type: c_known\nvalue: { a: $res:f/hai/known }\n',
+  'f/hai/known.resource.yaml': 'resource_type: c_hai_models\nvalue: { a: $res:f/hai/known }\n',
   'f/hai/ok__flow/flow.yaml':
     "value:\n  modules:\n    - id: a\n      value: { type: script, path: f/hai/ok }\n    - id: b\n      value: { type: rawscript, content: '!inline b.ts' }\n",
   'f/hai/ok__flow/b.ts': 'export async function main() {}\n',
@@ -70,7 +69,7 @@ it('finds references that name nothing, or that Windmill would not resolve', asy
     'f/hai/a.resource.yaml': expect.stringContaining('$var:f/hai/none names nothing'),
     'f/hai/b.resource.yaml': expect.stringContaining('must be the whole string'),
     'f/hai/c.resource.yaml': expect.stringContaining('3 deep'),
-    'f/hai/d.resource.yaml': expect.stringContaining('c_unknown.resource-type.yaml'),
+    'f/hai/d.resource.yaml': expect.stringContaining('its type c_unknown is none'),
     'f/hai/e.resource.yaml': expect.stringContaining('resource_type is missing'),
     'f/hai/f.resource.yaml': expect.any(String),
     'f/hai/g.variable.yaml': expect.stringContaining('the value of a secret'),

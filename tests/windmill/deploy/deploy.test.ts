@@ -13,7 +13,7 @@ const FILES = {
   'package-lock.json': '{"packages":{}}',
   'wmill.yaml':
     'defaultTs: bun\nincludes:\n  - f/hai/**\n  - u/operator/**\nincludeSchedules: true\nincludeTriggers: true\nskipSecrets: true\nnonDottedPaths: true\n',
-  'c_hai_models.resource-type.yaml': 'schema: {}\ndescription: models\n',
+  'f/hai/models.resource.yaml': 'resource_type: c_hai_models\nvalue: {}\n',
   'f/hai/folder.meta.yaml': 'summary: hai\ndisplay_name: hai\nowners: []\nextra_perms: {}\n',
   'f/hai_routes/folder.meta.yaml': 'summary: routes\ndisplay_name: hai_routes\nowners: []\nextra_perms: {}\n',
   'f/hai/inbox.ts': `import { word } from './core/word.ts'\n\n${door('word')}`,
@@ -81,6 +81,7 @@ it('migrates, pushes what is new, puts a task through, and finds nothing left to
     'create folders hai_routes',
     'create folders hai',
     'create resources/type c_hai_models',
+    'create resources f/hai/models',
     'create scripts',
     'create schedules f/hai/worker/run',
     'create http_triggers f/hai/http/inbox',
