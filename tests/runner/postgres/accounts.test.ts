@@ -42,8 +42,8 @@ let prepared: string
 beforeAll(async () => {
   project = await openFolder()
   await installProject(project)
-  node = await nodeFor(someone, project)
   prepared = join(await openFolder(), 'data')
+  node = await nodeFor(someone, project)
   mkdirSync(prepared, { mode: 0o700 })
   if (someone.uid && someone.gid) chownSync(prepared, someone.uid, someone.gid)
   const { text } = await outcomeOf(prepared, someone)

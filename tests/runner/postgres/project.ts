@@ -40,9 +40,11 @@ export async function openFolder(): Promise<string> {
   return path
 }
 
+const driverOf = (project: string) => join(project, 'build', 'driver.mjs')
+
 /** A small installed project: the bundled driver, and the package of PostgreSQL beside it as npm lays it down. */
 export async function installProject(root: string): Promise<void> {
-  const outfile = join(root, 'build', 'driver.mjs')
+  const outfile = driverOf(root)
   const entry = join(import.meta.dirname, 'driver.ts')
   await build({
     entryPoints: [entry],
@@ -59,17 +61,18 @@ export async function installProject(root: string): Promise<void> {
 }
 
 /**
- * A Node that this account can start: the one that runs us, or the same beside the project where it lies in a home that is
- * closed to others. Throws when there is none.
+ * A Node that this account can start on the driver: the one that runs us, or the same beside the project where it lies in
+ * a home that is closed to others. Throws when there is none.
  */
 export async function nodeFor({ env: _, ...account }: Identity, project: string): Promise<string> {
-  const starts = (node: string) => spawnSync(node, ['--version'], { ...account, cwd: '/' }).status === 0
+  const words = ['--check', driverOf(project)]
+  const starts = (node: string) => spawnSync(node, words, { ...account, cwd: '/' }).status === 0
   if (starts(process.execPath)) return process.execPath
   const copy = join(project, 'node')
   await link(process.execPath, copy).catch(() => copyFile(process.execPath, copy))
   if (starts(copy)) return copy
   throw new Error(
-    `user ${account.uid} can start neither ${process.execPath} nor a copy of it in ${project}; ` +
+    `user ${account.uid} can start neither ${process.execPath} nor a copy of it on ${project}; ` +
       'set TMPDIR to a folder that every user may pass through',
   )
 }
@@ -81,7 +84,7 @@ export function drive(
   { env, ...account }: Identity = {},
   node = process.execPath,
 ): Driver {
-  const child = spawn(node, [join(project, 'build', 'driver.mjs'), dataDir], {
+  const child = spawn(node, [driverOf(project), dataDir], {
     ...account,
     cwd: '/',
     env: { ...process.env, SUDO_UID: '', ...env },
