@@ -65,7 +65,7 @@ function watchdog({ namespace, watchdog: { every_minutes } }: Config): Rule[] {
   return [
     {
       alert: 'HaiNotWell',
-      // whoever suspends the watchdog knows that nothing succeeds; that he forgot is an alert of its own
+      // whoever suspends the watchdog knows that nothing succeeds; who forgets it is told by an alert of its own
       expr: `time() - ${last} > ${seconds} unless ${suspended}`,
       for: `${every_minutes + LOOK_MINUTES}m`,
       labels: { severity: 'critical' },

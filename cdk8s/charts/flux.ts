@@ -25,7 +25,7 @@ const AFTER: Record<string, readonly string[]> = {
   worker: ['app'],
 }
 
-/** One Flux Kustomization per part, all declared in one file: the operator adds one line to his repository. */
+/** One Flux Kustomization per part, all declared in one file: the operator adds one line to the repository. */
 export class FluxFile extends ManifestFile {
   constructor(folder: Folder, config: Config, parts: readonly Folder[]) {
     super(folder, 'ks')

@@ -171,7 +171,7 @@ const Settings = z.strictObject({
   schemas: SchemaUrls.prefault({}),
 })
 
-/** Everything an operator may say about his cluster. The defaults are one homelab's; unknown fields are refused. */
+/** Everything an operator may say about the cluster. The defaults are one homelab's; unknown fields are refused. */
 export const Config = Settings.superRefine(({ exposure, external, gateway, flux, namespace }, context) => {
   const refuse = (path: (string | number)[], message: string) =>
     context.addIssue({ code: 'custom', path, message })
@@ -214,7 +214,7 @@ export const windmillUrl = ({ windmill: { service, namespace, port } }: Config):
 export const databaseHost = ({ database }: Config): string =>
   `${database.cluster}-rw.${database.namespace}.svc.cluster.local`
 
-/** Where the store of the backups is spoken to: of the operator's own domain where he has not said. */
+/** Where the store of the backups is spoken to: of the operator's own domain where nothing else is said. */
 export const backupEndpoint = ({ domain }: Config, { endpoint }: OwnStore): string =>
   endpoint ?? `https://s3.${domain}`
 
@@ -225,7 +225,7 @@ export const homeFolder = ({ flux, namespace }: Config): string =>
 /** The folder of one part, from the root of the repository. */
 export const partFolder = (config: Config, part: string): string => `${homeFolder(config)}/${part}`
 
-/** The line that the operator adds, and the file of his that it goes into. */
+/** The line that the operator adds, and the file of the repository's own that it goes into. */
 export const oneLine = ({ flux, namespace }: Config): { file: string; line: string } => ({
   file: `${flux.path.replace(/^\.\//, '')}/${namespace}/kustomization.yaml`,
   line: '  - ./hai/ks.yaml',

@@ -29,7 +29,7 @@ const OAuth2Proxy = z.strictObject({
     })
     .default('gateway'),
   allowed_groups: Groups,
-  /** After so long Authelia is asked again who may enter: whoever lost his group stays no longer. */
+  /** After so long Authelia is asked again who may enter: whoever lost the group stays no longer. */
   session: Duration.default('1h'),
   /** The networks of Envoy's pods: only from there are forwarded addresses believed. */
   trusted_proxies: z

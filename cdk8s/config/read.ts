@@ -94,7 +94,7 @@ const NAME = 'my.yaml'
 /** `kubernetes/clusters/main/apps/home/hai` and one more. */
 const DEPTH = 7
 
-/** The operator's settings in his own repository: the one `hai/my.yaml` in it. Only names of folders are read. */
+/** The operator's settings in the repository: the one `hai/my.yaml` in it. Only names of folders are read. */
 export function ownConfig(out: string): string {
   const found = [...below(out, 0)]
   const [first] = found

@@ -150,7 +150,7 @@ function environment(secrets: string[]) {
   ]
 }
 
-/** What the operator merges into files of his own, each with the words that tell him where. */
+/** What the operator merges into other files, each with the words that tell where. */
 export interface Snippet {
   file: string
   /** Lines of the comment on top. */

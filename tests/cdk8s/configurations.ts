@@ -88,3 +88,22 @@ export function objectIn(tree: Tree, kind: string, name: string): Tree['entries'
   if (!found) throw new Error(`the tree has no ${kind} ${name}`)
   return found.object
 }
+
+interface Flux {
+  path: string
+  targetNamespace: string
+  dependsOn?: { name: string; namespace: string }[]
+  healthChecks?: { kind: string }[]
+  healthCheckExprs?: { kind: string; current: string }[]
+}
+
+/** What is said of each part to Flux, by the name of its Kustomization. */
+export const kustomizations = (input: object = {}) => {
+  const { entries } = aTree(input)
+  const flux = entries.filter(({ object }) => object.kind === 'Kustomization')
+  return new Map(flux.map(({ object }) => [object.metadata.name, object.spec as Flux]))
+}
+
+/** What a part comes after. */
+export const before = (input: object, name: string) =>
+  (kustomizations(input).get(name)!.dependsOn ?? []).map((one) => `${one.namespace}/${one.name}`)

@@ -210,7 +210,7 @@ describe('writing', () => {
     expect(said).toContain('Secret home/mine (flux.substitute_from)')
   })
 
-  it('names the one line that is the operator’s to add, and what his cluster must bring', async () => {
+  it('names the one line that is the operator’s to add, and what the cluster must bring', async () => {
     const { said } = await synth('')
     expect(said).toContain('kubernetes/apps/home/kustomization.yaml:\n  - ./hai/ks.yaml')
     expect(said).toContain('Gateway network/internal (listener https)')
