@@ -1,7 +1,7 @@
 import { Failure } from '../cli/failure.ts'
 import { isDirect } from '../f/hai/core/base/address.ts'
 import { connect, type Pool } from '../f/hai/core/base/db.ts'
-import { CHANNEL } from '../f/hai/core/task/presence.ts'
+import { CHANNEL } from '../f/hai/core/task/wake.ts'
 
 /**
  * Calls `ring` at each announcement of new work, and after a break in the connection, as one may have been missed. The

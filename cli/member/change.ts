@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Document, isMap, type YAMLMap } from 'yaml'
-import type { Member, Members } from '../../f/hai/core/base/members.ts'
+import type { Member, Members } from '../../f/hai/core/base/caller.ts'
 import type { TaskList } from '../../f/hai/core/task/shape.ts'
 import { Failure } from '../failure.ts'
 import { alone, tilde } from '../files.ts'

@@ -1,6 +1,6 @@
+import type { Member, Members } from '../../f/hai/core/base/caller.ts'
 import type { Setting } from '../../f/hai/core/base/contract.ts'
-import type { Member, Members } from '../../f/hai/core/base/members.ts'
-import { nearest } from '../../f/hai/core/base/nearest.ts'
+import { nearest } from '../../f/hai/core/base/text.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { inPlace } from '../settings/notes.ts'

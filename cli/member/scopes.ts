@@ -1,4 +1,4 @@
-import type { Member } from '../../f/hai/core/base/members.ts'
+import type { Member } from '../../f/hai/core/base/caller.ts'
 
 export type Role = Member['role']
 

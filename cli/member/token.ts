@@ -1,4 +1,4 @@
-import type { Member } from '../../f/hai/core/base/members.ts'
+import type { Member } from '../../f/hai/core/base/caller.ts'
 import { isThisMachine } from '../call/house-address.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'

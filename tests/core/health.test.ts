@@ -1,9 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { CONTRACT } from '../../f/hai/core/base/contract.ts'
-import { SCHEMA_VERSION } from '../../f/hai/core/base/schema_version.ts'
+import { CONTRACT, SCHEMA_VERSION } from '../../f/hai/core/base/contract.ts'
 import { health } from '../../f/hai/core/health.ts'
-import { absent, present } from '../../f/hai/core/task/presence.ts'
 import { SWEEP, sweep } from '../../f/hai/core/task/sweep.ts'
+import { absent, present } from '../../f/hai/core/task/wake.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, anEndedTask, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } from '../support/factories.ts'
 

@@ -1,6 +1,11 @@
-import { type Caller, identify, principal } from '../../f/hai/core/base/caller.ts'
+import {
+  type Caller,
+  DEFAULT_MEMBERS,
+  identify,
+  type Members,
+  principal,
+} from '../../f/hai/core/base/caller.ts'
 import type { Pool, Sql } from '../../f/hai/core/base/db.ts'
-import { DEFAULT_MEMBERS, type Members } from '../../f/hai/core/base/members.ts'
 import { firstLane } from '../../f/hai/core/builtin/first_lane.ts'
 import { cancel } from '../../f/hai/core/task/change.ts'
 import { enqueue } from '../../f/hai/core/task/enqueue.ts'

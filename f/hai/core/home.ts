@@ -3,7 +3,7 @@ import type { Caller } from './base/caller.ts'
 import { brokenSettings } from './base/config.ts'
 import type { Sql } from './base/db.ts'
 import { parse } from './base/errors.ts'
-import { Instant } from './base/instant.ts'
+import { Instant } from './base/time.ts'
 import { ALL_ROOMS } from './house.ts'
 import type { Home } from './shape.ts'
 

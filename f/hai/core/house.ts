@@ -1,6 +1,6 @@
 import type { z } from 'zod'
+import { Members } from './base/caller.ts'
 import type { Sql } from './base/db.ts'
-import { Members } from './base/members.ts'
 import type { Room } from './base/room.ts'
 import { cost } from './cost/room.ts'
 import { model } from './model/room.ts'

@@ -1,4 +1,4 @@
-import { DRIFT_TABLE } from './base/drift_table.ts'
+import { DRIFT_TABLE } from './base/drift.ts'
 import { ENDED, MONEY } from './cost/schema.ts'
 import { DASHBOARD_VIEWS } from './dashboard_views.ts'
 import { TODOS } from './todo/schema.ts'

@@ -1,6 +1,6 @@
 import { workerDoor } from '../core/base/door.ts'
 import { thenRing } from '../core/outbox/ring.ts'
-import { reserve } from '../core/work/ledger.ts'
+import { reserve } from '../core/work/remote.ts'
 
 /**
  * For a worker that lives elsewhere: holds the most that a model call can cost which is about to be made, by the tokens

@@ -1,6 +1,6 @@
 import { workerDoor } from '../core/base/door.ts'
 import { thenRing } from '../core/outbox/ring.ts'
-import { settle } from '../core/work/ledger.ts'
+import { settle } from '../core/work/remote.ts'
 
 /**
  * Writes down what a reserved call used; the lease under which that was done may be lost by now. `error` is the code of a failed one;

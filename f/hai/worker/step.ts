@@ -1,6 +1,6 @@
 import { workerDoor } from '../core/base/door.ts'
 import { thenRing } from '../core/outbox/ring.ts'
-import { journalStep } from '../core/work/ledger.ts'
+import { journalStep } from '../core/work/remote.ts'
 
 /** Journals a call: `started` before it is made; `finished` with its response and, for a model's call, what it used. */
 export async function main(

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { identify, principal, routeUser, webhookUser } from '../../../f/hai/core/base/caller.ts'
-import { DEFAULT_MEMBERS, Members } from '../../../f/hai/core/base/members.ts'
+import {
+  DEFAULT_MEMBERS,
+  identify,
+  Members,
+  principal,
+  routeUser,
+  webhookUser,
+} from '../../../f/hai/core/base/caller.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aTask } from '../../support/factories.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cut, readCursor } from '../../../f/hai/core/base/cursor.ts'
+import { cut, readCursor } from '../../../f/hai/core/base/page.ts'
 
 const row = (n: number) => ({
   id: `01HZY5T2M3N4P5Q6R7S8T9000${n}`,

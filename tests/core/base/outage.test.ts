@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { connect } from '../../../f/hai/core/base/db.ts'
-import { outage } from '../../../f/hai/core/base/outage.ts'
+import { connect, outage } from '../../../f/hai/core/base/db.ts'
 import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { addTodo } from '../../../f/hai/core/todo/todos.ts'

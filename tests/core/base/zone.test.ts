@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { ownZone } from '../../../f/hai/core/base/zone.ts'
+import { ownZone } from '../../../f/hai/core/base/time.ts'
 import { workerEnvironment } from '../../../runner/process/environment.ts'
 
 afterEach(() => vi.unstubAllEnvs())

@@ -7,7 +7,7 @@ import { taskCost } from '../../../f/hai/core/cost/task_cost.ts'
 import { answerWithModel } from '../../../f/hai/core/model/agent.ts'
 import { tendBackends } from '../../../f/hai/core/model/tend.ts'
 import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
-import { leasedTask } from '../../../f/hai/core/work/leased_task.ts'
+import { heldTask } from '../../../f/hai/core/work/held_task.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, aRunningTask, aTask, eventTypes, rowOf } from '../../support/factories.ts'
@@ -128,7 +128,7 @@ describe('a task whose call does not fit its cap', () => {
       signal: new AbortController().signal,
       stream: () => {},
     }
-    await answerWithModel(leasedTask(db.sql, task), task, { ...run, local: async () => local })
+    await answerWithModel(heldTask(db.sql, task), task, { ...run, local: async () => local })
     expect(await rowOf(db.sql, task.id)).toMatchObject({ state: 'done', route: 'near/gpt-fake' })
     expect(server.calls.filter(({ path }) => path === '/v1/chat/completions')).toHaveLength(1)
     expect((await taskCost(db.sql, { id: task.id }, aCaller())).total).toMatchObject({ calls: 1, usd: 0 })

@@ -8,8 +8,8 @@ import { claimableLanes, heldOf } from '../../../f/hai/core/task/lease.ts'
 import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
 import { wake } from '../../../f/hai/core/task/wake.ts'
-import { TaskAdmission } from '../../../f/hai/core/work/admission.ts'
-import { leasedTask } from '../../../f/hai/core/work/leased_task.ts'
+import { TaskAdmission } from '../../../f/hai/core/work/execute.ts'
+import { heldTask } from '../../../f/hai/core/work/held_task.ts'
 import { type Shift, work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, age, aTask, busySlots, claimed, clear, eventTypes, rowOf } from '../../support/factories.ts'
@@ -219,7 +219,7 @@ describe('a local model', () => {
     const admission = new TaskAdmission(
       db.sql,
       task,
-      leasedTask(db.sql, task, async () => {}),
+      heldTask(db.sql, task, async () => {}),
     )
     expect(await admission.mayAsk(anAccess(aChoice(server.url)))).toBe(true)
     expect(await admission.mayAsk(anAccess(llama()))).toBe(false)
@@ -232,7 +232,7 @@ describe('a local model', () => {
     const next = new TaskAdmission(
       db.sql,
       again,
-      leasedTask(db.sql, again, async () => {}),
+      heldTask(db.sql, again, async () => {}),
     )
     expect(await next.mayAsk(anAccess(aChoice(server.url)))).toBe(true)
     expect([await busySlots(db.sql, 'llama'), await busySlots(db.sql, 'interactive')]).toEqual([0, 1])

@@ -9,7 +9,7 @@ import { completeChat } from '../../../f/hai/core/surface/openai.ts'
 import { listTasks } from '../../../f/hai/core/task/list.ts'
 import { showTask, taskEvents, taskResult } from '../../../f/hai/core/task/show.ts'
 import { runTodo } from '../../../f/hai/core/todo/run.ts'
-import { leasedTask } from '../../../f/hai/core/work/leased_task.ts'
+import { heldTask } from '../../../f/hai/core/work/held_task.ts'
 import { claimElsewhere } from '../../../f/hai/core/work/remote.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
@@ -169,7 +169,7 @@ describe('a restricted task', () => {
       message: expect.stringContaining('restricted'),
     })
     // as a worker without the database does it
-    await answerWithModel(leasedTask(db.sql, task), task, { ...anAccess(charging), signal, stream: () => {} })
+    await answerWithModel(heldTask(db.sql, task), task, { ...anAccess(charging), signal, stream: () => {} })
     await expectNoRoute(task.id, /openai is billing: metered/)
   })
 

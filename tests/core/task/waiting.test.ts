@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { fail } from '../../../f/hai/core/task/finish.ts'
-import { present } from '../../../f/hai/core/task/presence.ts'
 import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
-import { wake } from '../../../f/hai/core/task/wake.ts'
+import { present, wake } from '../../../f/hai/core/task/wake.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import {

@@ -1,6 +1,6 @@
 import type { LanguageModelV3Prompt } from '@ai-sdk/provider'
 import { z } from 'zod'
-import { EXPECTED, REFERENCE } from './reference.ts'
+import { EXPECTED, REFERENCE } from './config.ts'
 
 /** Dearer by far than any token; more is a slip of the pen. */
 const DEAREST = 1_000_000

@@ -3,8 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
 import type { Sql } from './db.ts'
 import { fieldsAt, HaiError, parse } from './errors.ts'
-import { nearest } from './nearest.ts'
-import { EXPECTED, REFERENCE, setting } from './reference.ts'
+import { nearest } from './text.ts'
 import { findResource } from './windmill.ts'
 
 type Read = typeof findResource
@@ -162,3 +161,37 @@ export function merge(under: unknown, over: unknown): unknown {
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** How a configuration names a secret: by a variable of the worker's environment. */
+export const REFERENCE = /^\$env:([A-Z][A-Z0-9_]*)$/
+
+/** What is expected where one belongs. */
+export const EXPECTED =
+  'expected $env:NAME, where NAME holds it in the environment of the workers; never the secret itself'
+
+/** Where a text of a configuration stands. */
+interface Place {
+  /** The configuration's name. */
+  name: string
+  field: string
+}
+
+/** What a reference stands for; any other text is itself. `invalid` when it leads to nothing, naming the field. */
+export function resolveReference(
+  text: string,
+  { name, field }: Place,
+  environment: NodeJS.ProcessEnv,
+): string {
+  const [, variable] = REFERENCE.exec(text) ?? []
+  if (variable === undefined) return text
+  const value = environment[variable]
+  if (value) return value
+  throw new HaiError(
+    'invalid',
+    `${name} configuration: ${field} is ${text}, which is empty; ${setting(variable)}`,
+  )
+}
+
+/** How a variable comes to be in the environment of the workers. */
+export const setting = (variable: string): string =>
+  `set it where the stack, or hai worker run, is started: export ${variable}=…, then hai down (on Windmill: for the workers of the group hai-work, with ${variable} in their WHITELIST_ENVS)`

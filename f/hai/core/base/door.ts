@@ -1,12 +1,20 @@
 import { isDirect } from './address.ts'
 import { asMeant } from './arguments.ts'
-import { type Caller, type Issued, identify, memberOf, principal, routeUser, webhookUser } from './caller.ts'
-import { connect, type Pool, prepareIf, type Sql } from './db.ts'
+import {
+  type Caller,
+  DEFAULT_MEMBERS,
+  type Issued,
+  identify,
+  type Members,
+  memberOf,
+  principal,
+  routeUser,
+  webhookUser,
+} from './caller.ts'
+import { SCHEMA_VERSION } from './contract.ts'
+import { connect, outage, type Pool, prepareIf, type Sql } from './db.ts'
 import { HaiError, STATUS, withoutWords } from './errors.ts'
-import { DEFAULT_MEMBERS, type Members } from './members.ts'
-import { outage } from './outage.ts'
-import { SCHEMA_VERSION } from './schema_version.ts'
-import { ownZone } from './zone.ts'
+import { ownZone } from './time.ts'
 
 /** A failed call as Windmill understands it: the job fails, and a sync caller gets the status and `result`. */
 interface Failure {

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { isIPv6 } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { HaiError } from './errors.ts'
-import { ownZone } from './zone.ts'
+import { ownZone } from './time.ts'
 
 /** What the worker finds around itself, read at each call: a warm process outlives one job's environment. */
 export interface Surroundings {

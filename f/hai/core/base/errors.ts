@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { nearest } from './nearest.ts'
-import { withoutPasswords } from './text.ts'
+import { nearest, withoutPasswords } from './text.ts'
 
 /** Every error a caller may meet, with the HTTP status that carries it. */
 export const STATUS = {

@@ -1,7 +1,7 @@
 import { type Clock, formatDue } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
 import { shortId } from '../base/ids.ts'
-import { COUNT_LIMIT, totalOf } from '../base/total.ts'
+import { COUNT_LIMIT, totalOf } from '../base/page.ts'
 import { listTasks, summaryColumns } from '../task/list.ts'
 import type { State, TaskList, TaskSummary } from '../task/shape.ts'
 import { type Asker, type Intent, type Period, pastPeriod, plain, whole } from './grammar.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
-import { EverySeconds } from '../base/instant.ts'
+import { EverySeconds } from '../base/time.ts'
 import { applyBudget } from './caps.ts'
 import { priceLate } from './correct.ts'
 import { type Astray, astray, recount, stopCounting } from './counters.ts'

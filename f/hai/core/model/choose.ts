@@ -1,9 +1,9 @@
 import { connect } from 'node:net'
 import { type Backend, type Choice, type Models, urlOf } from '../base/backends.ts'
+import { REFERENCE } from '../base/config.ts'
 import type { Surroundings } from '../base/environment.ts'
 import { HaiError, short } from '../base/errors.ts'
 import { own } from '../base/own.ts'
-import { REFERENCE } from '../base/reference.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
 import type { ModelRow } from './shape.ts'
 

@@ -1,5 +1,5 @@
 import { instantAt, wallClock } from '../base/dates.ts'
-import { ownZone } from '../base/zone.ts'
+import { ownZone } from '../base/time.ts'
 
 /** Any of the ways in which a server, or the program before it, says when it may be asked again. */
 export interface Told {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { EXPECTED, REFERENCE } from '../base/reference.ts'
+import { EXPECTED, REFERENCE } from '../base/config.ts'
 
 /** An address may be a secret itself: whoever knows it may write there. */
 const Url = z.union([z.url({ protocol: /^https?$/ }), z.string().regex(REFERENCE)], {

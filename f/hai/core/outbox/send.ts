@@ -1,10 +1,8 @@
-import { storedConfig } from '../base/config.ts'
-import type { Sql } from '../base/db.ts'
+import { resolveReference, storedConfig } from '../base/config.ts'
+import { outage, type Sql } from '../base/db.ts'
 import { surroundings } from '../base/environment.ts'
 import { HaiError, parse, withoutWords } from '../base/errors.ts'
-import { Schedule } from '../base/instant.ts'
-import { outage } from '../base/outage.ts'
-import { resolveReference } from '../base/reference.ts'
+import { Schedule } from '../base/time.ts'
 import { type Channel, Channels } from './channels.ts'
 import {
   drop,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { CURSOR, CURSOR_RULE } from '../base/cursor.ts'
 import { HaiError, MOST_LEVELS, parse } from '../base/errors.ts'
 import { ID_RULE, isId } from '../base/ids.ts'
+import { CURSOR, CURSOR_RULE } from '../base/page.ts'
 
 /** What a preprocessor is handed of a request. The headers, the token among them, come too and are left behind. */
 export interface RequestEvent {

@@ -4,8 +4,8 @@ import { own } from '../base/own.ts'
 import { type Endpoint, type Known, knownOf } from './backend.ts'
 import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
 import { BUILT_IN, type Held, inHandsOf, isBehind, LANES, leaseLost, MODEL_LANES } from './lease.ts'
-import { ring } from './presence.ts'
 import type { ClaimedTask } from './shape.ts'
+import { ring } from './wake.ts'
 
 /** Of a lane of workers elsewhere, unless the backend says otherwise. */
 const SLOTS = 2

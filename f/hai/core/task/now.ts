@@ -1,6 +1,6 @@
 import type { Caller } from '../base/caller.ts'
 import type { Part, Sql } from '../base/db.ts'
-import { COUNT_LIMIT, totalOf } from '../base/total.ts'
+import { COUNT_LIMIT, totalOf } from '../base/page.ts'
 import { summaryColumns } from './list.ts'
 import type { State, TaskSummary, TasksNow } from './shape.ts'
 

@@ -1,6 +1,6 @@
 import type { Sql } from '../base/db.ts'
-import { GONE_SECONDS } from './presence.ts'
 import type { Pulse } from './shape.ts'
+import { GONE_SECONDS } from './wake.ts'
 
 /** A call that nobody has answered for so long (seconds) means that no worker serves the tag. */
 const UNANSWERED_SECONDS = 20

@@ -4,8 +4,6 @@ import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { isFullId, taskId } from '../base/ids.ts'
 import { summaryColumns } from './list.ts'
-import { withStepFor } from './next_step.ts'
-import { partialOf } from './partial.ts'
 import {
   RESTRICTED,
   type State,
@@ -127,4 +125,51 @@ export async function taskEvents(
   const whole = with_result && stands && events.length < limit
   const outcome = whole ? { outcome: await taskResult(sql, id, caller) } : {}
   return { ...rest, events, ...(job_id ? { job_id } : {}), ...outcome }
+}
+
+/** States of a task that ended without the whole of its answer. */
+const BROKEN_OFF: readonly State[] = ['dead', 'cancelled', 'expired', 'rejected']
+
+interface Task {
+  id: string
+  state: State
+  output: string | null
+}
+
+/**
+ * What had come of the answer of a task that ended without one, from the pieces that its history kept: those of the last
+ * attempt that wrote anything. Undefined when nothing had come, and of any other task.
+ */
+export async function partialOf(sql: Sql, { id, state, output }: Task): Promise<string | undefined> {
+  if (!BROKEN_OFF.includes(state) || output !== null) return undefined
+  const pieces = await sql<{ text: string; at: number | null }[]>`
+    select text, (data ->> 'at')::float8 as at from hai.task_event
+    where task_id = ${id} and type = 'delta' and seq >= (
+      select max(seq) from hai.task_event where task_id = ${id} and type = 'delta' and data ->> 'at' = '0')
+    order by seq`
+  let come = ''
+  for (const { text, at } of pieces) if (at === come.length) come += text
+  return come || undefined
+}
+
+/** Commands, files and programs that are the operator's, as next steps name them. */
+const HIS =
+  /\bhai (model (add|enable|disable|default|test)|config|cost cap|doctor|up|down|logs|worker|member|auth token|admin)\b|\b(models|budget|members)\.yaml\b|\b(start|install) [A-Z]|\bstart \w+, or mend|\bapi_key\b|\bcorrect the\b|\badd credit\b|\braise \S+ (in|of)\b|NODE_EXTRA_CA_CERTS|\bthen \/login\b|\bmend that file\b/
+
+/** A next step as this caller is told it: what is not his to do he asks the operator for. */
+export function toldTo({ role }: Pick<Caller, 'role'>, step: string): string {
+  if (role !== 'member') return step
+  const clauses = step.split('; ')
+  // what keeps his text repeats it, and is his own to type
+  const own = clauses.findIndex((clause) => clause.startsWith('to keep it: '))
+  const first = clauses.slice(0, own < 0 ? undefined : own).findIndex((clause) => HIS.test(clause))
+  return clauses.map((clause, at) => (at === first ? `ask the operator: ${clause}` : clause)).join('; ')
+}
+
+/** The same of whatever carries one. */
+export function withStepFor<T extends { next_step?: string } | null | undefined>(
+  caller: Pick<Caller, 'role'>,
+  told: T,
+): T {
+  return told?.next_step === undefined ? told : { ...told, next_step: toldTo(caller, told.next_step) }
 }

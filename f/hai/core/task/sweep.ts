@@ -1,9 +1,8 @@
 import { inTransaction, type Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
-import { Schedule } from '../base/instant.ts'
+import { Schedule } from '../base/time.ts'
 import { wasCancelled } from '../base/windmill.ts'
-import { expire } from './expire.ts'
-import { HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
+import { expire, HEARTBEAT_SECONDS, LEASE_SECONDS } from './lease.ts'
 
 /** Rows a sweep moves in one go; the next one takes the rest. */
 const BATCH = 500

@@ -4,9 +4,9 @@ import { span } from '../base/span.ts'
 import { elsewhere } from './backend.ts'
 import { atATime } from './lane.ts'
 import { HEARTBEAT_SECONDS, isBehind, LANES, LEASE_SECONDS, MOST_GIVEN_BACK } from './lease.ts'
-import { GONE_SECONDS } from './presence.ts'
 import type { TaskError, WaitingOn } from './shape.ts'
 import { type Trouble, troubleOf } from './trouble.ts'
+import { GONE_SECONDS } from './wake.ts'
 
 /** A wake-up that no worker has answered for so long (seconds) means that nobody serves the tag. */
 const NO_WORKER_SECONDS = 20

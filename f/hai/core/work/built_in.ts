@@ -6,8 +6,7 @@ import { complete } from '../task/finish.ts'
 import { leaveToModels } from '../task/lane.ts'
 import { BUILT_IN, claim, heldOf } from '../task/lease.ts'
 import type { ClaimedTask } from '../task/shape.ts'
-import { gripOf } from './grip.ts'
-import { hold } from './hold.ts'
+import { gripOf, hold } from './hold.ts'
 
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
 export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {

@@ -1,8 +1,10 @@
+import type { Sql } from '../base/db.ts'
 import { HaiError, withoutWords } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import type { HeldTask } from '../model/held_task.ts'
 import type { AttemptFailure } from '../task/backend.ts'
-import { HEARTBEAT_SECONDS, isLeaseLost } from '../task/lease.ts'
+import { HEARTBEAT_SECONDS, type Held, heartbeat, heldOf, isLeaseLost, release } from '../task/lease.ts'
+import { failAndWake, type Start } from '../task/wake.ts'
 
 /** What it takes to hold a task, whatever is done with it. */
 export type Grip = Pick<HeldTask, 'heartbeat' | 'release' | 'fail'>
@@ -100,4 +102,14 @@ function keepLease(handle: Grip, id: string): KeptLease {
     }
   }, HEARTBEAT_SECONDS * 1000)
   return { signal: lost.signal, stop: () => clearInterval(timer) }
+}
+
+/** Holds a task for a worker that has the database. */
+export function gripOf(sql: Sql, task: Held, start?: Start): Grip {
+  const held = heldOf(task)
+  return {
+    heartbeat: () => heartbeat(sql, held),
+    release: (reason) => release(sql, held, reason),
+    fail: (failure) => failAndWake(sql, { ...held, ...failure }, start),
+  }
 }

@@ -1,14 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Sql } from '../base/db.ts'
+import { outage, type Sql } from '../base/db.ts'
 import { parse, withoutWords } from '../base/errors.ts'
-import { outage } from '../base/outage.ts'
 import { ringOutbox } from '../outbox/ring.ts'
 import { BUILT_IN, claim, claimableLanes, hasClaimable, LANES } from '../task/lease.ts'
 import { answered, wake } from '../task/wake.ts'
 import { execute, type Means } from './execute.ts'
+import { heldTask } from './held_task.ts'
 import { hold } from './hold.ts'
-import { leasedTask } from './leased_task.ts'
 
 /** Between two looks at a queue in which another worker held what this one wanted; milliseconds, doubling. */
 const PASSED_OVER_MS = 4
@@ -155,7 +154,7 @@ class Hands {
       const job = jobId ? { job_id: jobId } : {}
       const task = await claim(this.#sql, { worker, lanes: looked, ...job, ...scope })
       if (task) {
-        const handle = leasedTask(this.#sql, task, start)
+        const handle = heldTask(this.#sql, task, start)
         let waits = 0
         const means = {
           ...this.#shift,

@@ -9,10 +9,10 @@ import { heldOf } from '../task/lease.ts'
 import type { ClaimedTask } from '../task/shape.ts'
 import { finishStep, note, orLate, startStep } from '../task/steps.ts'
 import type { Start } from '../task/wake.ts'
-import { gripOf } from './grip.ts'
+import { gripOf } from './hold.ts'
 
 /** A task in the hands of a worker that has the database. */
-export function leasedTask(sql: Sql, task: ClaimedTask, start?: Start): HeldTask {
+export function heldTask(sql: Sql, task: ClaimedTask, start?: Start): HeldTask {
   const held = heldOf(task)
   return {
     ...gripOf(sql, task, start),

@@ -1,3 +1,4 @@
+import type { Total } from './contract.ts'
 import { isDay as isRealDay } from './dates.ts'
 import { HaiError, shown } from './errors.ts'
 
@@ -36,3 +37,13 @@ export function readCursor(cursor: string, list: { byDay?: boolean } = {}): Requ
   }
   return { id, created_at: new Date(Number(ms)).toISOString(), day }
 }
+
+/** So far a list is counted: to count on would mean to walk all of history. */
+const MOST = 10_000
+
+/** The `limit` of a statement that counts. */
+export const COUNT_LIMIT = MOST + 1
+
+/** How many there are, of so many that a statement with `COUNT_LIMIT` has found. */
+export const totalOf = (found: number): Total =>
+  found > MOST ? { total: MOST, total_capped: true } : { total: found }
