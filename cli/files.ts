@@ -61,6 +61,19 @@ export function version(): string {
   return manifest.version
 }
 
+/** What a file holds; undefined where there is none. */
+export function readBytes(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** The same as text; nothing where there is no file. */
+export const readText = (file: string): string => readBytes(file)?.toString('utf8') ?? ''
+
 /** Writes a file whole or not at all, readable by its owner only, in a folder of the same kind. */
 export function writePrivate(file: string, content: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { parse as parseYaml } from 'yaml'
 import { Failure } from '../cli/failure.ts'
-import { tilde } from '../cli/files.ts'
+import { readText, tilde } from '../cli/files.ts'
 import { KNOWN_BACKENDS, modelsFileOf, settingsOf } from '../cli/model/file.ts'
 import { Models } from '../f/hai/core/base/backends.ts'
 import { refuseUnfit } from '../f/hai/core/base/config.ts'
@@ -80,15 +79,6 @@ function readModels(env: Env): Models {
     if (error instanceof Failure) throw error
     // what follows on further lines is the text itself
     throw new Failure('usage', `${file}: ${(error as Error).message.split('\n')[0]}`)
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw error
   }
 }
 

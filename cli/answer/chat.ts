@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
-import { Failure } from '../failure.ts'
-import { stateDirOf, writePrivate } from '../files.ts'
+import { readText, stateDirOf, writePrivate } from '../files.ts'
 import type { Io } from '../io.ts'
 import type { Session } from '../session.ts'
 
@@ -121,13 +119,7 @@ export const HISTORY_LINES = 500
 
 /** The lines typed into chats on this machine, the newest first. */
 export function readHistory(env: Env): string[] {
-  const file = fileOf(env)
-  try {
-    return readFileSync(file, 'utf8').split('\n').filter(Boolean).slice(0, HISTORY_LINES)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
-  }
+  return readText(fileOf(env)).split('\n').filter(Boolean).slice(0, HISTORY_LINES)
 }
 
 /** Keeps the lines, the newest first, readable by their owner only. */

@@ -2,6 +2,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser } from 'eventsource-parser'
 import { ConnectionError } from '../call/http.ts'
+import { backoff } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
 
 /** A piece of a task's answer: where it stands in it, in UTF-16 units, and the text. */
@@ -20,7 +21,8 @@ export interface Watching {
 }
 
 /** Before a broken connection is made again: short for one that had something to say, or stood for a while. */
-const AGAIN_MS = [100, 300, 1_000, 3_000]
+const AGAIN_MS = 100
+const AGAIN_MOST_MS = 3_000
 const STOOD_MS = 5_000
 
 interface Update {
@@ -37,15 +39,15 @@ interface Update {
 export async function watchJob(webhook: Webhook, watching: Watching): Promise<void> {
   const reader = new UpdateReader(watching)
   const { signal } = watching
-  for (let failures = 0; !signal.aborted; failures++) {
+  for (let wait = AGAIN_MS; !signal.aborted; wait = backoff(wait, AGAIN_MOST_MS, 3)) {
     const before = { offset: reader.offset, at: Date.now() }
     if ((await listen(webhook, watching, reader)) === 'over') return
-    if (reader.offset > before.offset || Date.now() - before.at > STOOD_MS) failures = 0
-    await pause(AGAIN_MS[failures] ?? AGAIN_MS.at(-1), signal)
+    if (reader.offset > before.offset || Date.now() - before.at > STOOD_MS) wait = AGAIN_MS
+    await pause(wait, signal)
   }
 }
 
-async function pause(ms: number | undefined, signal: AbortSignal): Promise<void> {
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(ms, undefined, { signal })
   } catch (error) {

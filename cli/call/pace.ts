@@ -26,6 +26,9 @@ const REMOTE: Rhythm = {
 /** While text comes in, the end may come at any time: once it has paused, a look no later than this. */
 const STIRRED_MS = 1_000
 
+/** The pause after one of `ms`: longer, up to the most. */
+export const backoff = (ms: number, most: number, factor = 2): number => Math.min(most, ms * factor)
+
 /** The time between two looks: short at first, and never so short that a remote server minds. */
 export class Pace {
   #rhythm: Rhythm
@@ -74,7 +77,7 @@ export class Pace {
   #next(): number {
     if (this.#calm) return this.#rhythm.most
     const delay = this.#delay
-    this.#delay = Math.min(this.#rhythm.most, delay * this.#rhythm.factor)
+    this.#delay = backoff(delay, this.#rhythm.most, this.#rhythm.factor)
     return delay
   }
 

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { Document } from 'yaml'
 import { Failure } from '../failure.ts'
-import { alone, configDirOf, expandHome, writePrivate } from '../files.ts'
+import { alone, configDirOf, expandHome, readText, writePrivate } from '../files.ts'
 import { endpointProblem, LOCAL, type Remote } from './remote.ts'
 
 type Env = Record<string, string | undefined>
@@ -39,15 +39,6 @@ export async function editConfig(env: Env, edit: (document: Document) => void): 
 
 function configFileOf(env: Env): string {
   return join(configDirOf(env), 'config.yaml')
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
-  }
 }
 
 /** Where calls go. Without `endpoint` it is the local stack, which is found, or started, when it is needed. */

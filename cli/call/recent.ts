@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../failure.ts'
-import { stateDirOf, writePrivate } from '../files.ts'
+import { readBytes, stateDirOf, writePrivate } from '../files.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -46,13 +45,8 @@ function fileOf(env: Env): string {
 }
 
 function readAll(file: string): Record<string, Recent[]> {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
-    throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
-  }
+  const text = readBytes(file)?.toString('utf8')
+  if (text === undefined) return {}
   try {
     const all: unknown = JSON.parse(text)
     if (isRecents(all)) return all

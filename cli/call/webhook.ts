@@ -4,7 +4,7 @@ import type { Health } from '../../f/hai/core/shape.ts'
 import { Failure } from '../failure.ts'
 import { contractProblem, decode } from './decode.ts'
 import { type Answer, ConnectionError, Http, type Method } from './http.ts'
-import { Pace } from './pace.ts'
+import { backoff, Pace } from './pace.ts'
 
 /** One server to call: where it is, and the token for it. */
 export interface Target {
@@ -29,7 +29,9 @@ export interface Movable {
 /** Whoever may run the bundle could else read the jobs of all who do. */
 const UNSEEN = '?invisible_to_owner=true'
 const JOB_ID = /^[0-9a-f-]{36}$/i
-const RECONNECT_MS = [50, 100, 200, 400, 800]
+const RECONNECTS = 5
+const RECONNECT_MS = 50
+const RECONNECT_MOST_MS = 800
 const PROXY_DOWN = new Set([502, 503, 504])
 const BUSY_TRIES = 3
 /** A wait longer than this is better told than sat out. */
@@ -169,8 +171,9 @@ export class Webhook {
 
   /** The answer, after as many attempts as it takes to get one; the last failure says what was tried. */
   async #connected(send: () => Promise<Answer>, once: boolean): Promise<Answer> {
-    for (let attempt = 0; ; attempt++) {
-      const wait = RECONNECT_MS[attempt]
+    let wait = RECONNECT_MS
+    for (let tries = 0; ; tries++) {
+      const isLast = tries === RECONNECTS
       if (this.#movable) {
         Object.assign(
           this.target,
@@ -180,13 +183,14 @@ export class Webhook {
       try {
         const answer = await send()
         this.#answered = true
-        if (wait === undefined || once || !PROXY_DOWN.has(answer.status) || isJson(answer.body)) return answer
+        if (isLast || once || !PROXY_DOWN.has(answer.status) || isJson(answer.body)) return answer
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw error
         const futile = error.code === 'ENOTFOUND' || error.code === 'ETIMEDOUT'
-        if (wait === undefined || futile || (once && error.sent)) throw await this.#unreachable(error, once)
+        if (isLast || futile || (once && error.sent)) throw await this.#unreachable(error, once)
       }
       await sleep(wait)
+      wait = backoff(wait, RECONNECT_MOST_MS)
     }
   }
 

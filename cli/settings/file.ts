@@ -1,7 +1,7 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { type Document, isMap, parseDocument } from 'yaml'
 import { Failure } from '../failure.ts'
-import { writePrivate } from '../files.ts'
+import { readBytes, writePrivate } from '../files.ts'
 
 /**
  * A settings file of the operator's as a document that keeps his comments and their order; an empty one when there is
@@ -38,13 +38,8 @@ export function restore(file: string, before: string | undefined): void {
 
 /** What a settings file says; undefined when there is none. */
 export function textOf(file: string): string | undefined {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Failure('usage', `cannot read ${file}: ${(error as Error).message}`, { cause: error })
-  }
+  const bytes = readBytes(file)
+  if (bytes === undefined) return undefined
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
