@@ -1,18 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { linked, removeStale } from '../runner/files.ts'
 import { Failure } from './failure.ts'
 
 type Env = Record<string, string | undefined>
@@ -103,7 +95,7 @@ export async function alone<T>(file: string, work: () => Promise<T> | T): Promis
   }
   try {
     for (const deadline = Date.now() + PATIENCE_MS; !linked(own, lock); await sleep(LOOK_MS)) {
-      if (removeStale(lock)) continue
+      if (isAbandoned(lock) && removeStale(lock, isHeld)) continue
       if (Date.now() < deadline) continue
       throw new Failure('conflict', `another hai is changing ${file}; nothing was changed`, {
         next: `when none runs any more: rm ${lock}`,
@@ -119,45 +111,19 @@ export async function alone<T>(file: string, work: () => Promise<T> | T): Promis
   }
 }
 
-function linked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
+function isAbandoned(lock: string): boolean {
+  const held = readBytes(lock)
+  return held !== undefined && !isHeld(held.toString())
 }
 
-/** Moves the lock of a process away that is no more, and puts it back when a live one had taken its place in between. */
-function removeStale(lock: string): boolean {
-  if (holderOf(lock) !== 'gone') return false
-  const aside = `${lock}.${randomUUID()}`
-  try {
-    renameSync(lock, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
-    throw error
-  }
-  if (holderOf(aside) === 'alive') linked(aside, lock)
-  rmSync(aside, { force: true })
-  return true
-}
-
-function holderOf(lock: string): 'alive' | 'gone' {
-  let pid: number
-  try {
-    pid = Number(readFileSync(lock, 'utf8'))
-  } catch (error) {
-    // given back meanwhile: the next try takes it
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'alive'
-    throw error
-  }
-  if (!(Number.isInteger(pid) && pid > 0)) return 'gone'
+/** Whether the process lives whose id a lock holds. */
+function isHeld(text: string): boolean {
+  const pid = Number(text)
+  if (!(Number.isInteger(pid) && pid > 0)) return false
   try {
     process.kill(pid, 0)
-    return 'alive'
+    return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? 'gone' : 'alive'
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }

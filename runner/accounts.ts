@@ -1,7 +1,6 @@
 import { createHash, randomInt, randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { ApiError } from './api-error.ts'
-import { writeAtomically } from './atomic-file.ts'
+import { readText, writeAtomically } from './files.ts'
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
@@ -151,9 +150,8 @@ function isOver(expiration: string | undefined, ago = 0): boolean {
 
 function readAccounts(file: string): { users?: User[]; tokens?: KeptToken[] } {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as { users?: User[]; tokens?: KeptToken[] }
+    return JSON.parse(readText(file) ?? '{}') as { users?: User[]; tokens?: KeptToken[] }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
     throw new Error(
       `${file} cannot be read; mend it, or move it away to lose all users and tokens made here`,
       {

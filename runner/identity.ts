@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Accounts, sha256 } from './accounts.ts'
+import { linked } from './files.ts'
 
 /** Who calls, as Windmill names it. */
 export interface Identity {
@@ -111,9 +112,7 @@ export function operatorToken(dataDir: string): string {
     const temporary = `${file}.${process.pid}`
     writeFileSync(temporary, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
     try {
-      linkSync(temporary, file)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      linked(temporary, file)
     } finally {
       rmSync(temporary)
     }

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { Accounts } from './accounts.ts'
-import { writeAtomically } from './atomic-file.ts'
 import type { Database } from './database.ts'
 import { Executor, type Queue } from './executor.ts'
+import { readText, writeAtomically } from './files.ts'
 import { Flows } from './flows/flows.ts'
 import type { Stack } from './http/context.ts'
 import { createApi, listen } from './http/server.ts'
@@ -126,13 +125,8 @@ interface FailedResult {
 }
 
 function lastPort(file: string): number[] {
-  try {
-    const port = Number(readFileSync(file, 'utf8'))
-    return Number.isInteger(port) && port > 0 && port < 65_536 ? [port] : []
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
+  const port = Number(readText(file))
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? [port] : []
 }
 
 /** Takes no more calls; once the jobs have ended, lets their answers leave and cuts what is still open. */

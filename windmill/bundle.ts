@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { readText } from '../runner/files.ts'
 
 /** Something that a push would break on, or that would surprise its operator; `what` says how to mend it. */
 export interface Problem {
@@ -136,9 +137,4 @@ export function readFlows(root: string): FlowFiles[] {
     }))
     return { path, steps }
   })
-}
-
-/** A file's text; undefined when there is none. */
-export function readText(file: string): string | undefined {
-  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
+import { readText } from '../files.ts'
 import { commandOf } from '../process/table.ts'
 import type { EnvironmentMark } from './environment.ts'
 
@@ -64,14 +64,8 @@ export function readInstance(dataDir: string): Instance | undefined {
 
 /** What runner.json says, be its runner alive or not; undefined when there is none or it isn't readable as such. */
 export function readRecord(dataDir: string): Instance | undefined {
-  let text: string
-  try {
-    text = readFileSync(recordFileOf(dataDir), 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw error
-  }
+  const text = readText(recordFileOf(dataDir))
+  if (text === undefined) return undefined
   try {
     const record = JSON.parse(text) as Instance | null
     return typeof record?.pid === 'number' ? record : undefined

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { refuseSharedFolder } from '../private-folder.ts'
+import { refuseSharedFolder } from '../files.ts'
 import { endMarked, MARK, ownerOf } from '../process/mark.ts'
 import { commandOf, processes, signal } from '../process/table.ts'
 import { projectRoot } from '../root.ts'

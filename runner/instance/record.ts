@@ -1,5 +1,5 @@
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { writeAtomically } from '../atomic-file.ts'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { linked, removeStale, writeAtomically } from '../files.ts'
 import { tokenFileOf } from '../identity.ts'
 import { projectVersion } from '../root.ts'
 import { type Instance, isRunner, readInstance, recordFileOf, settingsFolder } from './file.ts'
@@ -23,7 +23,7 @@ export class InstanceRecord {
     writeFileSync(own, render(instance), { mode: 0o600 })
     try {
       while (!linked(own, file)) {
-        if (readInstance(dataDir) || !removeStale(file, dataDir)) return undefined
+        if (readInstance(dataDir) || !removeStale(file, (text) => isLive(text, dataDir))) return undefined
       }
     } finally {
       rmSync(own)
@@ -70,31 +70,6 @@ function blankInstance(dataDir: string, workspace: string): Instance {
 
 function render(instance: Instance): string {
   return `${JSON.stringify(instance, null, 2)}\n`
-}
-
-function linked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
-}
-
-/** Moves a dead runner's entry away; false when, in between, a live one had taken its place. */
-function removeStale(file: string, dataDir: string): boolean {
-  const aside = `${file}.${process.pid}.stale`
-  try {
-    renameSync(file, aside)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
-    throw error
-  }
-  const live = isLive(readFileSync(aside, 'utf8'), dataDir)
-  if (live) linked(aside, file)
-  rmSync(aside)
-  return !live
 }
 
 function isLive(text: string, dataDir: string): boolean {

@@ -1,6 +1,7 @@
-import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { parse } from 'yaml'
+import { readText } from '../files.ts'
 import { type Signature, signatureOf } from './signature.ts'
 import type { UploadedFlow, UploadedScript } from './uploads.ts'
 
@@ -190,14 +191,4 @@ function filesBelow(folder: string): string[] {
     if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesBelow(path)
     return [path]
   })
-}
-
-function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw error
-  }
 }

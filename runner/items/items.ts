@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { ApiError } from '../api-error.ts'
-import { writeAtomically } from '../atomic-file.ts'
+import { readText, writeAtomically } from '../files.ts'
 import type { Bundle } from './bundle.ts'
 import type { Reader } from './references.ts'
 
@@ -153,13 +152,8 @@ function checkPath(path: string): void {
 
 function readState(file: string): State {
   const empty: State = { variables: {}, resources: {}, schedules: {} }
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return empty
-    throw error
-  }
+  const text = readText(file)
+  if (text === undefined) return empty
   try {
     return { ...empty, ...(JSON.parse(text) as Partial<State>) }
   } catch (error) {

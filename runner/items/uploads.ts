@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { writeAtomically } from '../atomic-file.ts'
+import { readText, writeAtomically } from '../files.ts'
 
 /** A script that a client deployed by HTTP, in place of or beside those of the bundle. */
 export interface UploadedScript {
@@ -98,9 +97,8 @@ function own<T>(records: Record<string, T>, path: string): T | undefined {
 
 function readState(file: string): State {
   try {
-    return { ...EMPTY, ...(JSON.parse(readFileSync(file, 'utf8')) as Partial<State>) }
+    return { ...EMPTY, ...(JSON.parse(readText(file) ?? '{}') as Partial<State>) }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return EMPTY
     throw new Error(`${file} cannot be read; mend it, or move it away to lose what was deployed by HTTP`, {
       cause: error,
     })

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, fstatSync, linkSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { readText, removeStale } from '../files.ts'
 import { commandOf, processes, signal } from '../process/table.ts'
 import { clusterName } from './cluster.ts'
 import { type Account, type Binaries, ENVIRONMENT } from './programs.ts'
@@ -196,12 +197,7 @@ function lockFile(clusterDir: string): string {
 }
 
 function readLock(clusterDir: string): string | undefined {
-  try {
-    return readFileSync(lockFile(clusterDir), 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  return readText(lockFile(clusterDir))
 }
 
 /** An empty lock file is one that is being written, or what a full disk left. */
@@ -212,12 +208,7 @@ function isOld(path: string): boolean {
 
 /** Remove the lock file that was read, and not one that another starter has put there since. */
 function removeLock(clusterDir: string, seen: string): void {
-  const path = lockFile(clusterDir)
-  const aside = `${path}.${process.pid}`
-  if (readLock(clusterDir) !== seen) return
-  renameSync(path, aside)
-  if (readFileSync(aside, 'utf8') !== seen) linkSync(aside, path)
-  rmSync(aside)
+  if (readLock(clusterDir) === seen) removeStale(lockFile(clusterDir), (text) => text !== seen)
 }
 
 async function until(condition: () => boolean, milliseconds: number): Promise<boolean> {

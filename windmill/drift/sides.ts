@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { FOLDERS, isOwn, readBundle, readScripts, readText, SERVICE_USER } from '../bundle.ts'
+import { readText } from '../../runner/files.ts'
+import { FOLDERS, isOwn, readBundle, readScripts, SERVICE_USER } from '../bundle.ts'
 import type { WindmillServer } from '../server.ts'
 import type { Facts, Kind, Side } from './compare.ts'
 
