@@ -108,6 +108,21 @@ describe('the house', () => {
     expect(strays.map(shown)).toEqual([])
   })
 
+  it('has no circle among the CLI’s rooms', () => {
+    const roomOf = (file: string) => /^cli\/(\w+)\//.exec(file)?.[1]
+    const next = new Map<string, Set<string>>()
+    for (const { from, to } of imports) {
+      const [one, other] = [roomOf(from), roomOf(to)]
+      if (one && other && one !== other) next.set(one, (next.get(one) ?? new Set()).add(other))
+    }
+    const reached = (room: string, seen = new Set<string>()): Set<string> => {
+      for (const one of next.get(room) ?? []) if (!seen.has(one)) reached(one, seen.add(one))
+      return seen
+    }
+    expect([...next.keys()].length).toBeGreaterThan(5)
+    expect([...next.keys()].filter((room) => reached(room).has(room))).toEqual([])
+  })
+
   it('lets the resident worker take values from core and the CLI, and the CLI nothing but types of it', () => {
     const strays = imports.filter(({ from, to, typeOnly }) =>
       isResident(from)

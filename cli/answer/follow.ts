@@ -9,6 +9,7 @@ import type {
 import type { Pace } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
 import { EXIT, Failure } from '../failure.ts'
+import { waitingText } from '../show/task.ts'
 import { shortId } from '../show/words.ts'
 
 export interface Following {
@@ -125,9 +126,4 @@ class Connection {
       throw error
     }
   }
-}
-
-/** One line on why a task waits, and what can be done about it. */
-export function waitingText(waiting: WaitingOn): string {
-  return waiting.next_step ? `${waiting.text} → ${waiting.next_step}` : waiting.text
 }

@@ -1,26 +1,9 @@
 import type { Session } from '../session.ts'
+import { type Markdown, markdownFor } from '../show/markdown.ts'
 import { harmless } from '../show/width.ts'
 
 /** Not shown before more comes: an answer ends without them, and half a character is none. */
 const TAIL = /(?:[\r\n]+|[\ud800-\udbff])$/
-
-interface Style {
-  push(text: string): string
-  end(): string
-}
-
-/** Light Markdown where colours are; undefined where an answer stays as it is. */
-async function styleOf(session: Session): Promise<Style | undefined> {
-  const coloured = session.io.stdout.isTTY && session.paint.isColorSupported
-  return coloured ? new (await import('../show/markdown.ts')).Markdown(session.paint) : undefined
-}
-
-/** A whole answer as `AnswerPrinter` shows it, for a place in other text. */
-export async function rendered(session: Session, answer: string): Promise<string> {
-  const safe = session.io.stdout.isTTY ? harmless(answer) : answer
-  const style = await styleOf(session)
-  return style ? style.push(safe) + style.end() : safe
-}
 
 /**
  * Writes an answer to stdout while it grows: as it is, or harmless and with light Markdown on a terminal. Remarks go to
@@ -28,19 +11,15 @@ export async function rendered(session: Session, answer: string): Promise<string
  */
 export class AnswerPrinter {
   #session: Session
-  #style: Style | undefined
+  #style: Markdown | undefined
   #shown = ''
   #tail = ''
   #open = false
   #steps: string[] = []
 
-  private constructor(session: Session, style: Style | undefined) {
+  constructor(session: Session) {
     this.#session = session
-    this.#style = style
-  }
-
-  static async create(session: Session): Promise<AnswerPrinter> {
-    return new AnswerPrinter(session, await styleOf(session))
+    this.#style = markdownFor(session)
   }
 
   /** The answer so far. When it does not go on from what is shown, it starts again on a line of its own. */

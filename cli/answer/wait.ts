@@ -37,7 +37,7 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
   const webhook = await session.webhook()
   const stop = new AbortController()
   const { signal } = stop
-  const printer = await AnswerPrinter.create(session)
+  const printer = new AnswerPrinter(session)
   const ended = followLive(webhook, {
     id,
     accepted: options.accepted,

@@ -74,7 +74,7 @@ function addShowing(task: Command, session: Session): void {
         const view = await viewOf(session, id)
         if (all) view.events = await allEvents(session, view.id)
         if (json) session.printJson(view)
-        else session.print(...(await taskText(view, session)))
+        else session.print(...taskText(view, session))
         return undefined
       }),
     )
@@ -87,7 +87,7 @@ function addShowing(task: Command, session: Session): void {
     .option(...JSON_OPTION)
     .action(
       session.run(async (id: string, { json }: { json?: boolean }) =>
-        printResult(session, await session.taskId(id), json ? 'json' : await AnswerPrinter.create(session)),
+        printResult(session, await session.taskId(id), json ? 'json' : new AnswerPrinter(session)),
       ),
     )
   examples(result, 'hai task result @ > answer.md')

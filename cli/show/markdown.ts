@@ -1,4 +1,6 @@
 import type pc from 'picocolors'
+import type { Session } from '../session.ts'
+import { harmless } from './width.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
 
@@ -90,6 +92,19 @@ export class Markdown {
   #dim(text: string): string {
     return text === '' ? '' : this.#paint.dim(text)
   }
+}
+
+/** Light Markdown where colours are; undefined where an answer stays as it is. */
+export function markdownFor(session: Session): Markdown | undefined {
+  const coloured = session.io.stdout.isTTY && session.paint.isColorSupported
+  return coloured ? new Markdown(session.paint) : undefined
+}
+
+/** A whole answer as it is printed while it comes, for a place in other text. */
+export function rendered(session: Session, answer: string): string {
+  const safe = session.io.stdout.isTTY ? harmless(answer) : answer
+  const style = markdownFor(session)
+  return style ? style.push(safe) + style.end() : safe
 }
 
 /** A heading's text, without the signs before and after it; undefined for a line that is none. */

@@ -1,7 +1,13 @@
-import type { State, TaskError, TaskEvent, TaskSummary, TaskView } from '../../f/hai/core/task/shape.ts'
-import { waitingText } from '../answer/follow.ts'
-import { rendered } from '../answer/printer.ts'
+import type {
+  State,
+  TaskError,
+  TaskEvent,
+  TaskSummary,
+  TaskView,
+  WaitingOn,
+} from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
+import { rendered } from './markdown.ts'
 import { table } from './table.ts'
 import { harmless, oneLine, pad } from './width.ts'
 import { dueText, duration, relative, shortId, shortIds, timeOfDay } from './words.ts'
@@ -9,7 +15,7 @@ import { dueText, duration, relative, shortId, shortIds, timeOfDay } from './wor
 const LABEL = 14
 
 /** One task for people to read: what, from whom, how far, why it waits or failed, its steps and its answer. */
-export async function taskText(task: TaskView, session: Session): Promise<string[]> {
+export function taskText(task: TaskView, session: Session): string[] {
   const { bold, dim } = session.paint
   const state = statePaint(session, task.state)(task.state.replaceAll('_', ' '))
   return [
@@ -17,8 +23,8 @@ export async function taskText(task: TaskView, session: Session): Promise<string
     ...facts(task).map(([label, text]) => `${dim(pad(label, LABEL))}${oneLine(text)}`),
     ...section('Task', harmless(task.content), session),
     ...section(`Events since ${timeOfDay(task.created_at)}`, eventsOf(task).join('\n'), session),
-    ...section('Answer', await rendered(session, answerOf(task)), session),
-    ...section('What had come (not whole)', await rendered(session, task.partial ?? ''), session),
+    ...section('Answer', rendered(session, answerOf(task)), session),
+    ...section('What had come (not whole)', rendered(session, task.partial ?? ''), session),
   ]
 }
 
@@ -32,6 +38,11 @@ function eventsOf(task: TaskView): string[] {
 export function leftOut({ id, events, totals }: TaskView): string | undefined {
   if ((events[0]?.seq ?? 1) === 1) return undefined
   return `the newest ${events.length} of ${totals.events}; all: hai task show ${shortId(id)} --all`
+}
+
+/** One line on why a task waits, and what can be done about it. */
+export function waitingText(waiting: WaitingOn): string {
+  return waiting.next_step ? `${waiting.text} → ${waiting.next_step}` : waiting.text
 }
 
 function facts(task: TaskView): [string, string][] {
