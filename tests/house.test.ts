@@ -97,6 +97,7 @@ describe('the house', () => {
         !/core\/(base\/contract|(\w+\/)?shape)\.ts$/.test(to) &&
         // how money is written, alike in the terminal, on the page and in a notice
         to !== 'f/hai/core/cost/amount_text.ts' &&
+        to !== 'f/hai/core/base/words.ts' &&
         // and what of a text nobody is to see
         to !== 'f/hai/core/base/text.ts' &&
         // and what somebody is likely to have meant

@@ -1,4 +1,4 @@
-import { dollars } from '../../f/hai/core/cost/amount_text.ts'
+import { dollars } from '../../f/hai/core/base/words.ts'
 import type { Raised } from '../../f/hai/core/cost/shape.ts'
 import { given } from '../command.ts'
 import { Failure } from '../failure.ts'

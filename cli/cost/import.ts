@@ -1,4 +1,4 @@
-import { count } from '../../f/hai/core/cost/amount_text.ts'
+import { count } from '../../f/hai/core/base/words.ts'
 import type { Recorded, RecordedCall } from '../../f/hai/core/cost/shape.ts'
 import { Failure } from '../failure.ts'
 import { tilde } from '../files.ts'

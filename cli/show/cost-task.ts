@@ -1,4 +1,5 @@
-import { count, fineDollars, shortNumber, spentText, tokensText } from '../../f/hai/core/cost/amount_text.ts'
+import { count, fineDollars, shortNumber } from '../../f/hai/core/base/words.ts'
+import { spentText, tokensText } from '../../f/hai/core/cost/amount_text.ts'
 import type { CallRow, Ending, TaskCost } from '../../f/hai/core/cost/shape.ts'
 import type { Session } from '../session.ts'
 import { type Cell, table } from './table.ts'

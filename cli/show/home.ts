@@ -1,4 +1,4 @@
-import { dollars } from '../../f/hai/core/cost/amount_text.ts'
+import { dollars } from '../../f/hai/core/base/words.ts'
 import type { Home } from '../../f/hai/core/shape.ts'
 import type { TaskSummary } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'

@@ -1,3 +1,4 @@
+import { count, dollars, shortNumber } from '../base/words.ts'
 import type { Amount, CapMargin, CostReport, ListSource, TokenSums } from './shape.ts'
 
 type Spent = Pick<Amount, 'calls' | 'usd' | 'known_usd' | 'unknown_calls' | 'presumed_usd' | 'open_usd'>
@@ -5,19 +6,6 @@ type Spent = Pick<Amount, 'calls' | 'usd' | 'known_usd' | 'unknown_calls' | 'pre
 /** `list prices of 2026-09-23, from a-package 1.2.3`. */
 export const listText = ({ name, version, date }: ListSource) =>
   `list prices of ${date}, from ${name} ${version}`
-
-/** USD to the cent; what is less than a cent says so instead of being nothing. */
-export function dollars(usd: number): string {
-  const shown = usd.toFixed(2)
-  return usd > 0 && shown === '0.00' ? '<$0.01' : `$${shown}`
-}
-
-/** USD of a single call, which is often less than a cent. */
-export function fineDollars(usd: number): string {
-  if (usd >= 1 || usd === 0) return dollars(usd)
-  const shown = usd.toFixed(4)
-  return shown === '0.0000' ? '<$0.0001' : `$${shown}`
-}
 
 /** What calls cost, in a cell: unknown is never $0.00, and nothing but local and subscription calls is `-`. */
 export function spentCell({ usd, known_usd, unknown_calls, presumed_usd }: Spent): string {
@@ -84,42 +72,6 @@ export function marginText({ at_once, most_usd }: CapMargin): string {
   const can = `caps hold by hai's estimate: a call that its backend counts higher passes them by the difference, ${at_once} at once at most`
   if (most_usd === 0) return `${can}; so far none did`
   return `${can}; so far by up to ${dollars(most_usd)} each, so ${dollars(at_once * most_usd)} in all`
-}
-
-export function shortNumber(value: number): string {
-  if (value < 1000) return String(Math.round(value))
-  if (value < 999_500) return `${digits(value / 1000)}k`
-  if (value < 999_500_000) return `${digits(value / 1_000_000)}M`
-  return `${digits(value / 1_000_000_000)}G`
-}
-
-const digits = (value: number) => (value < 99.95 ? value.toFixed(1) : value.toFixed(0)).replace(/\.0$/, '')
-
-/** `1 call`, `2 calls`. */
-export function count(value: number, one: string): string {
-  return `${value} ${value === 1 ? one : `${one}s`}`
-}
-
-/** A share as whole percent; what is not nothing is at least 1, and what is not all at most 99. */
-export function percent(part: number, whole: number): string {
-  if (whole <= 0 || part <= 0) return '0 %'
-  if (part >= whole) return '100 %'
-  return `${Math.min(99, Math.max(1, Math.round((part / whole) * 100)))} %`
-}
-
-/** `5 h`, `3 days`, `week`. */
-export function hoursText(hours: number): string {
-  if (hours === 168) return 'week'
-  return hours % 24 === 0 && hours > 24 ? `${hours / 24} days` : `${hours} h`
-}
-
-/** `15 min`, `24 h`. */
-export const spanText = (minutes: number) => (minutes >= 60 ? `${minutes / 60} h` : `${minutes} min`)
-
-/** `2026-11-27 Fri`. */
-export function dayText(day: string): string {
-  const weekday = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'][new Date(`${day}T00:00:00Z`).getUTCDay()]
-  return `${day} ${weekday}`
 }
 
 type Compared = Pick<CostReport, 'previous' | 'total' | 'days'>

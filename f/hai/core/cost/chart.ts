@@ -2,7 +2,7 @@ import { BarChart } from 'echarts/charts'
 import { GridComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
-import { dollars, shortNumber } from './amount_text.ts'
+import { dollars, shortNumber } from '../base/words.ts'
 import type { CostReport } from './shape.ts'
 
 /** Any CSS colours; a page's may be variables of its style. */

@@ -1,15 +1,10 @@
 import { html, raw } from 'hono/html'
+import { count, dollars, hoursText, percent, shortNumber, spanText } from '../base/words.ts'
 import {
-  count,
-  dollars,
   endingTexts,
-  hoursText,
   listText,
   marginText,
-  percent,
   presumedText,
-  shortNumber,
-  spanText,
   spentCell,
   spentText,
   tokenCell,

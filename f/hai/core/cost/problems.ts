@@ -2,6 +2,7 @@ import { Models } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
 import type { Sql } from '../base/db.ts'
 import { own } from '../base/own.ts'
+import { count } from '../base/words.ts'
 import { Budget } from './budget.ts'
 import { mostOf, priceAt } from './prices.ts'
 import { priceLine } from './reserve.ts'
@@ -20,7 +21,7 @@ async function unpricedModels(sql: Sql): Promise<string[]> {
     group by 1, 2 order by 1, 2`
   return rows.map(
     ({ backend, model, calls }) =>
-      `${calls} ${calls === 1 ? 'call' : 'calls'} of ${backend}/${model} in 24 h at an unknown price, which no cap counts; ${priceLine(backend, model)}`,
+      `${count(calls, 'call')} of ${backend}/${model} in 24 h at an unknown price, which no cap counts; ${priceLine(backend, model)}`,
   )
 }
 

@@ -3,12 +3,9 @@ import type { Caller } from '../base/caller.ts'
 import { brokenSettings } from '../base/config.ts'
 import type { Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
+import { count, dayText, dollars, percent } from '../base/words.ts'
 import {
-  count,
-  dayText,
-  dollars,
   endingTexts,
-  percent,
   presumedText,
   spentCell,
   spentText,

@@ -1,4 +1,5 @@
 import type { Sql } from '../base/db.ts'
+import { count } from '../base/words.ts'
 
 /** A notice whose last attempt failed is given up. With the pauses between them that is after about two hours. */
 export const MAX_ATTEMPTS = 8
@@ -139,6 +140,6 @@ export async function outboxProblems(sql: Sql): Promise<string[]> {
     having count(*) > 0`
   return rows.map(
     ({ failed, error }) =>
-      `${failed} ${failed === 1 ? 'notice' : 'notices'} could not be sent (${error}); mend the channels configuration`,
+      `${count(failed, 'notice')} could not be sent (${error}); mend the channels configuration`,
   )
 }

@@ -3,7 +3,7 @@ import { REFERENCE, storedConfig } from '../base/config.ts'
 import type { Sql } from '../base/db.ts'
 import { type Surroundings, surroundings } from '../base/environment.ts'
 import { own } from '../base/own.ts'
-import { span } from '../base/span.ts'
+import { span } from '../base/words.ts'
 import { endpointId, isElsewhere } from './backend.ts'
 import type { BackendTrouble } from './shape.ts'
 

@@ -1,6 +1,6 @@
 import type { Sql } from '../base/db.ts'
 import { shortId } from '../base/ids.ts'
-import { span } from '../base/span.ts'
+import { span } from '../base/words.ts'
 import { elsewhere } from './backend.ts'
 import { atATime } from './lane.ts'
 import { HEARTBEAT_SECONDS, isBehind, LANES, LEASE_SECONDS, MOST_GIVEN_BACK } from './lease.ts'
