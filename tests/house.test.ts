@@ -98,10 +98,8 @@ describe('the house', () => {
         // how money is written, alike in the terminal, on the page and in a notice
         to !== 'f/hai/core/cost/amount_text.ts' &&
         to !== 'f/hai/core/base/words.ts' &&
-        // and what of a text nobody is to see
+        // and what of a text nobody is to see, and what somebody is likely to have meant
         to !== 'f/hai/core/base/text.ts' &&
-        // and what somebody is likely to have meant
-        to !== 'f/hai/core/base/nearest.ts' &&
         to !== 'runner/instance.ts' &&
         // and how a file is had by one process alone
         to !== 'runner/files.ts',

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { count } from '../../f/hai/core/base/words.ts'
 import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/task/shape.ts'
 import { conversationOf } from '../answer/conversation.ts'
 import { put } from '../answer/submit.ts'
@@ -74,7 +75,7 @@ class Chat {
     if (last) {
       this.#conversation = last.conversation_id
       const name = conversation.startsWith('#') ? last.conversation_id : shortId(last.conversation_id)
-      const turns = total === 1 ? '1 turn' : `${total} turns`
+      const turns = count(total, 'turn')
       session.note(
         `${name}: ${turns}, the last ${relative(last.created_at)}: “${last.excerpt}” (${last.state})`,
       )

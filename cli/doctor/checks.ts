@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:f
 import { statfs } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { CONTRACT, type DriftReported } from '../../f/hai/core/base/contract.ts'
+import { count } from '../../f/hai/core/base/words.ts'
 import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import type { Health } from '../../f/hai/core/shape.ts'
 import { contractProblem } from '../call/decode.ts'
@@ -261,7 +262,7 @@ export function driftFinding({
   const by = `${reported_by}, ${relative(reported_at)}`
   if (differences > 0) {
     const more = differences > examples.length ? ` and ${differences - examples.length} more` : ''
-    const text = `${differences} ${differences === 1 ? 'difference' : 'differences'} at ${target} (${by}): ${examples.join(', ')}${more}`
+    const text = `${count(differences, 'difference')} at ${target} (${by}): ${examples.join(', ')}${more}`
     return { what, verdict: 'bad', text, fix: mend }
   }
   const text = `${compared} things of ${target}, all as in Git (${by})`

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Document, isMap, type YAMLMap } from 'yaml'
 import type { Member, Members } from '../../f/hai/core/base/caller.ts'
+import { count } from '../../f/hai/core/base/words.ts'
 import type { TaskList } from '../../f/hai/core/task/shape.ts'
 import { Failure } from '../failure.ts'
 import { alone, tilde } from '../files.ts'
@@ -80,7 +81,7 @@ async function addHere(session: Session, name: string, wanted: Wanted, file: str
   const old = made ? [] : (await accounts.tokensOf({ username, email })).filter((token) => !isOver(token))
   if (!known && old.length > 0) {
     session.warn(
-      `the user ${username} was there, and ${count(old.length)} of his will do: hai auth token ls --for ${name}`,
+      `the user ${username} was there, and ${count(old.length, 'token')} of his will do: hai auth token ls --for ${name}`,
     )
   } else if (old.length === 0) session.note(`a token to call with: hai auth token add --for ${name}`)
 }
@@ -130,13 +131,11 @@ async function removeHere(session: Session, name: string, file: string): Promise
   editSettings(file, openSettings(file, EXPECTED), (document) => void document.delete(name))
   const users = his.length > 0 ? `; removed the user ${his.map(({ username }) => username).join(', ')}` : ''
   session.print(
-    `${name} is no member any more: taken out of ${shown}${users}; revoked ${count(tokens.length)}`,
+    `${name} is no member any more: taken out of ${shown}${users}; revoked ${count(tokens.length, 'token')}`,
   )
   const tasks = total > 0 ? `: hai task ls --requester ${name}` : ''
-  session.note(`what he put down stays, ${total} ${total === 1 ? 'task' : 'tasks'}${tasks}, and his todos`)
+  session.note(`what he put down stays, ${count(total, 'task')}${tasks}, and his todos`)
 }
-
-const count = (tokens: number) => (tokens === 1 ? '1 token' : `${tokens} tokens`)
 
 function checkName(name: string): void {
   if (/^[a-z0-9][a-z0-9_-]{0,39}$/.test(name)) return

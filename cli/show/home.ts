@@ -1,4 +1,4 @@
-import { dollars } from '../../f/hai/core/base/words.ts'
+import { count, dollars } from '../../f/hai/core/base/words.ts'
 import type { Home } from '../../f/hai/core/shape.ts'
 import type { TaskSummary } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
@@ -60,7 +60,7 @@ function blocksOf(home: Home, session: Session): Block[] {
       paint: red,
     },
     {
-      title: `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`,
+      title: count(problems.length, 'problem'),
       total: problems.length,
       items: problems.map(oneLine),
       more: 'hai doctor',
@@ -141,8 +141,8 @@ function share(blocks: Block[], lines: number): number[] {
 
 function summary(home: Home): string {
   const parts = [
-    `${home.todos.open} ${home.todos.open === 1 ? 'todo' : 'todos'} open`,
-    home.pending > 0 ? `${home.pending} ${home.pending === 1 ? 'task' : 'tasks'} pending` : '',
+    `${count(home.todos.open, 'todo')} open`,
+    home.pending > 0 ? `${count(home.pending, 'task')} pending` : '',
     home.spent_usd === null ? '' : `${dollars(home.spent_usd)} spent today`,
   ]
   return parts.filter(Boolean).join(', ')

@@ -1,3 +1,4 @@
+import { count } from '../../f/hai/core/base/words.ts'
 import { listText } from '../../f/hai/core/cost/amount_text.ts'
 import type { ModelList, ModelRow, ModelTest, WindowSource } from '../../f/hai/core/model/shape.ts'
 import type { Session } from '../session.ts'
@@ -56,15 +57,15 @@ export function testText(test: ModelTest): string {
   const facts = [
     load_ms ? `loaded in ${duration(load_ms)}` : undefined,
     first_text_ms === undefined ? undefined : `first text after ${duration(first_text_ms)}`,
-    total_ms === undefined ? undefined : `${count(output_tokens)}done after ${duration(total_ms)}`,
+    total_ms === undefined ? undefined : `${written(output_tokens)}done after ${duration(total_ms)}`,
     typeof tokens_per_second === 'number' ? `${tokens_per_second} tokens/s` : undefined,
   ]
   const told = facts.filter((fact) => fact !== undefined).join(', ')
   return `${test.backend}/${test.model} answers${told ? `: ${told}` : ''}`
 }
 
-function count(tokens: number | null | undefined): string {
-  return typeof tokens === 'number' ? `${tokens} ${tokens === 1 ? 'token' : 'tokens'}, ` : ''
+function written(tokens: number | null | undefined): string {
+  return typeof tokens === 'number' ? `${count(tokens, 'token')}, ` : ''
 }
 
 /** What the operator did not write himself. */
