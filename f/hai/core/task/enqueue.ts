@@ -163,27 +163,44 @@ async function forgetOldKeys(sql: Sql, rows: Row[]): Promise<void> {
       and idempotency_until < now()`
 }
 
+/** Columns of the queue that come of an envelope as they are; any other follows from them, or is not set yet. */
+const COLUMNS = [
+  'id',
+  'source',
+  'requester',
+  'on_behalf_of',
+  'zulip_user_id',
+  'task_ref',
+  'content',
+  'conversation_id',
+  'target_agent',
+  'priority',
+  'data_tier',
+  'trace_id',
+  'origin',
+  'intent',
+  'destructive',
+  'metadata',
+  'todo_id',
+  'idempotency_key',
+  'request_digest',
+  'lane',
+  'ttl_seconds',
+  'max_attempts',
+  'backoff_seconds',
+] satisfies (keyof Row)[]
+
 async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
   const inserted = await sql<{ id: string }[]>`
     with given as (
-      select * from jsonb_to_recordset(${sql.json(rows as never)}) as r(
-        id text, source text, requester text, on_behalf_of text, zulip_user_id bigint, task_ref text,
-        content text, conversation_id text, target_agent text, priority text, data_tier text, trace_id text,
-        origin text, intent text, destructive boolean, metadata jsonb, todo_id text, idempotency_key text,
-        request_digest text, lane text, head_start int, shift_seconds int,
-        ttl_seconds int, max_attempts int, backoff_seconds int)
+      select task.*, (row ->> 'shift_seconds')::int + (row ->> 'head_start')::int as earlier
+      from jsonb_array_elements(${sql.json(rows as never)}) as row, jsonb_populate_record(null::hai.task_queue, row) as task
     ), accepted as (
       insert into hai.task_queue (
-        id, source, requester, on_behalf_of, zulip_user_id, task_ref, content, conversation_id, target_agent,
-        priority, data_tier, trace_id, origin, intent, destructive, metadata, todo_id, idempotency_key,
-        idempotency_until, request_digest, lane, run_at, claim_at, ttl_seconds, expires_at, max_attempts,
-        backoff_seconds, last_seq)
-      select
-        id, source, requester, on_behalf_of, zulip_user_id, task_ref, content, conversation_id, target_agent,
-        priority, data_tier, trace_id, origin, intent, destructive, metadata, todo_id, idempotency_key,
+        ${sql(COLUMNS)}, idempotency_until, run_at, claim_at, expires_at, last_seq)
+      select ${sql(COLUMNS)},
         case when idempotency_key is not null then now() + make_interval(secs => ${IDEMPOTENCY_SECONDS}) end,
-        request_digest, lane, now(), now() - make_interval(secs => shift_seconds + head_start), ttl_seconds,
-        now() + make_interval(secs => ttl_seconds), max_attempts, backoff_seconds, 1
+        now(), now() - make_interval(secs => earlier), now() + make_interval(secs => ttl_seconds), 1
       from given
       -- in key order, so that two batches with the same keys never wait for each other in a circle
       order by idempotency_key, id

@@ -3,7 +3,7 @@ import type { Sql } from '../base/db.ts'
 import { own } from '../base/own.ts'
 import { type Endpoint, type Known, knownOf } from './backend.ts'
 import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
-import { BUILT_IN, type Held, inHandsOf, isBehind, LANES, leaseLost, MODEL_LANES } from './lease.ts'
+import { BUILT_IN, type Held, inHandsOf, isBehind, LANES, leaseLost, MODEL_LANES, putBack } from './lease.ts'
 import type { ClaimedTask } from './shape.ts'
 import { ring } from './wake.ts'
 
@@ -191,28 +191,13 @@ export async function leaveToModels(sql: Sql, task: Held & Pick<ClaimedTask, 'so
 export const headStartIn = (lane: string, source: string): number =>
   lane === BUILT_IN && laneOf(source) === 'interactive' ? HEAD_START_SECONDS : 0
 
-/** `head`: the seconds of its head start, which it has in the lane that it leaves and not in the other. */
 async function putInto(
   sql: Sql,
   held: Held,
-  { lane, head }: { lane: string; head: number },
-  why: string,
+  into: { lane: string; head: number },
+  text: string,
 ): Promise<void> {
-  const [task] = await sql`
-    with moved as (
-      update hai.task_queue
-      set state = 'pending', lane = ${lane}, claim_at = least(run_at, claim_at + make_interval(secs => ${head})),
-          next_attempt = false, last_seq = last_seq + 1, updated_at = now()
-      where ${inHandsOf(sql, held)}
-      returning id, last_seq
-    ), freed as (
-      delete from hai.lease where task_id = (select id from moved)
-    ), told as (
-      insert into hai.task_event (task_id, seq, type, text)
-      select id, last_seq, 'route', ${why} from moved
-    )
-    select id from moved`
-  if (!task) throw await leaseLost(sql, held)
+  await putBack(sql, held, { into, type: 'route', text })
   await ring(sql)
 }
 

@@ -220,11 +220,33 @@ export async function heartbeat(sql: Sql, input: Held): Promise<{ until: string 
  * was a job it counts, as whoever rang it may have ended it.
  */
 export async function release(sql: Sql, input: Held, reason: string): Promise<void> {
-  const held = parse(Held, input)
+  await putBack(sql, parse(Held, input), { type: 'released', text: `given back: ${reason}`, givenBack: true })
+}
+
+interface PutBack {
+  /** Where it waits from now on, if not where it was, and the seconds of its head start in the lane that it leaves. */
+  into?: { lane: string; head: number }
+  /** It counts as given back by a job. */
+  givenBack?: boolean
+  /** The event that says so. */
+  type: string
+  text: string
+}
+
+/** Puts a task back that is in these hands: no attempt is used and its lease ends. `conflict` when the lease is lost. */
+export async function putBack(
+  sql: Sql,
+  held: Held,
+  { into, givenBack = false, type, text }: PutBack,
+): Promise<void> {
+  const lane = into?.lane ?? null
   const [task] = await sql`
     with back as (
       update hai.task_queue
-      set state = 'pending', next_attempt = false, given_back = given_back + (job_id is not null)::int,
+      set state = 'pending', next_attempt = false, lane = coalesce(${lane}, lane),
+          claim_at = case when ${lane}::text is null then claim_at
+            else least(run_at, claim_at + make_interval(secs => ${into?.head ?? 0})) end,
+          given_back = given_back + (${givenBack} and job_id is not null)::int,
           last_seq = last_seq + 1, updated_at = now()
       where ${inHandsOf(sql, held)}
       returning id, last_seq
@@ -232,7 +254,7 @@ export async function release(sql: Sql, input: Held, reason: string): Promise<vo
       delete from hai.lease where task_id = (select id from back)
     ), told as (
       insert into hai.task_event (task_id, seq, type, text)
-      select id, last_seq, 'released', 'given back: ' || ${reason} from back
+      select id, last_seq, ${type}::text, ${text}::text from back
     )
     select id from back`
   if (!task) throw await leaseLost(sql, held)
