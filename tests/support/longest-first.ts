@@ -8,7 +8,7 @@ const LONG = [
   /^tests\/core\/(doors-fuzz|task\/(plans|state_machine)|base\/linear)/,
   /^tests\/stack\/(faults|commands|pooler)/,
   /^tests\/evening\//,
-  /^tests\/(cli\/hai-sh|stack\/|windmill\/)/,
+  /^tests\/(cli\/(gitops|hai-sh)|stack\/|windmill\/)/,
   /^tests\/runner\//,
 ]
 /** Projects whose files share processes: side by side, as a file of another one ends such a process. */
