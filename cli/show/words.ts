@@ -1,6 +1,5 @@
-// Intl.DateTimeFormat would cost a tenth of the start-up of a command that prints a table.
-const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+import { MONTHS, WEEKDAYS } from '../../f/hai/core/base/words.ts'
+
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
 /** An instant as people say it, in local time: `3 min ago`, `in 2 h`, `yesterday 14:05`, `Fri 27 Nov`. */
@@ -74,9 +73,10 @@ function daysApart(at: Date, now: Date): number {
   return (day(at) - day(now)) / 86_400_000
 }
 
+// Intl.DateTimeFormat would cost a tenth of the start-up of a command that prints a table.
 function date(at: Date, now: Date): string {
   const year = at.getFullYear() === now.getFullYear() ? '' : ` ${at.getFullYear()}`
-  return `${DAYS[at.getDay()]} ${at.getDate()} ${MONTHS[at.getMonth()]}${year}`
+  return `${WEEKDAYS[at.getDay()]} ${at.getDate()} ${MONTHS[at.getMonth()]}${year}`
 }
 
 function clock(at: Date): string {

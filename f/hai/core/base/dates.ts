@@ -1,5 +1,6 @@
 import * as chrono from 'chrono-node/en'
 import { HaiError } from './errors.ts'
+import { MONTHS, WEEKDAYS } from './words.ts'
 
 /** Whose day it is: an IANA zone, and the instant that "tomorrow" is counted from. */
 export interface Clock {
@@ -8,8 +9,6 @@ export interface Clock {
 }
 
 const DAY_MS = 86_400_000
-const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 const LONGEST_PHRASE = 80
 

@@ -1,5 +1,8 @@
 /** How lengths of time, days, counts and money are written, alike in the terminal, on the page, in notices and in errors. */
 
+export const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+export const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
 /** A length of time as a sentence needs it: `40 s`, `4 min`, `3 h`, `2 days`. */
 export function span(seconds: number): string {
   if (seconds < 120) return `${Math.max(0, Math.round(seconds))} s`
@@ -52,6 +55,5 @@ export const spanText = (minutes: number) => (minutes >= 60 ? `${minutes / 60} h
 
 /** `2026-11-27 Fri`. */
 export function dayText(day: string): string {
-  const weekday = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'][new Date(`${day}T00:00:00Z`).getUTCDay()]
-  return `${day} ${weekday}`
+  return `${day} ${WEEKDAYS[new Date(`${day}T00:00:00Z`).getUTCDay()]}`
 }
