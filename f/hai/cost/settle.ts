@@ -25,8 +25,20 @@ export async function main(
 ) {
   return workerDoor(
     {
-      ...{ id, lease_no, lease_token },
-      ...{ call_id, backend, model, billing, tokens, ms, usd, error, ended, at_least, unsent },
+      id,
+      lease_no,
+      lease_token,
+      call_id,
+      backend,
+      model,
+      billing,
+      tokens,
+      ms,
+      usd,
+      error,
+      ended,
+      at_least,
+      unsent,
     },
     (sql, given) => thenRing(sql, settle(sql, given)),
   )

@@ -35,7 +35,11 @@ const heard = count.catch(null)
 /** The same as a worker elsewhere tells them: what is no count is unknown, and takes nothing else with it. */
 export const HeardTokens = z
   .object({
-    ...{ input: heard, output: heard, cache_read: heard, cache_write: heard, reasoning: heard },
+    input: heard,
+    output: heard,
+    cache_read: heard,
+    cache_write: heard,
+    reasoning: heard,
     cache_write_1h: most.nullish().catch(null),
   })
   .catch(UNCOUNTED)

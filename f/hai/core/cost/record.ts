@@ -93,7 +93,12 @@ function rowOf({ tokens, ...call }: Recordable, backends: Models['backends']) {
   const { input, output, cache_read, cache_write, cache_write_1h = null, reasoning } = tokens
   return {
     ...call,
-    ...{ input, output, cache_read, cache_write, cache_write_1h, reasoning },
+    input,
+    output,
+    cache_read,
+    cache_write,
+    cache_write_1h,
+    reasoning,
     ending: input === null || output === null ? 'uncounted' : 'answered',
     ...priced(call, tokens, backends),
   }

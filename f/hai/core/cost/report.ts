@@ -85,13 +85,22 @@ export async function costReport(
   const { since, until, zone } = range
   return {
     as_of: new Date().toISOString(),
-    ...{ since, until, days: range.days, zone },
+    since,
+    until,
+    days: range.days,
+    zone,
     total: totalOf(lines),
     previous: previousOf(earlier, totalOf(previous), tasksBefore.total),
     tasks: tasks.total,
     by_day: perDay(range, lines, tasks.days),
     by: Object.fromEntries(by.map((one) => [one, perKey(lines, one)])),
-    ...{ caps, margin, windows, unknown: unknownOf(lines), top_tasks, caps_hit, failures },
+    caps,
+    margin,
+    windows,
+    unknown: unknownOf(lines),
+    top_tasks,
+    caps_hit,
+    failures,
     list: LIST_SOURCE,
     ...(broken.length > 0 ? { problems: broken } : {}),
   }
@@ -165,7 +174,10 @@ async function taskCounts(
     ) ended
     group by grouping sets ((), (day))`
   const counts = ({ total, without_model, local, escalated }: TaskCounts) => ({
-    ...{ total, without_model, local, escalated },
+    total,
+    without_model,
+    local,
+    escalated,
   })
   const days = rows.flatMap((row) => (row.day === null ? [] : [[row.day, counts(row)] as const]))
   const total = rows.find(({ day }) => day === null)

@@ -159,7 +159,10 @@ async function refused(sql: Sql, call: ModelCall, overs: Over[]): Promise<HaiErr
   const { full, resets_at, retry_after_seconds, ...counter } = over!
   return new HaiError('budget', sentence(over!, asked), {
     details: {
-      ...{ ...counter, asked, resets_at, retry_after_seconds },
+      ...counter,
+      asked,
+      resets_at,
+      retry_after_seconds,
       on_cap: full ? budget.on_cap : 'wait',
       next_step: `hai cost cap raise ${Math.ceil(asked * 100) / 100} --cap ${cap} --today makes room; hai cost shows the caps`,
       // a task's cap never begins anew
@@ -234,7 +237,11 @@ export function failureOf({ message, details }: OverBudget): AttemptFailure {
   const { on_cap, ends, retry_after_seconds, next_step = 'hai cost shows the caps' } = details
   if (ends || on_cap === 'dead') return { code: 'budget', message, next_step }
   return {
-    ...{ code: 'budget', message, next_step, retryable: true, uses_attempt: false },
+    code: 'budget',
+    message,
+    next_step,
+    retryable: true,
+    uses_attempt: false,
     ...(retry_after_seconds === undefined ? {} : { retry_after_seconds }),
   }
 }

@@ -107,7 +107,13 @@ async function stateOf(sql: Sql, name: string, window: Window): Promise<WindowSt
   const [trouble] = await sql`
     select from hai.endpoint where name = ${backend} and state = 'quota_exhausted' and coalesce(until, now()) >= now()`
   return {
-    ...{ window: name, backend, hours, calls, tokens, list_usd, reserve_interactive },
+    window: name,
+    backend,
+    hours,
+    calls,
+    tokens,
+    list_usd,
+    reserve_interactive,
     limit_calls: window.calls ?? null,
     limit_tokens: window.tokens ?? null,
     frees_at: freesAt(oldest, hours),

@@ -76,7 +76,9 @@ async function* said(call: Call, reply: Reply, watchdog: Watchdog): AsyncGenerat
   }
   const model = await modelOf(call, reply, sign)
   const { stream } = await model.doStream({
-    ...{ prompt: messages, abortSignal: signal, maxOutputTokens: call.maxOutput },
+    prompt: messages,
+    abortSignal: signal,
+    maxOutputTokens: call.maxOutput,
   })
   for await (const part of stream as unknown as AsyncIterable<LanguageModelV3StreamPart>) {
     // that it misses an end is seen below, and what is wrong was understood before
@@ -160,7 +162,10 @@ function answered({ choice }: Call, reply: Reply, heard: Heard, ending: Ending):
   if (other) notices.push(`${other} answered, though ${name} was asked for ${choice.model}`)
   const named = other ?? (choice.model === 'default' ? model : undefined)
   return {
-    ...{ text, ...spent, ending, notices: notices.filter((notice) => notice !== undefined) },
+    text,
+    ...spent,
+    ending,
+    notices: notices.filter((notice) => notice !== undefined),
     ...(named ? { model: named } : {}),
     ...(reply.usd === undefined ? {} : { usd: reply.usd }),
   }

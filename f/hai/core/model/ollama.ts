@@ -159,7 +159,9 @@ export async function load(choice: Choice, signal: AbortSignal, limits: Limits):
   let responseBody: string
   try {
     response = await patientFetch(url, {
-      ...{ method: 'POST', body: JSON.stringify(request), signal: watchdog.signal },
+      method: 'POST',
+      body: JSON.stringify(request),
+      signal: watchdog.signal,
     })
     responseBody = await response.text()
   } catch (error) {

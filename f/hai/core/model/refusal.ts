@@ -67,7 +67,9 @@ export function ofStatus(error: APICallError, status: number, choice: Choice): C
     return { code: 'backend_error', message, retryable: false, next_step: ASK_ANEW }
   if (again !== undefined && again > LONGEST) return putOff('backend_error', message, again, name)
   return {
-    ...{ code: 'backend_error', message, retryable: true },
+    code: 'backend_error',
+    message,
+    retryable: true,
     ...(again === undefined ? {} : { retry_after_seconds: again }),
   }
 }
@@ -96,16 +98,17 @@ export function putOff(
     const until = new Date(Math.min(Date.now() + seconds * 1000, 8e15)).toISOString()
     const when = `${until.slice(0, 16).replace('T', ' ')} UTC`
     return {
-      ...{
-        code,
-        message: `${message}; not before ${when}, and a task waits 7 days at most`,
-        retryable: false,
-      },
+      code,
+      message: `${message}; not before ${when}, and a task waits 7 days at most`,
+      retryable: false,
       next_step: `have another backend answer: hai model ls; or wait for ${name}`,
     }
   }
   return {
-    ...{ code, message, retryable: true, uses_attempt: false },
+    code,
+    message,
+    retryable: true,
+    uses_attempt: false,
     ...(seconds === undefined ? {} : { retry_after_seconds: seconds }),
   }
 }

@@ -94,7 +94,8 @@ async function recorded(sql: Sql, access: Access, { requester, signal }: Tester)
   await toldByFailure(sql, failure)
   const { code, message, next_step } = failure
   return withoutPasswordsIn({
-    ...{ ...tested, ok: false },
+    ...tested,
+    ok: false,
     error: { code, message, ...(next_step ? { next_step } : {}) },
   })
 }
@@ -128,7 +129,12 @@ async function tryOut(
       )
     clock.loaded()
     const { tokens, notices } = await callModel({
-      ...{ choice, apiKey, messages: MESSAGES, maxOutput, onText, got },
+      choice,
+      apiKey,
+      messages: MESSAGES,
+      maxOutput,
+      onText,
+      got,
       ...limitsOf(models, choice, MESSAGES),
       signal: AbortSignal.any([signal, limit.signal]),
     })

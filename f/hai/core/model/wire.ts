@@ -266,7 +266,10 @@ class Answering {
     const cause =
       status &&
       new APICallError({
-        ...{ message: words, url, requestBodyValues: {}, statusCode: status },
+        message: words,
+        url,
+        requestBodyValues: {},
+        statusCode: status,
         responseHeaders: Object.fromEntries(headers),
         responseBody: JSON.stringify({ error: { ...error, message: words } }),
       })

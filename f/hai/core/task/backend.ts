@@ -167,7 +167,12 @@ export function pauseIn(
   if (!known?.paused || known.until === null) return undefined
   const { state: code, until, message, next_step } = known
   return {
-    ...{ code, backend: endpoint.name, endpoint, retryable: true, uses_attempt: false, put_off: true },
+    code,
+    backend: endpoint.name,
+    endpoint,
+    retryable: true,
+    uses_attempt: false,
+    put_off: true,
     message: `${endpoint.name} is not asked before ${until}, since ${message}`,
     not_before: until,
     ...(next_step ? { next_step } : {}),

@@ -192,7 +192,8 @@ export async function fail(
 }
 
 const errorOf = ({ code, message, next_step, backend }: AttemptFailure): TaskError => ({
-  ...{ code, message },
+  code,
+  message,
   ...(next_step ? { next_step } : {}),
   ...(backend ? { backend } : {}),
 })

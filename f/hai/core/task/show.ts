@@ -46,8 +46,10 @@ export async function showTask(sql: Sql, given: string, caller: Caller): Promise
     partialOf(sql, task!),
   ])
   const told = {
-    ...{ waiting_on: withStepFor(caller, waiting_on), error: withStepFor(caller, task!.error) },
-    ...{ steps: [...steps], totals },
+    waiting_on: withStepFor(caller, waiting_on),
+    error: withStepFor(caller, task!.error),
+    steps: [...steps],
+    totals,
   }
   if (isClosed(task!, caller)) return { ...task!, ...CLOSED, ...told, events: events.map(closed) }
   return { ...task!, ...told, events: [...events], ...(partial ? { partial } : {}) }
@@ -61,7 +63,11 @@ const CLOSED = { content: '(restricted)', output: null, result: null, metadata: 
 
 /** Its type and time; a text only where it is none of the answer's. */
 const closed = ({ seq, at, type, text }: TaskEvent): TaskEvent => ({
-  ...{ seq, at, type, text: type === 'delta' ? '' : text, data: {} },
+  seq,
+  at,
+  type,
+  text: type === 'delta' ? '' : text,
+  data: {},
 })
 
 /** How a task stands: its answer when there is one, else what had come of it; its error when it ended badly. */

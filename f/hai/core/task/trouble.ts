@@ -62,7 +62,10 @@ export async function backendTroubles(
   const troubles = await troublesOf(sql, null, around)
   return {
     backends: troubles.map(({ name, state, since, until, message, next_step }) => ({
-      ...{ name, state, since, message },
+      name,
+      state,
+      since,
+      message,
       ...(until ? { until } : {}),
       ...(next_step ? { next_step } : {}),
     })),

@@ -86,7 +86,9 @@ async function ask(
   }
   await answerWithModel(admission.handle, task, {
     ...(await admission.ready(access)),
-    ...{ signal, local, stream: (at: number, text: string) => stream(task.id, at, text) },
+    signal,
+    local,
+    stream: (at: number, text: string) => stream(task.id, at, text),
   })
   streamEnd(task.id)
 }
@@ -100,7 +102,10 @@ function notThere(error: unknown): AttemptFailure & { code: string } {
   if (!(error instanceof HaiError && error.code === 'unavailable')) throw error
   const { next_step } = error.details ?? {}
   return {
-    ...{ code: 'unreachable', message: error.message, retryable: true, uses_attempt: false },
+    code: 'unreachable',
+    message: error.message,
+    retryable: true,
+    uses_attempt: false,
     ...(typeof next_step === 'string' ? { next_step } : {}),
   }
 }

@@ -28,7 +28,9 @@ export function heldTask(sql: Sql, task: ClaimedTask, start?: Start): HeldTask {
           ...held,
           ...step,
           told: {
-            ...{ tokens: spent.tokens, usd, billing: call.billing },
+            tokens: spent.tokens,
+            usd,
+            billing: call.billing,
             ...(spent.at_least ? { at_least: true } : {}),
           },
         })
