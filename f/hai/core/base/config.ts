@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
-import type { Sql } from './db.ts'
+import { json, type Sql } from './db.ts'
 import { fieldsAt, HaiError, parse } from './errors.ts'
 import { nearest } from './text.ts'
 import { findResource } from './windmill.ts'
@@ -145,7 +145,7 @@ async function keep(sql: Sql, name: string, value: unknown, error: string | null
   const hash = createHash('sha256').update(JSON.stringify(value)).digest('hex')
   await sql`
     insert into hai.config as c (name, value, hash, error)
-    values (${name}, ${sql.json(value as never)}, ${hash}, ${error})
+    values (${name}, ${json(sql, value)}, ${hash}, ${error})
     on conflict (name) do update set
       value = excluded.value, hash = excluded.hash, error = excluded.error, updated_at = now()
     where c.hash <> excluded.hash or c.error is distinct from excluded.error`

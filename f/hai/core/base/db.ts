@@ -78,6 +78,9 @@ export function prepareIf(pool: Sql, direct: boolean): void {
   ;(pool as Pool).options.prepare = direct
 }
 
+/** A value as a parameter of a statement. What the driver's types ask of it, an index, no interface has. */
+export const json = (sql: Sql, value: unknown) => sql.json(value as never)
+
 /** Runs `work` in a transaction: a new one on a pool, a savepoint inside one that is already open. */
 export async function inTransaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): Promise<T> {
   const unlessBroken = (tx: Sql) => work(tx).catch(leaveBroken)

@@ -3,7 +3,7 @@ import { Models } from '../base/backends.ts'
 import type { Caller } from '../base/caller.ts'
 import { storedConfig } from '../base/config.ts'
 import { addDays, dayBounds, today } from '../base/dates.ts'
-import { inTransaction, type Sql } from '../base/db.ts'
+import { inTransaction, json, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { own } from '../base/own.ts'
 import { Instant, ownZone } from '../base/time.ts'
@@ -32,7 +32,7 @@ export async function applyBudget(sql: Sql): Promise<void> {
     const zone = budget.time_zone ?? ownZone()
     await foldAnew(tx, zone)
     await tx`
-      update hai.fold set budget_hash = ${config?.hash ?? BUILT_IN}, budget = ${tx.json(budget as never)}, zone = ${zone}`
+      update hai.fold set budget_hash = ${config?.hash ?? BUILT_IN}, budget = ${json(tx, budget)}, zone = ${zone}`
     await tx`delete from hai.cap`
     for (const [name, { per, period, usd }] of Object.entries(budget.caps)) {
       await tx`insert into hai.cap (name, per, period, usd) values (${name}, ${per}, ${period ?? null}, ${usd})`

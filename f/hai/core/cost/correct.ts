@@ -1,6 +1,6 @@
 import { Models } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
-import { inTransaction, type Sql } from '../base/db.ts'
+import { inTransaction, json, type Sql } from '../base/db.ts'
 import { added, counting, warnings } from './counters.ts'
 import { LIST_SOURCE } from './list_prices_data.ts'
 import { cost, priceAt, sellersOf } from './prices.ts'
@@ -36,7 +36,7 @@ export async function stopFolding(tx: Sql): Promise<void> {
 export async function correct(tx: Sql, corrections: Correction[]): Promise<void> {
   await tx`
     with given as (
-      select * from jsonb_to_recordset(${tx.json(corrections as never)}) as given (
+      select * from jsonb_to_recordset(${json(tx, corrections)}) as given (
         call_id text, at timestamptz, input int, output int, cache_read int, cache_write int, cache_write_1h int,
         reasoning int, ms int, usd numeric, list_usd numeric, price_version text, ending text, at_least boolean)
     ), was as (

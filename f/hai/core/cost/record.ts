@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Models } from '../base/backends.ts'
 import type { Caller } from '../base/caller.ts'
 import { storedConfig } from '../base/config.ts'
-import { inTransaction, type Sql } from '../base/db.ts'
+import { inTransaction, json, type Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { Instant } from '../base/time.ts'
 import { type Correction, correct, stopFolding } from './correct.ts'
@@ -108,7 +108,7 @@ function rowOf({ tokens, ...call }: Recordable, backends: Models['backends']) {
 async function insert(sql: Sql, rows: Row[], caller: Caller): Promise<string[]> {
   const recorded = await sql<{ call_id: string }[]>`
     with given as (
-      select * from jsonb_to_recordset(${sql.json(rows as never)}) as given (
+      select * from jsonb_to_recordset(${json(sql, rows)}) as given (
         call_id text, at timestamptz, backend text, model text, billing text, input int, output int, cache_read int,
         cache_write int, cache_write_1h int, reasoning int, ms int, usd numeric, list_usd numeric, price_version text,
         ending text, at_least boolean, source text, agent text, conversation_id text)

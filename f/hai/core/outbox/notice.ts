@@ -1,4 +1,4 @@
-import type { Sql } from '../base/db.ts'
+import { json, type Sql } from '../base/db.ts'
 import { count } from '../base/words.ts'
 
 /** A notice whose last attempt failed is given up. With the pauses between them that is after about two hours. */
@@ -51,7 +51,7 @@ export async function notify(sql: Sql, notice: NewNotice): Promise<boolean> {
   const { kind, dedup_key, title, text, priority, link, data } = notice
   const added = await sql`
     insert into hai.notice (kind, dedup_key, title, text, priority, link, data)
-    values (${kind}, ${dedup_key}, ${title}, ${text}, ${priority}, ${link ?? null}, ${sql.json((data ?? {}) as never)})
+    values (${kind}, ${dedup_key}, ${title}, ${text}, ${priority}, ${link ?? null}, ${json(sql, data ?? {})})
     on conflict (dedup_key) do nothing
     returning id`
   return added.length > 0
@@ -79,7 +79,7 @@ export async function takeNotice(sql: Sql): Promise<HeldNotice | undefined> {
 /** Every channel has it. */
 export async function markSent(sql: Sql, { id, lease, receipts }: HeldNotice): Promise<void> {
   await sql`
-    update hai.notice set sent_at = now(), receipt = ${sql.json(receipts as never)}, error = null
+    update hai.notice set sent_at = now(), receipt = ${json(sql, receipts)}, error = null
     where id = ${id} and next_at = ${lease}`
 }
 
@@ -92,7 +92,7 @@ export async function markUnsent(
   const last = attempts >= MAX_ATTEMPTS
   await sql`
     update hai.notice
-    set receipt = ${sql.json(receipts as never)}, error = ${error},
+    set receipt = ${json(sql, receipts)}, error = ${error},
         next_at = clock_timestamp() + make_interval(secs => ${seconds}),
         failed_at = case when ${last} then now() end
     where id = ${id} and next_at = ${lease}`
@@ -103,7 +103,7 @@ export async function markUnsent(
 export async function putBack(sql: Sql, { id, lease, receipts }: HeldNotice, seconds: number): Promise<void> {
   await sql`
     update hai.notice
-    set attempts = attempts - 1, receipt = ${sql.json(receipts as never)},
+    set attempts = attempts - 1, receipt = ${json(sql, receipts)},
         next_at = clock_timestamp() + make_interval(secs => ${seconds})
     where id = ${id} and next_at = ${lease}`
 }

@@ -1,5 +1,5 @@
 import type { Caller } from '../base/caller.ts'
-import { inTransaction, type Sql } from '../base/db.ts'
+import { inTransaction, json, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { lockConversations, makeWay, refuseStrangers } from './busy_conversation.ts'
@@ -194,7 +194,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
   const inserted = await sql<{ id: string }[]>`
     with given as (
       select task.*, (row ->> 'shift_seconds')::int + (row ->> 'head_start')::int as earlier
-      from jsonb_array_elements(${sql.json(rows as never)}) as row, jsonb_populate_record(null::hai.task_queue, row) as task
+      from jsonb_array_elements(${json(sql, rows)}) as row, jsonb_populate_record(null::hai.task_queue, row) as task
     ), accepted as (
       insert into hai.task_queue (
         ${sql(COLUMNS)}, idempotency_until, run_at, claim_at, expires_at, last_seq)
@@ -220,7 +220,7 @@ async function attach(sql: Sql, rows: Row[]): Promise<void> {
   await sql`
     insert into hai.artifact (task_id, name, media_type, content)
     select task_id, name, media_type, content
-    from jsonb_to_recordset(${sql.json(parts as never)}) as p(task_id text, name text, media_type text, content text)`
+    from jsonb_to_recordset(${json(sql, parts)}) as p(task_id text, name text, media_type text, content text)`
 }
 
 interface Known {

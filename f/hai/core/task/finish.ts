@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Sql } from '../base/db.ts'
+import { json, type Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { storable, storableJson, withoutPasswords } from '../base/text.ts'
@@ -35,7 +35,7 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
     with ended as (
       update hai.task_queue
       set state = case when expires_at <= now() then 'expired' else 'done' end,
-          output = ${output}, result = ${result === undefined ? null : sql.json(storableJson(result) as never)},
+          output = ${output}, result = ${result === undefined ? null : json(sql, storableJson(result))},
           error = case when expires_at <= now()
             then jsonb_build_object('code', 'expired', 'message', 'finished after its time had run out') end,
           agent = coalesce(${agent ?? null}, agent), route = coalesce(${route ?? null}, route),
@@ -155,7 +155,7 @@ export async function fail(
     ), moved as (
       update hai.task_queue t
       set state = held.next, next_attempt = ${uses_attempt},
-          error = case when ${retryable} and held.tired then ${sql.json(tired as never)}::jsonb else ${sql.json(error as never)}::jsonb end,
+          error = case when ${retryable} and held.tired then ${json(sql, tired)}::jsonb else ${json(sql, error)}::jsonb end,
           waited = case when held.next = 'pending' and not ${uses_attempt}
             then coalesce(t.waited, '{}') || jsonb_build_object(${code}::text, held.so_far + held.seconds) end,
           waits_for = case held.next when 'pending' then ${blamed(failure)?.id ?? null} end,

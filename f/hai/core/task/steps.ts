@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { inTransaction, type Sql } from '../base/db.ts'
+import { inTransaction, json, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { storable, storableJson, withoutPasswords, withoutPasswordsIn } from '../base/text.ts'
 import { fail } from './finish.ts'
@@ -72,7 +72,7 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
     await hold(tx, step)
     const [row] = await tx<{ name: string; ms: number }[]>`
       update hai.task_step
-      set state = 'finished', response = ${tx.json(response as never)}, name = coalesce(${step.name ?? null}, name),
+      set state = 'finished', response = ${json(tx, response)}, name = coalesce(${step.name ?? null}, name),
         finished_at = clock_timestamp()
       where call_id = ${step.call_id} and task_id = ${step.id} and state = 'started'
       returning name, (extract(epoch from clock_timestamp() - started_at) * 1000)::int as ms`
@@ -108,7 +108,7 @@ async function finishLate(sql: Sql, input: z.input<typeof Finish>): Promise<bool
     if (!task) return false
     const [row] = await tx<{ name: string }[]>`
       update hai.task_step
-      set state = 'finished', response = ${tx.json(storableJson(response ?? null) as never)},
+      set state = 'finished', response = ${json(tx, storableJson(response ?? null))},
         name = coalesce(${name ?? null}, name), finished_at = clock_timestamp()
       where call_id = ${call_id} and task_id = ${id} and state = 'started' and lease_no >= ${lease_no}
         -- what this holder itself had begun, though another one may have begun it again; null: by the release before
@@ -187,7 +187,7 @@ export async function note(
       returning last_seq
     )
     insert into hai.task_event (task_id, seq, type, text, data)
-    select ${held.id}, last_seq, ${type}, ${told}, ${sql.json(withoutPasswordsIn(storableJson(data)) as never)} from numbered
+    select ${held.id}, last_seq, ${type}, ${told}, ${json(sql, withoutPasswordsIn(storableJson(data)))} from numbered
     returning seq`
   if (!noted) throw await leaseLost(sql, held)
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
 import { type Clock, isDay, parseDue } from '../base/dates.ts'
-import { inTransaction, type Sql } from '../base/db.ts'
+import { inTransaction, json, type Sql } from '../base/db.ts'
 import { HaiError, parse, shown } from '../base/errors.ts'
 import { newId, shortId, todoId } from '../base/ids.ts'
 import { Tag } from '../base/normal.ts'
@@ -66,7 +66,7 @@ export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise
         idempotency_key, idempotency_until, request_digest)
       values (${newId()}, ${text.body}, ${text.tags},
         ${given.priority ?? said.priority ?? 'normal'}, ${dueOn(tx, due, given.zone)}, ${dueAt(due)}, ${depends_on},
-        ${tx.json(given.metadata as never)}, ${given.created_by}, ${given.idempotency_key ?? null},
+        ${json(tx, given.metadata)}, ${given.created_by}, ${given.idempotency_key ?? null},
         case when ${given.idempotency_key !== undefined} then now() + interval '24 hours' end, ${digest})
       on conflict do nothing
       returning ${todoColumns(tx, given.zone)}`
@@ -156,7 +156,7 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller
         due_on = case when ${said !== undefined} then ${dueOn(tx, due, zone)} else due_on end,
         due_at = case when ${said !== undefined} then ${dueAt(due)}::timestamptz else due_at end,
         depends_on = coalesce(${depends_on}::text[], depends_on),
-        metadata = coalesce(${change.metadata ? tx.json(change.metadata as never) : null}::jsonb, metadata),
+        metadata = coalesce(${change.metadata ? json(tx, change.metadata) : null}::jsonb, metadata),
         changed_by = case when ${same} then changed_by else ${name} end,
         changed_at = case when ${same} then changed_at else now() end,
         updated_at = now()
