@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Sql } from './db.ts'
+import type { Part, Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 import { own } from './own.ts'
 
@@ -17,7 +17,7 @@ export interface Caller {
   /** IANA zone in which days are meant. */
   zone: string
   /** The condition on `task_queue` that leaves what this caller may see. */
-  sees(sql: Sql): ReturnType<Sql>
+  sees(sql: Sql): Part
 }
 
 /** Whose call of a webhook a job is. A label of his token's names it in reports and says nothing of him. */
@@ -76,7 +76,7 @@ export function memberOf(username: string, members: Members): string | undefined
 export function principal(name: string, members: Members, zone: string): Caller {
   const role = own(members, name)?.role ?? 'member'
   const all = role !== 'member'
-  return { name, role, zone, sees: (sql) => (all ? sql`true` : sql`requester = ${name}`) as ReturnType<Sql> }
+  return { name, role, zone, sees: (sql) => (all ? sql`true` : sql`requester = ${name}`) as Part }
 }
 
 /** As whom Windmill runs hai's HTTP routes, whoever calls them. He is nobody himself. */

@@ -1,6 +1,6 @@
 import { Models } from '../base/backends.ts'
 import { storedConfig } from '../base/config.ts'
-import { inTransaction, json, type Sql } from '../base/db.ts'
+import { inTransaction, json, type Part, type Sql } from '../base/db.ts'
 import { added, counting, warnings } from './counters.ts'
 import { LIST_SOURCE } from './list_prices_data.ts'
 import { cost, priceAt, sellersOf } from './prices.ts'
@@ -115,7 +115,7 @@ export async function priceLate(sql: Sql): Promise<number> {
   return priced
 }
 
-const unpriced = (sql: Sql, which: ReturnType<Sql>): Promise<Unpriced[]> => sql<Unpriced[]>`
+const unpriced = (sql: Sql, which: Part): Promise<Unpriced[]> => sql<Unpriced[]>`
   select call_id, at, backend, model, billing, input, output, cache_read, cache_write, cache_write_1h, reasoning, ms,
     usd::float8 as usd, list_usd::float8 as list_usd, price_version, coalesce(ending, 'answered') as ending, at_least
   from hai.usage

@@ -1,12 +1,10 @@
-import type { Sql } from '../base/db.ts'
-
-type Fragment = ReturnType<Sql>
+import type { Part, Sql } from '../base/db.ts'
 
 /**
  * What a ledger's row `call` counts for: the caps in force (`cap`), with whose spending it is (`key`, null for none) and
  * when (`period`), by the zone of `fold`. To follow `from call`.
  */
-export const counting = (sql: Sql): Fragment => sql`
+export const counting = (sql: Sql): Part => sql`
   cross join hai.fold cross join hai.cap cross join lateral (
     select
       case cap.per when 'all' then '' when 'task' then call.task_id when 'agent' then call.agent
@@ -16,25 +14,25 @@ export const counting = (sql: Sql): Fragment => sql`
   ) counter`
 
 /** What the presumed row `call` may have cost besides the least that is known of it. */
-export const presumedOf = (sql: Sql): Fragment => sql`greatest(call.bound - coalesce(call.usd, 0), 0)`
+export const presumedOf = (sql: Sql): Part => sql`greatest(call.bound - coalesce(call.usd, 0), 0)`
 
 /** What follows `insert into hai.cap_counter … select … order by cap, key, period`: adds to what is there. */
-export const added = (sql: Sql): Fragment => sql`
+export const added = (sql: Sql): Part => sql`
   on conflict (cap, key, period) do update set
     spent = known.spent + excluded.spent, held = known.held + excluded.held,
     presumed = known.presumed + excluded.presumed`
 
 /** What the cap named by `name`, a qualified column, allows now: with what it has been raised by. */
-export const limitOf = (sql: Sql, name: Fragment): Fragment => sql`
+export const limitOf = (sql: Sql, name: Part): Part => sql`
   (select limited.usd + coalesce(sum(raised.usd), 0)
     from hai.cap limited left join hai.cap_raise raised on raised.cap = limited.name and raised.until > now()
     where limited.name = ${name} group by limited.usd)`
 
-const month = (sql: Sql): Fragment => sql`
+const month = (sql: Sql): Part => sql`
   (select date_trunc('month', now() at time zone zone) at time zone zone from hai.fold)`
 
 /** Rows of the ledger that a counter in use may be made of: of this month, all unsettled, of tasks under way. */
-const counted = (sql: Sql): Fragment => sql`
+const counted = (sql: Sql): Part => sql`
   select u.* from hai.usage u where u.at >= ${month(sql)}
   union all
   select u.* from hai.usage u where u.state <> 'settled' and u.at < ${month(sql)}
@@ -43,7 +41,7 @@ const counted = (sql: Sql): Fragment => sql`
   where t.finished_at is null and u.state = 'settled' and u.at < ${month(sql)}`
 
 /** All counters in use as the ledger has them: `cap, key, period, spent, held, presumed`. */
-const derived = (sql: Sql): Fragment => sql`
+const derived = (sql: Sql): Part => sql`
   select cap.name as cap, counter.key, counter.period,
     coalesce(sum(call.usd), 0) as spent,
     coalesce(sum(call.bound) filter (where call.state = 'open'), 0) as held,

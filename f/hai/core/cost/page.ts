@@ -22,7 +22,7 @@ const TITLES: [Breakdown, string][] = [
 ]
 const NEARLY = 0.8
 
-type Part = ReturnType<typeof html> | string
+type Markup = ReturnType<typeof html> | string
 
 /** The report as one HTML page that loads nothing: it can be mailed, kept, and read on a phone. */
 export async function pageOf(report: CostReport): Promise<string> {
@@ -51,7 +51,7 @@ ${[dearest(report), troubles(report)]}
   return String(await page)
 }
 
-function headline(report: CostReport): Part {
+function headline(report: CostReport): Markup {
   const { total, unknown, days, tasks } = report
   const { open_calls, open_usd } = total
   const presumed = presumedText(total)
@@ -70,13 +70,13 @@ ${endingTexts(total).map((text) => html`<p class="soft">${text}</p>`)}
 ${presumed ? html`<p class="soft">${presumed}</p>` : ''}`
 }
 
-function chart(report: CostReport): Part {
+function chart(report: CostReport): Markup {
   if (report.days === 1 || report.total.calls === 0) return ''
   const svg = (width: number, height: number) => raw(chartOf(report, { width, height, colours: COLOURS }))
   return html`<section><div class="narrow">${svg(340, 200)}</div><div class="wide">${svg(680, 240)}</div></section>`
 }
 
-function facts({ total, tasks, by }: CostReport): Part {
+function facts({ total, tasks, by }: CostReport): Markup {
   const escalated = `${percent(tasks.escalated, tasks.total)} escalated`
   return html`<section class="facts">
 <div><b>${tasks.total}</b><span class="soft">tasks, ${escalated}</span></div>
@@ -89,12 +89,12 @@ ${(by.billing ?? []).map(
 </section>`
 }
 
-function windows({ windows }: CostReport): Part {
+function windows({ windows }: CostReport): Markup {
   if (windows.length === 0) return ''
   return html`<section><h2>Subscriptions</h2><div class="rows">${windows.map(windowRow)}</div></section>`
 }
 
-function windowRow(window: WindowState): Part {
+function windowRow(window: WindowState): Markup {
   const { backend, hours, calls, limit_calls, tokens, limit_tokens, reported_left, list_usd } = window
   const of = (used: number, limit: number | null) =>
     limit === null ? shortNumber(used) : `${shortNumber(used)} of ${shortNumber(limit)}`
@@ -106,24 +106,24 @@ ${limit_calls || limit_tokens ? track(used) : ''}
 <span class="soft">${of(tokens, limit_tokens)} tokens, without what was read from a cache${listed}; ${left}</span></div>`
 }
 
-function caps({ caps, margin }: CostReport): Part {
+function caps({ caps, margin }: CostReport): Markup {
   if (caps.length === 0) return ''
   return html`<section><h2>Caps</h2><div class="rows">${caps.map(capRow)}</div>${margin ? html`<p class="soft">${marginText(margin)}</p>` : ''}</section>`
 }
 
-function capRow({ cap, key, limit, spent, held, presumed, left }: CapState): Part {
+function capRow({ cap, key, limit, spent, held, presumed, left }: CapState): Markup {
   const used = spent + held + presumed
   return html`<div><div class="between"><span>${key ? `${cap}: ${key}` : cap}</span>
 <span>${dollars(used)} of ${dollars(limit)}</span></div>${track(limit > 0 ? used / limit : 1)}
 <span class="soft">${dollars(Math.max(0, left))} left</span></div>`
 }
 
-function track(share: number): Part {
+function track(share: number): Markup {
   const state = share >= 1 ? 'full' : share >= NEARLY ? 'near' : ''
   return html`<div class="track"><i class="${state}" style="width:${(Math.min(1, share) * 100).toFixed(1)}%"></i></div>`
 }
 
-function breakdown({ by }: CostReport, one: Breakdown, title: string): Part {
+function breakdown({ by }: CostReport, one: Breakdown, title: string): Markup {
   const rows = by[one] ?? []
   if (rows.length === 0) return ''
   const listed = rows.some(({ list_usd }) => list_usd !== null)
@@ -137,7 +137,7 @@ ${listed ? html`<td class="soft">${row.list_usd === null ? '' : dollars(row.list
 </table></section>`
 }
 
-function dearest({ top_tasks }: CostReport): Part {
+function dearest({ top_tasks }: CostReport): Markup {
   if (top_tasks.length === 0) return ''
   return html`<section><table><tr><th>Dearest tasks</th><th>Id</th><th>USD</th></tr>
 ${top_tasks.map(
@@ -147,7 +147,7 @@ ${top_tasks.map(
 </table><p class="soft">hai cost task ID shows each call of one</p></section>`
 }
 
-function troubles({ caps_hit, failures }: CostReport): Part {
+function troubles({ caps_hit, failures }: CostReport): Markup {
   const lines = [
     ...caps_hit.map(({ cap, times }) => `cap ${cap} refused ${count(times, 'call')}`),
     ...failures

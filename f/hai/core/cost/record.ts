@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Models } from '../base/backends.ts'
 import type { Caller } from '../base/caller.ts'
 import { storedConfig } from '../base/config.ts'
-import { inTransaction, json, type Sql } from '../base/db.ts'
+import { inTransaction, json, type Part, type Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { Instant } from '../base/time.ts'
 import { type Correction, correct, stopFolding } from './correct.ts'
@@ -151,7 +151,7 @@ async function improve(sql: Sql, told: Row[]): Promise<number> {
 type Stored = Correction & Pick<Row, 'backend' | 'model' | 'billing' | 'source'>
 
 /** What the ledger has of them; not of a call that was made here, which its own worker settles. */
-async function stored(sql: Sql, told: Row[], locked: ReturnType<Sql>): Promise<Map<string, Stored>> {
+async function stored(sql: Sql, told: Row[], locked: Part): Promise<Map<string, Stored>> {
   const rows = await sql<Stored[]>`
     select call_id, at, backend, model, billing, source, input, output, cache_read, cache_write, cache_write_1h,
       reasoning, ms, usd::float8 as usd, list_usd::float8 as list_usd, price_version, ending, at_least

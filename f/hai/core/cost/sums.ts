@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { addDays, type Clock, dayBounds, isDay, today } from '../base/dates.ts'
-import type { Sql } from '../base/db.ts'
+import type { Part, Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { own } from '../base/own.ts'
 import { isZone } from './budget.ts'
@@ -77,8 +77,6 @@ function day(field: string, text: string, clock: Clock): string {
   )
 }
 
-type Fragment = ReturnType<Sql>
-
 const KEYS = ['day', ...BREAKDOWNS] as const
 export type Key = (typeof KEYS)[number]
 
@@ -93,7 +91,7 @@ export type Line = { [key in Key]: string | null } & Omit<Amount, 'usd' | 'token
   }
 
 /** Columns of one row of the ledger `u`, as those of `usage_day`. */
-const single = (sql: Sql, zone: string): Fragment => sql`
+const single = (sql: Sql, zone: string): Part => sql`
   (at at time zone ${zone})::date as day, agent, source, requester, route, backend, model, billing`
 
 /**
@@ -125,13 +123,13 @@ export async function sumsStatement(
   range: Range,
   sets: Key[][],
   requester: string | null,
-): Promise<{ text: Fragment }> {
+): Promise<{ text: Part }> {
   // known to the planner, as an unknown watermark would have it read the whole ledger
   const [fold] = await sql<{ watermark: string; zone: string }[]>`select watermark::text, zone from hai.fold`
   const { watermark, zone } = fold!
   const folded = zone === range.zone
-  const all = [[], ...sets].map((set): Fragment => sql`(${listed(sql, set)})`)
-  const text: Fragment = sql`
+  const all = [[], ...sets].map((set): Part => sql`(${listed(sql, set)})`)
+  const text: Part = sql`
     with lines as (
       ${folded ? sql`${days(sql, range)} union all` : sql``}
       ${settled(sql, range, folded ? sql`and xid >= ${watermark}::bigint` : sql``)}
@@ -146,16 +144,16 @@ export async function sumsStatement(
   return { text }
 }
 
-const listed = (sql: Sql, keys: readonly Key[]): Fragment =>
+const listed = (sql: Sql, keys: readonly Key[]): Part =>
   joined(
     sql,
-    keys.map((key) => sql`${sql(key)}` as Fragment),
+    keys.map((key) => sql`${sql(key)}` as Part),
   )
 
-const joined = (sql: Sql, [first, ...rest]: Fragment[]): Fragment =>
-  rest.reduce<Fragment>((all, one) => sql`${all}, ${one}`, first ?? sql``)
+const joined = (sql: Sql, [first, ...rest]: Part[]): Part =>
+  rest.reduce<Part>((all, one) => sql`${all}, ${one}`, first ?? sql``)
 
-function grouped(sql: Sql, used: Key[]): Fragment {
+function grouped(sql: Sql, used: Key[]): Part {
   if (used.length === 0) return sql`0 as level`
   return sql`${listed(sql, used)}, grouping(${listed(sql, used)}) as level`
 }
@@ -164,14 +162,14 @@ function grouped(sql: Sql, used: Key[]): Fragment {
 const keysOf = (used: Key[], level: number): string =>
   used.filter((_, at) => ((level >> (used.length - 1 - at)) & 1) === 0).join()
 
-const days = (sql: Sql, { since, until }: Range): Fragment => sql`
+const days = (sql: Sql, { since, until }: Range): Part => sql`
   select day, agent, source, requester, route, backend, model, billing, calls, unknown_calls, unlisted_calls,
     failed_calls, usd, list_usd, input, output, cache_read, cache_write, reasoning, ms,
     cache_write_1h, cancelled_calls, stopped_calls, uncounted_calls, untold_calls, 0 as lost_calls,
     0 as open_calls, 0::numeric as open_usd, 0 as presumed_calls, 0::numeric as presumed_usd
   from hai.usage_day where day between ${since} and ${until}`
 
-const settled = (sql: Sql, { from, to, zone }: Range, later: Fragment): Fragment => sql`
+const settled = (sql: Sql, { from, to, zone }: Range, later: Part): Part => sql`
   select ${single(sql, zone)}, 1::bigint as calls,
     (usd is null and billing = 'metered')::int::bigint as unknown_calls,
     (list_usd is null and billing = 'subscription')::int::bigint as unlisted_calls,
@@ -182,7 +180,7 @@ const settled = (sql: Sql, { from, to, zone }: Range, later: Fragment): Fragment
   from hai.usage where state = 'settled' and at >= ${from} and at < ${to} ${later}`
 
 /** Not all that they come to is known, or not yet; what is the least of it is counted. */
-const unsettled = (sql: Sql, { from, to, zone }: Range): Fragment => sql`
+const unsettled = (sql: Sql, { from, to, zone }: Range): Part => sql`
   select ${single(sql, zone)}, 1, (state = 'presumed' and billing = 'metered' and bound is null)::int,
     (state = 'presumed' and billing = 'subscription')::int, (error is not null)::int, usd, list_usd, input, output,
     cache_read, cache_write, reasoning, ms, cache_write_1h,
@@ -191,16 +189,16 @@ const unsettled = (sql: Sql, { from, to, zone }: Range): Fragment => sql`
     (state = 'presumed' and bound > 0)::int, case state when 'presumed' then ${presumedOf(sql)} end
   from hai.usage call where state <> 'settled' and at >= ${from} and at < ${to}`
 
-const ended = (sql: Sql): Fragment => sql`
+const ended = (sql: Sql): Part => sql`
   (ending is not distinct from 'cancelled')::int::bigint as cancelled_calls,
   (ending is not distinct from 'stopped')::int::bigint as stopped_calls,
   (ending is not distinct from 'uncounted')::int::bigint as uncounted_calls`
 
 /** Whether some of a settled row's tokens are unknown. */
-const untold = (sql: Sql): Fragment => sql`(at_least or input is null or output is null)`
+const untold = (sql: Sql): Part => sql`(at_least or input is null or output is null)`
 
 /** The columns of `usage_day` behind its key, summed over rows of the ledger. */
-export const foldedSums = (sql: Sql): Fragment => sql`
+export const foldedSums = (sql: Sql): Part => sql`
   count(*) as calls,
   count(*) filter (where usd is null and billing = 'metered') as unknown_calls,
   count(*) filter (where list_usd is null and billing = 'subscription') as unlisted_calls,
@@ -215,7 +213,7 @@ export const foldedSums = (sql: Sql): Fragment => sql`
   count(*) filter (where ending = 'uncounted') as uncounted_calls,
   count(*) filter (where ${untold(sql)}) as untold_calls`
 
-const totals = (sql: Sql): Fragment => sql`
+const totals = (sql: Sql): Part => sql`
   coalesce(sum(calls), 0)::float8 as calls,
   coalesce(sum(unknown_calls), 0)::float8 as unknown_calls,
   coalesce(sum(unlisted_calls), 0)::float8 as unlisted_calls,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
 import { addDays, mondayOf, today } from '../base/dates.ts'
-import type { Sql } from '../base/db.ts'
+import type { Part, Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { count, dollars, percent } from '../base/words.ts'
 import { type NewNotice, notify } from '../outbox/notice.ts'
@@ -42,7 +42,7 @@ const household = (zone: string): Caller => ({
   name: '',
   role: 'operator',
   zone,
-  sees: (sql) => sql`true` as ReturnType<Sql>,
+  sees: (sql) => sql`true` as Part,
 })
 
 /** The week or month before the one that `day` lies in. */
