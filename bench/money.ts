@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect, type Pool } from '../f/hai/core/base/db.ts'
+import { connect, type Part, type Pool } from '../f/hai/core/base/db.ts'
 import { fold, rollup } from '../f/hai/core/cost/rollup.ts'
 import { type Key, type Range, rangeOf, sumsStatement } from '../f/hai/core/cost/sums.ts'
 import { migrate } from '../f/hai/core/migrate.ts'
@@ -19,7 +19,6 @@ const ROOMY = {
   agent_day: { per: 'agent', period: 'day', usd: 1_000_000 },
   day: { per: 'all', period: 'day', usd: 1_000_000 },
 }
-type Fragment = ReturnType<Pool>
 const FULL: Key[] = ['day', 'agent', 'source', 'requester', 'route', 'backend', 'model', 'billing']
 
 /** The ledger's folds, reports and caps, on a PostgreSQL of its own with a year of calls in it. */
@@ -103,7 +102,7 @@ const inSql = (sql: Pool, range: Range, sets: Key[][]) =>
   timed(sql, () => sumsStatement(sql, range, sets, null))
 
 /** Milliseconds that PostgreSQL plans and runs a statement. */
-async function timed(sql: Pool, statement: () => Promise<{ text: Fragment }>): Promise<number> {
+async function timed(sql: Pool, statement: () => Promise<{ text: Part }>): Promise<number> {
   const times: number[] = []
   for (let run = 0; run <= RUNS; run += 1) {
     const { text } = await statement()
@@ -116,7 +115,7 @@ async function timed(sql: Pool, statement: () => Promise<{ text: Fragment }>): P
   return median(times.slice(1))
 }
 
-const grouped = (sql: Pool, { from, to, zone }: Range): Fragment => sql`
+const grouped = (sql: Pool, { from, to, zone }: Range): Part => sql`
     select (at at time zone ${zone})::date, agent, source, requester, route, backend, model, billing, count(*), sum(usd),
       sum(input), sum(output), sum(cache_read), sum(cache_write), sum(reasoning), sum(ms)
     from hai.usage where at >= ${from} and at < ${to}

@@ -5,6 +5,7 @@ import type { Setting } from './base/contract.ts'
 import type { Sql } from './base/db.ts'
 import { HaiError, parse } from './base/errors.ts'
 import { withoutPasswordsIn } from './base/text.ts'
+import { pulse } from './base/time.ts'
 import { findResource } from './base/windmill.ts'
 import { SETTINGS } from './house.ts'
 
@@ -22,9 +23,7 @@ export async function refreshSettings(sql: Sql, read?: Parameters<typeof loadCon
   }
   // what an earlier release could set, and may have complained of
   await sql`delete from hai.config where name <> all(${Object.keys(SETTINGS)})`
-  await sql`
-    insert into hai.pulse (name, every_seconds, last_at) values (${PULSE}, ${FRESH_SECONDS}, now())
-    on conflict (name) do update set last_at = now()`
+  await pulse(sql, PULSE, FRESH_SECONDS)
 }
 
 /** A bad one with no good one before it has been written down, and must not keep the others from being read. */

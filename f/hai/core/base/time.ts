@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 
 const inRange = (text: string) => {
@@ -42,4 +43,23 @@ export function ownZone(): string {
       cause,
     })
   }
+}
+
+/** Writes down that what is done every so many seconds was done now; health says when it was not. */
+export async function pulse(sql: Sql, name: string, everySeconds: number): Promise<void> {
+  await sql`
+    insert into hai.pulse (name, every_seconds, last_at) values (${name}, ${everySeconds}, now())
+    on conflict (name) do update set every_seconds = excluded.every_seconds, last_at = now()`
+}
+
+interface Pauses {
+  first: number
+  most: number
+  /** The share by which a pause may be longer, so that those who wait don't all come back at once. */
+  jitter?: number
+}
+
+/** The pause before the try after the `n`th, from 1 on: each twice the one before, in the unit of `first` and `most`. */
+export function backoff(n: number, { first, most, jitter = 0 }: Pauses): number {
+  return Math.min(first * 2 ** (n - 1), most) * (1 + Math.random() * jitter)
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
-import { EverySeconds } from '../base/time.ts'
+import { EverySeconds, pulse } from '../base/time.ts'
 import { applyBudget } from './caps.ts'
 import { priceLate } from './correct.ts'
 import { type Astray, astray, recount, stopCounting } from './counters.ts'
@@ -35,9 +35,7 @@ export async function rollup(sql: Sql, input: z.input<typeof Input> = {}): Promi
     more = step.more
   }
   const mended = verify ? await mend(sql) : []
-  await sql`
-    insert into hai.pulse (name, every_seconds, last_at) values (${PULSE}, ${every_seconds}, now())
-    on conflict (name) do update set every_seconds = excluded.every_seconds, last_at = now()`
+  await pulse(sql, PULSE, every_seconds)
   return { folded, mended }
 }
 

@@ -2,7 +2,7 @@ import { resolveReference, storedConfig } from '../base/config.ts'
 import { outage, type Sql } from '../base/db.ts'
 import { surroundings } from '../base/environment.ts'
 import { HaiError, parse, withoutWords } from '../base/errors.ts'
-import { Schedule } from '../base/time.ts'
+import { backoff, pulse, Schedule } from '../base/time.ts'
 import { type Channel, Channels } from './channels.ts'
 import {
   drop,
@@ -17,8 +17,8 @@ import {
 } from './notice.ts'
 import { ringAnswered, SEND } from './ring.ts'
 
-const FIRST_PAUSE_SECONDS = 30
-const LONGEST_PAUSE_SECONDS = 3600
+/** Seconds between two attempts for a notice; the share lets notices not all come back at once. */
+const PAUSE = { first: 30, most: 3600, jitter: 1 / 4 }
 const LONGEST_ASKED_SECONDS = 6 * 3600
 /** A run ends before the next one is due. */
 const RUN_MS = 45_000
@@ -69,9 +69,7 @@ async function answerRing(
     signal,
   })
   if (!trusted || !schedule) return sent
-  await sql`
-    insert into hai.pulse (name, every_seconds, last_at) values (${SEND}, ${schedule.every_seconds}, now())
-    on conflict (name) do update set every_seconds = excluded.every_seconds, last_at = now()`
+  await pulse(sql, SEND, schedule.every_seconds)
   return sent
 }
 
@@ -118,7 +116,7 @@ async function sendOne(notice: HeldNotice, { sql, environment, channels, down }:
   }
   const left = wanting.filter(({ name }) => !notice.receipts[name])
   const errors: string[] = []
-  let pause = backoff(notice.attempts)
+  let pause = backoff(notice.attempts, PAUSE)
   for (const to of left.filter(({ name }) => !down.has(name))) {
     const delivered = await deliver(notice, to, environment)
     if (delivered.ok) {
@@ -137,12 +135,6 @@ async function sendOne(notice: HeldNotice, { sql, environment, channels, down }:
   }
   await putBack(sql, notice, Math.max(...missing.map(({ name }) => down.get(name) ?? 0)))
   return 'later'
-}
-
-/** Doubles from attempt to attempt, with up to a quarter more, so that notices don't all come back at once. */
-function backoff(attempt: number): number {
-  const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
-  return pause * (1 + Math.random() / 4)
 }
 
 const TIMEOUT_MS = 10_000

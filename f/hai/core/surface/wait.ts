@@ -4,14 +4,14 @@ import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, taskId } from '../base/ids.ts'
+import { backoff } from '../base/time.ts'
 import { BUILT_IN, hasClaimable } from '../task/lease.ts'
 import type { State, TaskResult } from '../task/shape.ts'
 import { taskResult } from '../task/show.ts'
 import { type Shift, scopeOf, work } from '../work/worker.ts'
 
-/** Between two looks, milliseconds, doubling: a built-in answers at once, a model takes its time. */
-const LOOK_MS = 25
-const LOOK_MOST_MS = 1000
+/** Between two looks, milliseconds: a built-in answers at once, a model takes its time. */
+const LOOK = { first: 25, most: 1000 }
 
 /** After so long what is due waits perhaps for the very worker that waits here. */
 const HELP_AFTER_MS = 1000
@@ -41,16 +41,14 @@ export async function waitForTask(
   const id = await taskId(sql, given, caller)
   const began = Date.now()
   const end = began + seconds * 1000
-  let pause = LOOK_MS
-  for (;;) {
+  for (let looks = 1; ; looks += 1) {
     const { state, lane, elsewhere } = await look(sql, id)
     const left = end - Date.now()
     if (!isUnderWay(state) || left <= 0) return taskResult(sql, id, caller)
     const isOurs = state === 'pending' && !elsewhere
     const lanes = isOurs ? [BUILT_IN, lane] : [BUILT_IN]
     if (Date.now() - began >= HELP_AFTER_MS) await help(sql, lanes, caller, helper)
-    await setTimeout(Math.min(pause, left))
-    pause = Math.min(2 * pause, LOOK_MOST_MS)
+    await setTimeout(Math.min(backoff(looks, LOOK), left))
   }
 }
 

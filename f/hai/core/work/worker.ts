@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import { outage, type Sql } from '../base/db.ts'
 import { parse, withoutWords } from '../base/errors.ts'
+import { backoff } from '../base/time.ts'
 import { ringOutbox } from '../outbox/ring.ts'
 import { BUILT_IN, claim, claimableLanes, hasClaimable, LANES } from '../task/lease.ts'
 import { answered, wake } from '../task/wake.ts'
@@ -10,8 +11,7 @@ import { heldTask } from './held_task.ts'
 import { hold } from './hold.ts'
 
 /** Between two looks at a queue in which another worker held what this one wanted; milliseconds, doubling. */
-const PASSED_OVER_MS = 4
-const PASSED_OVER_MOST_MS = 256
+const PASSED_OVER = { first: 4, most: 256 }
 /** Between two looks for what hai answers itself, while everything at hand waits for a model. */
 const BUILT_IN_MS = 1_000
 
@@ -147,7 +147,7 @@ class Hands {
     const { worker, jobId, signal, start } = this.#shift
     const lanes = only ?? [...LANES]
     const scope = scopeOf(this.#shift)
-    let pause = PASSED_OVER_MS
+    let passedOver = 0
     // where a claim looks first needs no looking up; the other lanes are few, and asked for when these have nothing
     let looked = lanes
     while (!signal.aborted && Date.now() < this.#end) {
@@ -171,7 +171,7 @@ class Hands {
         // what it spent may have brought a cap near
         await ringOutbox(this.#sql, start)
         this.ran += 1
-        pause = PASSED_OVER_MS
+        passedOver = 0
         looked = lanes
         continue
       }
@@ -182,8 +182,8 @@ class Hands {
         looked = others
         continue
       }
-      await setTimeout(pause)
-      pause = Math.min(2 * pause, PASSED_OVER_MOST_MS)
+      passedOver += 1
+      await setTimeout(backoff(passedOver, PASSED_OVER))
       looked = lanes
     }
     this.called = true
