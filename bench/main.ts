@@ -1,5 +1,5 @@
 import { answers, overheadAlone } from './answers.ts'
-import { money } from './money.ts'
+import { cost } from './cost.ts'
 import { runner } from './runner.ts'
 import { server } from './server.ts'
 import { spine } from './spine.ts'
@@ -9,7 +9,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
   answers,
   overhead: overheadAlone,
   runner,
-  money,
+  cost,
   server,
 }
 

@@ -95,7 +95,7 @@ describe('the house', () => {
         !to.startsWith('cli/') &&
         !typeOnly &&
         !/core\/(base\/contract|(\w+\/)?shape)\.ts$/.test(to) &&
-        // how money is written, alike in the terminal, on the page and in a notice
+        // how costs are written, alike in the terminal, on the page and in a notice
         to !== 'f/hai/core/cost/amount_text.ts' &&
         to !== 'f/hai/core/base/words.ts' &&
         // and what of a text nobody is to see, and what somebody is likely to have meant

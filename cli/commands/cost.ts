@@ -73,7 +73,7 @@ function addCap(cost: Command, session: Session): void {
   const raise = cap
     .command('raise')
     .description('let more be spent for a while; it is written down who did it')
-    .argument('<usd>', 'how much more, in USD', money)
+    .argument('<usd>', 'how much more, in USD', usdOf)
     .option('--today', 'until the day is over')
     .option(
       '--cap <name>',
@@ -116,7 +116,7 @@ function breakdowns(text: string): Breakdown[] {
   throw new InvalidArgumentError(`Expected some of ${BREAKDOWNS.join(', ')}, with a comma between.`)
 }
 
-function money(text: string): number {
+function usdOf(text: string): number {
   const usd = /^\$?\d+(\.\d{1,6})?$/.test(text) ? Number(text.replace('$', '')) : 0
   if (usd > 0) return usd
   throw new InvalidArgumentError('Expected an amount in USD above 0, such as 10 or 2.50.')

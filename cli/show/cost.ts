@@ -27,7 +27,7 @@ import { relative, shortId } from './words.ts'
 /** What is shown when nothing is asked for by name. */
 const USUAL: readonly Breakdown[] = ['agent', 'source', 'model', 'route']
 
-/** What model calls came to, for people: subscriptions first where there are any, then money by day and by what spent it. */
+/** What model calls came to, for people: subscriptions first where there are any, then costs by day and by what spent it. */
 export async function reportLines(
   report: CostReport,
   by: Breakdown[] | undefined,
@@ -133,7 +133,7 @@ const BAR_MAX = 30
 const BAR_MIN = 6
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
-/** A line for each day: money, tokens, tasks, and a bar of what the days can be compared by. */
+/** A line for each day: cost, tokens, tasks, and a bar of what the days can be compared by. */
 async function dayLines(report: CostReport, session: Session): Promise<string[]> {
   const days = report.by_day
   const listed = days.some(({ list_usd }) => list_usd !== null)

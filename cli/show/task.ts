@@ -61,7 +61,7 @@ function facts(task: TaskView): [string, string][] {
     ['attached', task.context.map(({ name, bytes }) => `${name} (${size(bytes)})`).join(', ')],
     ['todo', task.todo_id && shortId(task.todo_id)],
     ['verdict', task.verdict],
-    ['cost', task.cost_usd === null ? null : money(task.cost_usd)],
+    ['cost', task.cost_usd === null ? null : usdText(task.cost_usd)],
     ['conversation', task.conversation_id],
   ]
   return facts.filter((fact): fact is [string, string] => Boolean(fact[1]))
@@ -177,12 +177,12 @@ function tokensText({ tokens, at_least }: Record<string, unknown>): string {
 /** Unknown is said; what costs nothing by itself, one's own machine or a subscription, says nothing. */
 function costText({ billing, usd, at_least }: Record<string, unknown>): string {
   if (billing === 'local' || billing === 'subscription') return ''
-  if (typeof usd === 'number') return at_least && usd > 0 ? `at least ${money(usd)}` : money(usd)
+  if (typeof usd === 'number') return at_least && usd > 0 ? `at least ${usdText(usd)}` : usdText(usd)
   return usd === null ? 'cost unknown' : ''
 }
 
 /** An amount in USD, to a hundredth of a cent; less than that is told as less, and nothing as nothing. */
-export function money(usd: number): string {
+export function usdText(usd: number): string {
   if (usd === 0) return ''
   return usd < 0.0001 ? '< $0.0001' : `$${usd.toFixed(4)}`
 }

@@ -26,7 +26,7 @@ const shown = async (fields: Partial<CostReport> = {}, columns = 80) => {
 }
 
 describe('hai cost', () => {
-  it('shows money, tokens and tasks by day, then what spent it, and the caps', async () => {
+  it('shows costs, tokens and tasks by day, then what spent it, and the caps', async () => {
     expect(await shown()).toMatchInlineSnapshot(`
       "2026-11-16 to 2026-11-22 (Europe/Berlin): $4.21 for 312 calls, 343k tokens; 41 tasks ended
       12 % more than in the 7 days before ($3.76)
@@ -79,8 +79,8 @@ describe('hai cost', () => {
 
   it('draws the dearest day longest, and by tokens where no money was spent', async () => {
     const bars = (text: string) => text.split('\n').flatMap((line) => /(█\S*)$/.exec(line)?.[1] ?? [])
-    const byMoney = bars(await shown())
-    expect(byMoney[1]!.length).toBe(Math.max(...byMoney.map(({ length }) => length)))
+    const byCost = bars(await shown())
+    expect(byCost[1]!.length).toBe(Math.max(...byCost.map(({ length }) => length)))
     const days = report.by_day.map((day) => ({ ...day, usd: 0, known_usd: 0 }))
     expect(bars(await shown({ by_day: days, total: spent(0, 312) })).length).toBeGreaterThan(3)
   })

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Spent } from '../../../f/hai/core/cost/model_call.ts'
-import { alarms, moneyProblems, routeFailures } from '../../../f/hai/core/cost/problems.ts'
+import { alarms, costProblems, routeFailures } from '../../../f/hai/core/cost/problems.ts'
 import { reserve } from '../../../f/hai/core/cost/reserve.ts'
 import { rollup } from '../../../f/hai/core/cost/rollup.ts'
 import { settle } from '../../../f/hai/core/cost/settle.ts'
@@ -80,13 +80,13 @@ describe('a way to a model on which nothing succeeds', () => {
   })
 })
 
-describe('what is wrong with money', () => {
+describe('what is wrong with costs', () => {
   it('is that a model was asked which nobody has given a price', async () => {
     await setBudget(db.sql, { unknown_price: 'allow' })
     const call = { ...aCall(1), price: undefined } as never
     await reserve(db.sql, call)
     await settle(db.sql, call, spent(1))
-    expect(await moneyProblems(db.sql)).toEqual([
+    expect(await costProblems(db.sql)).toEqual([
       '1 call of openai/gpt-fake in 24 h at an unknown price, which no cap counts; write in models.yaml, in USD per million tokens: backends.openai.models."gpt-fake": {input: …, output: …}',
     ])
   })

@@ -1,6 +1,6 @@
 /**
  * The shapes that cross a webhook: what doors return and the CLI reads. Field names are the contract's.
- * Times are RFC 3339 strings in UTC, durations seconds, money USD.
+ * Times are RFC 3339 strings in UTC, durations seconds, costs USD.
  */
 
 /** Raised when a caller of the previous number would be misunderstood. */

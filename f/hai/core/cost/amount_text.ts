@@ -76,15 +76,15 @@ export function marginText({ at_once, most_usd }: CapMargin): string {
 
 type Compared = Pick<CostReport, 'previous' | 'total' | 'days'>
 
-/** Against the same number of days before, by money where some was spent in either and all of it is known. */
+/** Against the same number of days before, in USD where some was spent in either and all of it is known. */
 export function trendText({ previous, total, days }: Compared): string {
   if (!previous) return 'nothing older to compare with'
   const before = days === 1 ? `the day before (${previous.since})` : `the ${days} days before`
   const then = previous.total
   if (total.usd === null || then.usd === null) return `${before}: ${spentText(then)}`
-  const money = total.usd > 0 || then.usd > 0
-  const [now, was] = money ? [total.usd, then.usd] : [allTokens(total), allTokens(then)]
-  const shown = money ? dollars(was) : tokensText(then)
+  const inUsd = total.usd > 0 || then.usd > 0
+  const [now, was] = inUsd ? [total.usd, then.usd] : [allTokens(total), allTokens(then)]
+  const shown = inUsd ? dollars(was) : tokensText(then)
   return was === 0 ? `${before}: ${shown}` : `${change(now, was)} ${before} (${shown})`
 }
 

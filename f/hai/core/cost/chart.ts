@@ -23,8 +23,8 @@ export function chartOf(
   { by_day }: Pick<CostReport, 'by_day'>,
   { width, height, colours = ANYWHERE }: { width: number; height: number; colours?: Colours },
 ): string {
-  const money = by_day.some(({ known_usd }) => known_usd > 0)
-  const values = by_day.map(({ known_usd, tokens }) => (money ? known_usd : tokens.input + tokens.output))
+  const inUsd = by_day.some(({ known_usd }) => known_usd > 0)
+  const values = by_day.map(({ known_usd, tokens }) => (inUsd ? known_usd : tokens.input + tokens.output))
   // each is taken once, however often it is named
   use([BarChart, GridComponent, SVGRenderer])
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height })
@@ -45,7 +45,7 @@ export function chartOf(
       splitNumber: 3,
       axisLabel: {
         ...label,
-        formatter: (value: number) => (money ? dollars(value) : shortNumber(value)),
+        formatter: (value: number) => (inUsd ? dollars(value) : shortNumber(value)),
       },
       splitLine: { lineStyle: { color: colours.line } },
     },
@@ -61,6 +61,6 @@ export function chartOf(
   })
   const svg = chart.renderToSVGString()
   chart.dispose()
-  const title = `${money ? 'USD' : 'tokens'} by day`
+  const title = `${inUsd ? 'USD' : 'tokens'} by day`
   return svg.replace('<svg ', `<svg role="img" aria-label="${title}" `)
 }

@@ -128,8 +128,8 @@ function correctionOf(row: Unpriced, sellers: ReturnType<typeof sellersOf>): [st
   const price = seller && priceAt(seller, row.model, new Date(row.at))
   const came = price ? cost(price, row) : null
   if (!price || came === null) return []
-  const money = row.billing === 'metered' ? { usd: came } : { list_usd: came }
-  return [[row.call_id, { ...row, ...money, price_version: price.version }]]
+  const usd = row.billing === 'metered' ? { usd: came } : { list_usd: came }
+  return [[row.call_id, { ...row, ...usd, price_version: price.version }]]
 }
 
 async function putIn(sql: Sql, known: Map<string, Correction>): Promise<number> {

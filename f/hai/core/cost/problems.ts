@@ -8,8 +8,8 @@ import { mostOf, priceAt } from './prices.ts'
 import { priceLine } from './reserve.ts'
 import type { RouteFailures } from './shape.ts'
 
-/** What is wrong with money, a sentence each: calls that all fail, and models without a price. */
-export async function moneyProblems(sql: Sql): Promise<string[]> {
+/** What is wrong with costs, a sentence each: calls that all fail, and models without a price. */
+export async function costProblems(sql: Sql): Promise<string[]> {
   const all = await Promise.all([failingRoutes(sql), unpricedModels(sql), refusedModels(sql)])
   return all.flat()
 }

@@ -2,14 +2,14 @@ import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
 import type { Room } from '../base/room.ts'
 import { Budget, guardsThatAreOff } from './budget.ts'
-import { alarms, moneyProblems } from './problems.ts'
+import { alarms, costProblems } from './problems.ts'
 import { presume } from './settle.ts'
 import type { SpentNow } from './shape.ts'
 import { rangeOf, sumsOf } from './sums.ts'
 
 export const cost: Room = {
   settings: { budget: Budget },
-  problems: moneyProblems,
+  problems: costProblems,
   tend: async (sql) => {
     await presume(sql)
     await alarms(sql)

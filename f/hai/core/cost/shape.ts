@@ -1,4 +1,4 @@
-/** What the doors of `cost/` return: days as `2026-11-27`, times RFC 3339 in UTC, money USD. Unknown is null, never 0. */
+/** What the doors of `cost/` return: days as `2026-11-27`, times RFC 3339 in UTC, costs USD. Unknown is null, never 0. */
 
 export const BILLINGS = ['local', 'metered', 'subscription'] as const
 export type Billing = (typeof BILLINGS)[number]

@@ -6,8 +6,8 @@ import { fold, rollup } from '../f/hai/core/cost/rollup.ts'
 import { type Key, type Range, rangeOf, sumsStatement } from '../f/hai/core/cost/sums.ts'
 import { migrate } from '../f/hai/core/migrate.ts'
 import { startPostgres } from '../runner/postgres/server.ts'
+import { race, reserving } from './cost-caps.ts'
 import { median, report } from './measure.ts'
-import { race, reserving } from './money-caps.ts'
 
 const ROWS = Number(process.env.BENCH_ROWS ?? 5_000_000)
 const BATCH = 100_000
@@ -22,8 +22,8 @@ const ROOMY = {
 const FULL: Key[] = ['day', 'agent', 'source', 'requester', 'route', 'backend', 'model', 'billing']
 
 /** The ledger's folds, reports and caps, on a PostgreSQL of its own with a year of calls in it. */
-export async function money(): Promise<void> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'hai-bench-money-'))
+export async function cost(): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'hai-bench-cost-'))
   await chmod(dataDir, 0o711)
   const onUnrecoverable = (error: Error) => {
     throw error
