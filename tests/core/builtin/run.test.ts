@@ -4,7 +4,7 @@ import { addDays, formatDue, today } from '../../../f/hai/core/base/dates.ts'
 import { shortId } from '../../../f/hai/core/base/ids.ts'
 import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import type { Asker, Reply } from '../../../f/hai/core/builtin/grammar.ts'
-import { answer, recognise } from '../../../f/hai/core/builtin/table.ts'
+import { recognise, reply } from '../../../f/hai/core/builtin/table.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import { claim } from '../../../f/hai/core/task/lease.ts'
@@ -27,7 +27,7 @@ const onSunday: Asker = { caller, zone: 'Pacific/Auckland', now: new Date('2026-
 async function ask(content: string, asker = rightNow()): Promise<Reply> {
   const recognised = recognise(content, asker)
   if (!recognised) throw new Error(`nothing understands: ${content}`)
-  return answer(database.sql, recognised, asker)
+  return reply(database.sql, recognised, asker)
 }
 
 const add = (body: string, more: object = {}) =>

@@ -117,7 +117,7 @@ export type Models = z.output<typeof Models>
 /** One turn of what a model is given. */
 export type Message = LanguageModelV3Prompt[number]
 
-/** Who answers a task, and why he was chosen. */
+/** What answers a task, and why it was chosen. */
 export interface Choice {
   name: string
   backend: Backend & { url: string }

@@ -38,7 +38,7 @@ export function recognise(content: string, clock: Clock): Recognised | undefined
  * Does what was recognised. In one transaction with the task's completion it happens once, whatever crashes between.
  * A `HaiError` is the asker's to act on.
  */
-export async function answer(sql: Sql, { intent, slots }: Recognised, asker: Asker): Promise<Reply> {
+export async function reply(sql: Sql, { intent, slots }: Recognised, asker: Asker): Promise<Reply> {
   return intent.run(sql, slots, asker)
 }
 

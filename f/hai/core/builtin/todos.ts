@@ -82,7 +82,7 @@ function readTodo(said: string, clock: Clock): TodoText | undefined {
   if (!date) return parseTodoText(body, clock)
   const due = parseDue(date.replace(/^(?:on|at|by)\s+/i, ''), clock)?.due
   const todo = parseTodoText(body, clock)
-  // Two dates, or one that is not understood: nobody can say when he wants to be reminded.
+  // Two dates, or one that is not understood: nobody can say when to be reminded.
   return due && !todo.due ? { ...todo, due } : undefined
 }
 

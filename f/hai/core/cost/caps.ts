@@ -77,7 +77,7 @@ export function resetOf(period: string, zone: string): string | null {
 /** At most so many counters of one cap are shown, the fullest. */
 const SHOWN = 10
 
-/** The caps and how they stand now. A member sees his own spending only. */
+/** The caps and how they stand now. A member sees no other's spending. */
 export async function capStates(sql: Sql, caller: Caller): Promise<CapState[]> {
   const { zone } = await budgetInForce(sql)
   const rows = await sql<Omit<CapState, 'resets_at'>[]>`

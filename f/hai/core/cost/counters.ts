@@ -61,15 +61,15 @@ export async function stopCounting(tx: Sql): Promise<void> {
   await tx`lock table hai.cap_counter in exclusive mode`
 }
 
-export interface Astray {
+export interface Mismatch {
   cap: string
   key: string
   period: string
 }
 
 /** Counters in use that differ from the ledger. Right only where nobody else counts meanwhile. */
-export async function astray(tx: Sql): Promise<Astray[]> {
-  return tx<Astray[]>`
+export async function mismatches(tx: Sql): Promise<Mismatch[]> {
+  return tx<Mismatch[]>`
     select cap, key, period
     from (${derived(tx)}) ledger
     full join hai.cap_counter known using (cap, key, period)

@@ -54,7 +54,7 @@ const Asked = Days.extend({
 
 /**
  * Model calls and what they cost, of the last 7 days when no range is given, to the last cent what the ledger has. A
- * member sees his own. `invalid` for a bad range.
+ * member sees no others'. `invalid` for a bad range.
  */
 export async function costReport(
   sql: Sql,

@@ -4,7 +4,7 @@ import { parse } from '../base/errors.ts'
 import { EverySeconds, pulse } from '../base/time.ts'
 import { applyBudget } from './caps.ts'
 import { priceLate } from './correct.ts'
-import { type Astray, astray, recount, stopCounting } from './counters.ts'
+import { type Mismatch, mismatches, recount, stopCounting } from './counters.ts'
 import { foldedSums } from './sums.ts'
 
 /** Rows of the ledger that one transaction folds, so that a long history holds nothing for long. */
@@ -20,7 +20,7 @@ const Input = z.strictObject({
 export interface RolledUp {
   folded: number
   /** Counters that differed from the ledger, and don't any more. */
-  mended: Astray[]
+  mended: Mismatch[]
 }
 
 /** Folds what has been settled since the last time into days, after calls without a price got those there are now. Safe to run at any moment, also twice at once. */
@@ -104,10 +104,10 @@ async function restart(tx: Sql): Promise<void> {
     where state = 'settled' and xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint`
 }
 
-async function mend(sql: Sql): Promise<Astray[]> {
+async function mend(sql: Sql): Promise<Mismatch[]> {
   return inTransaction(sql, async (tx) => {
     await stopCounting(tx)
-    const wrong = await astray(tx)
+    const wrong = await mismatches(tx)
     if (wrong.length > 0) await recount(tx)
     return [...wrong]
   })

@@ -105,7 +105,7 @@ function refuseOthers({ call_id }: ModelCall, was: Row, { tokens }: Spent): void
 /** A worker whose task was ended by others tells within so many seconds what it saw of its call, or not at all. */
 const SILENT_SECONDS = LEASE_SECONDS
 /** After so long (seconds) a call that answers no task will not be settled any more. */
-const FORSAKEN_SECONDS = 3600
+const ABANDONED_SECONDS = 3600
 const BATCH = 500
 
 /**
@@ -117,7 +117,7 @@ export async function presume(sql: Sql): Promise<number> {
     with gone as (
       select call_id from hai.usage u
       where state = 'open' and case when task_id is null
-        then at < now() - make_interval(secs => ${FORSAKEN_SECONDS})
+        then at < now() - make_interval(secs => ${ABANDONED_SECONDS})
         else exists (
           select from hai.task_queue t
           where t.id = u.task_id and (t.lease_no <> u.lease_no or t.state <> 'running')

@@ -189,7 +189,7 @@ export interface CostReport {
   /** Of the range: how often each cap refused a call. */
   caps_hit: { cap: string; times: number }[]
   failures: RouteFailures[]
-  /** Where the prices come from that the operator has not set himself. */
+  /** Where the prices come from that the operator has not set. */
   list: ListSource
 }
 

@@ -120,10 +120,10 @@ async function madeCall(handle: HeldTask, run: Run, call: ModelCall, messages: M
   const limits = limitsOf(models, choice, messages)
   await handle.openUsage(call)
   const started = performance.now()
-  const telling = new Telling(handle, run.stream)
+  const written = new AnswerStream(handle, run.stream)
   const got: Got = { text: '', deltas: 0 }
   try {
-    const onText = (text: string) => telling.add(text)
+    const onText = (text: string) => written.add(text)
     const maxOutput = call.most?.output ?? MAX_OUTPUT
     return await callModel({ choice, apiKey, messages, maxOutput, ...limits, signal, onText, got })
   } catch (error) {
@@ -138,7 +138,7 @@ async function madeCall(handle: HeldTask, run: Run, call: ModelCall, messages: M
     await handle.settleUsage(call, { ...usedBy(error, got), ms, error: failure.code, unsent })
     throw new FailedCall(failure, error, got.deltas > 0)
   } finally {
-    await telling.end()
+    await written.end()
   }
 }
 
@@ -161,14 +161,14 @@ const EVENT_MS = 500
 const STREAM_MS = 50
 
 /** Tells the answer's text while it is written: nearly at once to the stream, gathered into `delta` events. */
-class Telling {
-  #stream: Gathered
-  #events: Gathered
+class AnswerStream {
+  #stream: Throttled
+  #events: Throttled
   #writing: Promise<void> = Promise.resolve()
 
   constructor(handle: HeldTask, stream: (at: number, text: string) => void) {
-    this.#stream = new Gathered(STREAM_MS, stream)
-    this.#events = new Gathered(EVENT_MS, (at, text) => {
+    this.#stream = new Throttled(STREAM_MS, stream)
+    this.#events = new Throttled(EVENT_MS, (at, text) => {
       this.#writing = this.#writing
         .then(async () => void (await handle.note('delta', text, { at })))
         .catch((error: unknown) => {
@@ -193,7 +193,7 @@ class Telling {
 }
 
 /** Hands text on with its place: at once after a silence, then what gathered once in so many milliseconds. */
-class Gathered {
+class Throttled {
   #ms: number
   #tell: (at: number, text: string) => void
   #told = 0

@@ -215,7 +215,7 @@ async function reaches(url: string): Promise<boolean> {
   return yes
 }
 
-/** The same, asked anew: for whoever looks because he has just changed something. */
+/** The same, asked anew: for whoever looks just after a change. */
 export function connects(url: string): Promise<boolean> {
   const { protocol, hostname, port } = new URL(url)
   return new Promise((resolve) => {

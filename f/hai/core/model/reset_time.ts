@@ -76,7 +76,7 @@ function dateOf(given: string, now: Date, unit = 1000): Date | undefined {
   const value = given.trim()
   if (/^-?\d+(\.\d+)?$/.test(value)) {
     const number = Number(value)
-    // nobody can have been told to come again before he asked
+    // nobody can have been told to come again before asking
     if (number < 0) return undefined
     return unit === 1000 && number > 1e9 ? epochDate(number) : after(now, number * unit)
   }

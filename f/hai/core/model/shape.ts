@@ -27,7 +27,7 @@ export interface ModelRow {
 }
 
 export interface ModelList {
-  /** Who looks, as far as he is no operator: what is to be done is not his to do. */
+  /** Who looks, where that is no operator: what is to be done is the operator's to do. */
   for?: 'member'
   /** `backend/model` that answers when nothing else is said, and why. */
   default: string | null

@@ -1,7 +1,7 @@
 import type { Caller } from '../base/caller.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { asksHai } from '../builtin/first_lane.ts'
-import { answer } from '../builtin/table.ts'
+import { reply } from '../builtin/table.ts'
 import { complete } from '../task/finish.ts'
 import { leaveToModels } from '../task/lane.ts'
 import { BUILT_IN, claim, heldOf } from '../task/lease.ts'
@@ -15,9 +15,9 @@ export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller)
   if (!known) return false
   // what the answer did and that it is given are one fact: a crash between them can't do it twice
   await inTransaction(sql, async (tx) => {
-    const reply = await answer(tx, known, asker)
-    const output = reply.undo ? `${reply.text}\nundo: ${reply.undo}` : reply.text
-    const result = reply.data === undefined ? {} : { result: reply.data }
+    const { text, undo, data } = await reply(tx, known, asker)
+    const output = undo ? `${text}\nundo: ${undo}` : text
+    const result = data === undefined ? {} : { result: data }
     await complete(tx, { ...heldOf(task), output, ...result, agent: 'built-in', route: 'built-in' })
   })
   return true
