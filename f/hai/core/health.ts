@@ -5,7 +5,7 @@ import type { Sql } from './base/db.ts'
 import { driftReports } from './base/drift.ts'
 import { tryTransaction } from './base/pooler.ts'
 import { guardsThatAreOff } from './cost/budget.ts'
-import { ALL_ROOMS } from './house.ts'
+import { PROBLEMS } from './house.ts'
 import type { Health } from './shape.ts'
 import { pulsesOf } from './task/problems.ts'
 import { backendTroubles } from './task/trouble.ts'
@@ -33,9 +33,9 @@ export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): 
         (select min(run_at) from hai.task_queue where state = 'pending' and claim_at > now() and ${sees}) as next_due_at`,
     sql<{ version: number }[]>`select coalesce(max(version), 0) as version from hai.migration`,
     brokenSettings(sql),
-    ...ALL_ROOMS.map((room) => room.problems?.(sql)),
+    ...PROBLEMS.map((of) => of(sql)),
   ])
-  const problems = [...broken, ...found.flatMap((some) => some ?? [])]
+  const problems = [...broken, ...found.flat()]
   const common = {
     ok: problems.length === 0,
     contract: CONTRACT,

@@ -4,7 +4,7 @@ import { brokenSettings } from './base/config.ts'
 import type { Sql } from './base/db.ts'
 import { parse } from './base/errors.ts'
 import { Instant } from './base/time.ts'
-import { ALL_ROOMS } from './house.ts'
+import { NOW } from './house.ts'
 import type { Home } from './shape.ts'
 
 const DAY_MS = 86_400_000
@@ -17,10 +17,10 @@ export async function home(sql: Sql, input: z.input<typeof Input>, caller: Calle
   const since = parse(Input, input).since ?? new Date(Date.now() - DAY_MS).toISOString()
   const [broken, ...parts] = await Promise.all([
     brokenSettings(sql),
-    ...ALL_ROOMS.map((room) => room.now?.(sql, caller, since)),
+    ...NOW.map((of) => of(sql, caller, since)),
   ])
   const { problems: _, ...rest }: Omit<Home, 'as_of' | 'since'> = Object.assign({}, ...parts)
-  const problems = [...broken, ...parts.flatMap((part) => (part as Home | undefined)?.problems ?? [])]
+  const problems = [...broken, ...parts.flatMap((part) => (part as Partial<Home>).problems ?? [])]
   return {
     as_of,
     since,

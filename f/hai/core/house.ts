@@ -1,32 +1,50 @@
 import type { z } from 'zod'
-import { Members } from './base/caller.ts'
+import { Models } from './base/backends.ts'
+import { type Caller, Members } from './base/caller.ts'
 import type { Sql } from './base/db.ts'
-import type { Room } from './base/room.ts'
-import { cost } from './cost/room.ts'
-import { model } from './model/room.ts'
-import { outbox } from './outbox/room.ts'
-import { task } from './task/room.ts'
-import { todo } from './todo/room.ts'
+import { Budget } from './cost/budget.ts'
+import * as cost from './cost/room.ts'
+import * as model from './model/room.ts'
+import { Channels } from './outbox/channels.ts'
+import * as outbox from './outbox/room.ts'
+import * as task from './task/room.ts'
+import * as todo from './todo/room.ts'
 
-/** Whoever lives here. */
-const base: Room = { settings: { members: Members } }
-
-/** The one list of all rooms, in the order in which they are asked what is wrong, tended, and shown. */
-export const ROOMS = { base, task, todo, cost, model, outbox } satisfies Record<string, Room>
-
-export const ALL_ROOMS: readonly Room[] = Object.values(ROOMS)
+// The one file that knows all rooms. Lists of their functions and no list of rooms, so that a door loads what it asks for.
 
 /** Everything that an operator may configure, by name; see `f/hai/<name>.resource.yaml` for the defaults. */
-export const SETTINGS: Readonly<Record<string, z.ZodType>> = Object.fromEntries(
-  ALL_ROOMS.flatMap(({ settings = {} }) => Object.entries(settings)).sort(([a], [b]) => (a < b ? -1 : 1)),
-)
+export const SETTINGS: Readonly<Record<string, z.ZodType>> = {
+  budget: Budget,
+  channels: Channels,
+  members: Members,
+  models: Models,
+}
 
-/** What every room has done for it once a minute. One that fails keeps no other from its turn; the first error is thrown. */
+/** What is wrong with a room now, a sentence each, with what to do. */
+export const PROBLEMS: readonly ((sql: Sql) => Promise<string[]>)[] = [
+  task.problems,
+  model.problems,
+  cost.problems,
+  outbox.problems,
+]
+
+/** What of a room matters to the caller now; `since` is an instant. Its `problems` are for the operator. */
+export const NOW: readonly ((sql: Sql, caller: Caller, since: string) => Promise<object>)[] = [
+  task.now,
+  todo.now,
+  cost.now,
+  model.now,
+]
+
+/** What is done for a room once a minute, without anybody's asking. */
+const UPKEEP: readonly ((sql: Sql) => Promise<unknown>)[] = [cost.tend, model.tend]
+
+/** All of the upkeep. What fails keeps nothing else from its turn; the first error is thrown. */
 export async function tend(sql: Sql): Promise<void> {
   const errors: unknown[] = []
-  for (const room of ALL_ROOMS) {
+  for (const one of UPKEEP) {
     try {
-      await room.tend?.(sql)
+      await one(sql)
     } catch (error) {
       errors.push(error)
     }

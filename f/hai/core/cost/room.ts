@@ -1,23 +1,23 @@
 import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
-import type { Room } from '../base/room.ts'
-import { Budget, guardsThatAreOff } from './budget.ts'
-import { alarms, costProblems } from './problems.ts'
+import { guardsThatAreOff } from './budget.ts'
+import { alarms } from './problems.ts'
 import { presume } from './settle.ts'
 import type { SpentNow } from './shape.ts'
 import { rangeOf, sumsOf } from './sums.ts'
 
-export const cost: Room = {
-  settings: { budget: Budget },
-  problems: costProblems,
-  tend: async (sql) => {
-    await presume(sql)
-    await alarms(sql)
-  },
-  now: async (sql, caller): Promise<SpentNow & { problems: string[] }> => {
-    const [spent_usd, problems] = await Promise.all([spentToday(sql, caller), guardsThatAreOff(sql)])
-    return { spent_usd, problems }
-  },
+export { costProblems as problems } from './problems.ts'
+
+/** Presumes what calls cost whose worker was lost, and tells of backends whose calls all fail. */
+export async function tend(sql: Sql): Promise<void> {
+  await presume(sql)
+  await alarms(sql)
+}
+
+/** What was spent today, and what guards nothing. */
+export async function now(sql: Sql, caller: Caller): Promise<SpentNow & { problems: string[] }> {
+  const [spent_usd, problems] = await Promise.all([spentToday(sql, caller), guardsThatAreOff(sql)])
+  return { spent_usd, problems }
 }
 
 /** USD; null while nothing metered was called, and when nobody knows what one of the calls cost. */

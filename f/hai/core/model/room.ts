@@ -1,13 +1,11 @@
-import { Models } from '../base/backends.ts'
-import type { Room } from '../base/room.ts'
+import type { Sql } from '../base/db.ts'
 import { backendTroubles } from '../task/trouble.ts'
-import { tendBackends } from './tend.ts'
 
-const problems: Room['problems'] = async (sql) => (await backendTroubles(sql)).problems
+export { tendBackends as tend } from './tend.ts'
 
-export const model: Room = {
-  settings: { models: Models },
-  problems,
-  tend: tendBackends,
-  now: async (sql) => ({ problems: await problems(sql) }),
+/** What is wrong with the backends. */
+export async function problems(sql: Sql): Promise<string[]> {
+  return (await backendTroubles(sql)).problems
 }
+
+export const now = async (sql: Sql): Promise<{ problems: string[] }> => ({ problems: await problems(sql) })

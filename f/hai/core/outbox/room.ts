@@ -1,5 +1,1 @@
-import type { Room } from '../base/room.ts'
-import { Channels } from './channels.ts'
-import { outboxProblems } from './notice.ts'
-
-export const outbox: Room = { settings: { channels: Channels }, problems: outboxProblems }
+export { outboxProblems as problems } from './notice.ts'

@@ -1,5 +1,2 @@
-import type { Room } from '../base/room.ts'
-import { tasksNow } from './now.ts'
-import { queueProblems } from './problems.ts'
-
-export const task: Room = { problems: queueProblems, now: tasksNow }
+export { tasksNow as now } from './now.ts'
+export { queueProblems as problems } from './problems.ts'

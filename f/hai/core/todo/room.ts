@@ -1,16 +1,13 @@
 import type { Caller } from '../base/caller.ts'
 import { dayBounds } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
-import type { Room } from '../base/room.ts'
 import { listTodos } from './list.ts'
 import type { TodosNow } from './shape.ts'
-
-export const todo: Room = { now: todosNow }
 
 const SHOWN = 5
 
 /** What is due. Counts are whole, the list shows the five that come next. */
-export async function todosNow(sql: Sql, { zone, sees }: Caller): Promise<TodosNow> {
+export async function now(sql: Sql, { zone, sees }: Caller): Promise<TodosNow> {
   const { to: tomorrow } = dayBounds('today', { zone, now: new Date() })
   const [counts, next] = await Promise.all([
     countTodos(sql, zone, tomorrow),
