@@ -7,7 +7,7 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 /** Letters and digits alone, as Windmill's: its beginning is typed at a terminal, where a - would begin an option. */
 const newToken = () => Array.from({ length: 32 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
 
-/** Somebody other than the operator; without `admin` he may run scripts and see his own jobs, and nothing else. */
+/** Somebody other than the operator; without `admin` he may run scripts and see the user's own jobs, and nothing else. */
 export interface User {
   username: string
   email: string
@@ -46,7 +46,7 @@ const USE_MS = 60_000
 /** How long a token whose time is over is still listed, so that one can see why it is refused. */
 const LISTED_MS = 30 * 86_400_000
 
-/** Users and tokens that the operator made, kept in one file of his. */
+/** Users and tokens that the operator made, kept in one file of the operator's. */
 export class Accounts {
   #file: string
   #users: User[]
@@ -74,7 +74,7 @@ export class Accounts {
     this.#save([...this.#users, { ...user, created_at: new Date().toISOString() }], this.#tokens)
   }
 
-  /** With the user go his tokens. */
+  /** With the user go the user's tokens. */
   removeUser(username: string): void {
     if (!this.user(username)) throw new ApiError(404, `user ${username} not found`)
     const others = this.#users.filter((user) => user.username !== username)

@@ -6,7 +6,7 @@ import { linked } from './files.ts'
 
 /** Who calls, as Windmill names it. */
 export interface Identity {
-  /** What a job is created by: the user's name, or what stands for his labelled token. */
+  /** What a job is created by: the user's name, or what stands for the user's labelled token. */
   username: string
   /** The user whose rights it has. */
   user: string
@@ -21,7 +21,7 @@ export interface Identity {
   workspace?: string | undefined
   /** The token changes nothing and runs nothing. */
   readOnly?: boolean
-  /** A folder that he reads beside his own and hai's. */
+  /** A folder that the user reads beside their own and hai's. */
   reads?: string
 }
 
@@ -33,10 +33,10 @@ export const OPERATOR: Identity = {
   job: false,
 }
 
-/** As whom the bundle's HTTP routes run, whoever calls them. Nobody has his name, and he has no token. */
+/** As whom the bundle's HTTP routes run, whoever calls them. Nobody has the name, and there is no token. */
 export const ROUTE_USER = 'hai'
 
-/** He may run what hai is, as one of Windmill's role *operator* may, and writes nothing. */
+/** The user may run what hai is, as one of Windmill's role *operator* may, and writes nothing. */
 export const ROUTE_OWNER: Identity = {
   username: ROUTE_USER,
   user: ROUTE_USER,
@@ -46,7 +46,7 @@ export const ROUTE_OWNER: Identity = {
   reads: 'f/hai_routes/',
 }
 
-/** Whether somebody may read what lies at that path, and so run it. Whoever calls reads the folder `hai`, and what lies below his own name. */
+/** Whether somebody may read what lies at that path, and so run it. Whoever calls reads the folder `hai`, and what lies below the user's own name. */
 export const mayRead = ({ admin, user, reads }: Identity, path: string): boolean =>
   admin || [`u/${user}/`, 'f/hai/', reads].some((folder) => folder !== undefined && path.startsWith(folder))
 

@@ -260,7 +260,7 @@ const WORDS: Record<keyof Share, string> = {
   streams: 'open streams',
 }
 
-/** Keeps one user from filling the memory that all live in: 429 for what is more than his share. */
+/** Keeps one user from filling the memory that all live in: 429 for what is more than a fair share. */
 class FairShare {
   #users = new Map<string, Share>()
 

@@ -4,7 +4,7 @@ import { readText, tilde } from '../cli/files.ts'
 import { KNOWN_BACKENDS, modelsFileOf, settingsOf } from '../cli/model/file.ts'
 import { Models } from '../f/hai/core/base/backends.ts'
 import { refuseUnfit } from '../f/hai/core/base/config.ts'
-import { type Surroundings, surroundings } from '../f/hai/core/base/environment.ts'
+import { type WorkerEnvironment, workerEnvironment } from '../f/hai/core/base/environment.ts'
 import { HaiError, parse } from '../f/hai/core/base/errors.ts'
 import { type Access, accessOf } from '../f/hai/core/model/access.ts'
 
@@ -28,7 +28,7 @@ export async function findBackend(env: Env, wanted: string | undefined): Promise
     throw new Failure('usage', `${JSON.stringify(wanted)} is no backend; expected NAME or NAME/MODEL`)
   const own = readModels(env)
   const { models, asked } = name ? only(name, model, own, env) : { models: own, asked: undefined }
-  const around = surroundings()
+  const around = workerEnvironment()
   const first = await accessOf(models, around, asked)
   if ('offers' in first) throw nothingToAsk(first.offers, around, env)
   const { kind } = first.choice.backend
@@ -38,7 +38,7 @@ export async function findBackend(env: Env, wanted: string | undefined): Promise
     })
   }
   const access = async () => {
-    const found = await accessOf(models, surroundings(), asked)
+    const found = await accessOf(models, workerEnvironment(), asked)
     if ('offers' in found)
       throw new HaiError('unavailable', `no Ollama answers at ${around.ollamaUrl} any more`)
     return asked ? { ...found, choice: { ...found.choice, reason: 'what this worker asks' } } : found
@@ -82,7 +82,7 @@ function readModels(env: Env): Models {
   }
 }
 
-function nothingToAsk(offers: string[], around: Surroundings, env: Env): Failure {
+function nothingToAsk(offers: string[], around: WorkerEnvironment, env: Env): Failure {
   const message = `there is no model to ask here: no Ollama answers at ${around.ollamaUrl}, and ${tilde(modelsFileOf(env), env)} names none`
   const next = offers[0]
     ? `hai worker run --backend ${offers[0]} lets ${offers[0]} answer`

@@ -79,7 +79,7 @@ async function endChildren(session: Session): Promise<void> {
   if (ended.length > 0) session.note(`ended what a worker had left running: ${ended.join(', ')}`)
 }
 
-interface Means {
+interface RunOptions {
   backend: Backend
   doors: Doors
   stopping: Shutdown
@@ -87,10 +87,10 @@ interface Means {
   say: (line: string) => void
 }
 
-/** One task from its claim to its end; what befell it is said and never thrown. */
+/** One task from its claim to its end; what happens to it is said and never thrown. */
 async function answer(
   { task, turns }: Claimed,
-  { backend, doors, stopping, stop, say }: Means,
+  { backend, doors, stopping, stop, say }: RunOptions,
 ): Promise<void> {
   const started = performance.now()
   const handle = new RemoteTask(doors, task, turns, stopping)

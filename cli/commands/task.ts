@@ -154,7 +154,7 @@ async function printLog(session: Session, id: string): Promise<undefined> {
   }
   const log = await (await session.webhook()).logs(task.job_id).catch((error: unknown) => {
     if (!(error instanceof Failure && [EXIT.notFound, EXIT.denied].includes(error.exit))) throw error
-    // kept in the local stack until that stops; and a wake-up's log is his who rang
+    // kept in the local stack until that stops; and a wake-up’s log belongs to whoever rang
     throw new Failure(
       'notFound',
       `the log of task ${shortId(task.id)} is kept no longer, or not yours to read`,

@@ -73,7 +73,7 @@ export async function add(
   }
 }
 
-/** Whoever writes NAME before URL gets the command that he meant. */
+/** Whoever writes NAME before URL gets the command that was meant. */
 function swapped(given: string, wanted: string | undefined): string {
   if (!wanted || !/^[\w-]+$/.test(given) || !/[:/.]/.test(wanted)) return given
   throw new Failure('usage', 'the address comes first, then the name', {

@@ -4,7 +4,7 @@ import { Failure } from '../failure.ts'
 import { readBytes, writePrivate } from '../files.ts'
 
 /**
- * A settings file of the operator's as a document that keeps his comments and their order; an empty one when there is
+ * A settings file of the operator's as a document that keeps their comments and their order; an empty one when there is
  * none. What is no YAML in UTF-8, or no map, is refused; `expected` says what was.
  */
 export function openSettings(file: string, expected: string): Document {

@@ -61,7 +61,7 @@ export function refuseForeign() {
   })
 }
 
-/** All that somebody without rights of his own may call: run what is there, and see what became of his own jobs. */
+/** All that somebody without rights of their own may call: run what is there, and see what became of the user's own jobs. */
 const FOR_EVERYBODY = [
   /^users\/whoami$/,
   /^users\/tokens\//,
@@ -73,7 +73,7 @@ const FOR_EVERYBODY = [
 /** One variable, or one resource, by its path. */
 const ONE_ITEM = /^(?:variables\/get_value|resources\/get_value(?:_interpolated)?)\/(.+)$/
 
-/** Refuses with 403 what the caller has no right to, or his token no scope for. */
+/** Refuses with 403 what the caller has no right to, or the token no scope for. */
 export function authorization() {
   return createMiddleware<Api>(async (call, next) => {
     const path = call.req.path.replace(/^\/api\/(w\/[^/]+\/)?/, '')

@@ -7,7 +7,7 @@ import { jobUpdate, jobView, streamNotFound, streamUpdates, wantedBy } from './u
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 
-/** Reading and ending jobs, below `/api/w/:workspace`. Who is no admin finds only his own. */
+/** Reading and ending jobs, below `/api/w/:workspace`. Who is no admin finds only their own. */
 export function jobRoutes(stack: Stack): Hono<Api> {
   const routes = new Hono<Api>()
   routes.get('/jobs/list', (call) => listed(stack, call, () => true))

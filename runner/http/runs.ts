@@ -53,7 +53,7 @@ function addModes(
   })
 }
 
-/** Who is no admin runs what he may read: hai's doors and flows, and what lies below his own name. The rest is the operator's. */
+/** Who is no admin runs what they may read: hai's doors and flows, and what lies below the user's own name. The rest is the operator's. */
 function refuseForeign(call: Call, path: string): void {
   const identity = call.get('identity')
   if (identity.admin || (mayRead(identity, path) && !path.startsWith('f/hai/core/'))) return
@@ -128,7 +128,7 @@ function requestOf(stack: Stack, call: Call, path: string): Omit<RunRequest, 'ar
   }
 }
 
-/** A job that the new one is said to come from: with somebody else's it would stand among his. */
+/** A job that the new one is said to come from: with somebody else's it would stand among theirs. */
 function ancestorOf(stack: Stack, call: Call, field: 'parent_job' | 'root_job'): string | undefined {
   const id = jobIdIn(call.req.query(), field)
   if (!id) return undefined

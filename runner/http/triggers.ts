@@ -41,7 +41,7 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
 
 const pathOf = (call: Call): string => pathAfter(call, '/api/r/').replace(/\/+$/, '')
 
-/** A route runs with the rights of the trigger's owner. Who calls lends his name only. */
+/** A route runs with the rights of the trigger's owner. Who calls lends a name only. */
 function requestOf(
   stack: Stack,
   call: Call,

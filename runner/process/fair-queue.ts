@@ -1,7 +1,7 @@
 /** Whose a job is, as far as it decides when its turn comes. */
 export interface Turn {
   user: string
-  /** His jobs are no member's. */
+  /** The user's jobs are no member's. */
   admin: boolean
   /** Everybody waits for it: housekeeping, or a worker's wake-up. */
   shared: boolean
@@ -10,7 +10,7 @@ export interface Turn {
 /**
  * The jobs that wait for one of `places`, and those that have one. What everybody waits for goes first and alone gets the
  * last `reserved` places; the rest in the order it came. Who is no admin has at most half of the places, and with the
- * wake-ups that he rang three quarters; what is over waits, and nothing behind it does.
+ * wake-ups that the user rang three quarters; what is over waits, and nothing behind it does.
  */
 export class FairQueue<Job extends Turn> {
   #places: number

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { CONTRACT, SCHEMA_VERSION } from '../../f/hai/core/base/contract.ts'
 import { health } from '../../f/hai/core/health.ts'
 import { SWEEP, sweep } from '../../f/hai/core/task/sweep.ts'
-import { absent, present } from '../../f/hai/core/task/wake.ts'
+import { left, seen } from '../../f/hai/core/task/wake.ts'
 import { testDatabase } from '../support/database.ts'
 import { age, anEndedTask, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } from '../support/factories.ts'
 
@@ -87,11 +87,11 @@ describe('health', () => {
         /^1 task waits for a worker of claude-code .*hai worker run --backend claude-code/,
       ),
     ])
-    await present(db.sql, { worker: 'nas', lanes: ['claude-code'], asleep: false })
+    await seen(db.sql, { worker: 'nas', lanes: ['claude-code'], asleep: false })
     expect(await health(db.sql)).toMatchObject({
       ...{ ok: true, workers: [{ name: 'nas', lanes: ['claude-code'], seen_at: expect.any(String) }] },
     })
-    await absent(db.sql, 'nas')
+    await left(db.sql, 'nas')
     await claimed(db.sql, 'nas', ['claude-code'])
     expect(await health(db.sql)).toMatchObject({ ok: true })
   })

@@ -19,7 +19,7 @@ export async function refreshSettings(sql: Sql, read?: Parameters<typeof loadCon
     select from hai.pulse where name = ${PULSE} and last_at > now() - make_interval(secs => ${FRESH_SECONDS})`
   if (fresh) return
   for (const [name, schema] of Object.entries(SETTINGS)) {
-    await loadConfig(sql, name, schema, read).catch(saidAlready)
+    await loadConfig(sql, name, schema, read).catch(unlessRecorded)
   }
   // what an earlier release could set, and may have complained of
   await sql`delete from hai.config where name <> all(${Object.keys(SETTINGS)})`
@@ -27,7 +27,7 @@ export async function refreshSettings(sql: Sql, read?: Parameters<typeof loadCon
 }
 
 /** A bad one with no good one before it has been written down, and must not keep the others from being read. */
-function saidAlready(error: unknown): void {
+function unlessRecorded(error: unknown): void {
   if (!(error instanceof HaiError && error.code === 'invalid')) throw error
   console.error(error.plain)
 }

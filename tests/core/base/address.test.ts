@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, inject, it, vi } from 'vitest'
 import { connect } from '../../../f/hai/core/base/db.ts'
-import { surroundings } from '../../../f/hai/core/base/environment.ts'
+import { workerEnvironment } from '../../../f/hai/core/base/environment.ts'
 
 const given = new URL(inject('databaseUrl'))
 const PASSWORD = 'p4ssw0rd-of-the-database'
@@ -107,5 +107,5 @@ it('takes nothing of what other programs set for theirs', async () => {
 
 it('is nothing that a setting can name, or the program of a model can see', () => {
   for (const name of ['HAI_DATABASE_URL', 'HAI_DATABASE_DIRECT_URL']) vi.stubEnv(name, given.href)
-  expect(JSON.stringify(surroundings())).not.toContain('HAI_DATABASE')
+  expect(JSON.stringify(workerEnvironment())).not.toContain('HAI_DATABASE')
 })

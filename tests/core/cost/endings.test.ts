@@ -8,7 +8,7 @@ import { reserve } from '../../../f/hai/core/cost/reserve.ts'
 import { rollup } from '../../../f/hai/core/cost/rollup.ts'
 import { presume, settle } from '../../../f/hai/core/cost/settle.ts'
 import { taskCost } from '../../../f/hai/core/cost/task_cost.ts'
-import { holdWindows } from '../../../f/hai/core/cost/windows.ts'
+import { reserveInWindows } from '../../../f/hai/core/cost/windows.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
 import { heldOf } from '../../../f/hai/core/task/lease.ts'
 import { settle as settleElsewhere } from '../../../f/hai/core/work/remote.ts'
@@ -113,7 +113,7 @@ describe('how a call ended', () => {
     await rollup(db.sql)
     const asks = (output: number) =>
       inTransaction(db.sql, (tx) =>
-        holdWindows(tx, aCall(0, { backend: 'claude-code', most: { input: 0, output } })),
+        reserveInWindows(tx, aCall(0, { backend: 'claude-code', most: { input: 0, output } })),
       )
     await asks(0)
     await expect(asks(1)).rejects.toThrow(/4294968794 of 4294968794 tokens/)

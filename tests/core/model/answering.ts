@@ -1,7 +1,7 @@
 import { type Backend, type Choice, Models } from '../../../f/hai/core/base/backends.ts'
-import type { Surroundings } from '../../../f/hai/core/base/environment.ts'
+import type { WorkerEnvironment } from '../../../f/hai/core/base/environment.ts'
 import type { Access } from '../../../f/hai/core/model/access.ts'
-import type { Shift } from '../../../f/hai/core/work/worker.ts'
+import type { WorkerOptions } from '../../../f/hai/core/work/worker.ts'
 import { aCaller } from '../../support/factories.ts'
 
 const FAKE_PRICE = { input: 1, output: 10 }
@@ -31,7 +31,10 @@ export const anAccess = (choice: Choice, livenessSeconds = 20): Access => ({
 })
 
 /** A worker that asks `access` and sees everybody's tasks as their own requester would. */
-export const aShift = (access: Access | { offers: string[] }, given: Partial<Shift> = {}): Shift => ({
+export const aShift = (
+  access: Access | { offers: string[] },
+  given: Partial<WorkerOptions> = {},
+): WorkerOptions => ({
   worker: 'w-1',
   budgetSeconds: 20,
   signal: new AbortController().signal,
@@ -43,7 +46,7 @@ export const aShift = (access: Access | { offers: string[] }, given: Partial<Shi
 })
 
 /** A machine with an Ollama at `ollamaUrl`, or with nothing at all. */
-export const around = (ollamaUrl = 'http://127.0.0.1:1'): Surroundings => ({
+export const around = (ollamaUrl = 'http://127.0.0.1:1'): WorkerEnvironment => ({
   ollamaUrl,
   offers: [],
   environment: {},

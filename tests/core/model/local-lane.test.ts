@@ -10,7 +10,7 @@ import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
 import { wake } from '../../../f/hai/core/task/wake.ts'
 import { TaskAdmission } from '../../../f/hai/core/work/execute.ts'
 import { heldTask } from '../../../f/hai/core/work/held_task.ts'
-import { type Shift, work } from '../../../f/hai/core/work/worker.ts'
+import { type WorkerOptions, work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, age, aTask, busySlots, claimed, clear, eventTypes, rowOf } from '../../support/factories.ts'
 import type { FakeServer } from '../../support/models/fake-server.ts'
@@ -30,7 +30,7 @@ const llama = (given: Partial<Choice['backend']> = {}): Choice => ({
   ...aChoice(server.url, { billing: 'local', ...given }),
   name: 'llama',
 })
-const shift = (given: Partial<Shift> = {}, choice = llama()) =>
+const shift = (given: Partial<WorkerOptions> = {}, choice = llama()) =>
   aShift(anAccess(choice), { concurrency: 16, ...given })
 const ask = (given: Record<string, unknown> = {}) => aTask(db.sql, { content: 'why?', ...given })
 

@@ -6,7 +6,7 @@ import { claim, claimableLanes, LEASE_SECONDS, release } from '../../../f/hai/co
 import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
 import { wake } from '../../../f/hai/core/task/wake.ts'
-import { type Shift, work } from '../../../f/hai/core/work/worker.ts'
+import { type WorkerOptions, work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, age, aTask, clear, FOR_A_MODEL, onOldServer, rowOf } from '../../support/factories.ts'
 
@@ -38,7 +38,7 @@ async function endedJob(job: { owner?: string; told: boolean }, no: number): Pro
   return true
 }
 
-const shift = (job: Partial<Shift>): Shift => ({
+const shift = (job: Partial<WorkerOptions>): WorkerOptions => ({
   ...{ worker: 'w', jobId: 'job', budgetSeconds: 60, signal: new AbortController().signal },
   ...{ start: async () => {}, principal: () => aCaller(), ...job },
 })

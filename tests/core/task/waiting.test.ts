@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { fail } from '../../../f/hai/core/task/finish.ts'
 import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
-import { present, wake } from '../../../f/hai/core/task/wake.ts'
+import { seen, wake } from '../../../f/hai/core/task/wake.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import {
@@ -120,7 +120,7 @@ describe('waitingOn', () => {
       text: 'waits for a worker of claude-code; none has been heard of',
       next_step: 'where its login is: hai worker run --backend claude-code',
     })
-    await present(db.sql, { worker: 'nas', lanes: ['claude-code'], asleep: true })
+    await seen(db.sql, { worker: 'nas', lanes: ['claude-code'], asleep: true })
     expect(await waitingOn(db.sql, id)).toMatchObject({
       ...{ code: 'starting', text: 'next for a worker of claude-code' },
     })

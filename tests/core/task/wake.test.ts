@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Pool } from '../../../f/hai/core/base/db.ts'
 import { claim, heldOf } from '../../../f/hai/core/task/lease.ts'
-import { answered, failAndWake, thenWake, WORKER, wake } from '../../../f/hai/core/task/wake.ts'
+import { arrived, failAndWake, thenWake, WORKER, wake } from '../../../f/hai/core/task/wake.ts'
 import { testDatabase } from '../../support/database.ts'
 import { age, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } from '../../support/factories.ts'
 
@@ -119,7 +119,7 @@ describe('wake', () => {
     await wake(db.sql, start, 'u/operator')
     await wake(db.sql, his.start, 'u/guest')
     expect([calls.length, his.calls.length]).toEqual([4, 4])
-    await answered(db.sql, calls[0]!.jobId)
+    await arrived(db.sql, calls[0]!.jobId)
     await wake(db.sql, start, 'u/operator')
     expect(calls).toHaveLength(5)
   })
@@ -168,7 +168,7 @@ describe('answered', () => {
   it('makes room for another call', async () => {
     await aTask(db.sql)
     const { calls, start } = recorder()
-    await answered(db.sql, (await wake(db.sql, start))!)
+    await arrived(db.sql, (await wake(db.sql, start))!)
     expect(await coming()).toEqual([])
     await wake(db.sql, start)
     expect(calls).toHaveLength(2)
@@ -178,7 +178,7 @@ describe('answered', () => {
     await db.sql`
       insert into hai.wakeup (no, job_id, called_at)
       values (1, 'lost', now() - interval '40 s'), (2, 'coming', now()), (3, 'here', now())`
-    await answered(db.sql, 'here')
+    await arrived(db.sql, 'here')
     expect(await coming()).toEqual([{ job_id: 'coming' }])
   })
 })

@@ -5,7 +5,7 @@ import { retry } from '../../../f/hai/core/task/change.ts'
 import { keepLanes } from '../../../f/hai/core/task/lane.ts'
 import { runTodo } from '../../../f/hai/core/todo/run.ts'
 import { claimElsewhere } from '../../../f/hai/core/work/remote.ts'
-import { type Shift, work } from '../../../f/hai/core/work/worker.ts'
+import { type WorkerOptions, work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import {
   aCaller,
@@ -23,7 +23,7 @@ import {
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
 
-const shift: Shift = {
+const shift: WorkerOptions = {
   ...{ worker: 'w-1', budgetSeconds: 20, signal: new AbortController().signal, start: async () => {} },
   principal: () => aCaller(),
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Sql } from '../../../f/hai/core/base/db.ts'
 import { cancel } from '../../../f/hai/core/task/change.ts'
 import { sweep } from '../../../f/hai/core/task/sweep.ts'
-import { answerCall, type Shift, work } from '../../../f/hai/core/work/worker.ts'
+import { answerCall, type WorkerOptions, work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import {
   aCaller,
@@ -20,7 +20,7 @@ const db = testDatabase()
 beforeEach(() => clear(db.sql))
 
 const never = new AbortController().signal
-const shift = (given: Partial<Shift> = {}): Shift => ({
+const shift = (given: Partial<WorkerOptions> = {}): WorkerOptions => ({
   worker: 'w-1',
   budgetSeconds: 20,
   signal: never,

@@ -26,7 +26,7 @@ export interface ProxyPod extends Running {
   metricsPort: number
 }
 
-interface Surroundings {
+interface WorkerEnvironment {
   secrets: { CLIENT_SECRET: string; COOKIE_SECRET: string }
   upstream: string
   issuer: { host: string; port: number }
@@ -40,7 +40,7 @@ interface Surroundings {
  * oauth2-proxy with the environment of the generated Deployment. Other than in a cluster are its secrets, the addresses
  * of its upstream and its own, and the network that is trusted; the issuer's host is found by a proxy for it.
  */
-export async function startProxyPod(tree: Tree, around: Surroundings): Promise<ProxyPod> {
+export async function startProxyPod(tree: Tree, around: WorkerEnvironment): Promise<ProxyPod> {
   const [port, metricsPort] = [await freePort(), await freePort()]
   const way = await wayTo(around.issuer)
   const authority = join(around.folder, 'issuer.crt')

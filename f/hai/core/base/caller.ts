@@ -20,7 +20,7 @@ export interface Caller {
   sees(sql: Sql): Part
 }
 
-/** Whose call of a webhook a job is. A label of his token's names it in reports and says nothing of him. */
+/** Whose call of a webhook a job is. A token's label names the token in reports and says nothing of whose it is. */
 export function webhookUser({ permissionedAs, username }: Issued): string {
   const user = userIn(permissionedAs)
   if (username === user || standsForSomebody(username)) return user
@@ -55,7 +55,7 @@ function userIn(permissionedAs: string): string {
   throw new HaiError('forbidden', 'the job has the rights of no user, of a group perhaps; call as a user')
 }
 
-/** Who is calling, by the name of his user and never from a body. No match is `forbidden`. */
+/** Who is calling, by the name of the user and never from a body. No match is `forbidden`. */
 export function identify(username: string, members: Members, zone: string): Caller {
   const name = memberOf(username, members)
   if (name === undefined) {
@@ -72,14 +72,14 @@ export function memberOf(username: string, members: Members): string | undefined
   return Object.entries(members).find(([, member]) => member.usernames.includes(username))?.[0]
 }
 
-/** A task's requester as a caller again, for the job that works on it. One who is no member any more sees only his own. */
+/** A task's requester as a caller again, for the job that works on it. Who is no member any more sees no tasks of others. */
 export function principal(name: string, members: Members, zone: string): Caller {
   const role = own(members, name)?.role ?? 'member'
   const all = role !== 'member'
   return { name, role, zone, sees: (sql) => (all ? sql`true` : sql`requester = ${name}`) as Part }
 }
 
-/** As whom Windmill runs hai's HTTP routes, whoever calls them. He is nobody himself. */
+/** As whom Windmill runs hai's HTTP routes, whoever calls them. Nobody else goes by that name. */
 export const ROUTE_USER = 'hai'
 
 /** What Windmill calls a job by that a labelled token, a schedule or a route started. Whoever makes a token writes its label. */
@@ -100,14 +100,14 @@ const UserName = z
   })
 
 const Member = z.strictObject({
-  /** An operator sees and decides everything, a member sees his own, a machine works for others. */
+  /** An operator sees and decides everything, a member sees the member's own, a machine works for others. */
   role: z.enum(['operator', 'member', 'machine']),
-  /** His users on Windmill, matched exactly. */
+  /** The member's users on Windmill, matched exactly. */
   usernames: z.array(UserName).min(1),
 })
 export type Member = z.output<typeof Member>
 
-/** The `members` configuration: who may call, by the name that hai gives him. */
+/** The `members` configuration: who may call, by the name that hai knows the caller by. */
 export const Members = z
   .record(
     z.string().regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, 'expected lower case letters, digits, - and _'),

@@ -35,7 +35,7 @@ export async function door<Args extends object, T>(
   return openTo(() => undefined, args, work)
 }
 
-/** `refusal` says why a caller may not; it comes before anything of what he sent is looked at. */
+/** `refusal` says why a caller may not; it comes before anything of what was sent is looked at. */
 async function openTo<Args extends object, T>(
   refusal: (caller: Caller) => string | undefined,
   args: Args,
@@ -150,7 +150,7 @@ export const housekeeping = <Args extends object, T>(
     return true
   })
 
-/** `trusts` says whether whoever started the job is taken at his word, or refuses him. */
+/** `trusts` says whether whoever started the job is taken at their word, or refuses them. */
 async function forNobody<Args extends object, T>(
   args: Args,
   work: Service<Args, T>,

@@ -5,7 +5,7 @@ import { HaiError } from './errors.ts'
 import { ownZone } from './time.ts'
 
 /** What the worker finds around itself, read at each call: a warm process outlives one job's environment. */
-export interface Surroundings {
+export interface WorkerEnvironment {
   /** Where an Ollama would be. Reading it throws `invalid` when OLLAMA_HOST is no address. */
   readonly ollamaUrl: string
   /** Backends that are there and wait to be enabled. */
@@ -22,7 +22,7 @@ export interface Surroundings {
 
 const OLLAMA_PORT = 11434
 
-export function surroundings(): Surroundings {
+export function workerEnvironment(): WorkerEnvironment {
   const {
     HAI_DATABASE_URL: _,
     HAI_DATABASE_DIRECT_URL: _direct,
@@ -40,8 +40,8 @@ export function surroundings(): Surroundings {
   }
 }
 
-function offersIn(env: NodeJS.ProcessEnv): Surroundings['offers'] {
-  const offers: Surroundings['offers'] = []
+function offersIn(env: NodeJS.ProcessEnv): WorkerEnvironment['offers'] {
+  const offers: WorkerEnvironment['offers'] = []
   if (isOnPath('claude', env)) {
     offers.push({ backend: 'claude-code', how: 'claude is on the PATH; its login answers' })
   }

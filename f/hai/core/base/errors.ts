@@ -39,7 +39,7 @@ export class HaiError extends Error {
 }
 
 /**
- * What befell one job's work on another person's task, for that job to end with: where it happened, and not what was
+ * What happened to one job's work on another person's task, for that job to end with: where it happened, and not what was
  * said, as an error may repeat what was asked and answered.
  */
 export function withoutWords(error: unknown): Error {

@@ -43,7 +43,7 @@ export async function wasCancelled(jobId: string): Promise<boolean> {
 export async function findResource(path: string): Promise<unknown> {
   const answer = await send(`resources/get_value/${path}`, {})
   if (answer.status === 404) return undefined
-  // a file of the operator's on his own machine: its reader's words say where and why
+  // a file on the operator's own machine: its reader's words say where and why
   if (answer.status === 400) throw new HaiError('invalid', answer.text.replace(/^Bad request: /, ''))
   return JSON.parse(accepted(answer, path))
 }

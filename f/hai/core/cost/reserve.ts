@@ -9,7 +9,7 @@ import { applyBudget, budgetInForce, resetOf, stale } from './caps.ts'
 import { added, counting, limitOf } from './counters.ts'
 import type { ModelCall } from './model_call.ts'
 import { mostOf } from './prices.ts'
-import { holdWindows } from './windows.ts'
+import { reserveInWindows } from './windows.ts'
 
 /**
  * Writes the row of a call before it is made: the hold of the most it can cost. `budget` when that would take any cap
@@ -57,7 +57,7 @@ async function opened(
 ): Promise<boolean> {
   if (call.billing !== 'subscription') return insertRow(sql)
   return inTransaction(sql, async (tx) => {
-    await holdWindows(tx, call, held?.id)
+    await reserveInWindows(tx, call, held?.id)
     return insertRow(tx)
   })
 }

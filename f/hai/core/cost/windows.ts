@@ -13,7 +13,7 @@ const USUAL_HOURS = { '5h': 5, week: 168 }
  * Lets a subscription's call through while its windows have room, one call at a time until the transaction ends.
  * `budget` when one is full, or has left only what is kept for a person who waits and nobody does.
  */
-export async function holdWindows(tx: Sql, call: ModelCall, taskId?: string): Promise<void> {
+export async function reserveInWindows(tx: Sql, call: ModelCall, taskId?: string): Promise<void> {
   const { budget } = await budgetInForce(tx)
   const windows = Object.entries(budget.windows)
     .filter(([, { backend }]) => backend === call.backend)

@@ -1,7 +1,7 @@
 import { type Backend, type Choice, HOME, Models, urlOf } from '../base/backends.ts'
 import { resolveReference, storedConfig } from '../base/config.ts'
 import type { Sql } from '../base/db.ts'
-import { type Surroundings, surroundings } from '../base/environment.ts'
+import { type WorkerEnvironment, workerEnvironment } from '../base/environment.ts'
 import { shortId } from '../base/ids.ts'
 import type { AttemptFailure } from '../task/backend.ts'
 import { type ClaimedTask, RESTRICTED } from '../task/shape.ts'
@@ -28,7 +28,7 @@ export interface NoAccess {
 /** The backend and model for the next task, or those that `wanted` names; or why there is none. */
 export async function modelAccess(sql: Sql, wanted?: string, data_tier?: string): Promise<Access | NoAccess> {
   const models = await storedConfig(sql, 'models', Models)
-  const access = await accessOf(models, surroundings(), wanted, data_tier)
+  const access = await accessOf(models, workerEnvironment(), wanted, data_tier)
   if ('choice' in access) return access
   const [row] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
   return row?.error ? { ...access, error: row.error } : access
@@ -46,7 +46,7 @@ export const accessFor = (
  */
 export async function accessOf(
   given: Models,
-  around: Surroundings,
+  around: WorkerEnvironment,
   wanted: string | undefined,
   data_tier?: string,
 ): Promise<Access | NoAccess> {
@@ -61,13 +61,16 @@ export async function accessOf(
 /** A model that costs nothing and can be reached; undefined when there is none. */
 export async function localAccess(sql: Sql): Promise<Access | undefined> {
   const models = await storedConfig(sql, 'models', Models)
-  const around = surroundings()
+  const around = workerEnvironment()
   const here = Object.entries(models.backends).filter(([, { external }]) => !external)
   const choice = await freeChoice({ ...models, backends: Object.fromEntries(here) }, around)
   return choice && { choice, models, apiKey: keyOf(choice, around) }
 }
 
-function keyOf({ name, backend: { api_key } }: Choice, { environment }: Surroundings): string | undefined {
+function keyOf(
+  { name, backend: { api_key } }: Choice,
+  { environment }: WorkerEnvironment,
+): string | undefined {
   return api_key && resolveReference(api_key, { name: 'models', field: `api_key of ${name}` }, environment)
 }
 

@@ -1,6 +1,6 @@
 import { APICallError, type LanguageModelV3, type LanguageModelV3StreamPart } from '@ai-sdk/provider'
 import type { Choice, Message } from '../base/backends.ts'
-import { surroundings } from '../base/environment.ts'
+import { workerEnvironment } from '../base/environment.ts'
 import { networkReason } from '../base/network.ts'
 import { storable } from '../base/text.ts'
 import type { Spent, Tokens } from '../cost/model_call.ts'
@@ -70,7 +70,7 @@ async function* said(call: Call, reply: Reply, watchdog: Watchdog): AsyncGenerat
   const { signal, sign } = watchdog
   if (choice.backend.kind === 'claude-code') {
     const metered = choice.backend.billing === 'metered'
-    const env = surroundings().environment
+    const env = workerEnvironment().environment
     yield* runClaudeCode({ model: choice.model, messages, metered, env, signal, sign, reply })
     return
   }

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { type Backend, type Choice, type Models, urlOf } from '../base/backends.ts'
 import { REFERENCE } from '../base/config.ts'
-import type { Surroundings } from '../base/environment.ts'
+import type { WorkerEnvironment } from '../base/environment.ts'
 import { HaiError, short } from '../base/errors.ts'
 import { own } from '../base/own.ts'
 import { chooseFrom, findOllama } from './ollama.ts'
@@ -19,7 +19,7 @@ type Named = [name: string, backend: Backend]
  */
 export async function choose(
   models: Models,
-  around: Surroundings,
+  around: WorkerEnvironment,
   reached = reaches,
 ): Promise<Choice | undefined> {
   if (models.default) return configuredDefault(models.default, models, around)
@@ -40,7 +40,7 @@ export async function choose(
 /** What is free and can be reached: configured, found, or for workers elsewhere to ask; undefined when nothing is. */
 export async function freeChoice(
   models: Models,
-  around: Surroundings,
+  around: WorkerEnvironment,
   reached = reaches,
 ): Promise<Choice | undefined> {
   const local = Object.entries(models.backends).filter(
@@ -59,7 +59,11 @@ export async function freeChoice(
 }
 
 /** One that was asked for by name, with its model or without: `not_found` or `invalid` when it can't be asked. */
-export async function chooseNamed(wanted: string, models: Models, around: Surroundings): Promise<Choice> {
+export async function chooseNamed(
+  wanted: string,
+  models: Models,
+  around: WorkerEnvironment,
+): Promise<Choice> {
   const [name, model] = halves(wanted)
   const backend = own(models.backends, name)
   const asked = model || defaultOf(name, models) || firstOf(backend?.models ?? {})
@@ -83,7 +87,7 @@ export async function chooseNamed(wanted: string, models: Models, around: Surrou
 }
 
 /** Why nobody answers though something is configured: a sentence and its cure for each backend, those that can be cured from here first. */
-export function idle({ backends }: Models, around: Surroundings): { text: string; cure: string }[] {
+export function idle({ backends }: Models, around: WorkerEnvironment): { text: string; cure: string }[] {
   const all = Object.entries(backends).map(([name, backend]) => {
     const state = backend.enabled ? 'names no models' : 'is not enabled'
     const missing = isMissing(backend, around)
@@ -96,7 +100,7 @@ export function idle({ backends }: Models, around: Surroundings): { text: string
   return [...all.filter(({ missing }) => !missing), ...all.filter(({ missing }) => missing)]
 }
 
-function cureOf(name: string, backend: Backend, around: Surroundings): string {
+function cureOf(name: string, backend: Backend, around: WorkerEnvironment): string {
   // to enable what can't run would lead back to where it is disabled
   if (isMissing(backend, around))
     return `start Ollama, or hai model add URL; or install Claude Code where the worker runs, then hai model enable ${name}`
@@ -104,13 +108,13 @@ function cureOf(name: string, backend: Backend, around: Surroundings): string {
   return enabled && url ? `hai model add ${url} ${name}` : `hai model enable ${name}`
 }
 
-function isMissing(backend: Backend, around: Surroundings): ModelRow['trouble'] {
+function isMissing(backend: Backend, around: WorkerEnvironment): ModelRow['trouble'] {
   const trouble = lack(backend, around)
   return trouble?.code === 'missing' ? trouble : undefined
 }
 
 /** What a backend lacks where it would be asked; undefined when nothing is known to be missing. */
-export function lack(backend: Backend, around: Surroundings): ModelRow['trouble'] {
+export function lack(backend: Backend, around: WorkerEnvironment): ModelRow['trouble'] {
   // what another machine has is seen there
   if (backend.external) return undefined
   if (backend.kind === 'claude-code' && !around.has('claude'))
@@ -121,7 +125,7 @@ export function lack(backend: Backend, around: Surroundings): ModelRow['trouble'
   return undefined
 }
 
-async function configuredDefault(wanted: string, models: Models, around: Surroundings): Promise<Choice> {
+async function configuredDefault(wanted: string, models: Models, around: WorkerEnvironment): Promise<Choice> {
   const [name, model] = halves(wanted)
   const backend = own(models.backends, name)
   if (backend?.enabled) return choice([name, backend], 'the configured default', model)
@@ -141,7 +145,7 @@ async function configuredDefault(wanted: string, models: Models, around: Surroun
 
 async function foundOllama(
   { backends }: Models,
-  around: Surroundings,
+  around: WorkerEnvironment,
   reached: typeof reaches,
 ): Promise<Choice | undefined> {
   // configured under this name it has been looked at, or is not to answer
@@ -151,7 +155,7 @@ async function foundOllama(
   return ollama && chooseFrom(ollama)
 }
 
-const noOllama = ({ ollamaUrl }: Surroundings) => `no Ollama answers at ${ollamaUrl}`
+const noOllama = ({ ollamaUrl }: WorkerEnvironment) => `no Ollama answers at ${ollamaUrl}`
 
 function halves(name: string): [backend: string, model: string] {
   const [backend = '', ...rest] = name.split('/')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as elapse } from 'node:timers/promises'
 import type { Message } from '../base/backends.ts'
-import { surroundings } from '../base/environment.ts'
+import { workerEnvironment } from '../base/environment.ts'
 import { UNCOUNTED } from '../cost/model_call.ts'
 import { BrokenCall, isMissingProgram } from './failure.ts'
 import { field } from './frames.ts'
@@ -300,7 +300,7 @@ function count(usage: unknown, reply: Reply): void {
 function unfinished(how: End, { any }: Spoken, complaint: string): Error {
   if ('error' in how) {
     // a program that is there and can't be run lacks what runs it
-    if (isMissingProgram(how.error) && !surroundings().has('claude')) return how.error
+    if (isMissingProgram(how.error) && !workerEnvironment().has('claude')) return how.error
     return new BrokenCall('unusable', `claude can’t be run: ${how.error.message}`, { cause: how.error })
   }
   if (!any && how.code !== 0 && how.code !== null)

@@ -2,7 +2,7 @@ import { type Backend, Models, urlOf } from '../base/backends.ts'
 import type { Caller } from '../base/caller.ts'
 import { storedConfig } from '../base/config.ts'
 import type { Sql } from '../base/db.ts'
-import { type Surroundings, surroundings } from '../base/environment.ts'
+import { type WorkerEnvironment, workerEnvironment } from '../base/environment.ts'
 import { HaiError } from '../base/errors.ts'
 import { withoutPasswordsIn } from '../base/text.ts'
 import { LIST_SOURCE } from '../cost/list_prices_data.ts'
@@ -14,7 +14,10 @@ import { findOllama, type Ollama } from './ollama.ts'
 import type { ModelList, ModelRow, WindowSource } from './shape.ts'
 
 /** What is configured and what is found, the one that answers by default, and what waits to be enabled. */
-export async function listModels(sql: Sql, around: Surroundings = surroundings()): Promise<ModelList> {
+export async function listModels(
+  sql: Sql,
+  around: WorkerEnvironment = workerEnvironment(),
+): Promise<ModelList> {
   const models = await storedConfig(sql, 'models', Models)
   // who looks may have changed something just now: nothing that is remembered is believed
   const [choice, ollama, troubles] = await Promise.all([
@@ -64,7 +67,7 @@ export function modelsFor({ role }: Pick<Caller, 'role'>, list: ModelList): Mode
 type Trouble = NonNullable<ModelRow['trouble']>
 
 /** What each enabled backend lacks to answer: a program, a key, or its server, where that is free and near. */
-async function troublesOf({ backends }: Models, around: Surroundings): Promise<Map<string, Trouble>> {
+async function troublesOf({ backends }: Models, around: WorkerEnvironment): Promise<Map<string, Trouble>> {
   const found = Object.entries(backends).map(async ([name, backend]) => {
     const trouble = backend.enabled ? (lack(backend, around) ?? (await away(backend))) : undefined
     return [name, trouble] as const

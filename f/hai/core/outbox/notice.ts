@@ -30,7 +30,7 @@ export interface Receipt {
 }
 
 /** One that a sender holds: nobody else does, until `lease` has passed. */
-export interface HeldNotice {
+export interface TakenNotice {
   id: string
   kind: string
   title: string
@@ -58,8 +58,8 @@ export async function notify(sql: Sql, notice: NewNotice): Promise<boolean> {
 }
 
 /** Takes the next notice that is due. Whoever takes it has LEASE_SECONDS, and a dead sender's is taken again. */
-export async function takeNotice(sql: Sql): Promise<HeldNotice | undefined> {
-  const [notice] = await sql<HeldNotice[]>`
+export async function takeNotice(sql: Sql): Promise<TakenNotice | undefined> {
+  const [notice] = await sql<TakenNotice[]>`
     update hai.notice
     set attempts = attempts + 1,
         -- whole milliseconds, so that the JSON value is exact
@@ -77,7 +77,7 @@ export async function takeNotice(sql: Sql): Promise<HeldNotice | undefined> {
 }
 
 /** Every channel has it. */
-export async function markSent(sql: Sql, { id, lease, receipts }: HeldNotice): Promise<void> {
+export async function markSent(sql: Sql, { id, lease, receipts }: TakenNotice): Promise<void> {
   await sql`
     update hai.notice set sent_at = now(), receipt = ${json(sql, receipts)}, error = null
     where id = ${id} and next_at = ${lease}`
@@ -86,7 +86,7 @@ export async function markSent(sql: Sql, { id, lease, receipts }: HeldNotice): P
 /** To be tried again in so many seconds, or given up when this was the last attempt; says which. */
 export async function markUnsent(
   sql: Sql,
-  { id, lease, receipts, attempts }: HeldNotice,
+  { id, lease, receipts, attempts }: TakenNotice,
   { error, seconds }: { error: string; seconds: number },
 ): Promise<'later' | 'failed'> {
   const last = attempts >= MAX_ATTEMPTS
@@ -100,7 +100,11 @@ export async function markUnsent(
 }
 
 /** Nobody tried: the attempt is given back. */
-export async function putBack(sql: Sql, { id, lease, receipts }: HeldNotice, seconds: number): Promise<void> {
+export async function putBack(
+  sql: Sql,
+  { id, lease, receipts }: TakenNotice,
+  seconds: number,
+): Promise<void> {
   await sql`
     update hai.notice
     set attempts = attempts - 1, receipt = ${json(sql, receipts)},
@@ -116,7 +120,7 @@ export async function postponeDue(sql: Sql, seconds: number): Promise<void> {
 }
 
 /** Nobody is to be told. */
-export async function drop(sql: Sql, { id, lease }: HeldNotice): Promise<void> {
+export async function drop(sql: Sql, { id, lease }: TakenNotice): Promise<void> {
   await sql`
     update hai.notice set failed_at = now(), attempts = 0, error = 'no channel takes notices of this kind'
     where id = ${id} and next_at = ${lease}`

@@ -1,18 +1,18 @@
 import { resolveReference, storedConfig } from '../base/config.ts'
 import { outage, type Sql } from '../base/db.ts'
-import { surroundings } from '../base/environment.ts'
+import { workerEnvironment } from '../base/environment.ts'
 import { HaiError, parse, withoutWords } from '../base/errors.ts'
 import { backoff, pulse, Schedule } from '../base/time.ts'
 import { type Channel, Channels } from './channels.ts'
 import {
   drop,
   dropStale,
-  type HeldNotice,
   markSent,
   markUnsent,
   postponeDue,
   putBack,
   type Receipt,
+  type TakenNotice,
   takeNotice,
 } from './notice.ts'
 import { ringAnswered, SEND } from './ring.ts'
@@ -65,7 +65,7 @@ async function answerRing(
   const channels = await storedConfig(sql, 'channels', Channels)
   await ringAnswered(sql, jobId)
   const sent = await sendNotices(sql, channels, {
-    environment: surroundings().environment,
+    environment: workerEnvironment().environment,
     signal,
   })
   if (!trusted || !schedule) return sent
@@ -108,7 +108,7 @@ interface Run {
 }
 
 /** One attempt for one notice: to each channel that wants it, has not got it yet, and is not down. */
-async function sendOne(notice: HeldNotice, { sql, environment, channels, down }: Run): Promise<keyof Sent> {
+async function sendOne(notice: TakenNotice, { sql, environment, channels, down }: Run): Promise<keyof Sent> {
   const wanting = channels.filter(({ channel }) => channel.notices?.includes(notice.kind) ?? true)
   if (wanting.length === 0) {
     await drop(sql, notice)
@@ -149,7 +149,7 @@ type Delivered =
 
 /** POSTs a notice to a channel, once. What went wrong is told without the address, the topic or the token. */
 async function deliver(
-  notice: HeldNotice,
+  notice: TakenNotice,
   { name, channel }: { name: string; channel: Channel },
   environment: NodeJS.ProcessEnv,
 ): Promise<Delivered> {
@@ -185,7 +185,7 @@ async function deliver(
 function post(
   url: string,
   token: string | undefined,
-  notice: HeldNotice,
+  notice: TakenNotice,
   channel: Channel,
 ): Promise<Response> {
   return fetch(url, {
@@ -235,7 +235,7 @@ const NTFY_TAGS: Record<string, string> = {
 }
 
 /** The body to POST for a notice, in the channel's format. */
-function messageOf(notice: HeldNotice, { format, topic }: Channel): Record<string, unknown> {
+function messageOf(notice: TakenNotice, { format, topic }: Channel): Record<string, unknown> {
   const { id, kind, title, text, priority, link, data, created_at } = notice
   if (format === 'json') return { id, kind, title, text, priority, link, created_at, ...data }
   return {

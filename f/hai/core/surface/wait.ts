@@ -8,7 +8,7 @@ import { backoff } from '../base/time.ts'
 import { BUILT_IN, hasClaimable } from '../task/lease.ts'
 import type { State, TaskResult } from '../task/shape.ts'
 import { taskResult } from '../task/show.ts'
-import { type Shift, scopeOf, work } from '../work/worker.ts'
+import { scopeOf, type WorkerOptions, work } from '../work/worker.ts'
 
 /** Between two looks, milliseconds: a built-in answers at once, a model takes its time. */
 const LOOK = { first: 25, most: 1000 }
@@ -24,7 +24,7 @@ const MOST_SECONDS = 540
 const Wait = z.strictObject({ id: z.string(), seconds: z.number().min(0).max(MOST_SECONDS) })
 
 /** What a waiting job works with when it must. It streams nothing: it is the job of one person, and helps everybody. */
-export type Helper = Pick<Shift, 'principal' | 'models' | 'start' | 'jobId'>
+export type Helper = Pick<WorkerOptions, 'principal' | 'models' | 'start' | 'jobId'>
 
 /**
  * A task when it has ended, waits for a decision, or `seconds` are over. Only for jobs of the work pool: where all of

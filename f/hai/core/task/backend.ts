@@ -196,7 +196,7 @@ export async function unpausedLanes(sql: Sql, lanes: string[]): Promise<string[]
 const isOfAll = (lane: string) => LANES.some((known) => known === lane)
 
 /** The Ollama that nobody configured and that has answered, unless it has been missed for longer than a day. */
-export async function knewOllama(sql: Sql): Promise<Endpoint | undefined> {
+export async function knownOllama(sql: Sql): Promise<Endpoint | undefined> {
   const [last] = await sql<(Endpoint & { missed: boolean })[]>`
     select id, name, url, state <> 'ready' and since <= now() - interval '1 day' as missed
     from hai.endpoint where name = 'ollama' and url <> ''

@@ -17,9 +17,9 @@ type Row = ReturnType<typeof toRow>
 export interface Origin {
   requester: string
   todoId?: string
-  /** What the requester may see beside his own tasks; nothing when not given. */
+  /** What the requester may see beside the requester's own tasks; nothing when not given. */
   sees?: Caller['sees']
-  /** IANA zone in which his words are understood; UTC when not given. */
+  /** IANA zone in which the words are understood; UTC when not given. */
   zone?: string
   /** Where a task waits at first; in the lane of its source when not given. */
   firstLane?: FirstLane

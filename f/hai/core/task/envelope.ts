@@ -94,7 +94,7 @@ export const HEAD_START_SECONDS = 3600
 
 const PEOPLE = new Set(['cli', 'zulip', 'voice', 'text', 'openwebui', 'todo'])
 
-/** A person waits at the other end of these sources; everything else must not stand in his way. */
+/** A person waits at the other end of these sources; everything else must not stand in the way. */
 export function laneOf(source: string): 'interactive' | 'batch' {
   return PEOPLE.has(source) ? 'interactive' : 'batch'
 }

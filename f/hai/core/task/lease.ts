@@ -25,7 +25,7 @@ const Claim = z.strictObject({
   job_id: z.string().min(1).optional(),
   /** For a worker of whom nothing is known but the lanes: of those that all share it gets nothing restricted. */
   elsewhere: z.boolean().default(false),
-  /** Who may end the worker's job as he likes, other than the operator: see `claimable`. */
+  /** Who may end the worker's job at will, other than the operator: see `claimable`. */
   owner: z.string().optional(),
   /** No task but this one, whichever is the next. */
   only: z.string().optional(),
@@ -87,7 +87,7 @@ export const MOST_GIVEN_BACK = 3
 
 /**
  * Which rows `t` of `task_queue` may be leased now: due, in time, the next turn of their conversation. To the job of
- * `owner`, who may end it as often as he likes, no task that was given back too often and isn't his: each time somebody
+ * `owner`, who may end it at will, no task that was given back too often and is another's: each time somebody
  * pays for what is thrown away.
  */
 export const claimable = (sql: Sql, owner?: string) => sql`
@@ -109,7 +109,7 @@ export const isBehind = (sql: Sql) => sql`
 /** Of those, what a worker elsewhere may see: whom it asks is known of lanes with a backend's name only. */
 const shown = (sql: Sql) => sql`and (t.data_tier <> 'restricted' or t.lane <> all(${[...LANES]}))`
 
-/** Who claims, and what, as far as it matters to which tasks he gets. */
+/** Who claims, and what, as far as it matters to which tasks are given. */
 type Scope = Pick<z.output<typeof Claim>, 'elsewhere' | 'owner' | 'only'>
 
 const claimableBy = (sql: Sql, { elsewhere, owner, only }: Scope) =>

@@ -7,14 +7,14 @@ const UNANSWERED_SECONDS = 20
 
 /** What keeps the queue from moving: schedules that don't run, calls that nobody answers, lanes without a worker. */
 export async function queueProblems(sql: Sql): Promise<string[]> {
-  const [pulses, [calls], forsaken] = await Promise.all([
+  const [pulses, [calls], unserved] = await Promise.all([
     pulsesOf(sql),
     sql<{ unanswered: number; due: boolean }[]>`
       select
         (select count(*)::int from hai.wakeup
           where called_at < now() - make_interval(secs => ${UNANSWERED_SECONDS})) as unanswered,
         exists (select from hai.task_queue where state = 'pending' and claim_at <= now()) as due`,
-    forsakenLanes(sql),
+    unservedLanes(sql),
   ])
   const { unanswered, due } = calls!
   return [
@@ -28,7 +28,7 @@ export async function queueProblems(sql: Sql): Promise<string[]> {
     ...(unanswered > 0 && due
       ? [`${unanswered} calls to workers unanswered; does any worker serve the tag hai-work?`]
       : []),
-    ...forsaken.map(
+    ...unserved.map(
       ({ lane, waiting }) =>
         `${waiting} ${waiting === 1 ? 'task waits' : 'tasks wait'} for a worker of ${lane} and none is there; where its login is: hai worker run --backend ${lane}`,
     ),
@@ -43,7 +43,7 @@ export async function pulsesOf(sql: Sql): Promise<Pulse[]> {
 }
 
 /** Lanes of workers elsewhere in which tasks are due, none is held, and no worker has been heard of. */
-async function forsakenLanes(sql: Sql): Promise<{ lane: string; waiting: number }[]> {
+async function unservedLanes(sql: Sql): Promise<{ lane: string; waiting: number }[]> {
   return sql<{ lane: string; waiting: number }[]>`
     select idle.lane, due.waiting from (
       select lane from hai.lane_slot where elsewhere group by lane having count(task_id) = 0

@@ -124,9 +124,9 @@ export interface Accepted {
   seen?: TaskEvents
   /** Of a task made of a todo whose words somebody else wrote: who. */
   written_by?: string
-  /** What the operator should mend in his settings, a sentence each; nobody else is told. */
+  /** What the operator should mend in the settings, a sentence each; nobody else is told. */
   problems?: string[]
-  /** Guards of his that are off. */
+  /** Guards that are off. */
   guards?: string[]
 }
 

@@ -36,15 +36,15 @@ export async function sweep(sql: Sql, everySeconds: number, cancelled = wasCance
   })
 }
 
-interface Nap {
+interface Sleep {
   /** The end of the last sleep, when leases may have been lost through no fault of their worker. */
   slept: string | null
   waiting: boolean
 }
 
 /** This sweep's pulse; one that comes a heartbeat late means that the machine slept. */
-async function noticeSleep(sql: Sql, everySeconds: number): Promise<Nap> {
-  const [pulse] = await sql<Nap[]>`
+async function noticeSleep(sql: Sql, everySeconds: number): Promise<Sleep> {
+  const [pulse] = await sql<Sleep[]>`
     insert into hai.pulse as p (name, every_seconds, last_at) values (${SWEEP}, ${everySeconds}, now())
     on conflict (name) do update set
       every_seconds = excluded.every_seconds,

@@ -1,7 +1,7 @@
 import { Models, urlOf } from '../base/backends.ts'
 import { REFERENCE, storedConfig } from '../base/config.ts'
 import type { Sql } from '../base/db.ts'
-import { type Surroundings, surroundings } from '../base/environment.ts'
+import { type WorkerEnvironment, workerEnvironment } from '../base/environment.ts'
 import { own } from '../base/own.ts'
 import { span } from '../base/words.ts'
 import { endpointId, isElsewhere } from './backend.ts'
@@ -57,7 +57,7 @@ export interface Trouble extends Row {
 /** What is wrong now, with a sentence for each. Trouble that nobody has met for a day is not known any more. */
 export async function backendTroubles(
   sql: Sql,
-  around?: Surroundings,
+  around?: WorkerEnvironment,
 ): Promise<{ backends: BackendTrouble[]; problems: string[] }> {
   const troubles = await troublesOf(sql, null, around)
   return {
@@ -79,10 +79,10 @@ export async function troubleOf(sql: Sql, id: string): Promise<Trouble | undefin
   return trouble
 }
 
-async function troublesOf(sql: Sql, id: string | null, around?: Surroundings): Promise<Trouble[]> {
+async function troublesOf(sql: Sql, id: string | null, around?: WorkerEnvironment): Promise<Trouble[]> {
   let rows = await known(sql, id)
   if (rows.length === 0) return []
-  const isInForce = await inForce(sql, around ?? surroundings())
+  const isInForce = await inForce(sql, around ?? workerEnvironment())
   rows = rows.filter(isInForce)
   if (await look(sql, rows)) rows = (await known(sql, id)).filter(isInForce)
   return rows.map((row) => ({ ...row, text: sentence(row) }))
@@ -101,7 +101,7 @@ async function known(sql: Sql, id: string | null): Promise<Row[]> {
 }
 
 /** Which endpoints the configuration means: what was wrong before it was corrected is nobody's trouble any more. */
-async function inForce(sql: Sql, around: Surroundings): Promise<(row: Row) => boolean> {
+async function inForce(sql: Sql, around: WorkerEnvironment): Promise<(row: Row) => boolean> {
   const [read] = await sql`select from hai.config where name = 'models'`
   if (!read) return () => true
   const { backends } = await storedConfig(sql, 'models', Models)
@@ -118,7 +118,7 @@ async function inForce(sql: Sql, around: Surroundings): Promise<(row: Row) => bo
   }
 }
 
-function isFound(url: string, around: Surroundings): boolean {
+function isFound(url: string, around: WorkerEnvironment): boolean {
   try {
     return url === `${around.ollamaUrl}/v1`
   } catch {
@@ -144,7 +144,7 @@ async function look(sql: Sql, rows: Row[]): Promise<boolean> {
 
 /** Any answer will do, but for those of a server that can't answer yet. Without a key: whether it is taken is not asked. */
 async function answers(url: string): Promise<boolean> {
-  if (!URL.canParse(url)) return surroundings().has('claude')
+  if (!URL.canParse(url)) return workerEnvironment().has('claude')
   try {
     const response = await fetch(`${url}/models`, {
       redirect: 'manual',

@@ -122,7 +122,7 @@ function pending(facts: Facts): WaitingOn {
   if (!facts.due) return later(facts)
   if (facts.conversation_busy || facts.is_behind) return { code: 'conversation', since, ...turn(facts) }
   if (facts.elsewhere) {
-    const trouble = pausedLane(facts) ?? absent(facts)
+    const trouble = pausedLane(facts) ?? workerGone(facts)
     if (trouble) return trouble
   }
   if (facts.free === 0) {
@@ -194,7 +194,7 @@ function backendTrouble({ trouble }: Facts): WaitingOn | null {
 }
 
 /** One that works for the lane asks for nothing meanwhile, and is heard of by its heartbeats. */
-function absent(facts: Facts): WaitingOn | null {
+function workerGone(facts: Facts): WaitingOn | null {
   const { lane, slots, free, unseen_seconds: unseen } = facts
   if (free < slots || (unseen !== null && unseen <= GONE_SECONDS)) return null
   const heard = unseen === null ? 'none has been heard of' : `none has been heard of for ${span(unseen)}`

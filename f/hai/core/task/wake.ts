@@ -17,7 +17,7 @@ export type Start = typeof startScript
 
 /**
  * Calls as many workers as due tasks could use free slots, less those that `caller` called and that are not here yet:
- * what another one called he may have cancelled. After the commit that made work due. When a call fails the row is still
+ * what another one called may have been cancelled by that one. After the commit that made work due. When a call fails the row is still
  * there and the sweep calls again. Gives the first job's id.
  */
 export async function wake(
@@ -39,7 +39,7 @@ export async function wake(
         ) due)), 0) as workers
       from lane
     ), own as (
-      -- each caller has places of his own, and nobody's unanswered calls stand in another's way
+      -- each caller has places apart, and nobody's unanswered calls stand in another's way
       select no from (
         select case ${caller}::text when '' then 0 else (hashtext(${caller}) & 67108863) * ${MOST_CALLS} end as before
       ) caller, generate_series(before + 1, before + ${MOST_CALLS}) as no
@@ -72,7 +72,7 @@ async function startOne(sql: Sql, start: Start, jobId: string): Promise<string |
   } catch (error) {
     // what is durable is committed; this line in the job's log is all that is left to do now
     console.error(`no worker could be called, the sweep will: ${error}`)
-    await answered(sql, jobId)
+    await arrived(sql, jobId)
     return undefined
   }
 }
@@ -88,7 +88,7 @@ export async function wakeAt(runAt: string, start: Start = startScript): Promise
 }
 
 /** The called worker is here: it no longer counts as coming, nor do old calls that got lost on the way. */
-export async function answered(sql: Sql, jobId: string): Promise<void> {
+export async function arrived(sql: Sql, jobId: string): Promise<void> {
   await sql`
     delete from hai.wakeup
     where job_id = ${jobId} or called_at < now() - make_interval(secs => ${CALL_SECONDS})`
@@ -126,7 +126,7 @@ export interface Presence {
 }
 
 /** A worker elsewhere was heard of. */
-export async function present(sql: Sql, { worker, lanes, asleep }: Presence): Promise<void> {
+export async function seen(sql: Sql, { worker, lanes, asleep }: Presence): Promise<void> {
   await sql`
     with forgotten as (
       delete from hai.worker where seen_at < now() - interval '1 day'
@@ -136,7 +136,7 @@ export async function present(sql: Sql, { worker, lanes, asleep }: Presence): Pr
 }
 
 /** A worker elsewhere says that it goes. */
-export async function absent(sql: Sql, worker: string): Promise<void> {
+export async function left(sql: Sql, worker: string): Promise<void> {
   await sql`delete from hai.worker where name = ${worker}`
 }
 

@@ -11,7 +11,7 @@ import {
   type Endpoint,
   endpointOf,
   type Known,
-  knewOllama,
+  knownOllama,
   pauseIn,
   rememberOllama,
 } from '../task/backend.ts'
@@ -22,8 +22,8 @@ import type { Start } from '../task/wake.ts'
 import { answerBuiltIn } from './built_in.ts'
 
 /** What a worker has to answer with. */
-export interface Means {
-  /** The caller that a task's requester is: what a task may see is what he may see. */
+export interface ExecuteOptions {
+  /** The caller that a task's requester is: what a task may see is what the requester may see. */
   principal(requester: string): Caller
   /** Which model may be asked; none when this is not given. */
   models?: (sql: Sql, task: ClaimedTask) => Promise<Access | NoAccess>
@@ -31,7 +31,7 @@ export interface Means {
   stream?: (id: string, at: number, text: string) => void
   /** No more of it comes. */
   streamEnd?: (id: string) => void
-  /** Whose job it is: he can read its stream, so that it shows his own tasks only. */
+  /** Whose job it is: who can read its stream, so that it shows that one's own tasks only. */
   reader?: string | undefined
   /** From here on the task mostly waits: its worker may take another one meanwhile. */
   waits?: () => void
@@ -43,7 +43,7 @@ export async function execute(
   sql: Sql,
   task: ClaimedTask,
   handle: HeldTask,
-  means: Means,
+  means: ExecuteOptions,
   signal: AbortSignal,
 ): Promise<void> {
   if (await answerBuiltIn(sql, task, means.principal(task.requester))) {
@@ -55,7 +55,7 @@ export async function execute(
   if ('code' in access) {
     await handle.fail(access)
   } else if ('offers' in access) {
-    const ollama = await knewOllama(sql)
+    const ollama = await knownOllama(sql)
     await handle.fail(ollama ? { ...OLLAMA_GONE, endpoint: ollama } : noRoute(task, access))
   } else if (access.choice.backend.external) {
     const refused = withheld(task, access.choice)
@@ -71,7 +71,7 @@ async function ask(
   task: ClaimedTask,
   handle: HeldTask,
   access: Access,
-  means: Means,
+  means: ExecuteOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const admission = new TaskAdmission(sql, task, handle)
@@ -93,8 +93,8 @@ async function ask(
   streamEnd(task.id)
 }
 
-/** Everybody else follows a task by its events, which ask who he is. */
-const isShown = (task: ClaimedTask, { reader }: Means): boolean =>
+/** Everybody else follows a task by its events, which ask who reads. */
+const isShown = (task: ClaimedTask, { reader }: ExecuteOptions): boolean =>
   task.requester === reader && task.data_tier !== RESTRICTED
 
 /** What was named for this task does not answer; it may be starting. */

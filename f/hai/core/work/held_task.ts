@@ -9,13 +9,13 @@ import { heldOf } from '../task/lease.ts'
 import type { ClaimedTask } from '../task/shape.ts'
 import { finishStep, note, orLate, startStep } from '../task/steps.ts'
 import type { Start } from '../task/wake.ts'
-import { gripOf } from './hold.ts'
+import { leaseOf } from './hold.ts'
 
 /** A task in the hands of a worker that has the database. */
 export function heldTask(sql: Sql, task: ClaimedTask, start?: Start): HeldTask {
   const held = heldOf(task)
   return {
-    ...gripOf(sql, task, start),
+    ...leaseOf(sql, task, start),
     turns: () => earlierTurns(sql, task),
     note: (type, text, data) => note(sql, held, type, text, data),
     startStep: (step) => startStep(sql, { ...held, ...step }),

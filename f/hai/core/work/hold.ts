@@ -7,14 +7,14 @@ import { HEARTBEAT_SECONDS, type Held, heartbeat, heldOf, isLeaseLost, release }
 import { failAndWake, type Start } from '../task/wake.ts'
 
 /** What it takes to hold a task, whatever is done with it. */
-export type Grip = Pick<HeldTask, 'heartbeat' | 'release' | 'fail'>
+export type TaskLease = Pick<HeldTask, 'heartbeat' | 'release' | 'fail'>
 
 /**
  * One task from its claim to its end: its lease is renewed meanwhile, an error of the work is the attempt's outcome, and
  * `stop` gives it back. Whoever lost the lease on the way writes nothing. A lost queue rejects: nobody here can write it.
  */
 export async function hold(
-  handle: Grip,
+  handle: TaskLease,
   id: string,
   stop: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
@@ -31,7 +31,7 @@ export async function hold(
 }
 
 /** Whoever says that a lease is lost frees its slot; what said so within a transaction has undone that with the rest. */
-async function freeSlot(handle: Grip, id: string): Promise<void> {
+async function freeSlot(handle: TaskLease, id: string): Promise<void> {
   try {
     await handle.heartbeat()
   } catch (error) {
@@ -40,7 +40,7 @@ async function freeSlot(handle: Grip, id: string): Promise<void> {
 }
 
 async function attempt(
-  handle: Grip,
+  handle: TaskLease,
   id: string,
   stop: AbortSignal,
   work: () => Promise<void>,
@@ -87,7 +87,7 @@ interface KeptLease {
 }
 
 /** Renews in the background until it is stopped or the lease is lost. */
-function keepLease(handle: Grip, id: string): KeptLease {
+function keepLease(handle: TaskLease, id: string): KeptLease {
   const lost = new AbortController()
   const timer = setInterval(async () => {
     try {
@@ -105,7 +105,7 @@ function keepLease(handle: Grip, id: string): KeptLease {
 }
 
 /** Holds a task for a worker that has the database. */
-export function gripOf(sql: Sql, task: Held, start?: Start): Grip {
+export function leaseOf(sql: Sql, task: Held, start?: Start): TaskLease {
   const held = heldOf(task)
   return {
     heartbeat: () => heartbeat(sql, held),

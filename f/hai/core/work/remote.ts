@@ -17,7 +17,7 @@ import { leaveToModels } from '../task/lane.ts'
 import { BUILT_IN, claim, Held, hasClaimable, heldOf, LANES, tokenDigest } from '../task/lease.ts'
 import { type ClaimedTask, RESTRICTED } from '../task/shape.ts'
 import { finishStep, note, orLate, type Step, startStep } from '../task/steps.ts'
-import { absent, present } from '../task/wake.ts'
+import { left, seen } from '../task/wake.ts'
 import { answerClaimed } from './built_in.ts'
 
 /** A door answers soon: so many tasks that need no model, and then the worker asks again. */
@@ -54,7 +54,7 @@ export async function claimElsewhere(
   const { worker, lanes, listens, leaving, sends_token } = parse(Input, input)
   const nothing = { task: null, turns: [], more: false }
   if (leaving) {
-    await absent(sql, worker)
+    await left(sql, worker)
     return nothing
   }
   if (!sends_token) throw older()
@@ -63,7 +63,7 @@ export async function claimElsewhere(
     const task = open.length > 0 ? await claim(sql, { worker, lanes: open, elsewhere: true }) : null
     if (!task) {
       // said before the last look: what comes in after it is announced
-      await present(sql, { worker, lanes, asleep: listens })
+      await seen(sql, { worker, lanes, asleep: listens })
       return { ...nothing, more: await hasClaimable(sql, open, { elsewhere: true }) }
     }
     if (await answerClaimed(sql, task, principal(task.requester))) continue
@@ -75,7 +75,7 @@ export async function claimElsewhere(
     const refused = (await notOfHouse(sql, task)) ?? (await pauseElsewhere(sql, task.lane))
     if (refused) await fail(sql, { ...heldOf(task), ...refused })
     else {
-      await present(sql, { worker, lanes, asleep: false })
+      await seen(sql, { worker, lanes, asleep: false })
       return { task, turns: await earlierTurns(sql, task), more: false }
     }
   }

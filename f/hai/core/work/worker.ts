@@ -5,8 +5,8 @@ import { parse, withoutWords } from '../base/errors.ts'
 import { backoff } from '../base/time.ts'
 import { ringOutbox } from '../outbox/ring.ts'
 import { BUILT_IN, claim, claimableLanes, hasClaimable, LANES } from '../task/lease.ts'
-import { answered, wake } from '../task/wake.ts'
-import { execute, type Means } from './execute.ts'
+import { arrived, wake } from '../task/wake.ts'
+import { type ExecuteOptions, execute } from './execute.ts'
 import { heldTask } from './held_task.ts'
 import { hold } from './hold.ts'
 
@@ -15,7 +15,7 @@ const PASSED_OVER = { first: 4, most: 256 }
 /** Between two looks for what hai answers itself, while everything at hand waits for a model. */
 const BUILT_IN_MS = 1_000
 
-export interface Shift extends Means {
+export interface WorkerOptions extends ExecuteOptions {
   /** Names the worker in events: a job, or a process elsewhere. */
   worker: string
   jobId?: string
@@ -32,7 +32,7 @@ export interface Shift extends Means {
 }
 
 /** Which tasks a job may have, by whose it is. */
-export const scopeOf = ({ trusted, reader = '' }: Pick<Shift, 'trusted' | 'reader'>) => ({
+export const scopeOf = ({ trusted, reader = '' }: Pick<WorkerOptions, 'trusted' | 'reader'>) => ({
   elsewhere: false,
   ...(trusted ? {} : { owner: reader }),
 })
@@ -48,7 +48,7 @@ const Call = z.strictObject({
 export async function answerCall(
   sql: Sql,
   input: z.input<typeof Call>,
-  job: Omit<Shift, 'lanes' | 'budgetSeconds' | 'concurrency'>,
+  job: Omit<WorkerOptions, 'lanes' | 'budgetSeconds' | 'concurrency'>,
 ): Promise<{ ran: number }> {
   const { lanes, budget_seconds, concurrency } = parse(Call, input)
   const limits = { budgetSeconds: budget_seconds, concurrency }
@@ -65,49 +65,49 @@ export async function answerCall(
  * Works until nothing is due or the time is used, then leaves a successor if work is due. A call is a wake-up and not
  * an assignment: nothing to claim is success.
  */
-export async function work(sql: Sql, shift: Shift): Promise<{ ran: number }> {
+export async function work(sql: Sql, options: WorkerOptions): Promise<{ ran: number }> {
   // before the first claim: a call that counts as coming while its worker is busy would keep others from being called
-  if (shift.jobId) await answered(sql, shift.jobId)
-  const hands = new Hands(sql, shift)
-  await hands.done()
-  if (hands.called) await wake(sql, shift.start)
-  return { ran: hands.ran }
+  if (options.jobId) await arrived(sql, options.jobId)
+  const loops = new Loops(sql, options)
+  await loops.done()
+  if (loops.called) await wake(sql, options.start)
+  return { ran: loops.ran }
 }
 
-/** Each hand takes one task after another; while it waits for a model, another one may begin. */
-class Hands {
+/** Each loop takes one task after another; while it waits for a model, another one may begin. */
+class Loops {
   ran = 0
   /** Stopped by the clock or by a signal, and not because nothing was due. */
   called = false
   #sql: Sql
-  #shift: Shift
+  #options: WorkerOptions
   #end: number
   #busy = 0
   /** Of those, the ones that wait for a model. */
   #waiting = 0
   #watched = false
   #over = new AbortController()
-  /** What befell each. */
+  /** How each ended. */
   #all: Promise<unknown>[] = []
 
-  constructor(sql: Sql, shift: Shift) {
+  constructor(sql: Sql, options: WorkerOptions) {
     this.#sql = sql
-    this.#shift = shift
-    this.#end = Date.now() + shift.budgetSeconds * 1000
+    this.#options = options
+    this.#end = Date.now() + options.budgetSeconds * 1000
     this.#begin()
   }
 
-  /** Waits for all, as a task at hand is to be finished whatever befell another; then throws what befell the first, without its words. */
+  /** Waits for all, as a task that was begun is to be finished whatever happens to another; then throws the first error, without its words. */
   async done(): Promise<void> {
-    const befell: unknown[] = []
+    const errors: unknown[] = []
     // the list grows while it is waited for
-    for (const hand of this.#all) befell.push(await hand)
-    const error = befell.find((one) => one !== undefined)
+    for (const loop of this.#all) errors.push(await loop)
+    const error = errors.find((one) => one !== undefined)
     if (error) throw outage(error)?.code === 'unavailable' ? error : withoutWords(error)
   }
 
   #begin(): void {
-    if (this.#busy < (this.#shift.concurrency ?? 1)) this.#add(this.#shift.lanes)
+    if (this.#busy < (this.#options.concurrency ?? 1)) this.#add(this.#options.lanes)
   }
 
   #add(lanes: string[] | undefined): void {
@@ -120,19 +120,19 @@ class Hands {
     this.#all.push(this.#work(lanes).then(() => ended(), ended))
   }
 
-  /** Another hand may begin; and while all wait, what hai answers itself is not held back by what asks models. */
+  /** Another loop may begin; and while all wait, what hai answers itself is not held back by what asks models. */
   #waits(): void {
     this.#waiting += 1
     this.#begin()
-    const { lanes = [BUILT_IN] } = this.#shift
+    const { lanes = [BUILT_IN] } = this.#options
     if (this.#watched || !lanes.includes(BUILT_IN)) return
     this.#watched = true
     this.#all.push(this.#watch().catch((error: unknown) => error))
   }
 
   async #watch(): Promise<void> {
-    const scope = scopeOf(this.#shift)
-    const over = AbortSignal.any([this.#over.signal, this.#shift.signal])
+    const scope = scopeOf(this.#options)
+    const over = AbortSignal.any([this.#over.signal, this.#options.signal])
     const rest = Math.max(0, this.#end - Date.now())
     const ends = AbortSignal.any([over, AbortSignal.timeout(rest)])
     for (;;) {
@@ -144,9 +144,9 @@ class Hands {
   }
 
   async #work(only: string[] | undefined): Promise<void> {
-    const { worker, jobId, signal, start } = this.#shift
+    const { worker, jobId, signal, start } = this.#options
     const lanes = only ?? [...LANES]
-    const scope = scopeOf(this.#shift)
+    const scope = scopeOf(this.#options)
     let passedOver = 0
     // where a claim looks first needs no looking up; the other lanes are few, and asked for when these have nothing
     let looked = lanes
@@ -157,7 +157,7 @@ class Hands {
         const handle = heldTask(this.#sql, task, start)
         let waits = 0
         const means = {
-          ...this.#shift,
+          ...this.#options,
           waits: () => {
             waits += 1
             this.#waits()
