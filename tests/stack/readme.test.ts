@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -61,20 +61,5 @@ describe('the README', () => {
     const [, shown] = /^```yaml\n([\s\S]*?)^```$/m.exec(readme) ?? []
     const written = readFileSync(join(stack.env.XDG_CONFIG_HOME!, 'hai', 'models.yaml'), 'utf8')
     expect(written.replace(llama.url, SERVER)).toBe(shown)
-  })
-
-  it('shows every folder of the clone and names only files that are there', () => {
-    for (const [, folder] of readme.matchAll(/^\| `([^`]+)\/` \|/gm)) {
-      expect(() => mkdirSync(join(root, folder!)), folder).toThrow('EEXIST')
-    }
-    for (const file of [
-      'f/hai/core/todo/todos.ts',
-      'f/hai/core/migrations.ts',
-      'tests/core/todo/todos.test.ts',
-      'cli/commands/todo.ts',
-    ]) {
-      expect(readme).toContain(file)
-      readFileSync(join(root, file))
-    }
   })
 })
