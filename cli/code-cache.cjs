@@ -70,13 +70,19 @@ async function write(file) {
   })
   try {
     await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
-    for (const argv of [
-      ['todo', 'ls'],
-      ['ask', 'ready?'],
-    ]) {
-      const status = await exports.main(argv, quietIo(home, `http://127.0.0.1:${server.address().port}`))
+    const endpoint = `http://127.0.0.1:${server.address().port}`
+    const run = async (argv, env) => {
+      const status = await exports.main(argv, quietIo({ HOME: home, HAI_TOKEN: 'build', ...env }))
       if (status !== 0) throw new Error(`hai ${argv.join(' ')} ended with ${status} during the build`)
     }
+    await run(['todo', 'ls'], { HAI_ENDPOINT: endpoint, HAI_WORKSPACE: 'build' })
+    await run(['ask', 'ready?'], { HAI_ENDPOINT: endpoint, HAI_WORKSPACE: 'build' })
+    // as most who use a server have it
+    const folder = join(home, '.config', 'hai')
+    fs.mkdirSync(folder, { recursive: true })
+    const profiles = `profile: build\nprofiles:\n  build: { endpoint: '${endpoint}', workspace: build }\n`
+    fs.writeFileSync(join(folder, 'config.yaml'), profiles, { mode: 0o600 })
+    await run(['todo', 'ls'], {})
   } finally {
     server.close()
     fs.rmSync(home, { recursive: true })
@@ -84,7 +90,7 @@ async function write(file) {
   keep(file, script.createCachedData())
 }
 
-function quietIo(home, endpoint) {
+function quietIo(env) {
   const { Writable } = require('node:stream')
   const silent = () => new Writable({ write: (_chunk, _encoding, done) => done() })
   return {
@@ -92,8 +98,8 @@ function quietIo(home, endpoint) {
     stderr: silent(),
     stdinKind: async () => 'none',
     onInterrupt: () => () => {},
-    env: { HOME: home, HAI_ENDPOINT: endpoint, HAI_WORKSPACE: 'build', HAI_TOKEN: 'build' },
-    cwd: home,
+    env,
+    cwd: env.HOME,
   }
 }
 
