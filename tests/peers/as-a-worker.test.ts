@@ -77,6 +77,7 @@ if (!built.success) throw new AggregateError(built.logs, 'it does not build')
 `
 const WRAPPER = `
 import * as Main from "./main.js"
+import { readFileSync, writeFileSync } from 'node:fs'
 const { names, args, event } = JSON.parse(readFileSync('args.json', 'utf8'))
 const given = event ? await Main.preprocessor(event) : args
 const result = await Main.main(...names.map((name) => given[name]))
