@@ -1,7 +1,19 @@
 import { DRIFT_TABLE } from './base/drift.ts'
-import { ENDED, MONEY } from './cost/schema.ts'
+import { ABOVE_HOLDS, ENDED, MONEY, USAGE } from './cost/schema.ts'
 import { DASHBOARD_VIEWS } from './dashboard_views.ts'
-import { TODOS } from './todo/schema.ts'
+import { MODEL_FACTS } from './model/schema.ts'
+import { OUTBOX_RINGS } from './outbox/schema.ts'
+import {
+  BACKENDS,
+  BUILT_IN_LANE,
+  GIVEN_BACK,
+  LEASE_TOKENS,
+  LOOKS,
+  QUEUE,
+  TURNS,
+  WAITING,
+} from './task/schema.ts'
+import { TODO_CHANGERS, TODO_WRITERS, TODOS } from './todo/schema.ts'
 
 export interface Migration {
   name: string
@@ -13,347 +25,23 @@ export interface Migration {
 
 /** Forward only, in order. Expand first; what the previous release needs goes one release later. */
 export const MIGRATIONS: readonly Migration[] = [
-  {
-    name: 'queue',
-    sql: `
-create table hai.task_queue (
-  id text collate "C" primary key check (id ~ '^[0-7][0-9A-HJKMNP-TV-Z]{25}$'),
-  state text not null default 'pending' check (state in
-    ('pending', 'running', 'awaiting_approval', 'done', 'dead', 'cancelled', 'expired', 'rejected')),
-  source text not null check (source ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),
-  requester text not null,
-  on_behalf_of text,
-  zulip_user_id bigint,
-  task_ref text,
-  content text not null check (content <> '' and octet_length(content) <= 262144),
-  conversation_id text not null,
-  target_agent text,
-  priority text not null check (priority in ('low', 'normal', 'high', 'urgent')),
-  data_tier text not null check (data_tier in ('public', 'internal', 'restricted')),
-  trace_id text,
-  origin text,
-  intent text,
-  destructive boolean not null default false,
-  metadata jsonb not null default '{}',
-  todo_id text collate "C",
-
-  idempotency_key text,
-  idempotency_until timestamptz,
-  request_digest text not null,
-
-  lane text not null,
-  run_at timestamptz not null,
-  claim_at timestamptz not null check (claim_at <= run_at),
-  ttl_seconds int check (ttl_seconds > 0),
-  expires_at timestamptz,
-  max_attempts int not null check (max_attempts between 1 and 100),
-  backoff_seconds int not null check (backoff_seconds >= 0),
-  attempt int not null default 0 check (attempt between 0 and max_attempts),
-  -- whether the next claim starts a new attempt; resuming after a pause does not
-  next_attempt boolean not null default true,
-  suspends int not null default 0,
-  lease_no int not null default 0,
-  -- how often a person had it tried again from the start
-  round int not null default 0,
-  last_seq int not null default 0,
-  job_id text,
-
-  agent text,
-  route text,
-  output text,
-  result jsonb,
-  error jsonb,
-  verdict text check (verdict in ('useful', 'noise', 'acted')),
-  verdict_note text,
-  -- milliseconds, so that a cursor made of the JSON value is exact
-  created_at timestamptz(3) not null default now(),
-  updated_at timestamptz not null default now(),
-  started_at timestamptz,
-  finished_at timestamptz,
-
-  check ((state in ('pending', 'running', 'awaiting_approval')) = (finished_at is null)),
-  check (state <> 'dead' or error is not null),
-  check ((idempotency_key is null) = (idempotency_until is null))
-) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
-
--- the claim's order; finished rows are not in it, so history costs a claim nothing
-create index task_due on hai.task_queue (lane, claim_at, id) where state = 'pending';
-create index task_expiring on hai.task_queue (expires_at)
-  where state in ('pending', 'running', 'awaiting_approval') and expires_at is not null;
-create index task_pending_source on hai.task_queue (source) where state = 'pending';
-create unique index task_idempotency on hai.task_queue (requester, idempotency_key)
-  where idempotency_key is not null;
-create index task_suffix on hai.task_queue (reverse(id));
--- one at a time in a conversation, whoever claims: turns must be answered in their order
-create unique index task_conversation on hai.task_queue (conversation_id)
-  where state in ('running', 'awaiting_approval');
-create index task_finished on hai.task_queue (finished_at desc, id desc) where finished_at is not null;
--- few among very many: what failed since yesterday
-create index task_failed on hai.task_queue (finished_at desc, id desc) where state in ('dead', 'expired');
-create index task_by_time on hai.task_queue (created_at desc, id desc);
--- in two halves: open ones stay few, and a claim can't be led astray into an index of all states
-create index task_open on hai.task_queue (state, created_at desc, id desc) where finished_at is null;
-create index task_ended on hai.task_queue (state, created_at desc, id desc) where finished_at is not null;
-create index task_by_source on hai.task_queue (source, created_at desc, id desc);
-create index task_by_requester on hai.task_queue (requester, created_at desc, id desc);
-create index task_by_conversation on hai.task_queue (conversation_id, created_at desc, id desc);
-create index task_by_agent on hai.task_queue (agent, created_at desc, id desc) where agent is not null;
-create index task_by_todo on hai.task_queue (todo_id) where todo_id is not null;
--- every change of state writes a new entry of every index: a long text must not be read anew each time
-create index task_words on hai.task_queue using gin (to_tsvector('simple', left(content, 16384)));
-
-create view hai.task_dlq as select * from hai.task_queue where state = 'dead';
-
-create table hai.lease (
-  task_id text collate "C" primary key references hai.task_queue,
-  lease_no int not null,
-  worker text not null,
-  until timestamptz not null
-) with (fillfactor = 50);
-
--- a slot is free when no lease holds it: dropping the lease frees the slot, whoever drops it
-create table hai.lane_slot (
-  lane text not null,
-  no int not null check (no > 0),
-  task_id text collate "C" unique references hai.lease on delete set null,
-  primary key (lane, no)
-) with (fillfactor = 50);
-insert into hai.lane_slot (lane, no) select 'interactive', generate_series(1, 4);
-insert into hai.lane_slot (lane, no) select 'batch', generate_series(1, 2);
-
-create table hai.task_event (
-  task_id text collate "C" not null references hai.task_queue,
-  seq int not null check (seq > 0),
-  at timestamptz not null default now(),
-  type text not null,
-  text text not null,
-  data jsonb not null default '{}',
-  primary key (task_id, seq)
-);
-
-create table hai.task_step (
-  call_id text primary key,
-  task_id text collate "C" not null references hai.task_queue,
-  lease_no int not null,
-  name text not null,
-  -- a class C or D call: started at most once, never repeated after a crash
-  once boolean not null default false,
-  state text not null check (state in ('started', 'finished', 'unknown')),
-  request_digest text not null,
-  response jsonb,
-  started_at timestamptz not null default now(),
-  finished_at timestamptz,
-  check ((state = 'finished') = (finished_at is not null))
-);
-create index step_by_task on hai.task_step (task_id, started_at);
-
-create table hai.artifact (
-  id bigint generated always as identity primary key,
-  task_id text collate "C" not null references hai.task_queue,
-  name text not null,
-  media_type text not null,
-  content text not null,
-  created_at timestamptz not null default now()
-);
-create index artifact_by_task on hai.artifact (task_id);
-
--- workers that were called and are not here yet, so that a burst does not call one each; numbered places, so that
--- of two who call at the same moment for the same work one finds the place taken
-create table hai.wakeup (
-  no int primary key check (no > 0),
-  job_id text not null unique,
-  called_at timestamptz not null default now()
-);
-
--- workers that live elsewhere and come to ask; one that sleeps is told of new work
-create table hai.worker (
-  name text primary key,
-  lanes text[] not null,
-  asleep boolean not null,
-  seen_at timestamptz not null default now()
-);
-
--- when did each schedule last succeed, and how often must it
-create table hai.pulse (
-  name text primary key,
-  every_seconds int not null,
-  last_at timestamptz not null,
-  woke_at timestamptz
-);
-
-create table hai.config (
-  name text primary key,
-  value jsonb not null,
-  hash text not null,
-  error text,
-  updated_at timestamptz not null default now()
-);`,
-  },
+  { name: 'queue', sql: QUEUE },
   { name: 'todos', sql: TODOS },
-  {
-    name: 'usage',
-    sql: `
-create table hai.usage (
-  call_id text primary key,
-  task_id text collate "C" not null references hai.task_queue,
-  lease_no int not null,
-  backend text not null,
-  model text not null,
-  billing text not null check (billing in ('local', 'metered', 'subscription')),
-  input int check (input >= 0),
-  output int check (output >= 0),
-  cache_read int check (cache_read >= 0),
-  cache_write int check (cache_write >= 0),
-  reasoning int check (reasoning >= 0),
-  -- null is unknown, never nothing
-  usd numeric check (usd >= 0),
-  ms int not null check (ms >= 0),
-  at timestamptz not null default now()
-);
-create index usage_by_task on hai.usage (task_id);
-create index usage_by_time on hai.usage using brin (at);`,
-  },
-  {
-    name: 'backends',
-    sql: `
--- what calls taught of each backend that was ever asked: the last answer, or what has been wrong since
-create table hai.backend (
-  name text primary key,
-  state text not null check (state in ('ready', 'unreachable', 'certificate', 'login_expired',
-    'quota_exhausted', 'rate_limited', 'missing', 'wrong_url')),
-  since timestamptz not null default now(),
-  -- nobody asks before
-  until timestamptz,
-  message text,
-  next_step text,
-  updated_at timestamptz not null default now(),
-  check ((state = 'ready') = (message is null))
-);
-
--- a model that is only tried answers no task
-alter table hai.usage alter column task_id drop not null, alter column lease_no drop not null;
-alter table hai.usage add constraint usage_lease check ((task_id is null) = (lease_no is null));`,
-  },
+  { name: 'usage', sql: USAGE },
+  { name: 'backends', sql: BACKENDS },
   { name: 'money', sql: MONEY },
-  {
-    name: 'waiting',
-    sql: `
-alter table hai.lane_slot
-  -- of a backend that only workers elsewhere can reach; the lanes of all others are served here
-  add column elsewhere boolean not null default false,
-  -- its backend takes fewer at a time by now: nobody takes it again, and it goes once it is free
-  add column closing boolean not null default false;
-update hai.lane_slot set elsewhere = true where lane not in ('interactive', 'batch');
-
-alter table hai.task_queue
-  -- seconds for which it has been put off without an attempt, by the code of the trouble; null since an attempt
-  add column waited jsonb,
-  -- hai.endpoint: whose trouble it was
-  add column waits_for text;
-create index task_put_off on hai.task_queue (waits_for) where state = 'pending' and waits_for is not null;
-
--- what calls taught of each server; hai.backend, which knew it by its name, is what the release before reads
-create table hai.endpoint (
-  -- made of its url and of the key it was asked with: whoever corrects one of them begins anew
-  id text primary key,
-  -- what the configuration calls it, for sentences
-  name text not null,
-  url text not null,
-  state text not null check (state in ('ready', 'unreachable', 'unavailable', 'loading', 'certificate',
-    'login_expired', 'quota_exhausted', 'rate_limited', 'missing', 'unusable', 'wrong_url')),
-  since timestamptz not null default now(),
-  -- nobody asks before
-  until timestamptz,
-  message text,
-  next_step text,
-  -- when a call or a look last told something of it
-  heard_at timestamptz not null default now(),
-  -- whether it speaks Ollama's own API too; null while nobody has looked
-  ollama boolean,
-  check ((state = 'ready') = (message is null))
-);`,
-  },
+  { name: 'waiting', sql: WAITING },
   { name: 'endings', sql: ENDED },
-  {
-    name: 'model facts',
-    sql: `
--- what a model's server and earlier calls taught of it, in tokens
-create table hai.model_fact (
-  url text not null,
-  model text not null,
-  -- the window: what the server names, and what a refusal or an answer taught besides
-  listed int check (listed > 0),
-  refused int check (refused > 0),
-  -- the longest answer
-  output int check (output > 0),
-  -- true tokens for each that is estimated
-  ratio float8 check (ratio > 0),
-  asked_at timestamptz,
-  refused_at timestamptz,
-  primary key (url, model)
-);`,
-  },
-  {
-    name: 'looks',
-    sql: `
--- when somebody last looked whether it answers, apart from what calls told
-alter table hai.endpoint add column looked_at timestamptz;`,
-  },
-  {
-    name: 'todo writers',
-    sql: `
--- who wrote the body as it is, where that is not who added it
-alter table hai.todo add column written_by text;`,
-  },
-  {
-    name: 'lease tokens',
-    sql: `
--- digest of the secret that only the holder was told; null for what the release before leased, and so in the other two
-alter table hai.lease add column token_digest bytea;
--- of each lease under which the step was started: its holder may bring the answer late
-alter table hai.task_step add column token_digests bytea[];
--- of the lease under which the call was reserved: who made it says what it came to
-alter table hai.usage add column token_digest bytea;`,
-  },
-  {
-    name: 'above holds',
-    sql: `
--- calls that came to more than was held for them: by so much a cap can be passed
-create index usage_above_hold on hai.usage ((usd - bound) desc) where state = 'settled' and usd > bound;`,
-  },
-  {
-    name: 'lane of built-in answers',
-    sql: `
-insert into hai.lane_slot (lane, no) select 'builtin', generate_series(1, 8);`,
-  },
-  {
-    name: 'todo changers',
-    sql: `
--- who closed it, and who changed it last and when; null of what nobody or the release before did
-alter table hai.todo add column closed_by text, add column changed_by text, add column changed_at timestamptz;`,
-  },
-  {
-    name: 'outbox rings',
-    sql: `
--- who was called to send the outbox and is not here yet: one at a time
-create table hai.outbox_ring (
-  one boolean primary key default true check (one),
-  job_id text not null,
-  rung_at timestamptz not null default now()
-);`,
-  },
-  {
-    name: 'turns',
-    sql: `
--- which turn of a conversation is the next
-create index task_turn on hai.task_queue (conversation_id, created_at, id) where state = 'pending';`,
-  },
-  {
-    name: 'given back',
-    sql: `
--- how often a job that worked on it was told to stop or cancelled: whoever rang it may do that
-alter table hai.task_queue add column given_back int not null default 0;`,
-  },
+  { name: 'model facts', sql: MODEL_FACTS },
+  { name: 'looks', sql: LOOKS },
+  { name: 'todo writers', sql: TODO_WRITERS },
+  { name: 'lease tokens', sql: LEASE_TOKENS },
+  { name: 'above holds', sql: ABOVE_HOLDS },
+  { name: 'lane of built-in answers', sql: BUILT_IN_LANE },
+  { name: 'todo changers', sql: TODO_CHANGERS },
+  { name: 'outbox rings', sql: OUTBOX_RINGS },
+  { name: 'turns', sql: TURNS },
+  { name: 'given back', sql: GIVEN_BACK },
   { name: 'dashboard views', sql: DASHBOARD_VIEWS },
   { name: 'drift reports', sql: DRIFT_TABLE },
 ]

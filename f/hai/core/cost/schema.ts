@@ -176,3 +176,28 @@ with copies as (
 delete from hai.usage_day where exists (select from gone);
 update hai.usage set call_id = regexp_replace(call_id, '^(claude-code:.+):req_\w+$', '\1')
 where source = 'claude-code' and task_id is null and call_id ~ '^claude-code:.+:req_\w+$';`
+
+export const USAGE = `
+create table hai.usage (
+  call_id text primary key,
+  task_id text collate "C" not null references hai.task_queue,
+  lease_no int not null,
+  backend text not null,
+  model text not null,
+  billing text not null check (billing in ('local', 'metered', 'subscription')),
+  input int check (input >= 0),
+  output int check (output >= 0),
+  cache_read int check (cache_read >= 0),
+  cache_write int check (cache_write >= 0),
+  reasoning int check (reasoning >= 0),
+  -- null is unknown, never nothing
+  usd numeric check (usd >= 0),
+  ms int not null check (ms >= 0),
+  at timestamptz not null default now()
+);
+create index usage_by_task on hai.usage (task_id);
+create index usage_by_time on hai.usage using brin (at);`
+
+export const ABOVE_HOLDS = `
+-- calls that came to more than was held for them: by so much a cap can be passed
+create index usage_above_hold on hai.usage ((usd - bound) desc) where state = 'settled' and usd > bound;`

@@ -35,3 +35,11 @@ create index todo_words on hai.todo using gin (to_tsvector('simple', body));
 create unique index todo_idempotency on hai.todo (created_by, idempotency_key)
   where idempotency_key is not null;
 alter table hai.task_queue add constraint task_todo foreign key (todo_id) references hai.todo;`
+
+export const TODO_WRITERS = `
+-- who wrote the body as it is, where that is not who added it
+alter table hai.todo add column written_by text;`
+
+export const TODO_CHANGERS = `
+-- who closed it, and who changed it last and when; null of what nobody or the release before did
+alter table hai.todo add column closed_by text, add column changed_by text, add column changed_at timestamptz;`
