@@ -19,7 +19,7 @@ export function addConfig(program: Command, session: Session): void {
   const show = config
     .command('show')
     .description('print the settings in force, as they would be written in a file')
-    .argument('[name]', 'budget, channels, members or models; all when not given')
+    .argument('[name]', 'one of them, such as budget; all when not given')
     .option('--origin', 'one line for each value, with the file it comes from')
     .option(...JSON_OPTION)
     .action(session.run((name: string | undefined, flags: Flags) => print(session, name, flags)))
