@@ -25,6 +25,6 @@ it('names in its pages only files that are there, and in AGENTS.md every folder 
   const rooms = ['', 'f/hai/core/']
   const missing = named.filter((file) => !rooms.some((room) => existsSync(join(root, room, file))))
   expect(named.length).toBeGreaterThan(30)
-  // what is yet to be written
-  expect(missing).toEqual(['f/hai/todo/snooze.ts'])
+  // an example of what may be written
+  expect(missing.filter((file) => file !== 'f/hai/todo/snooze.ts')).toEqual([])
 })
