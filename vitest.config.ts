@@ -15,7 +15,7 @@ const APART = [
   ...['evening', 'runner', 'shell', 'stack', 'windmill', 'worker'].map(
     (name) => `tests/${name}/**/*.test.ts`,
   ),
-  'tests/core/{doors-fuzz,base/linear,model/window,task/plans,task/state_machine}.test.ts',
+  'tests/core/{doors_fuzz,base/linear,model/window,task/plans,task/state_machine}.test.ts',
   'tests/cli/gitops/{authelia,init}.test.ts',
   ...having(/\/support\/stack\.ts'/, 'tests'),
 ]

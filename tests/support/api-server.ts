@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { stringify } from 'yaml'
 import { pluralOf } from '../../cdk8s/charts/manifest-file.ts'
 import type { KubeObject } from '../../cli/gitops/judge.ts'
-import { SELF_SIGNED } from '../core/model/self-signed.ts'
+import { SELF_SIGNED } from '../core/model/self_signed.ts'
 
 export const TOKEN = 'a-service-account'
 

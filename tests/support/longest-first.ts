@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const LONG = [
   /^tests\/worker\/claude-code/,
   /^tests\/runner\/postgres\/accounts/,
-  /^tests\/core\/(doors-fuzz|task\/(plans|state_machine)|base\/linear)/,
+  /^tests\/core\/(doors_fuzz|task\/(plans|state_machine)|base\/linear)/,
   /^tests\/stack\/(faults|commands|pooler)/,
   /^tests\/evening\//,
   /^tests\/(cli\/(gitops|hai-sh)|stack\/|windmill\/)/,

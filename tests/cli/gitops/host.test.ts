@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hostFindings } from '../../../cli/gitops/host.ts'
-import { SELF_SIGNED } from '../../core/model/self-signed.ts'
+import { SELF_SIGNED } from '../../core/model/self_signed.ts'
 
 let status = 302
 let server: Server

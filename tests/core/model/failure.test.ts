@@ -12,7 +12,7 @@ import { LLAMA_REFUSES } from '../../support/models/llama-cpp.ts'
 import { aPulledModel, fakeOllama, inOpenAiShape, OLLAMA_REFUSES } from '../../support/models/ollama.ts'
 import { fakeOpenAi, OPENAI_REFUSES } from '../../support/models/openai.ts'
 import { aChoice } from './answering.ts'
-import { SELF_SIGNED } from './self-signed.ts'
+import { SELF_SIGNED } from './self_signed.ts'
 
 let server: FakeServer | undefined
 afterEach(async () => {
