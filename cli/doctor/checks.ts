@@ -34,13 +34,13 @@ async function node(): Promise<Finding[]> {
 
 async function build(): Promise<Finding[]> {
   const root = checkout()
-  const built = ['hai.cjs', 'runner.cjs'].map((name) => join(root, 'build', name))
+  const built = ['hai.cjs', 'worker.cjs', 'runner.cjs'].map((name) => join(root, 'build', name))
   const what = 'build'
   const fix = 'npm run build'
   const missing = built.find((file) => !existsSync(file))
   if (missing) return [{ what, verdict: 'bad', text: `${missing} is missing`, fix }]
   const oldest = Math.min(...built.map((file) => statSync(file).mtimeMs))
-  const newer = ['cli', 'runner']
+  const newer = ['cli', 'worker', 'runner']
     .flatMap((folder) => sources(join(root, folder)))
     .find((file) => statSync(file).mtimeMs > oldest)
   if (newer) return [{ what, verdict: 'unsure', text: `${newer} is newer than the build`, fix }]
