@@ -50,7 +50,9 @@ const ANSWERS = {
       text: type,
       data: {},
     })),
-    ...{ state: 'done', last_seq: 3, outcome: { id: 'task', state: 'done', output: 'ready' } },
+    state: 'done',
+    last_seq: 3,
+    outcome: { id: 'task', state: 'done', output: 'ready' },
   },
 }
 const STREAM = `${JSON.stringify({ id: 'task', at: 0, text: 'ready' })}\n${JSON.stringify({ id: 'task', end: true })}\n`

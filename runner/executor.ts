@@ -142,7 +142,9 @@ export class Executor {
     const given = this.#resolved(job, this.#environment(job, script, workerGroup))
     const { user, admin } = job.identity
     const assignment: Assignment = {
-      ...{ user, admin, shared: job.schedulePath !== '' || RUNG_FOR.has(script.path) },
+      user,
+      admin,
+      shared: job.schedulePath !== '' || RUNG_FOR.has(script.path),
       warm: !this.#options.cold && script.code === undefined && isOwn(script.path),
       output: job.output,
       label: () => labelOf(job),

@@ -9,7 +9,7 @@ import { answerWithModel } from '../f/hai/core/model/agent.ts'
 import { withLoading } from '../f/hai/core/model/ollama.ts'
 import { slotsOf } from '../f/hai/core/task/lane.ts'
 import { LANES } from '../f/hai/core/task/lease.ts'
-import { hold } from '../f/hai/core/work/hold.ts'
+import { keep } from '../f/hai/core/work/keep.ts'
 import { endOwnAndAbandoned, endOwnNow, MARK, ownMark } from '../runner/instance.ts'
 import { type Backend, findBackend } from './backend.ts'
 import { Doors, lastingWebhook, Rest } from './doors.ts'
@@ -53,7 +53,12 @@ async function serve(session: Session, flags: WorkerFlags, backend: Backend): Pr
   const concurrency = flags.concurrency ?? slotsOf(choice.backend)
   try {
     await reside({
-      ...{ doors, worker, lanes, concurrency, rest, stopping },
+      doors,
+      worker,
+      lanes,
+      concurrency,
+      rest,
+      stopping,
       listens: unlisten !== undefined,
       local: profile.local,
       answer: (claimed, stop) => answer(claimed, { backend, doors, stopping, stop, say }),
@@ -96,7 +101,7 @@ async function answer(
   const handle = new RemoteTask(doors, task, turns, stopping)
   let route = ''
   try {
-    await hold(handle, task.id, stop, async (held) => {
+    await keep(handle, task.id, stop, async (held) => {
       const access = await backend.access()
       route = ` ${access.choice.name}/${access.choice.model}`
       say(`${shortId(task.id)} begun,${route}`)

@@ -120,7 +120,10 @@ function refusedIn(error: unknown): Map<number, string> {
 function recordOf(call: ClaudeCall, billing: PaidBy): RecordedCall {
   const { call_id, at, model, input, output, cache_read, cache_write, cache_write_1h, complete } = call
   const tokens = {
-    ...{ input, output, cache_read, cache_write },
+    input,
+    output,
+    cache_read,
+    cache_write,
     ...(cache_write_1h > 0 ? { cache_write_1h } : {}),
   }
   const partly = complete ? {} : { at_least: true }

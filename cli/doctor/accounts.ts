@@ -52,7 +52,9 @@ async function ownFindings(session: Session, accounts: Accounts): Promise<Findin
   if (!own) return []
   const wrong = [...(isOver(own, soon()) ? [endsText(own)] : []), ...(hasLabel(own) ? [labelText(own)] : [])]
   return wrong.map((how) => ({
-    ...{ what: 'tokens', verdict: 'unsure', text: `the one in use ${how}` },
+    what: 'tokens',
+    verdict: 'unsure',
+    text: `the one in use ${how}`,
     fix: 'ask the operator for another',
   }))
 }
@@ -107,7 +109,8 @@ export async function userFindings(session: Session): Promise<Finding[]> {
       const role = roleOf(username)
       const who = [...(is_admin ? ['an admin'] : []), role ? `hai's ${role}` : 'no member of hai'].join(', ')
       return {
-        ...{ what: 'users', verdict: 'bad' },
+        what: 'users',
+        verdict: 'bad',
         text: `${username} (${who}) may write scripts there, and with one read all keys and the whole database`,
         fix: `give ${username} the role Operator in Windmill's settings of the workspace, or take him out of it; where he is to run hai, name him in members as one of role operator`,
       }

@@ -163,8 +163,13 @@ async function userOf(
 
 /** Seconds of each unit of a token's length; a month has 30 days and a year 365. */
 const UNITS: Record<string, number> = {
-  ...{ s: 1, m: 60, h: 3600, d: DAY_SECONDS, w: 7 * DAY_SECONDS },
-  ...{ mo: 30 * DAY_SECONDS, y: 365 * DAY_SECONDS },
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: DAY_SECONDS,
+  w: 7 * DAY_SECONDS,
+  mo: 30 * DAY_SECONDS,
+  y: 365 * DAY_SECONDS,
 }
 
 /** When a token made now is to end (RFC 3339); undefined for never. */

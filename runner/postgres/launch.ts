@@ -128,8 +128,15 @@ const TRANSIENT = new Set([
 async function databaseAnswers(clusterDir: string, host: string, port: number): Promise<boolean> {
   const password = passwordOf(clusterDir)
   const sql = postgres({
-    ...{ host, port, password, username: NAME, database: 'postgres' },
-    ...{ max: 1, connect_timeout: 3, fetch_types: false, connection: { application_name: 'hai-supervisor' } },
+    host,
+    port,
+    password,
+    username: NAME,
+    database: 'postgres',
+    max: 1,
+    connect_timeout: 3,
+    fetch_types: false,
+    connection: { application_name: 'hai-supervisor' },
   })
   try {
     const found = await sql`select from pg_database where datname = ${NAME}`

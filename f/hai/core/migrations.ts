@@ -1,5 +1,5 @@
 import { DRIFT_TABLE } from './base/drift.ts'
-import { ABOVE_HOLDS, ENDED, MONEY, USAGE } from './cost/schema.ts'
+import { ABOVE_HOLDS, CAPS, ENDED, USAGE } from './cost/schema.ts'
 import { DASHBOARD_VIEWS } from './dashboard_views.ts'
 import { MODEL_FACTS } from './model/schema.ts'
 import { OUTBOX_RINGS } from './outbox/schema.ts'
@@ -29,7 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'todos', sql: TODOS },
   { name: 'usage', sql: USAGE },
   { name: 'backends', sql: BACKENDS },
-  { name: 'money', sql: MONEY },
+  { name: 'money', sql: CAPS },
   { name: 'waiting', sql: WAITING },
   { name: 'endings', sql: ENDED },
   { name: 'model facts', sql: MODEL_FACTS },

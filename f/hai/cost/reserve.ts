@@ -1,6 +1,6 @@
 import { workerDoor } from '../core/base/door.ts'
 import { thenRing } from '../core/outbox/ring.ts'
-import { reserve } from '../core/work/remote.ts'
+import { reserveElsewhere } from '../core/work/remote.ts'
 
 /**
  * For a worker that lives elsewhere: holds the most that a model call can cost which is about to be made, by the tokens
@@ -21,6 +21,6 @@ export async function main(
 ) {
   const call = { call_id, backend, model, billing, most, step, agent, route }
   return workerDoor({ id, lease_no, lease_token, ...call }, (sql, given) =>
-    thenRing(sql, reserve(sql, given)),
+    thenRing(sql, reserveElsewhere(sql, given)),
   )
 }

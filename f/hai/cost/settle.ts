@@ -1,6 +1,6 @@
 import { workerDoor } from '../core/base/door.ts'
 import { thenRing } from '../core/outbox/ring.ts'
-import { settle } from '../core/work/remote.ts'
+import { settleElsewhere } from '../core/work/remote.ts'
 
 /**
  * Writes down what a reserved call used; the lease under which that was done may be lost by now. `error` is the code of a failed one;
@@ -40,6 +40,6 @@ export async function main(
       at_least,
       unsent,
     },
-    (sql, given) => thenRing(sql, settle(sql, given)),
+    (sql, given) => thenRing(sql, settleElsewhere(sql, given)),
   )
 }

@@ -4,7 +4,11 @@ import { usageOf as usageOfChat } from '../../../f/hai/core/surface/openai.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import { finishStep, startStep, tellEvent } from '../../../f/hai/core/task/steps.ts'
 import { sweep } from '../../../f/hai/core/task/sweep.ts'
-import { journalStep, reserve, settle } from '../../../f/hai/core/work/remote.ts'
+import {
+  journalStep,
+  reserveElsewhere as reserve,
+  settleElsewhere as settle,
+} from '../../../f/hai/core/work/remote.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
 import { age, aRunningTask, aTask, clear, rowOf } from '../../support/factories.ts'

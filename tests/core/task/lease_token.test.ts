@@ -8,7 +8,12 @@ import { listTasks } from '../../../f/hai/core/task/list.ts'
 import { showTask, taskEvents } from '../../../f/hai/core/task/show.ts'
 import { finishStep, startStep, tellEvent } from '../../../f/hai/core/task/steps.ts'
 import { sweep } from '../../../f/hai/core/task/sweep.ts'
-import { claimElsewhere, journalStep, reserve, settle } from '../../../f/hai/core/work/remote.ts'
+import {
+  claimElsewhere,
+  journalStep,
+  reserveElsewhere as reserve,
+  settleElsewhere as settle,
+} from '../../../f/hai/core/work/remote.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, age, aRunningTask, busySlots, claimed, clear, rowOf } from '../../support/factories.ts'
 import { aChoice, anAccess } from '../model/answering.ts'

@@ -6,7 +6,12 @@ import { handOver } from '../../../f/hai/core/task/lane.ts'
 import { giveBack, heldOf } from '../../../f/hai/core/task/lease.ts'
 import { startStep, tellEvent } from '../../../f/hai/core/task/steps.ts'
 import { CHANNEL, wake } from '../../../f/hai/core/task/wake.ts'
-import { claimElsewhere, journalStep, reserve, settle } from '../../../f/hai/core/work/remote.ts'
+import {
+  claimElsewhere,
+  journalStep,
+  reserveElsewhere as reserve,
+  settleElsewhere as settle,
+} from '../../../f/hai/core/work/remote.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, aRunningTask, aTask, busySlots, clear, eventTypes, rowOf } from '../../support/factories.ts'
 import { setBudget } from '../cost/ledger.ts'

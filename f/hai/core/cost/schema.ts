@@ -1,5 +1,5 @@
 /** Migration `money`: the ledger's holds, the caps' counters, the rollup and the outbox. */
-export const MONEY = `
+export const CAPS = `
 alter table hai.usage
   -- the journal's step that the call answers; several calls, each of its own lease, may
   add column step text,

@@ -1,5 +1,6 @@
 import { instantAt, wallClock } from '../base/dates.ts'
 import { ownZone } from '../base/time.ts'
+import { WEEKDAYS } from '../base/words.ts'
 
 /** Any of the ways in which a server, or the program before it, says when it may be asked again. */
 export interface Told {
@@ -150,7 +151,6 @@ const EPOCH = /\blimit reached\|(\d{9,13})/gi
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const MONTH = '(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\\.?'
-const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 const ORDINAL = '(?:st|nd|rd|th)?'
 const DAY = [
   '(?<iso>\\d{4}-\\d\\d-\\d\\d)',
@@ -220,7 +220,7 @@ function dayOf(said: Groups, today: Date): Date | undefined {
   if (iso) return new Date(`${iso}T00:00Z`)
   if (near) return shifted(today, near.toLowerCase() === 'today' ? 0 : 1)
   if (weekday) {
-    const wanted = WEEKDAYS.indexOf(weekday.slice(0, 3).toLowerCase())
+    const wanted = WEEKDAYS.findIndex((name) => name.toLowerCase() === weekday.slice(0, 3).toLowerCase())
     return shifted(today, (wanted - today.getUTCDay() + 7) % 7)
   }
   const month = MONTHS.indexOf((said.month ?? said.month2 ?? '').slice(0, 3).toLowerCase())

@@ -29,7 +29,7 @@ const Start = Held.extend({
 export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise<Step> {
   const step = parse(Start, input)
   return inTransaction(sql, async (tx) => {
-    await hold(tx, step)
+    await lock(tx, step)
     const digest = createHash('sha256')
       .update(JSON.stringify(step.request ?? null))
       .digest('hex')
@@ -69,7 +69,7 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
   const step = parse(Finish, input)
   const response = storableJson(step.response ?? null)
   return inTransaction(sql, async (tx) => {
-    await hold(tx, step)
+    await lock(tx, step)
     const [row] = await tx<{ name: string; ms: number }[]>`
       update hai.task_step
       set state = 'finished', response = ${json(tx, response)}, name = coalesce(${step.name ?? null}, name),
@@ -137,7 +137,7 @@ export async function orLate<T>(sql: Sql, finished: Promise<T>, step: z.input<ty
 }
 
 /** The task's row lock orders everything that is written about it. */
-async function hold(tx: Sql, held: Held): Promise<void> {
+async function lock(tx: Sql, held: Held): Promise<void> {
   const [row] = await tx`
     select 1 from hai.task_queue
     where ${inHandsOf(tx, held)} and (expires_at is null or expires_at > now())

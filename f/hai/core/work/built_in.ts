@@ -6,7 +6,7 @@ import { complete } from '../task/finish.ts'
 import { leaveToModels } from '../task/lane.ts'
 import { BUILT_IN, claim, heldOf } from '../task/lease.ts'
 import type { ClaimedTask } from '../task/shape.ts'
-import { hold, leaseOf } from './hold.ts'
+import { keep, leaseOf } from './keep.ts'
 
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
 export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
@@ -27,7 +27,7 @@ export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller)
 export async function answerClaimed(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
   let answered = true
   const never = new AbortController().signal
-  await hold(leaseOf(sql, task), task.id, never, async () => {
+  await keep(leaseOf(sql, task), task.id, never, async () => {
     answered = await answerBuiltIn(sql, task, caller)
   })
   return answered

@@ -9,7 +9,7 @@ import { heldOf } from '../task/lease.ts'
 import type { ClaimedTask } from '../task/shape.ts'
 import { finishStep, note, orLate, startStep } from '../task/steps.ts'
 import type { Start } from '../task/wake.ts'
-import { leaseOf } from './hold.ts'
+import { leaseOf } from './keep.ts'
 
 /** A task in the hands of a worker that has the database. */
 export function heldTask(sql: Sql, task: ClaimedTask, start?: Start): HeldTask {

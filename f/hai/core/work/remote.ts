@@ -6,8 +6,8 @@ import { inTransaction, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { HeardTokens, MOST_TOKENS, type ModelCall, oddCounts } from '../cost/model_call.ts'
 import { priceAt, sellersOf } from '../cost/prices.ts'
-import { reserve as hold } from '../cost/reserve.ts'
-import { settle as settleCall } from '../cost/settle.ts'
+import { reserve } from '../cost/reserve.ts'
+import { settle } from '../cost/settle.ts'
 import { BILLINGS } from '../cost/shape.ts'
 import { cure, withheld } from '../model/access.ts'
 import { type AttemptFailure, pauseElsewhere, unpausedLanes } from '../task/backend.ts'
@@ -148,11 +148,14 @@ const Settled = Call.omit({ most: true }).extend({
   unsent: z.boolean().default(false),
 })
 
-/** Holds what a call can cost that a worker elsewhere is about to make; see `reserve`. */
-export async function reserve(sql: Sql, input: z.input<typeof Call> & Held): Promise<{ call_id: string }> {
+/** Reserves what a call can cost that a worker elsewhere is about to make; see `reserve`. */
+export async function reserveElsewhere(
+  sql: Sql,
+  input: z.input<typeof Call> & Held,
+): Promise<{ call_id: string }> {
   const { id, lease_no, lease_token, ...call } = parse(Call.extend(Held.shape), input)
   const price = await priceOf(sql, call, new Date())
-  await hold(sql, given({ ...call, price }), { id, lease_no, lease_token })
+  await reserve(sql, given({ ...call, price }), { id, lease_no, lease_token })
   return { call_id: call.call_id }
 }
 
@@ -162,7 +165,7 @@ const SettledUnder = Settled.extend(Held.partial().shape)
  * What such a call came to, priced here: prices are this side's. The lease under which it was reserved may be lost by
  * now: what was spent was spent. `not_found` when it was never reserved, `conflict` when it was by another holder.
  */
-export async function settle(
+export async function settleElsewhere(
   sql: Sql,
   input: z.input<typeof SettledUnder>,
 ): Promise<{ call_id: string; usd: number | null }> {
@@ -191,7 +194,7 @@ export async function settle(
   const price = await priceOf(sql, reserved, new Date(at))
   const ends = { ...(error ? { error } : {}), ...(ended ? { ended } : {}), at_least, unsent }
   const spent = { tokens, ms, ...(told == null ? {} : { usd: told }), ...ends }
-  const usd = await settleCall(sql, given({ call_id: said.call_id, ...reserved, price }), spent)
+  const usd = await settle(sql, given({ call_id: said.call_id, ...reserved, price }), spent)
   return { call_id: said.call_id, usd: usd ?? null }
 }
 
@@ -233,9 +236,11 @@ export async function journalStep(sql: Sql, input: z.input<typeof Journal>): Pro
   const finished = { ...held, call_id, response, ...(name ? { name } : {}) }
   const inTime = inTransaction(sql, async (tx) => {
     if (!usage) return finishStep(tx, finished)
-    const { usd } = await settle(tx, { ...usage, ...held })
+    const { usd } = await settleElsewhere(tx, { ...usage, ...held })
     const told = {
-      ...{ tokens: usage.tokens, usd, billing: usage.billing },
+      tokens: usage.tokens,
+      usd,
+      billing: usage.billing,
       ...(usage.at_least ? { at_least: true } : {}),
     }
     const step = await finishStep(tx, { ...finished, told })

@@ -8,7 +8,7 @@ import { BUILT_IN, claim, claimableLanes, hasClaimable, LANES } from '../task/le
 import { arrived, wake } from '../task/wake.ts'
 import { type ExecuteOptions, execute } from './execute.ts'
 import { heldTask } from './held_task.ts'
-import { hold } from './hold.ts'
+import { keep } from './keep.ts'
 
 /** Between two looks at a queue in which another worker held what this one wanted; milliseconds, doubling. */
 const PASSED_OVER = { first: 4, most: 256 }
@@ -163,7 +163,7 @@ class Loops {
             this.#waits()
           },
         }
-        await hold(handle, task.id, signal, (lost) => execute(this.#sql, task, handle, means, lost)).finally(
+        await keep(handle, task.id, signal, (lost) => execute(this.#sql, task, handle, means, lost)).finally(
           () => {
             this.#waiting -= waits
           },

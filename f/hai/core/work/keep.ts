@@ -13,7 +13,7 @@ export type TaskLease = Pick<HeldTask, 'heartbeat' | 'release' | 'fail'>
  * One task from its claim to its end: its lease is renewed meanwhile, an error of the work is the attempt's outcome, and
  * `stop` gives it back. Whoever lost the lease on the way writes nothing. A lost queue rejects: nobody here can write it.
  */
-export async function hold(
+export async function keep(
   handle: TaskLease,
   id: string,
   stop: AbortSignal,
