@@ -49,6 +49,7 @@ const Server = only(
   (issue) => `${placeOf(issue)}: expected a map with endpoint and workspace`,
 )
 
+const NAME_RULE = 'expected lower case letters, digits, - and _'
 const Name = z.string().check(z.refine((name) => name !== LOCAL && isName(name)))
 
 const Config = only(
@@ -60,7 +61,7 @@ const Config = only(
           if (code !== 'invalid_key') return 'profiles: expected a map of names to endpoints'
           return String(input) === LOCAL
             ? `${LOCAL} is the stack on this machine and cannot be defined; choose another name`
-            : `${JSON.stringify(input)}: expected lower case letters, digits, - and _`
+            : `${JSON.stringify(input)}: ${NAME_RULE}`
         },
       }),
     ),
@@ -84,7 +85,13 @@ export function readConfigText(file: string, yaml: string): Written {
     const { line, col } = lines.linePos(fault.pos[0])
     throw new Failure('usage', `${file}:${line}:${col}: not YAML: ${fault.message}`)
   }
-  const { error, data } = Config.safeParse(document.toJS() ?? {})
+  const written = document.toJS() ?? {}
+  // a record of zod's leaves that name out without a word
+  if (Object.hasOwn(written.profiles ?? {}, '__proto__')) {
+    const line = lineOf(document, lines, ['profiles', '__proto__'])
+    throw new Failure('usage', `${file}:${line}: "__proto__": ${NAME_RULE}`)
+  }
+  const { error, data } = Config.safeParse(written)
   if (!error) return data as Written
   // a name that was mistyped is also one that is missing
   const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]!

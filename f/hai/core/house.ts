@@ -37,17 +37,4 @@ export const NOW: readonly ((sql: Sql, caller: Caller, since: string) => Promise
 ]
 
 /** What is done for a room once a minute, without anybody's asking. */
-const UPKEEP: readonly ((sql: Sql) => Promise<unknown>)[] = [cost.tend, model.tend]
-
-/** All of the upkeep. What fails keeps nothing else from its turn; the first error is thrown. */
-export async function tend(sql: Sql): Promise<void> {
-  const errors: unknown[] = []
-  for (const one of UPKEEP) {
-    try {
-      await one(sql)
-    } catch (error) {
-      errors.push(error)
-    }
-  }
-  if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, String(errors[0]))
-}
+export const UPKEEP: readonly ((sql: Sql) => Promise<unknown>)[] = [cost.tend, model.tend]

@@ -1,3 +1,4 @@
+import { SETTINGS_GONE } from './base/config.ts'
 import { DRIFT_TABLE } from './base/drift.ts'
 import { ABOVE_HOLDS, CAPS, ENDED, USAGE } from './cost/schema.ts'
 import { DASHBOARD_VIEWS } from './dashboard_views.ts'
@@ -44,4 +45,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'given back', sql: GIVEN_BACK },
   { name: 'dashboard views', sql: DASHBOARD_VIEWS },
   { name: 'drift reports', sql: DRIFT_TABLE },
+  { name: 'settings gone', sql: SETTINGS_GONE },
 ]

@@ -128,6 +128,10 @@ describe('a config.yaml that is wrong', () => {
     ],
     ['profiles:\n  nas: {endpoint: nowhere, workspace: a}\n', /:2: profiles\.nas\.endpoint: expected a URL/],
     ['profiles:\n  local: {endpoint: http://x, workspace: a}\n', /:2: local is the stack on this machine/],
+    [
+      'profiles:\n  __proto__: {endpoint: http://x, workspace: a}\n',
+      /:2: "__proto__": expected lower case letters/,
+    ],
     ['profiles:\n  NAS: {endpoint: http://x, workspace: a}\n', /:2: "NAS": expected lower case/],
     ['\nprofile: nas\n', /:2: profile: "nas" is not defined; expected one of local/],
     ['profiles: nas\n', /:1: profiles: expected a map/],

@@ -195,3 +195,7 @@ export function resolveReference(
 /** How a variable comes to be in the environment of the workers. */
 export const setting = (variable: string): string =>
   `set it where the stack, or hai worker run, is started: export ${variable}=…, then hai down (on Windmill: for the workers of the group hai-work, with ${variable} in their WHITELIST_ENVS)`
+
+/** Settings that never did anything: a complaint of one would stand without a cure. */
+export const SETTINGS_GONE = `
+delete from hai.config where name in ('agents', 'policy', 'tools');`
