@@ -131,14 +131,24 @@ function usage(error: CommanderError, program: Command, argv: string[]): Failure
 
 /** The innermost command that the words name; what belongs to a global option is no word of it. */
 function commandAt(program: Command, argv: string[]): Command {
-  const { operands, unknown } = program.parseOptions(argv)
   let command = program
-  for (const word of [...operands, ...unknown].filter((word) => !word.startsWith('-'))) {
+  for (const word of wordsIn(program, argv).filter((word) => !word.startsWith('-'))) {
     const child = command.commands.find((one) => one.name() === word)
     if (!child) break
     command = child
   }
   return command
+}
+
+/** None where a global option lacks its value: that is what is wrong, and belongs to no command. */
+function wordsIn(program: Command, argv: string[]): string[] {
+  try {
+    const { operands, unknown } = program.parseOptions(argv)
+    return [...operands, ...unknown]
+  } catch (error) {
+    if (error instanceof CommanderError) return []
+    throw error
+  }
 }
 
 function pathOf(command: Command): string {

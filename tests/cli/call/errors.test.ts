@@ -135,6 +135,7 @@ describe('a command line that is wrong', () => {
     [['todo', 'ls', '--jsn'], "unknown option '--jsn'", 'did you mean --json? see: hai todo ls --help'],
     [['ask', 'why', '-x'], "unknown option '-x'", 'put -- before text that begins with -'],
     [['ask'], "missing required argument 'text'", 'see: hai ask --help'],
+    [['--profile'], "option '--profile <name>' argument missing", 'see: hai --help'],
     [['ask', 'x', '--priority', 'hgh'], 'Allowed choices are low, normal, high, urgent', 'hai ask --help'],
     [['ask', 'x', '--ttl', 'soon'], 'Expected a length of time', 'hai ask --help'],
     [['task', 'ls', '--state', 'finished'], 'Allowed choices are open, pending', 'hai task ls --help'],
