@@ -1,4 +1,5 @@
 import type { Sql } from './base/db.ts'
+import { withoutWords } from './base/errors.ts'
 import { UPKEEP } from './house.ts'
 import { thenRing } from './outbox/ring.ts'
 import { refreshSettings } from './settings.ts'
@@ -11,8 +12,10 @@ import { thenWake } from './task/wake.ts'
  */
 export async function upkeep(sql: Sql, everySeconds: number): Promise<Swept> {
   const swept = await thenRing(sql, thenWake(sql, sweep(sql, everySeconds)))
-  const errors = await thenRing(sql, thenWake(sql, tend(sql)))
-  if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, String(errors[0]))
+  const [first, ...others] = await thenRing(sql, thenWake(sql, tend(sql)))
+  // a job ends with one error; the others are in its log
+  for (const error of others) console.error(withoutWords(error).stack)
+  if (first !== undefined) throw first
   return swept
 }
 
