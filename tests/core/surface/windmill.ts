@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, vi } from 'vitest'
 
 /**
  * For a whole test file: takes core's calls for a worker as Windmill does, and `comes` is the worker. Without one
@@ -20,8 +20,11 @@ export function windmillWith(comes: { worker?: (jobId: string) => Promise<unknow
     vi.stubEnv('WM_WORKSPACE', 'test')
     vi.stubEnv('WM_TOKEN', 'a-token')
   })
-  afterAll(async () => {
-    await Promise.all(working)
+  // who is called may come after the answer: he would meet the next test's empty tables
+  afterEach(async () => {
+    await Promise.all(working.splice(0))
+  })
+  afterAll(() => {
     vi.unstubAllEnvs()
     server.close()
   })
