@@ -7,6 +7,7 @@ import { OUTBOX_RINGS } from './outbox/schema.ts'
 import {
   BACKENDS,
   BUILT_IN_LANE,
+  CHATS,
   GIVEN_BACK,
   LEASE_TOKENS,
   LOOKS,
@@ -46,4 +47,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'dashboard views', sql: DASHBOARD_VIEWS },
   { name: 'drift reports', sql: DRIFT_TABLE },
   { name: 'settings gone', sql: SETTINGS_GONE },
+  { name: 'chats', sql: CHATS },
 ]

@@ -3,6 +3,7 @@ import { inTransaction, json, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { lockConversations, makeWay, refuseStrangers } from './busy_conversation.ts'
+import { storeChats } from './chat.ts'
 import { findConversations } from './conversation.ts'
 import { digestOf, Envelope, type FirstLane, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { headStartIn } from './lane.ts'
@@ -73,6 +74,7 @@ async function put(sql: Sql, inputs: unknown[], origin: Origin): Promise<Enqueue
     await refuseStrangers(tx, fresh, sees)
     await makeWay(tx, fresh, sees)
     await attach(tx, fresh)
+    await storeChats(tx, fresh)
     const known = await findKnown(
       tx,
       rows.filter((row) => !isNew(row)),
@@ -133,6 +135,10 @@ function toRow(envelope: Envelope, origin: Origin) {
     max_attempts: envelope.retry_policy.max_attempts,
     backoff_seconds: envelope.retry_policy.backoff_seconds,
     context: envelope.context,
+    chat: envelope.chat !== undefined,
+    errand: envelope.chat?.errand ?? false,
+    waiters: envelope.chat?.waiter ? [envelope.chat.waiter] : null,
+    chat_sent: envelope.chat ?? null,
   }
 }
 
@@ -188,13 +194,19 @@ const COLUMNS = [
   'ttl_seconds',
   'max_attempts',
   'backoff_seconds',
+  'chat',
+  'errand',
+  'waiters',
 ] satisfies (keyof Row)[]
 
 async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
   const inserted = await sql<{ id: string }[]>`
     with given as (
       select task.*, (row ->> 'shift_seconds')::int + (row ->> 'head_start')::int as earlier
-      from jsonb_array_elements(${json(sql, rows)}) as row, jsonb_populate_record(null::hai.task_queue, row) as task
+      from jsonb_array_elements(${json(
+        sql,
+        rows.map(({ context: _, chat_sent: __, ...row }) => row),
+      )}) as row, jsonb_populate_record(null::hai.task_queue, row) as task
     ), accepted as (
       insert into hai.task_queue (
         ${sql(COLUMNS)}, idempotency_until, run_at, claim_at, expires_at, last_seq)

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Clock } from '../base/dates.ts'
 import { conversationKey } from '../base/normal.ts'
 import { record } from '../base/own.ts'
+import { Chat, chatText } from './chat.ts'
 import { PRIORITIES, type Priority } from './shape.ts'
 
 const CONTENT_BYTES = 256 * 1024
@@ -80,6 +81,10 @@ export const Envelope = z.strictObject({
     )
     .default(false),
   metadata: record(z.unknown()).default({}),
+  chat: Chat.refine(
+    (chat) => bytes(chatText(chat)) <= CONTEXT_BYTES,
+    'expected at most 4 MiB of what was said before in all',
+  ).optional(),
 })
 export type Envelope = z.output<typeof Envelope>
 
@@ -114,6 +119,7 @@ export type FirstLane = (task: Asked, clock: Clock) => string
 export function digestOf(envelope: Envelope): string {
   const { content, context, source, user, conversation_id, target_agent, priority, data_tier } = envelope
   const { intent, destructive } = envelope
+  const { waiter: _, ...chat } = envelope.chat ?? {}
   const same = {
     content,
     context,
@@ -125,6 +131,7 @@ export function digestOf(envelope: Envelope): string {
     data_tier,
     intent,
     destructive,
+    ...(envelope.chat ? { chat } : {}),
   }
   return createHash('sha256').update(JSON.stringify(same)).digest('hex')
 }

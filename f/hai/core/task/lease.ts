@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { MOST_INT } from '../base/time.ts'
+import { chatOf } from './chat.ts'
 import type { ClaimedTask } from './shape.ts'
 
 /** How often a holder renews, and how long a lease outlives its last renewal; seconds, by the database's clock. */
@@ -92,17 +93,18 @@ export const MOST_GIVEN_BACK = 3
  */
 export const claimable = (sql: Sql, owner?: string) => sql`
   t.state = 'pending' and t.claim_at <= now() and (t.expires_at is null or t.expires_at > now())
-  and not exists (
+  and (t.chat or (not exists (
     select from hai.task_queue busy
-    where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval'))
-  and not ${isBehind(sql)}
+    where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval')
+      and not busy.chat)
+  and not ${isBehind(sql)}))
   ${owner === undefined ? sql`` : sql`and (t.given_back < ${MOST_GIVEN_BACK} or t.requester = ${owner})`}`
 
 /** Whether an earlier turn of its conversation has yet to begin, or to go on: in another lane, or put off till later. */
 export const isBehind = (sql: Sql) => sql`
   exists (
     select from hai.task_queue earlier
-    where earlier.conversation_id = t.conversation_id and earlier.state = 'pending'
+    where earlier.conversation_id = t.conversation_id and earlier.state = 'pending' and not earlier.chat
       and (earlier.created_at, earlier.id) < (t.created_at, t.id)
       and (earlier.expires_at is null or earlier.expires_at > now()))`
 
@@ -163,7 +165,8 @@ async function claimIn(
       coalesce((
         select jsonb_agg(jsonb_build_object('name', name, 'media_type', media_type, 'text', content) order by a.id)
         from hai.artifact a where a.task_id = c.id
-      ), '[]') as context
+      ), '[]') as context,
+      c.errand, ${chatOf(sql, sql`c.id`)} as chat
     from claimed c join leased l on l.task_id = c.id`
   return task ?? null
 }

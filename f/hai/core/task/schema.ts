@@ -246,6 +246,35 @@ export const TURNS = `
 -- which turn of a conversation is the next
 create index task_turn on hai.task_queue (conversation_id, created_at, id) where state = 'pending';`
 
+export const CHATS = `
+alter table hai.task_queue
+  -- what was said before came with it: its turn is now, whatever else is under way in its conversation
+  add column chat boolean not null default false,
+  -- a chat client's own, such as a title: nobody looks for it
+  add column errand boolean not null default false,
+  -- who waits for it, each by the name of one wait; null where nobody said so
+  add column waiters text[],
+  -- since when nobody does
+  add column left_at timestamptz;
+
+create table hai.chat (
+  task_id text collate "C" primary key references hai.task_queue,
+  instructions text not null,
+  turns jsonb not null,
+  begun text,
+  answer jsonb not null,
+  -- of the question and what was said before it
+  message_digest text not null,
+  created_at timestamptz not null default now()
+);
+create index chat_by_message on hai.chat (message_digest, created_at desc);
+
+drop index hai.task_conversation;
+create unique index task_conversation on hai.task_queue (conversation_id)
+  where state in ('running', 'awaiting_approval') and not chat;
+-- the same question while it is under way
+create index task_same on hai.task_queue (requester, request_digest) where finished_at is null and chat;`
+
 export const GIVEN_BACK = `
 -- how often a job that worked on it was told to stop or cancelled: whoever rang it may do that
 alter table hai.task_queue add column given_back int not null default 0;`

@@ -154,6 +154,32 @@ export interface TaskEvents {
   outcome?: TaskResult
 }
 
+/** One message of a chat, as it was sent. */
+export interface Said {
+  role: 'user' | 'assistant'
+  content: string
+}
+
+/** What came with a chat's question: all that a model reads beside it. See `Chat` in `chat.ts`. */
+export interface SentChat {
+  instructions: string
+  turns: Said[]
+  begun?: string
+  answer: AnswerForm
+}
+
+/** How an answer is to be made, by OpenAI's names. */
+export interface AnswerForm {
+  max_tokens?: number | undefined
+  stop?: string[] | undefined
+  temperature?: number | undefined
+  top_p?: number | undefined
+  response_format?:
+    | { type: 'json_object' }
+    | { type: 'json_schema'; json_schema: { name: string } }
+    | undefined
+}
+
 /**
  * A leased task, as `worker/claim` hands it out. Every later call names `lease_no`, the fencing token, and proves by
  * `lease_token`, which nobody else is told, that it comes from who claimed.
@@ -175,6 +201,10 @@ export interface ClaimedTask {
   todo_id: string | null
   metadata: Record<string, unknown>
   context: { name: string; media_type: string; text: string }[]
+  /** Of a chat: what was said before, which is then read in place of the conversation. */
+  chat: SentChat | null
+  /** A chat client's own call, which nobody waits for. */
+  errand: boolean
   /** When it was put down, or put down again: what "tomorrow" in it is counted from. */
   run_at: string
   /** How often a person had it tried again from the start. */
