@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { load } from '../../../f/hai/core/model/ollama.ts'
-import { usageOf as usageOfChat } from '../../../f/hai/core/surface/openai.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
+import { taskResult } from '../../../f/hai/core/task/show.ts'
 import { finishStep, startStep, tellEvent } from '../../../f/hai/core/task/steps.ts'
 import { sweep } from '../../../f/hai/core/task/sweep.ts'
 import {
@@ -11,7 +11,7 @@ import {
 } from '../../../f/hai/core/work/remote.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
-import { age, aRunningTask, aTask, clear, rowOf } from '../../support/factories.ts'
+import { aCaller, age, aRunningTask, aTask, clear, rowOf } from '../../support/factories.ts'
 import fc from '../../support/fast-check.ts'
 import {
   anyStream,
@@ -94,9 +94,11 @@ describe('an answer that was paid for is kept', () => {
       ['abort', 'may not be whole'],
     ]) {
       const task = await asked(content('I started') + finish(reason!) + usage(COUNTS) + DONE)
-      expect((await usageOfChat(db.sql, task.id)).finish).toBe(
-        reason === 'content_filter' ? 'content_filter' : 'length',
-      )
+      const told = await taskResult(db.sql, task.id, aCaller())
+      expect(told).toMatchObject({
+        ending: reason === 'content_filter' ? 'content_filter' : 'length',
+        notices: expect.arrayContaining([expect.stringContaining(words!)]),
+      })
       expect(task).toMatchObject({
         state: 'done',
         output: 'I started',
@@ -134,7 +136,9 @@ describe('an answer that was paid for is kept', () => {
     const [step] = await db.sql`
       select data from hai.task_event where task_id = ${task.id} and type = 'step_done'`
     expect(step!.data).toMatchObject({ at_least: true, tokens: { output: usage!.output } })
-    expect(await usageOfChat(db.sql, task.id)).toEqual({ finish: 'length' })
+    const told = await taskResult(db.sql, task.id, aCaller())
+    expect(told).toMatchObject({ ending: 'length', notices: [expect.stringContaining('repeats')] })
+    expect(told).not.toHaveProperty('usage')
   })
 })
 

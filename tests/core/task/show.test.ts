@@ -337,12 +337,21 @@ describe('what had come of an answer', () => {
   })
 })
 
+const NOTHING_USED = { input: 0, output: 0, cached: 0, reasoning: 0 }
+
 describe('taskResult', () => {
   it('gives the answer of a done task and nothing that it does not have', async () => {
     const { id, lease_no, lease_token } = await aRunningTask(db.sql)
     expect(await taskResult(db.sql, id, operator)).toEqual({ id, state: 'running' })
     await complete(db.sql, { id, lease_no, lease_token, output: '', result: false })
-    expect(await taskResult(db.sql, id, operator)).toEqual({ id, state: 'done', output: '', result: false })
+    expect(await taskResult(db.sql, id, operator)).toEqual({
+      id,
+      state: 'done',
+      output: '',
+      result: false,
+      usage: NOTHING_USED,
+      ending: 'stop',
+    })
   })
 
   it('gives the error of a dead task', async () => {
@@ -352,6 +361,7 @@ describe('taskResult', () => {
       id,
       state: 'dead',
       error: { code: 'no_route', message: 'nobody' },
+      usage: NOTHING_USED,
     })
   })
 })

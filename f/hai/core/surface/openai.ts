@@ -4,7 +4,7 @@ import type { Sql } from '../base/db.ts'
 import { HaiError, parse, short } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import type { Turn } from '../task/conversation.ts'
-import type { Accepted } from '../task/shape.ts'
+import type { Accepted, AnswerEnding, TaskResult } from '../task/shape.ts'
 import { receive } from './inbox.ts'
 import type { Shaped } from './request.ts'
 import { type Helper, outcomeOf, waitForTask } from './wait.ts'
@@ -60,7 +60,7 @@ interface Completion {
       index: 0
       message: { role: 'assistant'; content: string; refusal: null }
       logprobs: null
-      finish_reason: Finish
+      finish_reason: AnswerEnding
     },
   ]
   /** Not given when a backend didn't say. */
@@ -86,7 +86,7 @@ export async function completeChat(
   const envelope = { source: SOURCE, ...place, ...(user ? { user } : {}) }
   const { task_id } = (await receive(sql, envelope, caller, helper)) as Accepted
   const waited = await waitForTask(sql, { id: task_id, seconds: WAIT_SECONDS }, caller, helper)
-  const { state, output, next_step } = outcomeOf(waited)
+  const { state, next_step } = outcomeOf(waited)
   if (state !== 'done') {
     throw new HaiError(
       'unavailable',
@@ -94,14 +94,11 @@ export async function completeChat(
       { details: { task_id, state } },
     )
   }
-  return completion(task_id, output ?? '', await usageOf(sql, task_id))
+  return completion(waited)
 }
 
-function completion(
-  id: string,
-  content: string,
-  { usage, finish }: Awaited<ReturnType<typeof usageOf>>,
-): Completion {
+function completion(task: TaskResult): Completion {
+  const { id, output = '', ending = 'stop' } = task
   return {
     id: `chatcmpl-${id}`,
     object: 'chat.completion',
@@ -110,12 +107,12 @@ function completion(
     choices: [
       {
         index: 0,
-        message: { role: 'assistant', content, refusal: null },
+        message: { role: 'assistant', content: output, refusal: null },
         logprobs: null,
-        finish_reason: finish,
+        finish_reason: ending,
       },
     ],
-    ...(usage ? { usage } : {}),
+    ...usageOf(task),
   }
 }
 
@@ -244,35 +241,11 @@ interface Usage {
   completion_tokens_details: { reasoning_tokens: number }
 }
 
-interface Row {
-  input: number
-  output: number
-  cached: number
-  reasoning: number
-  unknown: boolean
-  cut: boolean
-  ending: string | null
-}
-
-/** Why an answer ended, by OpenAI's names. */
-type Finish = 'stop' | 'length' | 'content_filter'
-
-/** What a task's calls used, none when no model was asked; no `usage` when it isn't known. And why its answer ended. */
-export async function usageOf(sql: Sql, taskId: string): Promise<{ usage?: Usage; finish: Finish }> {
-  const [row] = await sql<Row[]>`
-    select coalesce(sum(input), 0)::float8 as input, coalesce(sum(output), 0)::float8 as output,
-      coalesce(sum(cache_read), 0)::float8 as cached, coalesce(sum(reasoning), 0)::float8 as reasoning,
-      coalesce(bool_or(at_least or input is null or output is null), false) as unknown,
-      exists (select from hai.task_event where task_id = ${taskId} and type = 'cut') as cut,
-      (select response -> 'answer' ->> 'ending' from hai.task_step
-        where task_id = ${taskId} and state = 'finished' order by finished_at desc limit 1) as ending
-    from hai.usage where task_id = ${taskId}`
-  const { input, output, cached, reasoning, unknown, cut, ending } = row!
-  const filtered = ending === 'content_filter' || ending === 'refusal'
-  const finish = filtered ? 'content_filter' : cut ? 'length' : 'stop'
-  if (unknown) return { finish }
+/** Nothing where it isn't known. */
+function usageOf({ usage }: TaskResult): { usage?: Usage } {
+  if (!usage) return {}
+  const { input, output, cached, reasoning } = usage
   return {
-    finish,
     usage: {
       prompt_tokens: input,
       completion_tokens: output,

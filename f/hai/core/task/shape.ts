@@ -143,7 +143,23 @@ export interface TaskResult {
   /** What had come of an answer that did not become whole. */
   partial?: string
   error?: TaskError
+  /** Of a task that has ended: what its model calls used, 0 where none was made; left out where not all of it is known. */
+  usage?: TokensUsed
+  /** Why its answer ended, by OpenAI's names. */
+  ending?: AnswerEnding
+  /** What is to be said of its answer: what was left out, who answered instead, where it stops. */
+  notices?: string[]
 }
+
+/** In tokens: `cached` are part of `input`, `reasoning` of `output`. */
+export interface TokensUsed {
+  input: number
+  output: number
+  cached: number
+  reasoning: number
+}
+
+export type AnswerEnding = 'stop' | 'length' | 'content_filter'
 
 export interface TaskEvents {
   events: TaskEvent[]

@@ -3,6 +3,7 @@ import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { isFullId, taskId } from '../base/ids.ts'
+import { answerColumns } from './answered.ts'
 import { summaryColumns } from './list.ts'
 import {
   RESTRICTED,
@@ -70,11 +71,12 @@ const closed = ({ seq, at, type, text }: TaskEvent): TaskEvent => ({
   data: {},
 })
 
-/** How a task stands: its answer when there is one, else what had come of it; its error when it ended badly. */
+/** How a task stands: its answer when there is one with what it took, else what had come of it; its error when it ended badly. */
 export async function taskResult(sql: Sql, given: string, caller: Caller): Promise<TaskResult> {
   const id = await taskId(sql, given, caller)
   const [row] = await sql<(Stored & { requester: string; data_tier: string })[]>`
-    select id, state, output, result, error, requester, data_tier from hai.task_queue where id = ${id}`
+    select id, state, output, result, error, ${answerColumns(sql)}, requester, data_tier
+    from hai.task_queue where id = ${id}`
   const { requester, data_tier, ...task } = row!
   const partial = await partialOf(sql, { id, state: task.state!, output: task.output ?? null })
   const told = { ...task, error: withStepFor(caller, task.error) }
