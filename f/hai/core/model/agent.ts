@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto'
 import { type Choice, MAX_OUTPUT, type Message, type Models } from '../base/backends.ts'
 import { withoutWords } from '../base/errors.ts'
 import type { ModelCall, Spent } from '../cost/model_call.ts'
 import { failureOf, isOverBudget, type OverBudget } from '../cost/reserve.ts'
 import { isLeaseLost } from '../task/lease.ts'
-import type { ClaimedTask } from '../task/shape.ts'
+import type { ClaimedTask, SentChat } from '../task/shape.ts'
 import { withheld } from './access.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
 import { atLeast, classify, endedBy, type Got, isUnsent, usedBy } from './failure.ts'
@@ -88,7 +89,8 @@ async function journaledCall(handle: HeldTask, task: ClaimedTask, run: Run): Pro
   const call_id = `${task.id}:${task.round}:1`
   const route = `${choice.name}/${choice.model}`
   // what is asked, not of whom: between two attempts the model, the window or the earlier turns may change
-  const request = { content: task.content }
+  const { content, chat } = task
+  const request = chat ? { content, chat: digestOf(chat) } : { content }
   const step = await handle.startStep({ call_id, name: route, request })
   if (step.state === 'finished') {
     const known = step.response as Journaled
@@ -106,6 +108,19 @@ async function journaledCall(handle: HeldTask, task: ClaimedTask, run: Run): Pro
     throw error
   }
   return response
+}
+
+/** All that a chat sent, whatever order a server on the way gave its fields. */
+function digestOf({ instructions, turns, begun, answer }: SentChat): string {
+  const sent = [instructions, turns.map(({ role, content }) => [role, content]), begun, inOrder(answer)]
+  return createHash('sha256').update(JSON.stringify(sent)).digest('hex')
+}
+
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder)
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1))
+  return fields.map(([name, of]) => [name, inOrder(of)])
 }
 
 const callerOf = (handle: HeldTask, run: Run): Caller => ({

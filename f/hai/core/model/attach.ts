@@ -62,7 +62,7 @@ function absent(missing: Part[], parts: Part[]): string {
 }
 
 /** The share of each that is cut, when those that need less than it take what they need. */
-function fairShare(costs: number[], room: number): number {
+export function fairShare(costs: number[], room: number): number {
   let left = room
   const rising = [...costs].sort((a, b) => a - b)
   for (const [at, cost] of rising.entries()) {

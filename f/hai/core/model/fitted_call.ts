@@ -59,7 +59,8 @@ export async function fittedCall(
   step: { call_id: string; agent: string },
   caller: Caller,
 ): Promise<Made> {
-  const turns = await readable(handle)
+  // the messages of a chat are all that its model is to know
+  const turns = task.chat ? [] : await readable(handle)
   const fitting = await fitted(handle, task, turns, caller)
   const call_id = `${step.call_id}:${task.lease_no}`
   const ask = (of: Fitting, call_id: string) =>
@@ -146,7 +147,7 @@ function fittingFor(
     return { choice, fit, prompt: buildPrompt(task, turns, fit) }
   } catch (error) {
     if (!(error instanceof TooLong)) throw error
-    return new FailedCall(tooLong(choice, 'question', error.message), error)
+    return new FailedCall(tooLong(choice, error.mostly, error.message), error)
   }
 }
 

@@ -5,7 +5,7 @@ import type { Answer } from './call.ts'
 import type { Learnt, ModelAt, ModelFact } from './facts.ts'
 import type { HeldTask } from './held_task.ts'
 import type { Overflow } from './overflow.ts'
-import type { Fit, Prompt } from './prompt.ts'
+import type { Fit, Mostly, Prompt } from './prompt.ts'
 import type { CallFailure } from './refusal.ts'
 
 /** For a model whose window nobody has named, in tokens: what Ollama gives a model unless it is told otherwise. */
@@ -119,12 +119,13 @@ export function learntBy({ tokens, fill }: Prompt, told: Overflow, next: Fit | u
 }
 
 /** A question, or what can't be left out besides, that no window of this model holds. */
-export function tooLong(choice: Choice, mostly: Prompt['mostly'], said: string): CallFailure {
+export function tooLong(choice: Choice, mostly: Mostly, said: string): CallFailure {
   const larger = 'a model with a larger context'
-  const next: Record<Prompt['mostly'], string> = {
+  const next: Record<Mostly, string> = {
     question: `shorten the question, or put its long part into a file: hai ask "…" -f FILE keeps its beginning and end; or ask ${larger}`,
     attached: `ask with less attached text, or ${larger}`,
     history: `begin anew: hai ask "…", as hai reply sends what was said before; or ask ${larger}`,
+    chat: `shorten the instructions or the question, or have ${larger} answer: hai model ls`,
   }
   return {
     code: 'context_too_long',

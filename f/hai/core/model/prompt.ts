@@ -3,16 +3,15 @@ import { own } from '../base/own.ts'
 import type { ModelCall } from '../cost/model_call.ts'
 import { priceAt } from '../cost/prices.ts'
 import type { Turn } from '../task/conversation.ts'
-import type { ClaimedTask } from '../task/shape.ts'
-import { attach, shorten } from './attach.ts'
+import type { Said, SentChat } from '../task/shape.ts'
+import { attach } from './attach.ts'
 import { type Estimate, estimate } from './estimate.ts'
+import { asMessage, chatBefore, conversationBefore, earlier, OWN_TOKENS } from './said_before.ts'
 
 const SYSTEM =
   'You are hai, the assistant of the operator of a homelab. Answer first, briefly and plainly; explain after. ' +
   'Say so when you do not know. You have no tools and cannot look anything up or change anything.'
 
-/** What a server adds of its own to each message, and to all of them; in tokens. */
-const OWN_TOKENS = 8
 /** Where what is attached meets the question. */
 const SEAM = 2
 /** Of the window: what a prompt leaves free for the answer, and what it leaves at the very least for a long question. */
@@ -35,6 +34,9 @@ export interface Fit {
   output: number
 }
 
+/** A chat is its client's to shorten, whatever most of it is. */
+export type Mostly = 'question' | 'attached' | 'history' | 'chat'
+
 export interface Prompt {
   messages: Message[]
   /** What didn't fit, in sentences for the person. */
@@ -43,61 +45,78 @@ export interface Prompt {
   /** Tokens of the window that it is taken to fill. */
   fill: number
   /** What most of it is, and so what is to be shortened where the whole is too long. */
-  mostly: 'question' | 'attached' | 'history'
+  mostly: Mostly
 }
 
 /** Nothing can be left out any more, and it is too long all the same. */
 export class TooLong extends Error {
   tokens: number
   window: number
+  mostly: Mostly
 
-  constructor(tokens: number, window: number) {
-    super(`the question alone has at least ${tokens} tokens, and the window is ${window} tokens`)
+  constructor(tokens: number, window: number, mostly: Mostly) {
+    const what = mostly === 'chat' ? 'the question and its instructions have' : 'the question alone has'
+    super(`${what} at least ${tokens} tokens, and the window is ${window} tokens`)
     this.name = 'TooLong'
+    this.mostly = mostly
     this.tokens = tokens
     this.window = window
   }
 }
 
-type Asked = Pick<ClaimedTask, 'content' | 'context'>
+interface Asked {
+  content: string
+  context: Parameters<typeof attach>[0]
+  /** Where there is one, it is what was said before, and how to answer. */
+  chat?: SentChat | null
+}
 
 /**
- * The conversation so far, what is attached, and the question. What doesn't fit is left out, and said: of what is
- * attached the middle, of the conversation its beginning. `TooLong` when the question alone is too long for certain; where
- * that is uncertain it goes alone, and the server will say.
+ * What was said before, what is attached, and the question; of a chat its instructions in place of hai's own. What doesn't
+ * fit is left out, and said: of what is attached the middle, of what was said before its beginning. `TooLong` when the
+ * question, and a chat's instructions with it, are too long for certain; where that is uncertain they go alone, and the
+ * server will say.
  */
 export function buildPrompt(task: Asked, turns: Turn[], { window, known, ratio, said, output }: Fit): Prompt {
+  const { chat, content } = task
+  const instructions = instructionsOf(task)
+  const begun = begunOf(task)
   const all = Math.floor(window / ratio)
-  const alone = tokensOf([SYSTEM, task.content])
-  if (known && alone.least > window) throw new TooLong(alone.least, window)
+  const alone = tokensOf([instructions, content, ...begun])
+  if (known && alone.least > window) throw new TooLong(alone.least, window, chat ? 'chat' : 'question')
   const room = all - Math.min(Math.floor(all * ANSWER_SHARE), output) - alone.most - SEAM
   const attached = attach(task.context, room)
-  const system = tokensOf([SYSTEM]).most
+  const system = tokensOf([instructions]).most
   const rest = room - attached.tokens
   const forTurns = (all - Math.floor(all * ANSWER_SHARE) - system) * TURNS_SHARE
-  const kept = earlier(turns, rest, forTurns, said / ratio)
-  const question = attached.text + task.content
+  const before = chat ? chatBefore(chat.turns) : conversationBefore(turns)
+  const kept = earlier(before, rest, forTurns, said / ratio)
+  const question = attached.text + content
   const messages: Message[] = [
-    { role: 'system', content: SYSTEM },
-    ...kept.turns.flatMap(({ content, output }): Message[] => [
-      { role: 'user', content: [{ type: 'text', text: content }] },
-      { role: 'assistant', content: [{ type: 'text', text: output }] },
-    ]),
-    { role: 'user', content: [{ type: 'text', text: question }] },
+    { role: 'system', content: instructions },
+    ...kept.messages.map(asMessage),
+    asMessage({ role: 'user', content: question }),
+    ...begun.map((content) => asMessage({ role: 'assistant', content })),
   ]
   const tokens = promptTokens(messages)
-  const before = tokens.most - tokensOf([SYSTEM, question]).most
+  const history = tokens.most - tokensOf([instructions, question, ...begun]).most
   return {
     messages,
     notices: [...attached.notices, ...kept.notices],
     tokens,
-    fill: Math.ceil((tokens.most - before) * ratio + before * said),
-    mostly: mostly(task.content, attached.text, kept),
+    fill: Math.ceil((tokens.most - history) * ratio + history * said),
+    mostly: chat ? 'chat' : mostly(content, attached.text, kept.messages),
   }
 }
 
-function mostly(question: string, attached: string, { turns }: Earlier): Prompt['mostly'] {
-  const history = turns.reduce((sum, { content, output }) => sum + content.length + output.length, 0)
+const instructionsOf = ({ chat }: Asked): string =>
+  chat && chat.instructions.trim() !== '' ? chat.instructions : SYSTEM
+
+/** What the answer begins with, if with anything that shows. */
+const begunOf = ({ chat }: Asked): string[] => (chat?.begun?.trim() ? [chat.begun] : [])
+
+function mostly(question: string, attached: string, before: Said[]): Prompt['mostly'] {
+  const history = before.reduce((sum, { content }) => sum + content.length, 0)
   if (question.length >= Math.max(attached.length, history)) return 'question'
   return attached.length >= history ? 'attached' : 'history'
 }
@@ -124,78 +143,6 @@ function tokensOf(texts: string[]): Estimate {
     least: each.reduce((sum, { least }) => sum + least, 0),
     most: each.reduce((sum, { most }) => sum + most + OWN_TOKENS, OWN_TOKENS),
   }
-}
-
-/** What a server adds to the two messages of a turn, in tokens. */
-const TURN_TOKENS = 16
-
-interface Earlier {
-  turns: Turn[]
-  /** What was left out, in sentences for the person. */
-  notices: string[]
-}
-
-/**
- * The newest turns that fit `room`, in tokens. A server reads only what is new of a prompt whose beginning it knows, so
- * that the beginning must not move at each turn: once turns fill `most`, the oldest go until half of it is free again.
- * Where they begin follows from the turns alone, and stays until they are too many again; a question with no room for
- * them has fewer for once. The last turn is always there, and shortened where it must be. `scale` is how much of its estimate
- * a turn takes.
- */
-function earlier(turns: Turn[], room: number, most: number, scale: number): Earlier {
-  const costs = turns.map((turn) => costOf(turn) * scale)
-  const full = Math.min(room, most)
-  let { from, size } = walked(costs, most)
-  if (size > room) ({ from, size } = dropped(costs, from, size, full / 2))
-  const kept = turns.slice(from)
-  const last = kept.at(-1)
-  const notices: string[] = []
-  if (last && size > room) {
-    const short = shortened(last, room / scale - TURN_TOKENS)
-    if (short) notices.push("the turn before this one is too long for the model's window and was shortened")
-    kept.splice(0, kept.length, ...(short ? [short] : []))
-  }
-  const total = turns.at(-1)?.no ?? turns.length
-  const left = total - kept.length
-  if (left > 0)
-    notices.push(`${left} of ${total} earlier turns are too old for the model's window and were left out`)
-  return { turns: kept, notices }
-}
-
-const costOf = ({ content, output }: Turn) => estimate(content).most + estimate(output).most + TURN_TOKENS
-
-/** Where the turns begin after each of them has come, and how many tokens they have. */
-function walked(costs: number[], most: number): { from: number; size: number } {
-  let from = 0
-  let size = 0
-  for (const [at, cost] of costs.entries()) {
-    size += cost
-    if (size > most) ({ from, size } = dropped(costs.slice(0, at + 1), from, size, most / 2))
-  }
-  return { from, size }
-}
-
-/** The same without the oldest, until they have at most `goal` or one is left. */
-function dropped(costs: number[], from: number, size: number, goal: number): { from: number; size: number } {
-  let start = from
-  let left = size
-  while (left > goal && start < costs.length - 1) left -= costs[start++]!
-  return { from: start, size: left }
-}
-
-/** Both its sides cut to what there is room for; undefined when that is nothing. */
-function shortened({ content, output, ...turn }: Turn, room: number): Turn | undefined {
-  const asked = estimate(content).most
-  const said = estimate(output).most
-  const half = room / 2
-  const forAsked = said < half ? room - said : Math.min(asked, half)
-  const forSaid = room - Math.min(asked, forAsked)
-  const short = (text: string, cost: number, tokens: number) =>
-    cost <= tokens ? text : shorten(text, tokens)?.text
-  const shortContent = short(content, asked, forAsked)
-  const shortOutput = short(output, said, forSaid)
-  if (shortContent === undefined || shortOutput === undefined) return undefined
-  return { ...turn, content: shortContent, output: shortOutput }
 }
 
 /** A call of `choice` as the ledger is to know it, with the most that it can come to: `ratio` true tokens for one estimated. */
