@@ -68,7 +68,7 @@ export async function retry(
     ), again as (
       update hai.task_queue t
       set state = 'pending', attempt = 0, round = round + 1, next_attempt = true, suspends = 0, waited = null,
-          waits_for = null, run_at = now(),
+          waits_for = null, run_at = now(), waiters = null, left_at = null,
           -- not where a route of before has put it
           lane = ${lane},
           claim_at = now() - make_interval(secs => ${head} + (${sql.json(PRIORITY_SHIFT)} ->> priority)::int),

@@ -6,6 +6,9 @@ import type { Said } from './shape.ts'
 /** Postgres text can't hold it, and it never is what a person typed. */
 const text = z.string().refine((given) => !given.includes('\0'), 'expected text without NUL characters')
 
+/** The name of one wait for an answer. */
+export const WAITER = z.string().regex(/^[\w-]{1,100}$/, 'expected 1 to 100 letters, digits, _ or -')
+
 /** How an answer is to be made, by OpenAI's names; a backend that can't do what changes its shape is not asked. */
 export const AnswerForm = z.strictObject({
   /** Tokens of the answer, at most. */
@@ -40,16 +43,15 @@ export const Chat = z.strictObject({
    * Who waits for the answer, by a name of this one wait. With one the same question of the same caller joins the task
    * that is under way, and a task that all who waited have left ends.
    */
-  waiter: z
-    .string()
-    .regex(/^[\w-]{1,100}$/, 'expected 1 to 100 letters, digits, _ or -')
-    .optional(),
+  waiter: WAITER.optional(),
 })
 export type Chat = z.output<typeof Chat>
 
 /** Of a chat's texts, in characters, what is stored with its task. */
 export const chatText = ({ instructions, turns, begun = '' }: Chat): string =>
   [instructions, begun, ...turns.map(({ content }) => content)].join('')
+
+type Question = Pick<Row, 'source' | 'on_behalf_of' | 'content'>
 
 interface Row {
   id: string
@@ -64,22 +66,25 @@ export async function storeChats(tx: Sql, rows: Row[]): Promise<void> {
   const chats = rows.flatMap(({ chat_sent, ...row }) => {
     if (!chat_sent) return []
     const { instructions, turns, begun = null, answer } = chat_sent
-    const message_digest = messageDigest(row, turns)
-    return [{ task_id: row.id, instructions, turns, begun, answer, message_digest }]
+    const digests = { message_digest: messageDigest(row, turns), question_digest: questionDigest(row) }
+    return [{ task_id: row.id, instructions, turns, begun, answer, ...digests }]
   })
   if (chats.length === 0) return
   await tx`
-    insert into hai.chat (task_id, instructions, turns, begun, answer, message_digest)
-    select task_id, instructions, turns, begun, answer, message_digest
+    insert into hai.chat (task_id, instructions, turns, begun, answer, message_digest, question_digest)
+    select task_id, instructions, turns, begun, answer, message_digest, question_digest
     from jsonb_populate_recordset(null::hai.chat, ${json(tx, chats)})`
 }
 
 /** This very message at this place of its chat, whatever instructions came with it. */
-function messageDigest({ source, on_behalf_of, content }: Omit<Row, 'chat_sent'>, turns: Said[]): string {
-  return createHash('sha256')
-    .update(JSON.stringify([source, on_behalf_of, turns, content]))
-    .digest('hex')
-}
+const messageDigest = ({ source, on_behalf_of, content }: Question, turns: Said[]): string =>
+  digest([source, on_behalf_of, turns, content])
+
+/** The question alone, of whoever asks it. Blanks at its ends are nobody's to remember. */
+export const questionDigest = ({ source, on_behalf_of, content }: Question): string =>
+  digest([source, on_behalf_of, content.trim()])
+
+const digest = (parts: unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 
 /** What came with the task whose id this is, as a `ClaimedTask` has it; null where nothing did. */
 export const chatOf = (sql: Sql, id: Part) => sql`(

@@ -8,6 +8,7 @@ import { findConversations } from './conversation.ts'
 import { digestOf, Envelope, type FirstLane, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { headStartIn } from './lane.ts'
 import type { Accepted } from './shape.ts'
+import { type Joined, joinQuestions, lockQuestions, refuseRepeats, waitAgain } from './waiter.ts'
 
 const BATCH = 1000
 const PENDING_PER_SOURCE = 5000
@@ -60,14 +61,17 @@ async function put(sql: Sql, inputs: unknown[], origin: Origin): Promise<Enqueue
     throw new HaiError('invalid', `body: ${inputs.length} envelopes; send 1 to ${BATCH}`)
   }
   const rows = inputs.map((input, index) => toRow(parseAt(input, index, inputs.length), origin))
-  // the first of a batch that bears an id; one that repeats it is compared with it, as in a later batch
-  const firsts = new Map(rows.toReversed().map((row) => [row.id, row]))
+  refuseRepeats(rows)
   const sees: Caller['sees'] = origin.sees ?? ((tx) => tx`requester = ${origin.requester}`)
   return inTransaction(sql, async (tx) => {
     await refuseFlood(tx, rows)
     const names = await findConversations(tx, rows, sees)
     await lockConversations(tx, rows)
+    await lockQuestions(tx, rows)
     await forgetOldKeys(tx, rows)
+    const joined = await joinQuestions(tx, rows)
+    // the first of a batch that bears an id; one that repeats it is compared with it, as in a later batch
+    const firsts = new Map(rows.toReversed().flatMap((row) => (joined.has(row) ? [] : [[row.id, row]])))
     const inserted = await insert(tx, [...firsts.values()])
     const isNew = (row: Row) => inserted.has(row.id) && firsts.get(row.id) === row
     const fresh = rows.filter(isNew)
@@ -77,15 +81,21 @@ async function put(sql: Sql, inputs: unknown[], origin: Origin): Promise<Enqueue
     await storeChats(tx, fresh)
     const known = await findKnown(
       tx,
-      rows.filter((row) => !isNew(row)),
+      rows.filter((row) => !isNew(row) && !joined.has(row)),
     )
     const begins = new Map(
       [...names].map((name) => [name, fresh.find((row) => row.conversation_id === name)]),
     )
     const begun = (row: Row) => begins.get(row.conversation_id) === row
-    return rows.map((row) =>
-      isNew(row) ? { told: accepted(row, begun(row)), lane: row.lane } : { told: duplicate(row, known) },
-    )
+    const tell = async (row: Row): Promise<Enqueued> => {
+      if (isNew(row)) return { told: accepted(row, begun(row)), lane: row.lane }
+      const first = joined.get(row) ?? knownAs(row, known)
+      if (!joined.has(row)) await waitAgain(tx, first.id, row)
+      return { told: duplicate(first) }
+    }
+    const told: Enqueued[] = []
+    for (const row of rows) told.push(await tell(row))
+    return told
   })
 }
 
@@ -260,7 +270,7 @@ function accepted({ id, conversation_id }: Row, begins: boolean): Accepted {
   return { task_id: id, status: 'accepted', conversation_id, ...told }
 }
 
-function duplicate(row: Row, known: Known[]): Accepted {
+function knownAs(row: Row, known: Known[]): Known {
   const first =
     known.find((task) => task.id === row.id) ??
     known.find((task) => task.idempotency_key !== null && task.idempotency_key === row.idempotency_key)
@@ -272,6 +282,9 @@ function duplicate(row: Row, known: Known[]): Accepted {
       plain: `the ${first?.id === row.id ? 'id' : 'idempotency key'} ${cure}`,
     })
   }
-  const { id: task_id, conversation_id, job_id } = first
+  return first
+}
+
+function duplicate({ id: task_id, conversation_id, job_id }: Joined): Accepted {
   return { task_id, status: 'duplicate', conversation_id, ...(job_id ? { job_id } : {}) }
 }

@@ -5,7 +5,7 @@ import { shortId } from '../base/ids.ts'
 import { storable, storableJson, withoutPasswords } from '../base/text.ts'
 import { span } from '../base/words.ts'
 import { type AttemptFailure, answersElsewhere, backendAnswers, blamed, toldByFailure } from './backend.ts'
-import { Held, inHandsOf, leaseLost } from './lease.ts'
+import { endOfTime, Held, inHandsOf, leaseLost, wasLeft } from './lease.ts'
 import type { State, TaskError } from './shape.ts'
 
 /** The longest wait between two attempts, in seconds. */
@@ -34,20 +34,21 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
   const [task] = await sql<{ state: State }[]>`
     with ended as (
       update hai.task_queue
-      set state = case when expires_at <= now() then 'expired' else 'done' end,
+      set state = case when expires_at <= now() then ${endOfTime(sql)} else 'done' end,
           output = ${output}, result = ${result === undefined ? null : json(sql, storableJson(result))},
-          error = case when expires_at <= now()
-            then jsonb_build_object('code', 'expired', 'message', 'finished after its time had run out') end,
+          error = case
+            when expires_at > now() or expires_at is null then null
+            when left_at is not null then ${wasLeft(sql, sql`id`, '; the one that came is kept')}
+            else jsonb_build_object('code', 'expired', 'message', 'finished after its time had run out') end,
           agent = coalesce(${agent ?? null}, agent), route = coalesce(${route ?? null}, route),
           last_seq = last_seq + 1, updated_at = now(), finished_at = now()
       where ${inHandsOf(sql, done)}
-      returning id, state, last_seq, todo_id
+      returning id, state, last_seq, todo_id, error
     ), freed as (
       delete from hai.lease where task_id = (select id from ended)
     ), told as (
       insert into hai.task_event (task_id, seq, type, text)
-      select id, last_seq, state, case state when 'done' then 'done' else 'finished after its time had run out' end
-      from ended
+      select id, last_seq, state, coalesce(error ->> 'message', 'done') from ended
     ), linked as (
       update hai.todo set result = ${output}, updated_at = now()
       from ended where todo.id = ended.todo_id and todo.task_id = ended.id and ended.state = 'done'
@@ -121,7 +122,7 @@ export async function fail(
   const known = put_off ? undefined : toldByFailure(sql, failure, sql`moved`)
   const [task] = await sql<{ state: State; run_at: string | null }[]>`
     with task as (
-      select id, attempt, max_attempts, backoff_seconds, expires_at, waited,
+      select id, attempt, max_attempts, backoff_seconds, expires_at, left_at, waited,
         coalesce((waited ->> ${code})::float8, 0) as so_far
       from hai.task_queue
       where ${inHandsOf(sql, failure)}
@@ -143,7 +144,7 @@ export async function fail(
       select id, so_far, seconds,
         not ${uses_attempt} and so_far + seconds > ${most}::float8 as tired,
         case
-          when expires_at <= now() then 'expired'
+          when expires_at <= now() then ${endOfTime(sql)}
           when not ${retryable} then 'dead'
           when ${uses_attempt} then case when attempt < max_attempts then 'pending' else 'dead' end
           when so_far + seconds > ${most}::float8 then 'dead'
@@ -155,7 +156,7 @@ export async function fail(
     ), moved as (
       update hai.task_queue t
       set state = held.next, next_attempt = ${uses_attempt},
-          error = case when ${retryable} and held.tired then ${json(sql, tired)}::jsonb else ${json(sql, error)}::jsonb end,
+          error = case when held.next = 'cancelled' then ${wasLeft(sql, sql`t.id`)} when ${retryable} and held.tired then ${json(sql, tired)}::jsonb else ${json(sql, error)}::jsonb end,
           waited = case when held.next = 'pending' and not ${uses_attempt}
             then coalesce(t.waited, '{}') || jsonb_build_object(${code}::text, held.so_far + held.seconds) end,
           waits_for = case held.next when 'pending' then ${blamed(failure)?.id ?? null} end,

@@ -113,7 +113,9 @@ async function moveTo(
       select ${slots}::int is null or count(*) = ${slots}::int as fits
       from hai.lane_slot where lane = ${lane} and not closing
     ), held as (
-      select id, conversation_id, created_at, least(run_at, claim_at - make_interval(secs => ${head})) as place
+      select id, conversation_id, created_at,
+        -- an errand is no person's
+        least(run_at, claim_at - make_interval(secs => case when errand then 0 else ${head} end)) as place
       from hai.task_queue where ${inHandsOf(sql, held)}
     ), me as (
       select held.* from held, lane where fits and not exists (select from known where paused)
@@ -125,14 +127,14 @@ async function moveTo(
           select from me, hai.task_queue t
           where t.lane = ${lane} and t.state = 'pending' and t.claim_at <= now()
             and (t.claim_at, t.id) < (me.place, me.id)
-            and (t.expires_at is null or t.expires_at > now())
-            and not exists (
+            and (t.expires_at is null or t.expires_at > now()) and t.left_at is null
+            and (t.chat or (not exists (
               select from hai.task_queue busy
               where busy.conversation_id = t.conversation_id and busy.id <> me.id
-                and busy.state in ('running', 'awaiting_approval'))
+                and busy.state in ('running', 'awaiting_approval') and not busy.chat)
             and not ${isBehind(sql)}
             -- a later turn of the same conversation would have to wait for this one
-            and not (t.conversation_id = me.conversation_id and (me.created_at, me.id) < (t.created_at, t.id)))
+            and not (t.conversation_id = me.conversation_id and (me.created_at, me.id) < (t.created_at, t.id)))))
       order by s.no
       limit 1
       for update skip locked

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
-import type { Sql } from '../base/db.ts'
+import type { Part, Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { MOST_INT } from '../base/time.ts'
 import { chatOf } from './chat.ts'
@@ -87,13 +87,14 @@ function passedOver(error: { code?: string; constraint_name?: string }): null {
 export const MOST_GIVEN_BACK = 3
 
 /**
- * Which rows `t` of `task_queue` may be leased now: due, in time, the next turn of their conversation. To the job of
+ * Which rows `t` of `task_queue` may be leased now: due, in time, the next turn of their conversation, and not left by all
+ * who waited for them. To the job of
  * `owner`, who may end it at will, no task that was given back too often and is another's: each time somebody
  * pays for what is thrown away.
  */
 export const claimable = (sql: Sql, owner?: string) => sql`
   t.state = 'pending' and t.claim_at <= now() and (t.expires_at is null or t.expires_at > now())
-  and (t.chat or (not exists (
+  and t.left_at is null and (t.chat or (not exists (
     select from hai.task_queue busy
     where busy.conversation_id = t.conversation_id and busy.state in ('running', 'awaiting_approval')
       and not busy.chat)
@@ -294,6 +295,14 @@ export async function leaseLost(sql: Sql, held: Held): Promise<HaiError> {
 export const isLeaseLost = (error: unknown): boolean =>
   error instanceof HaiError && error.details?.lease_lost === true
 
+/** As what a task ends whose time is over: `cancelled` where that was the grace after all had left who waited for it. */
+export const endOfTime = (sql: Sql) => sql`case when left_at is null then 'expired' else 'cancelled' end`
+
+/** The error of a task that ends because of that. `id` is the task's, in the statement. */
+export const wasLeft = (sql: Sql, id: Part, more = '') => sql`jsonb_build_object(
+  'code', 'left', 'message', ${`whoever asked left before there was an answer${more}`}::text,
+  'next_step', 'ask again, or hai task retry ' || right(${id}, 6))`
+
 /** Tasks that are ended in one go; the next call takes the rest. */
 const BATCH = 500
 
@@ -309,13 +318,15 @@ export async function expire(sql: Sql, id: string | null = null): Promise<number
       for update skip locked
     ), ended as (
       update hai.task_queue t
-      set state = 'expired', last_seq = last_seq + 1, updated_at = now(), finished_at = now(),
-          error = jsonb_build_object('code', 'expired', 'message', 'its time ran out while ' || t.state)
+      set state = ${endOfTime(sql)}, last_seq = last_seq + 1, updated_at = now(), finished_at = now(),
+          error = case when left_at is null
+            then jsonb_build_object('code', 'expired', 'message', 'its time ran out while ' || t.state)
+            else ${wasLeft(sql, sql`t.id`)} end
       from over where t.id = over.id
-      returning t.id, last_seq, error
+      returning t.id, t.state, last_seq, error
     )
     insert into hai.task_event (task_id, seq, type, text)
-    select id, last_seq, 'expired', error ->> 'message' from ended
+    select id, last_seq, state, error ->> 'message' from ended
     returning task_id`
   return rows.length
 }

@@ -265,15 +265,21 @@ create table hai.chat (
   answer jsonb not null,
   -- of the question and what was said before it
   message_digest text not null,
+  -- of the question alone
+  question_digest text not null,
+  -- of a built-in that changed something: what, and how to take that back
+  did jsonb,
   created_at timestamptz not null default now()
 );
 create index chat_by_message on hai.chat (message_digest, created_at desc);
+create index chat_by_question on hai.chat (question_digest, created_at desc);
 
 drop index hai.task_conversation;
 create unique index task_conversation on hai.task_queue (conversation_id)
   where state in ('running', 'awaiting_approval') and not chat;
--- the same question while it is under way
-create index task_same on hai.task_queue (requester, request_digest) where finished_at is null and chat;`
+-- the same question while it is under way, and where nobody has seen the answer
+create index task_same on hai.task_queue (requester, request_digest)
+  where chat and (finished_at is null or left_at is not null);`
 
 export const GIVEN_BACK = `
 -- how often a job that worked on it was told to stop or cancelled: whoever rang it may do that

@@ -64,6 +64,7 @@ export interface WaitingOn {
     | 'worker_absent'
     | 'approval'
     | 'starting'
+    | 'left'
   since: string
   until?: string
   text: string

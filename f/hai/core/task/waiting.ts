@@ -35,6 +35,10 @@ interface Facts {
   before: string | null
   given_back: number
   uncalled_seconds: number | null
+  /** Since when nobody waits for it, and the seconds until it ends for that. */
+  left_at: string | null
+  left_seconds: number | null
+  expires_at: string | null
   /** Of workers elsewhere only, in a lane that nobody else serves. */
   elsewhere: boolean
   unseen_seconds: number | null
@@ -50,6 +54,7 @@ interface Facts {
 export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null> {
   const [facts] = await sql<Omit<Facts, 'trouble'>[]>`
     select t.id, t.state, t.lane, t.attempt, t.error, t.given_back, t.created_at, t.updated_at, t.run_at,
+      t.left_at, t.expires_at, greatest(0, ceil(extract(epoch from t.expires_at - now())))::int as left_seconds,
       t.claim_at <= now() as due,
       ceil(extract(epoch from t.run_at - now()))::int as wait_seconds,
       l.worker, l.until,
@@ -85,11 +90,23 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
       and not exists (select from hai.usage u where u.task_id = t.id and u.lease_no = t.lease_no)
     where t.id = ${id}`
   if (!facts) return null
+  if (facts.left_at !== null && isOpen(facts)) return leftBy(facts, facts.left_at)
   if (facts.state === 'awaiting_approval') return approval(facts)
   if (facts.state === 'running') return running(facts)
   if (facts.state !== 'pending') return null
   const waitsFor = facts.waits_for ?? (facts.elsewhere ? elsewhere(facts.lane).id : null)
   return pending({ ...facts, trouble: waitsFor === null ? undefined : await troubleOf(sql, waitsFor) })
+}
+
+const isOpen = ({ state }: Pick<Facts, 'state'>) => state === 'pending' || state === 'running'
+
+function leftBy({ expires_at, left_seconds }: Omit<Facts, 'trouble'>, since: string): WaitingOn {
+  return {
+    code: 'left',
+    since,
+    ...(expires_at ? { until: expires_at } : {}),
+    text: `whoever asked left; it ends in ${left_seconds} s unless the same is asked again`,
+  }
 }
 
 function approval(facts: Pick<Facts, 'id' | 'updated_at'>): WaitingOn {
