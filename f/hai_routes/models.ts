@@ -1,7 +1,8 @@
 import { route } from '../hai/core/base/door.ts'
-import { chatModels, inOpenAiShape } from '../hai/core/surface/openai.ts'
+import { inOpenAiShape } from '../hai/core/surface/openai.ts'
+import { modelList } from '../hai/core/surface/openai_answer.ts'
 
-/** The one model a chat client may choose, in OpenAI's shape. `GET /v1/models`. */
+/** The models a chat client may choose from, in OpenAI's shape. `GET /v1/models`. */
 export async function main() {
-  return inOpenAiShape(route(async () => chatModels()))
+  return inOpenAiShape(route(async () => modelList()))
 }

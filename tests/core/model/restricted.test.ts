@@ -5,7 +5,7 @@ import { reserve } from '../../../f/hai/core/cost/reserve.ts'
 import { home } from '../../../f/hai/core/home.ts'
 import { accessOf } from '../../../f/hai/core/model/access.ts'
 import { answerWithModel } from '../../../f/hai/core/model/agent.ts'
-import { completeChat } from '../../../f/hai/core/surface/openai.ts'
+import { answerChat } from '../../../f/hai/core/surface/openai.ts'
 import { listTasks } from '../../../f/hai/core/task/list.ts'
 import { showTask, taskEvents, taskResult } from '../../../f/hai/core/task/show.ts'
 import { runTodo } from '../../../f/hai/core/todo/run.ts'
@@ -233,8 +233,8 @@ describe('a restricted task', () => {
     await db.sql`create function tier() returns trigger language plpgsql as $$ begin new.data_tier = 'restricted'; return new; end $$`
     await db.sql`create trigger tier before insert on hai.task_queue for each row execute function tier()`
     try {
-      const chat = completeChat(db.sql, { model: 'hai', messages }, aCaller(), helper)
-      await expect(chat).rejects.toMatchObject({ code: 'gone' })
+      const chat = await answerChat(db.sql, { model: 'hai', messages }, aCaller(), helper)
+      expect(chat).toMatchObject({ windmill_status_code: 503, result: { error: { code: 'no_route' } } })
       expect(far.calls).toEqual([])
     } finally {
       await db.sql`drop function tier cascade`

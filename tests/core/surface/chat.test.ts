@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { chatModels, completeChat } from '../../../f/hai/core/surface/openai.ts'
+import { shortId } from '../../../f/hai/core/base/ids.ts'
+import { answerChat } from '../../../f/hai/core/surface/openai.ts'
+import type { Completion, Refusal } from '../../../f/hai/core/surface/openai_answer.ts'
 import { outcomeOf, waitForTask } from '../../../f/hai/core/surface/wait.ts'
 import { complete as completeTask } from '../../../f/hai/core/task/finish.ts'
 import { heldOf } from '../../../f/hai/core/task/lease.ts'
@@ -26,12 +28,17 @@ beforeEach(async () => {
 
 const user = (content: unknown) => ({ role: 'user', content })
 const assistant = (content: string) => ({ role: 'assistant', content })
-const complete = (messages: unknown[], more: object = {}) =>
-  completeChat(db.sql, { model: 'hai', messages, ...more }, operator, shift())
+const ask = (messages: unknown[], more: object = {}, as = operator) =>
+  answerChat(db.sql, { model: 'hai', messages, ...more }, as, shift())
+async function complete(messages: unknown[], more: object = {}): Promise<Completion> {
+  const answer = await ask(messages, more)
+  expect(answer.windmill_status_code).toBe(200)
+  return answer.result as Completion
+}
 const tasks = () => db.sql<{ id: string; conversation_id: string; source: string; on_behalf_of: string }[]>`
   select id, conversation_id, source, on_behalf_of from hai.task_queue order by id`
-const attachments = () => db.sql<{ name: string; content: string }[]>`
-  select name, content from hai.artifact order by id`
+const chats = () => db.sql<{ instructions: string; turns: unknown[]; answer: object }[]>`
+  select instructions, turns, answer from hai.chat order by task_id`
 
 describe('a chat completion', () => {
   it('is the answer of a task, in OpenAI’s shape', async () => {
@@ -46,13 +53,11 @@ describe('a chat completion', () => {
     expect(answer.choices[0].message.content).toContain('todo')
   })
 
-  it('tells what a model used, and attaches instructions', async () => {
+  it('tells what a model used, and keeps instructions and the form of the answer', async () => {
     const server = await fakeOpenAi({ apiKey: 'sk-fake' })
     models = anAccess(aChoice(server.url))
-    const answer = await complete([
-      { role: 'system', content: 'be brief' },
-      user([{ type: 'text', text: 'why?' }]),
-    ])
+    const system = { role: 'system', content: 'be brief' }
+    const answer = await complete([system, user([{ type: 'text', text: 'why?' }])], { max_tokens: 500 })
     await server.stop()
     const [usage] = await db.sql`select input, output from hai.usage`
     expect(answer.choices[0].message.content).toBe('It is well.')
@@ -63,59 +68,58 @@ describe('a chat completion', () => {
         total_tokens: usage!.input + usage!.output,
       },
     })
-    expect(await attachments()).toEqual([{ name: 'instructions', content: 'be brief' }])
+    expect(await chats()).toEqual([{ instructions: 'be brief', turns: [], answer: { max_tokens: 500 } }])
   })
 
-  it('goes on with the conversation that was said word for word, and with no other', async () => {
+  it('is listed in the conversation that was said word for word, and in no other', async () => {
     const first = await complete([user(' help ')])
     const said = [user('help'), assistant(first.choices[0].message.content)]
     await complete([...said, user('what is open?')])
     const [one, two] = await tasks()
     expect(two!.conversation_id).toBe(one!.conversation_id)
-    expect(await attachments()).toEqual([])
     // asked anew after the second answer: what was said is no longer the whole of that conversation
-    await expect(complete([...said, user('and now?')])).rejects.toThrow('is dead')
+    await ask([...said, user('and now?')])
     const third = (await tasks()).at(-1)!
     expect(third.conversation_id).toBe(third.id)
-    expect(await attachments()).toMatchObject([
-      { name: 'earlier messages', content: expect.stringMatching(/^user: help\n\nassistant: /) },
-    ])
+    expect((await chats()).map(({ turns }) => turns.length)).toEqual([0, 2, 2])
   })
 
   it('is not found in what another member said', async () => {
     const first = await complete([user('help')])
     const said = [user('help'), assistant(first.choices[0].message.content)]
-    const asGuest = { model: 'hai', messages: [...said, user('why?')] }
-    await expect(completeChat(db.sql, asGuest, aCaller('guest'), shift())).rejects.toThrow('is dead')
+    await ask([...said, user('why?')], {}, aCaller('guest'))
     const ids = (await tasks()).map((task) => task.conversation_id)
     expect(new Set(ids).size).toBe(2)
   })
 
-  it('is gone when it gets no answer, with the reason and the task', async () => {
-    await expect(complete([user('why is the sky blue?')])).rejects.toMatchObject({
-      ...{ code: 'gone', message: expect.stringContaining('there is no model to ask') },
-      details: { task_id: (await tasks())[0]?.id ?? expect.any(String), state: 'dead' },
+  it('is hai’s own failure when it gets no answer, with the task and for good', async () => {
+    const answer = await ask([user('why is the sky blue?')], { stream: true })
+    const [task] = await tasks()
+    expect(answer).toMatchObject({
+      windmill_status_code: 503,
+      windmill_headers: { 'x-should-retry': 'false' },
+      result: {
+        error: {
+          type: 'server_error',
+          code: 'no_route',
+          message: expect.stringContaining(shortId(task!.id)),
+        },
+      },
     })
+    expect((answer.result as Refusal['body']).error.message).toMatch(
+      /^There is no model that may answer this\./,
+    )
   })
 
-  it.each([
-    ['half a stream', { stream: 'yes' }, 'stream: "yes" is not accepted'],
-    ['another model', { model: 'gpt-4' }, 'model gpt-4 is not known'],
-    ['no messages', { messages: [] }, 'messages: [] is not accepted'],
-    ['a last message of its own', { messages: [assistant('x')] }, 'expected a last message of the user'],
-    ['an image', { messages: [user([{ type: 'image_url' }])] }, 'hai takes no images'],
-    ['a message of a tool', { messages: [{ role: 'tool', content: 'x' }] }, 'messages.0.role: "tool"'],
-    ['tools', { tools: [{ type: 'function' }] }, 'hai has its own'],
-    ['two answers', { n: 2 }, 'n: 2 is not accepted'],
-    ['JSON', { response_format: { type: 'json_object' } }, 'response_format.type: "json_object"'],
-    ['an empty message', { messages: [user('  ')] }, 'content: "  " is not accepted'],
-  ])('refuses %s and stores nothing', async (_, more, message) => {
-    await expect(complete([user('help')], more)).rejects.toThrow(message)
+  it('comes as one complete stream where one is asked for', async () => {
+    const answer = await ask([user('help')], { stream: true })
+    expect(answer.windmill_content_type).toBe('text/event-stream')
+    expect(answer.result).toMatch(/^data: \{[\s\S]*\n\ndata: \[DONE\]\n\n$/)
+  })
+
+  it('stores nothing of what it refuses', async () => {
+    await expect(ask([user('help')], { n: 2 })).rejects.toThrow('n: expected 1')
     expect(await tasks()).toEqual([])
-  })
-
-  it('names its one model', () => {
-    expect(chatModels().data.map(({ id }) => id)).toEqual(['hai'])
   })
 })
 

@@ -7,6 +7,8 @@ import type { Todo } from '../../../f/hai/core/todo/shape.ts'
 import { PATHS, ReferenceTexts, SECRETS } from '../../support/references.ts'
 import { startStack, type TestStack } from '../../support/stack.ts'
 
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-/
+
 let stack: TestStack
 beforeAll(async () => {
   // one process for work: who waits for an answer there must not keep it from being given
@@ -139,11 +141,14 @@ describe('the todos’ routes', () => {
 })
 
 describe('costs and chat clients', () => {
-  it('hear of today’s costs, and of the one model', async () => {
+  it('hear of today’s costs, and of the models', async () => {
     expect(await send('GET', 'admin/costs/today')).toMatchObject({
       ...{ status: 200, body: { spent_usd: 0, calls: 0, per_agent: [] } },
     })
-    expect((await send('GET', 'v1/models')).body).toMatchObject({ object: 'list', data: [{ id: 'hai' }] })
+    expect((await send('GET', 'v1/models')).body).toMatchObject({
+      object: 'list',
+      data: [{ id: 'hai' }, { id: 'hai-small' }],
+    })
   })
 
   it('get an answer in OpenAI’s shape, and errors too', async () => {
@@ -159,11 +164,12 @@ describe('costs and chat clients', () => {
     })
     expect(await ask({ stream: 'yes' })).toMatchObject({
       status: 400,
-      body: { error: { type: 'invalid_request_error', param: null, code: 'invalid' } },
+      body: { error: { type: 'invalid_request_error', param: 'stream', code: 'invalid' } },
     })
     const gone = await ask({ messages: [{ role: 'user', content: 'why is the sky blue?' }] })
-    expect(gone).toMatchObject({ status: 410, body: { error: { code: 'gone' } } })
+    expect(gone).toMatchObject({ status: 503, body: { error: { type: 'server_error', code: 'no_route' } } })
     expect(gone.headers.get('x-should-retry')).toBe('false')
+    expect(gone.headers.get('x-request-id')).toMatch(UUID)
   })
 
   it('are served as they expect, by the SDK of one', async () => {
@@ -190,13 +196,12 @@ describe('costs and chat clients', () => {
     expect(parts.at(-1)).toMatchObject({ type: 'finish', finishReason: { unified: 'stop' } })
     const asked = client.chatModel('gpt-4').doGenerate({ prompt: [{ role: 'user', content: [] }] })
     await expect(asked).rejects.toMatchObject({
-      ...{ statusCode: 404, message: 'this model is not known; the one there is, is hai' },
+      ...{ statusCode: 404, message: 'this model is not known; there is hai, and hai-small for errands' },
     })
   })
 })
 
 describe('a text that looks like a reference', () => {
-  const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-/
   const random = new ReferenceTexts(20261129)
   const refused: string[] = []
   let sql: Pool
@@ -295,12 +300,10 @@ describe('a text that looks like a reference', () => {
         ...{ model: 'hai', messages: [...messages, { role: 'user', content: last }] },
       })
       // there is no model to ask
-      expect(answer).toMatchObject({ status: 410, body: { error: { code: 'gone' } } })
-      const [task] = await sql`
-        select a.content from hai.task_queue q join hai.artifact a on a.task_id = q.id where q.content = ${last}`
-      expect(task).toEqual({
-        content: messages.map(({ role, content }) => `${role}: ${content}`).join('\n\n'),
-      })
+      expect(answer).toMatchObject({ status: 503, body: { error: { code: 'no_route' } } })
+      const [chat] = await sql`
+        select turns from hai.chat join hai.task_queue on id = task_id where content = ${last}`
+      expect(chat?.turns).toEqual(messages.filter(({ content }) => content.trim() !== ''))
       tellsNothing(told(answer))
     })
   })

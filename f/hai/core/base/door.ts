@@ -179,7 +179,8 @@ export async function bareDoor<T>(
   })
 }
 
-const jobId = (): string => process.env.WM_JOB_ID ?? ''
+/** The job that this process runs; empty outside of one. */
+export const jobId = (): string => process.env.WM_JOB_ID ?? ''
 
 function jobIn({ members, zone }: Household, trusted: boolean): Job {
   const id = jobId()
@@ -246,7 +247,7 @@ function failure(error: HaiError, told: Told): Failure {
 }
 
 /** Of an error's details what was not sent by whoever is told them. */
-const SAYABLE = ['retry_after_seconds', 'task_id', 'state', 'index', 'candidates']
+const SAYABLE = ['retry_after_seconds', 'task_id', 'state', 'index', 'candidates', 'param', 'reason']
 
 function sayable(details: Record<string, unknown>): Record<string, unknown> | undefined {
   const said = Object.entries(details).filter(([name]) => SAYABLE.includes(name))

@@ -144,6 +144,8 @@ function endOfString(json: string, start: number): number {
 /** A success with a status of its own, as Windmill's sync routes read it: `result` alone becomes the body. */
 export interface Shaped<Body> {
   windmill_status_code: number
+  windmill_headers?: Record<string, string>
+  windmill_content_type?: string
   result: Body
 }
 

@@ -6,8 +6,8 @@ import { record } from '../base/own.ts'
 import { Chat, chatText } from './chat.ts'
 import { PRIORITIES, type Priority } from './shape.ts'
 
-const CONTENT_BYTES = 256 * 1024
-const CONTEXT_BYTES = 4 * 1024 * 1024
+export const CONTENT_BYTES = 256 * 1024
+export const CONTEXT_BYTES = 4 * 1024 * 1024
 
 const bytes = (text: string) => Buffer.byteLength(text, 'utf8')
 const filled = z.string().trim().min(1, 'expected some text, got none')
