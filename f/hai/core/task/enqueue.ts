@@ -4,6 +4,7 @@ import { HaiError, parse } from '../base/errors.ts'
 import { newId } from '../base/ids.ts'
 import { lockConversations, makeWay, refuseStrangers } from './busy_conversation.ts'
 import { storeChats } from './chat.ts'
+import { placeChats } from './chat_conversation.ts'
 import { findConversations } from './conversation.ts'
 import { digestOf, Envelope, type FirstLane, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { headStartIn } from './lane.ts'
@@ -65,6 +66,7 @@ async function put(sql: Sql, inputs: unknown[], origin: Origin): Promise<Enqueue
   const sees: Caller['sees'] = origin.sees ?? ((tx) => tx`requester = ${origin.requester}`)
   return inTransaction(sql, async (tx) => {
     await refuseFlood(tx, rows)
+    await placeChats(tx, rows)
     const names = await findConversations(tx, rows, sees)
     await lockConversations(tx, rows)
     await lockQuestions(tx, rows)
