@@ -122,3 +122,46 @@ it('has its lane again when the release before took it away', async () => {
   const [row] = await db.sql`select count(*)::int as slots from hai.lane_slot where lane = 'builtin'`
   expect(row).toEqual({ slots: 8 })
 })
+
+describe('a chat’s question', () => {
+  const turns = [
+    { role: 'user', content: 'why is it so?' },
+    { role: 'assistant', content: 'Because.' },
+  ]
+  const lane = async (content: string, chat: object, more: object = {}) =>
+    laneOf(await aTask(db.sql, { source: 'openwebui', content, chat, ...more }))
+
+  it.each([
+    ['a system prompt', { instructions: 'Be brief.' }],
+    ['a history that is not hai’s', { turns }],
+    ['both, and limits', { instructions: 'Be brief.', turns, answer: { max_tokens: 5, stop: ['#'] } }],
+  ])('is hai’s own to answer behind %s', async (_, chat) => {
+    expect(await lane('what is open?', chat)).toBe('builtin')
+    const id = await aTask(db.sql, { source: 'openwebui', content: 'add todo: buy milk', chat })
+    await work(db.sql, shift)
+    expect(await rowOf(db.sql, id)).toMatchObject({
+      state: 'done',
+      output: expect.stringContaining('buy milk'),
+    })
+    expect(await db.sql`select body from hai.todo`).toEqual([{ body: 'buy milk' }])
+  })
+
+  it.each([
+    ['its answer is begun', { begun: 'Open is' }],
+    ['it is an errand', { errand: true }],
+    ['the answer is to have a form', { answer: { response_format: { type: 'json_object' } } }],
+  ])('is a model’s where %s, also when it is tried again', async (_, chat) => {
+    expect(await lane('what is open?', chat)).toBe('interactive')
+    const [task] = await db.sql<{ id: string }[]>`
+      update hai.task_queue set claim_at = now() - interval '1 day', run_at = now() returning id`
+    await work(db.sql, shift)
+    expect(await rowOf(db.sql, task!.id)).toMatchObject({ state: 'dead', error: { code: 'no_route' } })
+    await retry(db.sql, { id: task!.id }, aCaller(), firstLane)
+    expect(await laneOf(task!.id)).toBe('interactive')
+  })
+
+  it('is a model’s with attached text, as outside of a chat', async () => {
+    const context = [{ name: 'a file', content: 'x' }]
+    expect(await lane('what is open?', { turns }, { context })).toBe('interactive')
+  })
+})

@@ -3,12 +3,20 @@ import { type Asked, type FirstLane, laneOf } from '../task/envelope.ts'
 import { BUILT_IN } from '../task/lease.ts'
 import { type Recognised, recognise } from './table.ts'
 
-/** What a task asks of hai itself; undefined where only a model can tell, or its agent or attached text wants one. */
-export function asksHai(
-  { content, target_agent, context }: Omit<Asked, 'source'>,
-  clock: Clock,
-): Recognised | undefined {
-  return target_agent || context.length > 0 ? undefined : recognise(content, clock)
+/**
+ * What a task asks of hai itself; undefined where only a model can tell, or its agent or attached text wants one. Of a chat
+ * the question alone counts, whatever instructions and history came with it.
+ */
+export function asksHai(task: Omit<Asked, 'source'>, clock: Clock): Recognised | undefined {
+  return wantsModel(task) ? undefined : recognise(task.content, clock)
+}
+
+/** A chat's own errand, an answer to be gone on with, and one in a form that only a model can be held to, are a model's. */
+function wantsModel({ target_agent, context, chat, errand }: Omit<Asked, 'source'>): boolean {
+  if (target_agent || context.length > 0 || errand) return true
+  return chat
+    ? chat.errand === true || chat.begun !== undefined || chat.answer.response_format !== undefined
+    : false
 }
 
 /** Characters; what is longer is read by a worker, as a door that takes in a thousand is to answer soon. */

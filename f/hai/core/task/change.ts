@@ -3,7 +3,8 @@ import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, taskId } from '../base/ids.ts'
-import { type FirstLane, laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { chatOf } from './chat.ts'
+import { type Asked, type FirstLane, laneOf, PRIORITY_SHIFT } from './envelope.ts'
 import { headStartIn } from './lane.ts'
 import { summaryColumns } from './list.ts'
 import type { State, TaskSummary } from './shape.ts'
@@ -51,10 +52,9 @@ export async function retry(
 ): Promise<TaskSummary> {
   const { id: given } = parse(Retry, input)
   const id = await taskId(sql, given, caller)
-  const [asked] = await sql<
-    { source: string; content: string; target_agent: string | null; context: string[] }[]
-  >`
-    select source, content, target_agent, array(select name from hai.artifact where task_id = ${id}) as context
+  const [asked] = await sql<Asked[]>`
+    select source, content, target_agent, array(select name from hai.artifact where task_id = ${id}) as context,
+      errand, ${chatOf(sql, sql`${id}`)} as chat
     from hai.task_queue where id = ${id}`
   const lane = firstLane?.(asked!, { zone: caller.zone, now: new Date() }) ?? laneOf(asked!.source)
   const head = headStartIn(lane, asked!.source)

@@ -4,7 +4,7 @@ import type { Clock } from '../base/dates.ts'
 import { conversationKey } from '../base/normal.ts'
 import { record } from '../base/own.ts'
 import { Chat, chatText } from './chat.ts'
-import { PRIORITIES, type Priority } from './shape.ts'
+import { PRIORITIES, type Priority, type SentChat } from './shape.ts'
 
 export const CONTENT_BYTES = 256 * 1024
 export const CONTEXT_BYTES = 4 * 1024 * 1024
@@ -110,6 +110,9 @@ export interface Asked {
   content: string
   target_agent?: string | null | undefined
   context: readonly unknown[]
+  chat?: (Pick<SentChat, 'turns' | 'begun' | 'answer'> & { errand?: boolean }) | null | undefined
+  /** Of a chat in an envelope its own field says it. */
+  errand?: boolean
 }
 
 /** Where a task waits at first. */
