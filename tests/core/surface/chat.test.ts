@@ -71,16 +71,14 @@ describe('a chat completion', () => {
     expect(await chats()).toEqual([{ instructions: 'be brief', turns: [], answer: { max_tokens: 500 } }])
   })
 
-  it('is listed in the conversation that was said word for word, and in no other', async () => {
+  it('is listed in the conversation whose last exchange was sent, also when it is asked anew', async () => {
     const first = await complete([user(' help ')])
     const said = [user('help'), assistant(first.choices[0].message.content)]
     await complete([...said, user('what is open?')])
     const [one, two] = await tasks()
     expect(two!.conversation_id).toBe(one!.conversation_id)
-    // asked anew after the second answer: what was said is no longer the whole of that conversation
     await ask([...said, user('and now?')])
-    const third = (await tasks()).at(-1)!
-    expect(third.conversation_id).toBe(third.id)
+    expect((await tasks()).at(-1)!.conversation_id).toBe(one!.conversation_id)
     expect((await chats()).map(({ turns }) => turns.length)).toEqual([0, 2, 2])
   })
 
@@ -115,6 +113,30 @@ describe('a chat completion', () => {
     const answer = await ask([user('help')], { stream: true })
     expect(answer.windmill_content_type).toBe('text/event-stream')
     expect(answer.result).toMatch(/^data: \{[\s\S]*\n\ndata: \[DONE\]\n\n$/)
+  })
+
+  it('leaves its task when its client hangs up, and the same question comes back to it', async () => {
+    comes.worker = undefined
+    const chat = async (jobId: string, stop: AbortController) => {
+      const helper = { ...shift(), jobId, stopped: stop.signal, start: async () => {} }
+      const body = { model: 'hai', messages: [user(FOR_A_MODEL.content)] }
+      return answerChat(db.sql, body, operator, helper)
+    }
+    const waiters = async () => db.sql<{ id: string; waiters: string[]; left: boolean }[]>`
+      select id, waiters, left_at is not null as left from hai.task_queue`
+    const stop = new AbortController()
+    const first = chat('job-1', stop)
+    await expect.poll(waiters).toEqual([{ id: expect.any(String), waiters: ['job-1'], left: false }])
+    const task = await claimed(db.sql)
+    const began = Date.now()
+    stop.abort()
+    expect(await first).toMatchObject({ windmill_status_code: 503 })
+    expect(Date.now() - began).toBeLessThan(900)
+    expect(await waiters()).toEqual([{ id: task.id, waiters: [], left: true }])
+    const second = chat('job-2', new AbortController())
+    await expect.poll(waiters).toEqual([{ id: task.id, waiters: ['job-2'], left: false }])
+    await completeTask(db.sql, { ...heldOf(task), output: 'an answer' })
+    expect((await second).result).toMatchObject({ id: `chatcmpl-${task.id}` })
   })
 
   it('stores nothing of what it refuses', async () => {

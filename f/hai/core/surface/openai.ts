@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
 import { jobId } from '../base/door.ts'
-import type { Turn } from '../task/conversation.ts'
-import type { Accepted, Said } from '../task/shape.ts'
+import type { Accepted } from '../task/shape.ts'
+import { leave } from '../task/waiter.ts'
+import { thenWake } from '../task/wake.ts'
 import { receive } from './inbox.ts'
 import {
   type Completion,
@@ -26,17 +27,18 @@ const WAIT_SECONDS = 300
 export type Answered = Shaped<Completion | string | Refusal['body']>
 
 /**
- * The last message of a chat as a task, and its answer, waited for; the task goes on when nobody waits any more. As a
- * stream for clients that ask for one: a script's result has one body, so the words come together at the end.
+ * The last message of a chat as a task, and its answer, waited for; the task goes on after that, but is left when the
+ * client hangs up, by which Windmill stops this job. As a stream for clients that ask for one: a script's result has one body, so the words come together at the end.
  */
 export async function answerChat(sql: Sql, body: unknown, caller: Caller, helper: Helper): Promise<Answered> {
   const request = chatRequest(body)
   const { chat, ...envelope } = request.envelope
-  const conversation_id = chat.errand ? undefined : await conversationOf(sql, chat.turns, caller)
   const waiter = helper.jobId ? { waiter: helper.jobId } : {}
-  const sent = { ...envelope, ...(conversation_id ? { conversation_id } : {}), chat: { ...chat, ...waiter } }
+  const sent = { ...envelope, chat: { ...chat, ...waiter } }
   const { task_id } = (await receive(sql, sent, caller, helper)) as Accepted
   const task = await waitForTask(sql, { id: task_id, seconds: WAIT_SECONDS }, caller, helper)
+  if (helper.stopped?.aborted && helper.jobId)
+    await thenWake(sql, leave(sql, { id: task_id, waiter: helper.jobId }, caller), helper.start)
   const failure = failureOf(task)
   if (failure) return shaped(failure)
   const windmill_headers = noticeHeader(task)
@@ -85,41 +87,3 @@ const shaped = ({ status, headers, body }: Refusal): Formed & { result: Refusal[
   windmill_headers: headers,
   result: body,
 })
-
-/** As many of the caller's newest tasks are looked at for the conversation that a chat goes on with. */
-const NEWEST = 200
-
-/** The conversation that was said word for word, for lists and search alone: a model is shown what was sent. */
-async function conversationOf(sql: Sql, earlier: Said[], caller: Caller): Promise<string | undefined> {
-  const turns = turnsOf(earlier)
-  const last = turns?.at(-1)
-  if (!turns || !last) return undefined
-  const known = await sql<{ conversation_id: string; turns: Turn[] }[]>`
-    with candidate as (
-      select distinct conversation_id from (
-        select conversation_id, state, content, output from hai.task_queue
-        where requester = ${caller.name} order by created_at desc, id desc limit ${NEWEST}
-      ) newest
-      where state = 'done' and content = ${last.content} and output = ${last.output}
-    )
-    select conversation_id, jsonb_agg(jsonb_build_object('content', content, 'output', output) order by created_at, id) as turns
-    from hai.task_queue join candidate using (conversation_id)
-    where requester = ${caller.name} and state = 'done' and output is not null
-    group by conversation_id`
-  return known.find((conversation) => same(conversation.turns, turns))?.conversation_id
-}
-
-/** Questions each with its answer; undefined when the messages are anything else. */
-function turnsOf(messages: Said[]): Turn[] | undefined {
-  const isAlternating = messages.every(({ role }, at) => role === (at % 2 === 0 ? 'user' : 'assistant'))
-  if (!isAlternating || messages.length % 2 === 1) return undefined
-  const questions = messages.filter((_, at) => at % 2 === 0)
-  return questions.map(({ content }, at) => ({
-    content: content.trim(),
-    output: messages[2 * at + 1]!.content,
-  }))
-}
-
-const same = (these: Turn[], those: Turn[]) =>
-  these.length === those.length &&
-  these.every(({ content, output }, at) => content === those[at]!.content && output === those[at]!.output)

@@ -24,7 +24,10 @@ const MOST_SECONDS = 540
 const Wait = z.strictObject({ id: z.string(), seconds: z.number().min(0).max(MOST_SECONDS) })
 
 /** What a waiting job works with when it must. It streams nothing: it is the job of one person, and helps everybody. */
-export type Helper = Pick<WorkerOptions, 'principal' | 'models' | 'start' | 'jobId'>
+export interface Helper extends Pick<WorkerOptions, 'principal' | 'models' | 'start' | 'jobId'> {
+  /** Aborts when the job is stopped, as by a caller who hangs up: then it waits for nothing and gives back what it works on. */
+  stopped?: AbortSignal
+}
 
 /**
  * A task when it has ended, waits for a decision, or `seconds` are over. Only for jobs of the work pool: where all of
@@ -44,11 +47,12 @@ export async function waitForTask(
   for (let looks = 1; ; looks += 1) {
     const { state, lane, elsewhere } = await look(sql, id)
     const left = end - Date.now()
-    if (!isUnderWay(state) || left <= 0) return taskResult(sql, id, caller)
+    if (!isUnderWay(state) || left <= 0 || helper.stopped?.aborted) return taskResult(sql, id, caller)
     const isOurs = state === 'pending' && !elsewhere
     const lanes = isOurs ? [BUILT_IN, lane] : [BUILT_IN]
     if (Date.now() - began >= HELP_AFTER_MS) await help(sql, lanes, caller, helper)
-    await setTimeout(Math.min(backoff(looks, LOOK), left))
+    const pause = { ...(helper.stopped ? { signal: helper.stopped } : {}) }
+    await setTimeout(Math.min(backoff(looks, LOOK), left), undefined, pause).catch(() => {})
   }
 }
 
@@ -72,7 +76,7 @@ async function look(sql: Sql, id: string): Promise<Seen> {
 async function help(sql: Sql, lanes: string[], { name, role }: Caller, helper: Helper): Promise<void> {
   const trusted = role === 'operator'
   if (!(await hasClaimable(sql, lanes, scopeOf({ reader: name, trusted })))) return
-  const signal = new AbortController().signal
+  const { stopped: signal = new AbortController().signal } = helper
   const shift = {
     worker: 'a job that waits',
     reader: name,
