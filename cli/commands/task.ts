@@ -179,6 +179,7 @@ interface ListOptions {
   since?: string
   until?: string
   text?: string
+  errands?: boolean
   limit?: number
   all?: boolean
   cursor?: string
@@ -189,7 +190,7 @@ interface ListOptions {
 export function addTaskList(task: Command, session: Session): void {
   const ls = task
     .command('ls')
-    .description('list tasks, the newest first')
+    .description('list tasks, the newest first; a chat is one line but with --in, --state or --text')
     .addOption(
       new Option('--state <state>', 'only these; open is all that are not final; may be repeated')
         .choices(['open', ...STATES])
@@ -202,12 +203,19 @@ export function addTaskList(task: Command, session: Session): void {
     .option('--since <time>', 'only newer ones (2h, today, 2026-11-27)', moment)
     .option('--until <time>', 'only older ones', moment)
     .option('--text <words>', 'only those that have this in question, answer or error')
+    .option('--errands', "only chat clients' own calls, such as titles, which are listed nowhere else")
     .option(...LIMIT_OPTION)
     .option('--all', 'all of them, however many')
     .option(...CURSOR_OPTION)
     .option(...JSON_OPTION)
     .action(session.run((options: ListOptions) => list(session, options)))
-  examples(ls, 'hai task ls', 'hai task ls --state open --since 2d', 'hai task ls --state dead --json')
+  examples(
+    ls,
+    'hai task ls',
+    'hai task ls --state open --since 2d',
+    'hai task ls --in @',
+    'hai task ls --errands',
+  )
 }
 
 async function list(session: Session, options: ListOptions): Promise<undefined> {
@@ -228,10 +236,12 @@ async function list(session: Session, options: ListOptions): Promise<undefined> 
 
 /** Why a list is empty: nothing is there, or nothing is as it was asked for. */
 function none(options: ListOptions, conversation: string | undefined): string {
-  const { state, source, agent, requester, since, until, text } = options
+  const { state, source, agent, requester, since, until, text, errands } = options
   const filters = { state: state?.join(','), source, agent, requester, conversation, since, until, text }
   const wanted = lookedFor(filters)
-  if (wanted) return `no task matches ${wanted}; hai task ls shows all`
+  const what = errands ? 'errand' : 'task'
+  if (wanted) return `no ${what} matches ${wanted}; hai task ls${errands ? ' --errands' : ''} shows all`
+  if (errands && !options.cursor) return 'no chat client has sent an errand yet'
   return options.cursor ? 'the list has ended' : 'no task was put down yet'
 }
 

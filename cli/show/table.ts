@@ -1,7 +1,8 @@
 import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
 
 type Paint = (text: string) => string
-export type Cell = string | { text: string; paint?: Paint }
+/** `tail`: what follows the text, dim, and is whole where that is cut, or not there. */
+export type Cell = string | { text: string; paint?: Paint; tail?: string }
 
 /**
  * `min`: how narrow it may become. `spare`: on a narrow terminal it is left out, the highest first. `right`: for numbers.
@@ -17,6 +18,8 @@ const GAP = 2
 /** What the last column should keep before others give way, and on a very narrow terminal. */
 const ROOM = 24
 const ROOM_MIN = 12
+/** With less of its text before it a tail is left out. */
+const TEXT_MIN = 8
 
 /**
  * Lines of aligned columns, the last of which takes what is left. With `columns` (a terminal's width) they fit it, under
@@ -29,26 +32,32 @@ export async function table(
   look: { columns: number | undefined; title?: Paint; headings?: boolean },
 ): Promise<string[]> {
   const texts = rows.map((row) => row.map((cell) => oneLine(typeof cell === 'string' ? cell : cell.text)))
+  const tails = rows.map((row) => row.map(tailOf))
   await prepareWidths(texts.flat())
   const headed = Boolean(look.columns || look.headings)
   const natural = header.map((column, i) =>
-    Math.max(headed ? width(column.title) : 0, ...texts.map((row) => width(row[i] ?? ''))),
+    Math.max(
+      headed ? width(column.title) : 0,
+      ...texts.map((row, y) => width(row[i] ?? '') + width(tails[y]?.[i] ?? '')),
+    ),
   )
   const widths = look.columns ? squeeze(header, natural, look.columns) : natural
-  const line = (cells: string[], paints: (Paint | undefined)[]) => {
+  const line = (cells: string[], paints: (Paint | undefined)[], tails: string[] = []) => {
     const shown = widths.flatMap((size, i) => (size > 0 || i === widths.length - 1 ? [i] : []))
     return shown
       .map((i, at) => {
-        const text = look.columns ? fit(cells[i] ?? '', widths[i] ?? 0) : (cells[i] ?? '')
-        const painted = paints[i] && text ? paints[i](text) : text
-        const rest = pad('', (widths[i] ?? 0) - width(text))
+        const size = widths[i] ?? 0
+        const tail = look.columns && size - width(tails[i] ?? '') < TEXT_MIN ? '' : (tails[i] ?? '')
+        const text = look.columns ? fit(cells[i] ?? '', size - width(tail)) : (cells[i] ?? '')
+        const painted = (paints[i] && text ? paints[i](text) : text) + (tail && (look.title?.(tail) ?? tail))
+        const rest = pad('', size - width(text) - width(tail))
         const gap = at === shown.length - 1 ? '' : pad('', GAP)
         return header[i]?.right ? rest + painted + gap : painted + (gap && rest + gap)
       })
       .join('')
       .trimEnd()
   }
-  const lines = texts.map((cells, y) => line(cells, rows[y]?.map(paintOf) ?? []))
+  const lines = texts.map((cells, y) => line(cells, rows[y]?.map(paintOf) ?? [], tails[y]))
   if (!headed) return lines
   return [
     line(
@@ -57,6 +66,10 @@ export async function table(
     ),
     ...lines,
   ]
+}
+
+function tailOf(cell: Cell): string {
+  return typeof cell === 'string' || !cell.tail ? '' : ` ${cell.tail}`
 }
 
 function paintOf(cell: Cell): Paint | undefined {

@@ -63,6 +63,7 @@ function facts(task: TaskView): [string, string][] {
     ['verdict', task.verdict],
     ['cost', task.cost_usd === null ? null : usdText(task.cost_usd)],
     ['conversation', task.conversation_id],
+    ['errand', task.errand ? 'a chat client’s own; hai task ls --errands lists them' : null],
   ]
   return facts.filter((fact): fact is [string, string] => Boolean(fact[1]))
 }
@@ -109,7 +110,8 @@ export async function taskTable(tasks: TaskSummary[], session: Session): Promise
     { text: relative(task.created_at), paint: session.paint.dim },
     task.source,
     { text: task.agent ?? '', paint: session.paint.dim },
-    task.excerpt,
+    // of a chat the newest question stands for all
+    { text: task.excerpt, tail: (task.questions ?? 1) > 1 ? `(${task.questions} questions)` : '' },
   ])
   return table(
     [

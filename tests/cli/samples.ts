@@ -48,6 +48,7 @@ export function aView(fields: Partial<TaskView> = {}): TaskView {
     metadata: {},
     lease_no: 1,
     job_id: 'job-1',
+    errand: false,
     verdict: null,
     context: [],
     waiting_on: null,

@@ -12,7 +12,7 @@ import { backendTroubles } from './task/trouble.ts'
 
 /**
  * How the queue stands and what is wrong, each problem as a sentence with what to do. A member learns whether all is well,
- * and of the queue what is the member's own. `unavailable`, with the reason, where a pooler lets no transaction through:
+ * and of the queue what is the member's own. Errands take a worker's time as any task does, and are of no account once they are dead. `unavailable`, with the reason, where a pooler lets no transaction through:
  * what would follow might get no answer at all.
  */
 export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): Promise<Health> {
@@ -27,7 +27,7 @@ export async function health(sql: Sql, caller?: Pick<Caller, 'role' | 'sees'>): 
         (select count(*)::int from hai.task_queue where state = 'pending' and claim_at <= now() and ${sees}) as due,
         (select count(*)::int from hai.task_queue where state = 'running' and finished_at is null and ${sees}) as running,
         (select count(*)::int from hai.task_queue where state = 'awaiting_approval' and finished_at is null and ${sees}) as awaiting_approval,
-        (select count(*)::int from hai.task_queue where state = 'dead' and finished_at > now() - interval '1 day' and ${sees}) as dead_24h,
+        (select count(*)::int from hai.task_queue where state = 'dead' and not errand and finished_at > now() - interval '1 day' and ${sees}) as dead_24h,
         (select extract(epoch from now() - min(run_at))::int from hai.task_queue
           where state = 'pending' and claim_at <= now() and ${sees}) as oldest_due_seconds,
         (select min(run_at) from hai.task_queue where state = 'pending' and claim_at > now() and ${sees}) as next_due_at`,

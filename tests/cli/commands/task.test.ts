@@ -109,6 +109,23 @@ describe('hai task', () => {
     })
   })
 
+  it('asks for errands only where it is told to, and says so of none', async () => {
+    serve({ 'task/list': () => ({ result: { tasks: [], total: 0 } }) })
+    expect((await hai('task', 'ls', '--errands')).stderr).toContain('no chat client has sent an errand yet')
+    expect(lastArgs('task/list')).toEqual({ errands: true })
+    const ran = await hai('task', 'ls', '--errands', '--state', 'dead')
+    expect(ran.stderr).toContain('no errand matches state “dead”; hai task ls --errands shows all')
+  })
+
+  it('says of a chat for how many questions its line stands', async () => {
+    const tasks = [aTask({ questions: 4 }), aTask({ questions: 1 }), aTask()]
+    serve({ 'task/list': () => ({ result: { tasks, total: 3 } }) })
+    const ends = (await hai('task', 'ls')).stdout.split('\n').map((line) => line.slice(-16))
+    expect(ends.filter(Boolean)).toEqual(
+      ['? (4 questions)', ' what is open?', ' what is open?'].map((end) => expect.stringContaining(end)),
+    )
+  })
+
   it('turns --since into an instant', async () => {
     serve({ 'task/list': () => ({ result: { tasks: [] } }) })
     const before = Date.now()

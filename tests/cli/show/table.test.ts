@@ -56,6 +56,19 @@ describe.each([40, 80, 200])('on a terminal of %i columns', (columns) => {
   )
 })
 
+it('keeps what follows a text whole where that is cut, dim, and leaves it out where nothing would be left', async () => {
+  const rows = [
+    ['a', { text: 'a long text that is cut', tail: '(4 questions)' }],
+    ['b', 'short'],
+  ]
+  const lines = (columns: number | undefined) =>
+    table([{ title: 'ID' }, { title: 'TASK' }], rows, { columns, title: (text) => `<${text}>` })
+  expect((await lines(30))[1]).toBe('a   a long text…< (4 questions)>')
+  expect((await lines(20))[1]).toBe('a   a long text tha…')
+  expect((await lines(undefined))[0]).toBe('a  a long text that is cut< (4 questions)>')
+  expect((await lines(80))[1]).toBe('a   a long text that is cut< (4 questions)>')
+})
+
 it('prints whole texts without a header when stdout is no terminal', async () => {
   const { stdout } = await runHai(['todo', 'ls'], { env })
   const lines = stdout.trimEnd().split('\n')

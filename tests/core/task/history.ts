@@ -46,11 +46,12 @@ export async function fillHistory(sql: Pool): Promise<void> {
   await settle(sql)
 }
 
+/** Every fourth conversation is a chat, of four questions and an errand. */
 async function addTasks(sql: Sql, { from, to, state, age }: Rows): Promise<void> {
   await sql.unsafe(`
     insert into hai.task_queue (id, state, source, requester, content, conversation_id, priority, data_tier,
       request_digest, lane, run_at, claim_at, max_attempts, backoff_seconds, attempt, next_attempt, lease_no, last_seq,
-      agent, output, error, idempotency_key, idempotency_until, created_at, started_at, finished_at)
+      agent, output, error, idempotency_key, idempotency_until, chat, errand, created_at, started_at, finished_at)
     select '01' || lpad(n::text, 10, '0') || left(upper(md5(n::text)), 14), state,
       (array['cli', 'voice', 'zulip', 'alertmanager', 'scheduled', 'holmesgpt'])[1 + n % 6],
       (array['operator', 'operator', 'operator', 'guest', 'robot'])[1 + n % 5],
@@ -60,7 +61,7 @@ async function addTasks(sql: Sql, { from, to, state, age }: Rows): Promise<void>
       case state when 'done' then null when 'pending' then null else '{"code": "x", "message": "x"}'::jsonb end,
       case when at > now() - interval '1 day' then 'key ' || n end,
       case when at > now() - interval '1 day' then at + interval '1 day' end,
-      at, at, case when state in ('pending', 'running', 'awaiting_approval') then null else at + interval '5 seconds' end
+      n / 5 % 4 = 0, n / 5 % 4 = 0 and n % 5 = 4, at, at, case when state in ('pending', 'running', 'awaiting_approval') then null else at + interval '5 seconds' end
     from (select n, ${state} as state, now() - (${age}) as at from generate_series(${from}, ${to}) n) made
     order by n`)
   await sql.unsafe(`

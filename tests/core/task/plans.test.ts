@@ -63,6 +63,8 @@ async function bothPlans(sql: Pool, work: Work): Promise<Plan[][]> {
 
 /** So many blocks at most, where no other number is given: an index's, and those of a page of rows. */
 const FEW = 150
+/** The same, and what it takes to count chats: an index of nothing but their questions, here 40,000. */
+const CHATS = 1200
 
 const EVERYTHING: [name: string, work: Work, index: string, most?: number][] = [
   [
@@ -76,16 +78,22 @@ const EVERYTHING: [name: string, work: Work, index: string, most?: number][] = [
   ['wake', (sql) => wake(sql, async () => {}), 'task_'],
   ['sweep', (sql) => sweep(sql, 5), 'task_'],
   ['task/list open', list({ state: 'open' }), 'task_open'],
-  ['task/list newest', list({}), 'task_by_time'],
+  ['task/list newest', list({}), 'task_by_time', CHATS],
+  ['task/list errands', list({ errands: true }), 'task_errand'],
   ['task/list by state', list({ state: 'dead' }), 'task_ended'],
-  ['task/list by source', list({ source: 'voice' }), 'task_by_source'],
-  ['task/list by requester', list({ requester: 'guest' }), 'task_by_requester'],
-  ['task/list of a member', list({}, guest), 'task_by_requester'],
+  ['task/list by source', list({ source: 'voice' }), 'task_by_source', CHATS],
+  ['task/list by requester', list({ requester: 'guest' }), 'task_by_requester', CHATS],
+  ['task/list of a member', list({}, guest), 'task_by_requester', CHATS],
   ['task/list by conversation', list({ conversation_id: 'conversation 620' }), 'task_by_conversation'],
-  ['task/list by agent', list({ agent: 'built-in' }), 'task_by_agent'],
+  ['task/list by agent', list({ agent: 'built-in' }), 'task_by_agent', CHATS],
   // the newest ten thousand are read as a whole
   ['task/list by a rare word', list({ text: 'printer' }), 'task_by_time', 1500],
-  ['task/list a page in the middle', (sql) => listTasks(sql, { cursor: middle() }, operator), 'task_by_time'],
+  [
+    'task/list a page in the middle',
+    (sql) => listTasks(sql, { cursor: middle() }, operator),
+    'task_by_time',
+    CHATS,
+  ],
   [
     'task/list a page in the middle by state',
     (sql) => listTasks(sql, { state: 'dead', cursor: middle() }, operator),

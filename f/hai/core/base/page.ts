@@ -22,20 +22,24 @@ export function cursorOf({ id, created_at, day }: Placed): string {
   return `${day === undefined ? '' : `${day}.`}${Date.parse(created_at)}.${id}`
 }
 
-/** What `cursorOf` makes: day, time, id. */
-export const CURSOR = /^(?:(\d{4}-\d\d-\d\d|infinity)\.)?(\d{1,14})\.([0-9A-Z]{26})$/
+/** What `cursorOf` makes: day, time, id. Behind it a list may say as of when it is. */
+export const CURSOR = /^(?:(\d{4}-\d\d-\d\d|infinity)\.)?(\d{1,14})\.([0-9A-Z]{26})(?:\.(\d{1,14}))?$/
 export const CURSOR_RULE = 'expected the next_cursor of the page before'
 
 /** Where the next page begins. `invalid` for anything that `cut` did not make for such a list. */
-export function readCursor(cursor: string, list: { byDay?: boolean } = {}): Required<Placed> {
-  const [, day = '', ms, id] = CURSOR.exec(cursor) ?? []
+export function readCursor(
+  cursor: string,
+  list: { byDay?: boolean } = {},
+): Required<Placed> & { as_of?: string } {
+  const [, day = '', ms, id, asOf] = CURSOR.exec(cursor) ?? []
   const isDay = day === 'infinity' || isRealDay(day)
   if (!ms || !id || isDay !== (list.byDay ?? false)) {
     throw new HaiError('invalid', `cursor ${shown(cursor)}: ${CURSOR_RULE}`, {
       plain: `cursor: ${CURSOR_RULE}`,
     })
   }
-  return { id, created_at: new Date(Number(ms)).toISOString(), day }
+  const at = (ms: string) => new Date(Number(ms)).toISOString()
+  return { id, created_at: at(ms), day, ...(asOf ? { as_of: at(asOf) } : {}) }
 }
 
 /** So far a list is counted: to count on would mean to walk all of history. */

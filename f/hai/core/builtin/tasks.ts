@@ -91,14 +91,14 @@ export const listTasksIntent: Intent<{ kind: Kind; period?: Period }> = {
 async function current(sql: Sql, states: State[], { caller, task_id }: Asker): Promise<TaskList> {
   const list = await listTasks(sql, { state: states.join(), limit: SHOWN + 1 }, caller)
   const [asking] = await sql`
-    select from hai.task_queue where id = ${task_id ?? null} and state = any(${states}) and ${caller.sees(sql)}`
+    select from hai.task_queue where id = ${task_id ?? null} and state = any(${states}) and not errand and ${caller.sees(sql)}`
   const tasks = list.tasks.filter(({ id }) => id !== task_id).slice(0, SHOWN)
   return { ...list, tasks, total: list.total - (asking ? 1 : 0) }
 }
 
 async function ended(sql: Sql, states: State[], { from, to }: Period, { caller }: Asker): Promise<TaskList> {
   const matches = sql`
-    finished_at >= ${from ?? '-infinity'} and finished_at < ${to} and state = any(${states}) and ${caller.sees(sql)}`
+    finished_at >= ${from ?? '-infinity'} and finished_at < ${to} and state = any(${states}) and not errand and ${caller.sees(sql)}`
   const tasks = await sql<TaskSummary[]>`
     select ${summaryColumns(sql)} from hai.task_queue where ${matches}
     order by finished_at desc, id desc

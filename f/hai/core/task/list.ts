@@ -50,55 +50,70 @@ const List = z.strictObject({
   until: Instant.optional(),
   /** Words that are in its question, its answer or its error. */
   text: Text.optional(),
+  /** Only the errands of chat clients, which are in no list otherwise. */
+  errands: z.boolean().default(false),
   limit: z.int().min(1).max(500).default(50),
   cursor: z.string().optional(),
 })
 type Filter = z.output<typeof List>
 
 /**
- * Tasks the caller may see, newest first, and how many there are; `next_cursor` when there are more. With `text` the
- * newest 10,000 that are otherwise as asked are searched; then `next_cursor` leads to older ones, and `total` counts what
- * was found among these.
+ * Tasks the caller may see, newest first, and how many there are; `next_cursor` when there are more. Of the questions of a
+ * chat that are as asked the newest stands for all, and says how many they are, but where a conversation, a state, a
+ * text or errands are asked for. With `text` the newest 10,000 that are otherwise as asked are searched; then
+ * `next_cursor` leads to older ones, and `total` counts what was found among these.
  */
 export async function listTasks(sql: Sql, input: z.input<typeof List>, caller: Caller): Promise<TaskList> {
   const given = parse(List, input)
   const place = given.conversation_id
   const by = place ? { ...given, conversation_id: await conversationMeant(sql, place, caller.sees) } : given
   if (by.text) return searchTasks(sql, { ...by, text: by.text }, caller)
-  const columns = summaryColumns(sql)
-  const rows = await sql<TaskSummary[]>`
-    ${inOrder(sql, by, caller, { columns, limit: by.limit + 1, after: by.cursor })}`
+  const rows = isByChat(by) ? await linesOf(sql, by, caller) : await tasksOf(sql, by, caller)
   const { page: tasks, next_cursor } = cut(rows, by.limit)
   const isWhole = !next_cursor && !by.cursor
   const total = isWhole ? totalOf(tasks.length) : await countTasks(sql, by, caller)
-  return { tasks, ...total, ...(next_cursor ? { next_cursor } : {}) }
+  if (!next_cursor) return { tasks, ...total }
+  return { tasks, ...total, next_cursor: isByChat(by) ? asOf(next_cursor, by, tasks[0]!) : next_cursor }
 }
 
-/** How many tasks are as asked, wherever a page begins. */
+async function tasksOf(sql: Sql, by: Filter, caller: Caller): Promise<TaskSummary[]> {
+  const page = { columns: summaryColumns(sql), limit: by.limit + 1, after: by.cursor }
+  return [...(await sql<TaskSummary[]>`${inOrder(sql, by, caller, page)}`)]
+}
+
+/** How many there are as asked, wherever a page begins. */
 async function countTasks(sql: Sql, by: Filter, caller: Caller): Promise<Total> {
   // in the order of the list: so the same index will do, and nothing but the index is read
-  const matching = (inState: Part) => sql`
-    select created_at from hai.task_queue where ${caller.sees(sql)} and ${inState} ${matches(sql, by)}
+  const matching = (as: Part) => sql`
+    select created_at from hai.task_queue where ${caller.sees(sql)} and ${as} ${matches(sql, by)}
     order by created_at desc, id desc limit ${COUNT_LIMIT}`
+  const chats = isByChat(by)
+    ? sql`+ (select count(*)::int from (${chatsAsAsked(sql, by, caller)}) chats)`
+    : sql``
+  const alone = isByChat(by) ? matching(sql`not chat`) : matching(sql`true`)
   const [row] = await sql<{ found: number }[]>`
-    select count(*)::int as found from (${by.state ? eachState(sql, by.state, matching) : matching(sql`true`)}) counted`
+    select count(*)::int ${chats} as found
+    from (${by.state ? eachState(sql, by.state, matching) : alone}) counted`
   return totalOf(row!.found)
+}
+
+interface Page {
+  columns: Part
+  limit: number
+  after: string | undefined
+  /** A condition of its own. */
+  only?: Part
 }
 
 /**
  * What is asked for, newest first, from where `after` says. A page per state, merged: `state = any(…)` would walk all of
  * history to find the few that are open.
  */
-function inOrder(
-  sql: Sql,
-  by: Filter,
-  caller: Caller,
-  { columns, limit, after }: { columns: Part; limit: number; after: string | undefined },
-) {
+function inOrder(sql: Sql, by: Filter, caller: Caller, { columns, limit, after, only = sql`` }: Page) {
   const from = after === undefined ? null : readCursor(after)
   const page = (inState: Part) => sql`
     select ${columns} from hai.task_queue
-    where ${caller.sees(sql)} and ${inState} ${matches(sql, by)}
+    where ${caller.sees(sql)} and ${inState} ${matches(sql, by)} ${only}
       ${from ? sql`and (created_at, id) < (${from.created_at}::timestamptz, ${from.id})` : sql``}
     order by created_at desc, id desc
     limit ${limit}`
@@ -118,12 +133,49 @@ function eachState(sql: Sql, states: State[], select: (inState: Part) => Part) {
 function matches(sql: Sql, by: Filter) {
   const conversation = by.conversation_id
   return sql`
+    and ${by.errands ? sql`errand` : sql`not errand`}
     ${by.source ? sql`and source = ${by.source}` : sql``}
     ${by.agent ? sql`and agent = ${by.agent}` : sql``}
     ${by.requester ? sql`and requester = ${by.requester}` : sql``}
     ${conversation ? sql`and conversation_id = ${conversation}` : sql``}
     ${by.since ? sql`and created_at >= ${by.since}` : sql``}
     ${by.until ? sql`and created_at < ${by.until}` : sql``}`
+}
+
+/** Whether the questions of a chat are one line. */
+const isByChat = ({ conversation_id, state, text, errands }: Filter): boolean =>
+  !conversation_id && !state && !text && !errands
+
+/** A page of lines: of each chat its newest question, of those that were there when the first page was made. */
+async function linesOf(sql: Sql, by: Filter, caller: Caller): Promise<TaskSummary[]> {
+  const as_of = by.cursor && readCursor(by.cursor).as_of
+  const ofItsChat = (task: Part) => sql`
+    select from hai.task_queue other
+    where other.chat and other.conversation_id = ${task}.conversation_id and ${caller.sees(sql)} ${matches(sql, by)}
+      ${as_of ? sql`and created_at <= ${as_of}` : sql``}`
+  const page = {
+    columns: sql`${summaryColumns(sql)}, chat`,
+    limit: by.limit + 1,
+    after: by.cursor,
+    only: sql`and not (chat and exists (
+      ${ofItsChat(sql`task_queue`)} and (created_at, id) > (task_queue.created_at, task_queue.id)))`,
+  }
+  const rows = await sql<(TaskSummary & { chat: boolean; questions: number })[]>`
+    select line.*, (select count(*)::int from (${ofItsChat(sql`line`)}) asked) as questions
+    from (${inOrder(sql, by, caller, page)}) line
+    order by created_at desc, id desc`
+  return rows.map(({ chat, questions, ...task }) => (chat ? { ...task, questions } : task))
+}
+
+/** The chats of which a question is as asked, a row each. */
+const chatsAsAsked = (sql: Sql, by: Filter, caller: Caller) => sql`
+  select distinct conversation_id from hai.task_queue
+  where chat and ${caller.sees(sql)} ${matches(sql, by)} limit ${COUNT_LIMIT}`
+
+/** A question that is asked between two pages takes no line from the second: it was not on the first. */
+function asOf(next: string, { cursor }: Filter, first: TaskSummary): string {
+  const known = cursor && readCursor(cursor).as_of
+  return `${next}.${Date.parse(known || first.created_at)}`
 }
 
 interface Searched {

@@ -6,7 +6,7 @@ import type { State, TaskSummary, TasksNow } from './shape.ts'
 
 const SHOWN = 5
 
-/** What waits for a decision, runs, and ended since `since`. Counts are whole, lists show the first five. */
+/** What waits for a decision, runs, and ended since `since`, without errands. Counts are whole, lists show the first five. */
 export async function tasksNow(sql: Sql, caller: Caller, since: string): Promise<TasksNow> {
   const [waiting_for_you, running, finished, failed, counts] = await Promise.all([
     active(sql, 'awaiting_approval', caller),
@@ -39,7 +39,7 @@ export async function tasksNow(sql: Sql, caller: Caller, since: string): Promise
 async function active(sql: Sql, state: State, caller: Caller): Promise<TaskSummary[]> {
   const rows = await sql<TaskSummary[]>`
     select ${summaryColumns(sql)} from hai.task_queue
-    where state = ${state} and finished_at is null and ${caller.sees(sql)}
+    where state = ${state} and finished_at is null and not errand and ${caller.sees(sql)}
     order by created_at desc, id desc limit ${SHOWN}`
   return [...rows]
 }
@@ -48,7 +48,7 @@ async function active(sql: Sql, state: State, caller: Caller): Promise<TaskSumma
 async function ended(sql: Sql, as: Part, since: string, caller: Caller): Promise<TaskSummary[]> {
   const rows = await sql<TaskSummary[]>`
     select ${summaryColumns(sql)} from hai.task_queue
-    where finished_at >= ${since} and ${as} and ${caller.sees(sql)}
+    where finished_at >= ${since} and ${as} and not errand and ${caller.sees(sql)}
     order by finished_at desc, id desc limit ${SHOWN}`
   return [...rows]
 }
@@ -63,11 +63,11 @@ interface Counts {
 
 async function countTasks(sql: Sql, since: string, caller: Caller): Promise<Counts> {
   const current = (which: Part) => sql`
-    (select count(*)::int from hai.task_queue where ${which} and ${caller.sees(sql)})`
+    (select count(*)::int from hai.task_queue where ${which} and not errand and ${caller.sees(sql)})`
   // in the order of the lists: so the same indexes will do
   const past = (which: Part) => sql`
     (select count(*)::int from (
-      select finished_at from hai.task_queue where finished_at >= ${since} and ${which} and ${caller.sees(sql)}
+      select finished_at from hai.task_queue where finished_at >= ${since} and ${which} and not errand and ${caller.sees(sql)}
       order by finished_at desc, id desc limit ${COUNT_LIMIT}) counted)`
   const [row] = await sql<[Counts]>`
     select ${current(sql`state = 'pending'`)} as pending,

@@ -50,7 +50,7 @@ async function unservedLanes(sql: Sql): Promise<{ lane: string; waiting: number 
     ) idle
     cross join lateral (
       select count(*)::int as waiting from hai.task_queue t
-      where t.lane = idle.lane and t.state = 'pending' and t.claim_at <= now()
+      where t.lane = idle.lane and t.state = 'pending' and t.claim_at <= now() and not t.errand
     ) due
     where due.waiting > 0 and not exists (
       select from hai.worker w

@@ -279,7 +279,27 @@ create unique index task_conversation on hai.task_queue (conversation_id)
   where state in ('running', 'awaiting_approval') and not chat;
 -- the same question while it is under way, and where nobody has seen the answer
 create index task_same on hai.task_queue (requester, request_digest)
-  where chat and (finished_at is null or left_at is not null);`
+  where chat and (finished_at is null or left_at is not null);
+
+-- lists leave errands out, and count chats apart, without a look at the rows
+drop index hai.task_by_time, hai.task_ended, hai.task_by_source, hai.task_by_requester, hai.task_by_agent;
+create index task_by_time on hai.task_queue (created_at desc, id desc) include (chat, errand);
+create index task_ended on hai.task_queue (state, created_at desc, id desc) include (errand)
+  where finished_at is not null;
+create index task_by_source on hai.task_queue (source, created_at desc, id desc) include (chat, errand);
+create index task_by_requester on hai.task_queue (requester, created_at desc, id desc) include (chat, errand);
+create index task_by_agent on hai.task_queue (agent, created_at desc, id desc) include (chat, errand)
+  where agent is not null;
+create index task_errand on hai.task_queue (created_at desc, id desc) where errand;
+-- a chat is one line, and its newest question stands for it
+create index task_by_chat on hai.task_queue (conversation_id, created_at desc, id desc)
+  include (requester, source, agent) where chat and not errand;
+
+create or replace view hai.task_dlq as select * from hai.task_queue where state = 'dead' and not errand;
+create or replace view hai.dashboard_task as
+select id, source, state, lane, attempt, verdict, error ->> 'code' as error_code,
+  created_at, run_at, claim_at, finished_at
+from hai.task_queue where not errand;`
 
 export const GIVEN_BACK = `
 -- how often a job that worked on it was told to stop or cancelled: whoever rang it may do that

@@ -46,6 +46,8 @@ export interface TaskSummary {
   created_at: string
   started_at: string | null
   finished_at: string | null
+  /** In `task/list` of a chat's newest question: for so many of the same chat it stands, itself included. */
+  questions?: number
 }
 
 export interface WaitingOn {
@@ -101,6 +103,8 @@ export interface TaskView extends TaskSummary {
   metadata: Record<string, unknown>
   lease_no: number
   job_id: string | null
+  /** A chat client's own call, which no list shows. */
+  errand: boolean
   verdict: 'useful' | 'noise' | 'acted' | null
   context: { name: string; media_type: string; bytes: number }[]
   waiting_on: WaitingOn | null

@@ -64,7 +64,10 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
       -- counted no further than a person cares
       (select count(*)::int from (
         select from hai.task_queue o
-        where o.lane = t.lane and o.state = 'pending' and (o.claim_at, o.id) < (t.claim_at, t.id) limit 1000
+        where o.lane = t.lane and o.state = 'pending' and (o.claim_at, o.id) < (t.claim_at, t.id)
+          -- which give way to all that somebody waits for
+          and (t.errand or not o.errand)
+        limit 1000
       ) ahead) + 1 as position,
       exists (
         select from hai.task_queue busy
