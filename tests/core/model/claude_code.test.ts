@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Choice } from '../../../f/hai/core/base/backends.ts'
+import type { Choice, Message } from '../../../f/hai/core/base/backends.ts'
+import type { Wanted } from '../../../f/hai/core/model/answer_form.ts'
 import { callModel } from '../../../f/hai/core/model/call.ts'
 import { classify, tokensOfFailure } from '../../../f/hai/core/model/failure.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
@@ -53,6 +55,9 @@ interface Given {
   livenessSeconds?: number
   signal?: AbortSignal
   onText?: (text: string) => void
+  messages?: Message[]
+  maxOutput?: number
+  wanted?: Wanted
 }
 
 const ask = (given: Given = {}) =>
@@ -103,6 +108,46 @@ describe('Claude Code', () => {
     const [run] = await claude.runs()
     expect(run!.stdin).toMatch(/Be brief\.[\s\S]*name a fruit[\s\S]*Quince\.[\s\S]*and another\?$/)
     expect(run!.argv.join(' ')).not.toMatch(/fruit|Quince|another/)
+  })
+
+  it('is given a chat’s instructions in place of its own, in a file that is gone afterwards', async () => {
+    const claude = await install()
+    await ask({ wanted: { instructions: 'Be brief.', answer: {} } })
+    const [run] = await claude.runs()
+    expect(run).toMatchObject({ system: 'Be brief.' })
+    expect(run!.stdin).toMatch(/^I said before:\nname a fruit[\s\S]*Quince\.[\s\S]*and another\?$/)
+    const file = run!.argv[run!.argv.indexOf('--system-prompt-file') + 1]!
+    expect(existsSync(file)).toBe(false)
+  })
+
+  it('is told them in its question where it is too old for that', async () => {
+    const claude = await install()
+    vi.stubEnv('FAKE_CLAUDE_OLD', 'system-prompt-file')
+    expect(await ask({ wanted: { instructions: 'Be brief.', answer: {} } })).toMatchObject({
+      text: 'It is well.',
+    })
+    const [run] = await claude.runs()
+    expect(run!.stdin).toMatch(/^Be brief\.\n\nI said before/)
+  })
+
+  it('goes on with what it has begun, up to where it is to stop', async () => {
+    const claude = await install({ text: ['Med', 'lar. ', 'It is sweet. ', '###', 'And more.'], pauseMs: 5 })
+    const messages: Message[] = [
+      { role: 'user', content: [{ type: 'text', text: 'name a fruit' }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'Medlar. ' }] },
+    ]
+    const wanted = { begun: 'Medlar. ', answer: { stop: ['###'] } }
+    expect(await ask({ messages, wanted })).toMatchObject({ text: 'It is sweet. ', ending: 'whole' })
+    const [run] = await claude.runs()
+    expect(run!.stdin).toMatch(/^name a fruit\n\nYou have begun to answer this\. .*:\nMedlar\. $/)
+  })
+
+  it('is left once it has said as much as was wanted', async () => {
+    await install({ text: Array.from({ length: 50 }, (_, n) => `word${n} `), pauseMs: 2 })
+    const { text, ending } = await ask({ maxOutput: 20, wanted: { answer: { max_tokens: 20 } } })
+    expect(ending).toBe('length')
+    expect(text).toMatch(/^word0 (word\d+ ?)+$/)
+    expect(text.length).toBeLessThan(80)
   })
 
   it('has its mark, but neither the job’s token nor a key that would be billed, unless it is to be billed', async () => {

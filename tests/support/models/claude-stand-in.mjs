@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Behaves as `claude -p` does; claude.ts says what FAKE_CLAUDE may hold.
 import { randomUUID } from 'node:crypto'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { text as readAll } from 'node:stream/consumers'
 import { setTimeout as elapse } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -21,6 +21,7 @@ const OPTIONS = {
   continue: { ...flag, short: 'c' },
   'no-session-persistence': flag,
   'system-prompt': text,
+  'system-prompt-file': text,
   'append-system-prompt': text,
   'allowed-tools': text,
   allowedTools: text,
@@ -35,6 +36,9 @@ const OPTIONS = {
   'max-turns': text,
   'add-dir': text,
 }
+
+// an older release
+if (process.env.FAKE_CLAUDE_OLD) delete OPTIONS[process.env.FAKE_CLAUDE_OLD]
 
 const NO_TOKENS = { input: 0, cacheRead: 0, cacheWrite: 0, output: 0 }
 const script = { mode: 'answer', text: ['It is ', 'well.'], ...JSON.parse(process.env.FAKE_CLAUDE ?? '{}') }
@@ -51,7 +55,16 @@ if (format === 'stream-json' && !options.verbose) {
 if (script.stubborn) process.on('SIGTERM', () => process.stderr.write('SIGTERM ignored\n'))
 const stdin = process.stdin.isTTY ? '' : await readAll(process.stdin)
 if (process.env.FAKE_CLAUDE_LOG) {
-  const run = { argv: process.argv.slice(2), stdin, env: process.env, cwd: process.cwd(), pid: process.pid }
+  const file = options['system-prompt-file']
+  const system = file === undefined ? {} : { system: readFileSync(file, 'utf8') }
+  const run = {
+    argv: process.argv.slice(2),
+    ...system,
+    stdin,
+    env: process.env,
+    cwd: process.cwd(),
+    pid: process.pid,
+  }
   appendFileSync(process.env.FAKE_CLAUDE_LOG, `${JSON.stringify(run)}\n`, { mode: 0o600 })
 }
 if (!stdin && positionals.length === 0) {

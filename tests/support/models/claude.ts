@@ -37,6 +37,8 @@ export interface ClaudeScript {
 /** What one run of the stand-in got. */
 export interface ClaudeRun {
   argv: string[]
+  /** What it was to be told in place of its own instructions. */
+  system?: string
   stdin: string
   env: Record<string, string>
   cwd: string

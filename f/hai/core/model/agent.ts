@@ -6,6 +6,7 @@ import { failureOf, isOverBudget, type OverBudget } from '../cost/reserve.ts'
 import { isLeaseLost } from '../task/lease.ts'
 import type { ClaimedTask, SentChat } from '../task/shape.ts'
 import { withheld } from './access.ts'
+import { formRefused, unsupported } from './answer_form.ts'
 import { type Answer, callModel, type Ending } from './call.ts'
 import { atLeast, classify, endedBy, type Got, isUnsent, usedBy } from './failure.ts'
 import { type Caller, FailedCall, fittedCall } from './fitted_call.ts'
@@ -34,15 +35,18 @@ interface Run {
  */
 export async function answerWithModel(handle: HeldTask, task: ClaimedTask, run: Run): Promise<void> {
   const { choice, signal } = run
-  const refused = withheld(task, choice)
+  const refused = withheld(task, choice) ?? unsupported(task, choice)
   if (refused) return void (await handle.fail(refused))
-  await handle.note('route', `→ ${choice.name}/${choice.model}: ${choice.reason}`)
+  const { max_tokens } = task.chat?.answer ?? {}
+  const atMost = max_tokens ? `, for at most ${max_tokens} tokens` : ''
+  await handle.note('route', `→ ${choice.name}/${choice.model}: ${choice.reason}${atMost}`)
   try {
     const { answer, route } = await journaledCall(handle, task, run)
     for (const notice of answer.notices ?? []) await handle.note('notice', notice)
     // an earlier release journaled no more than whether it was cut
     const stopped = STOPPED[answer.ending ?? ('cut' in answer && answer.cut ? 'length' : 'whole')]
-    if (stopped) await handle.note('cut', stopped)
+    // at a length that was asked for nothing is cut off that somebody wanted
+    if (stopped && !(answer.ending === 'length' && answer.asked_length)) await handle.note('cut', stopped)
     await handle.complete({ output: answer.text, agent: GENERAL, route })
   } catch (error) {
     signal.throwIfAborted()
@@ -97,7 +101,12 @@ async function journaledCall(handle: HeldTask, task: ClaimedTask, run: Run): Pro
     await handle.note('notice', `${known.route} answered in an earlier attempt, and is not asked again`)
     return known
   }
-  const { answer, call } = await fittedCall(handle, task, { call_id, agent: GENERAL }, callerOf(handle, run))
+  const { answer, call } = await fittedCall(
+    handle,
+    task,
+    { call_id, agent: GENERAL },
+    callerOf(handle, task, run),
+  )
   const response = { answer, route: answer.model ? `${choice.name}/${answer.model}` : route }
   const spent: Spent = answer
   try {
@@ -123,14 +132,20 @@ function inOrder(value: unknown): unknown {
   return fields.map(([name, of]) => [name, inOrder(of)])
 }
 
-const callerOf = (handle: HeldTask, run: Run): Caller => ({
+const callerOf = (handle: HeldTask, { chat }: ClaimedTask, run: Run): Caller => ({
   choice: run.choice,
   apiKey: run.apiKey,
   load: (choice) => loaded(handle, { ...run, choice }),
-  ask: (choice, call, messages) => madeCall(handle, { ...run, choice }, call, messages),
+  ask: (choice, call, messages) => madeCall(handle, { ...run, choice }, call, messages, chat),
 })
 
-async function madeCall(handle: HeldTask, run: Run, call: ModelCall, messages: Message[]): Promise<Answer> {
+async function madeCall(
+  handle: HeldTask,
+  run: Run,
+  call: ModelCall,
+  messages: Message[],
+  chat: SentChat | null,
+): Promise<Answer> {
   const { choice, models, apiKey, signal } = run
   const limits = limitsOf(models, choice, messages)
   await handle.openUsage(call)
@@ -140,7 +155,10 @@ async function madeCall(handle: HeldTask, run: Run, call: ModelCall, messages: M
   try {
     const onText = (text: string) => written.add(text)
     const maxOutput = call.most?.output ?? MAX_OUTPUT
-    return await callModel({ choice, apiKey, messages, maxOutput, ...limits, signal, onText, got })
+    const wanted = chat ? { wanted: chat } : {}
+    const asked = { choice, apiKey, messages, maxOutput, ...wanted, ...limits, signal, onText, got }
+    const answer = await callModel(asked)
+    return chat?.answer.max_tokens === maxOutput ? { ...answer, asked_length: true } : answer
   } catch (error) {
     const ms = Math.round(performance.now() - started)
     if (signal.aborted) {
@@ -148,7 +166,7 @@ async function madeCall(handle: HeldTask, run: Run, call: ModelCall, messages: M
       await handle.settleUsage(call, { ...atLeast(got), ms, ended: endedBy(signal) })
       throw signal.reason
     }
-    const failure = classify(error, choice)
+    const failure = formRefused(classify(error, choice), chat?.answer)
     const unsent = got.deltas === 0 && isUnsent(error)
     await handle.settleUsage(call, { ...usedBy(error, got), ms, error: failure.code, unsent })
     throw new FailedCall(failure, error, got.deltas > 0)

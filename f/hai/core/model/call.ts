@@ -4,11 +4,13 @@ import { workerEnvironment } from '../base/environment.ts'
 import { networkReason } from '../base/network.ts'
 import { storable } from '../base/text.ts'
 import type { Spent, Tokens } from '../cost/model_call.ts'
-import { runClaudeCode } from './claude_code.ts'
+import { inAnthropicForm, inOpenAiForm, type Wanted } from './answer_form.ts'
+import { askClaudeCode } from './claude_prompt.ts'
 import { anthropic, openai } from './dialects.ts'
 import { atLeast, BrokenCall, type Got, isMissingProgram } from './failure.ts'
-import { Heard, withoutThoughts } from './heard.ts'
+import { Heard, type Left, withoutThoughts } from './heard.ts'
 import { isSameModel, Reply, type Said } from './reply.ts'
+import { type Shape, shaped } from './shaping.ts'
 import { type Limits, Watchdog } from './watchdog.ts'
 import { understanding } from './wire.ts'
 
@@ -18,6 +20,8 @@ export type Ending = 'whole' | 'length' | 'window' | 'content_filter' | 'refusal
 export interface Answer extends Pick<Spent, 'tokens' | 'ended' | 'at_least'> {
   text: string
   ending: Ending
+  /** It might have no more tokens than its asker wanted. */
+  asked_length?: boolean
   /** What is to be said of it once, to whoever asked. */
   notices: string[]
   /** Which model answered, in the server's own words, where those mean another one than was asked. */
@@ -33,6 +37,8 @@ export interface Call extends Limits {
   messages: Message[]
   /** Tokens that the answer may have. */
   maxOutput: number
+  /** What a chat asks of it besides. */
+  wanted?: Wanted
   signal: AbortSignal
   onText: (text: string) => void
   /** Filled while the answer comes, so that it can be counted whatever ends the call, an abort too. */
@@ -49,12 +55,13 @@ export async function callModel(call: Call): Promise<Answer> {
   const got = call.got ?? { text: '', deltas: 0 }
   const watchdog = new Watchdog(call, call.signal)
   const reply = new Reply()
-  const heard = new Heard(call, got)
+  const shape = shapeOf(call)
+  const heard = new Heard({ ...call, shape }, got)
   try {
-    const looped = await heard.all(said(call, reply, watchdog))
-    if (looped) watchdog.stop()
-    const ending = looped ? 'repeats' : endOf(reply)
-    return { ...answered(call, reply, heard, ending), ms: Math.round(performance.now() - started) }
+    const left = await heard.all(said(call, reply, watchdog))
+    if (left) watchdog.stop()
+    const heardOf = { reply, heard, shape, left, ending: left ? LEFT[left] : endOf(reply) }
+    return { ...answered(call, heardOf), ms: Math.round(performance.now() - started) }
   } catch (error) {
     call.signal.throwIfAborted()
     got.tokens = reply.tokens
@@ -64,14 +71,32 @@ export async function callModel(call: Call): Promise<Answer> {
   }
 }
 
+const NOTHING: Wanted = { answer: {} }
+
+/** What is seen to here, as far as its server may not do it, or do it otherwise. */
+function shapeOf({ choice, wanted = NOTHING }: Call): Shape {
+  const { begun, answer } = wanted
+  const { kind } = choice.backend
+  return {
+    begun,
+    trimmed: kind !== 'openai-compatible',
+    stop: answer.stop,
+    // it takes no limit, and calls it an error where one in its environment is met
+    ...(kind === 'claude-code' ? { most: answer.max_tokens } : {}),
+  }
+}
+
+const LEFT: Record<Left, Ending> = { repeats: 'repeats', stop: 'whole', length: 'length' }
+
 /** What a backend says, piece by piece; all else that comes is in `reply`. */
 async function* said(call: Call, reply: Reply, watchdog: Watchdog): AsyncGenerator<Said> {
-  const { choice, messages } = call
+  const { choice, messages, wanted } = call
   const { signal, sign } = watchdog
   if (choice.backend.kind === 'claude-code') {
     const metered = choice.backend.billing === 'metered'
     const env = workerEnvironment().environment
-    yield* runClaudeCode({ model: choice.model, messages, metered, env, signal, sign, reply })
+    const instructed = (wanted?.instructions ?? '').trim() !== ''
+    yield* askClaudeCode({ model: choice.model, messages, instructed, metered, env, signal, sign, reply })
     return
   }
   const model = await modelOf(call, reply, sign)
@@ -79,6 +104,7 @@ async function* said(call: Call, reply: Reply, watchdog: Watchdog): AsyncGenerat
     prompt: messages,
     abortSignal: signal,
     maxOutputTokens: call.maxOutput,
+    ...(choice.backend.kind === 'anthropic' ? inAnthropicForm(call.wanted ?? NOTHING) : {}),
   })
   for await (const part of stream as unknown as AsyncIterable<LanguageModelV3StreamPart>) {
     // that it misses an end is seen below, and what is wrong was understood before
@@ -90,7 +116,11 @@ async function* said(call: Call, reply: Reply, watchdog: Watchdog): AsyncGenerat
 }
 
 /** The providers are loaded when first used: a worker that answers from built-ins never pays for them. */
-async function modelOf({ choice, apiKey }: Call, reply: Reply, sign: () => void): Promise<LanguageModelV3> {
+async function modelOf(
+  { choice, apiKey, wanted = NOTHING }: Call,
+  reply: Reply,
+  sign: () => void,
+): Promise<LanguageModelV3> {
   const { kind, url } = choice.backend
   if (kind === 'anthropic') {
     const { createAnthropic } = await import('@ai-sdk/anthropic')
@@ -106,6 +136,8 @@ async function modelOf({ choice, apiKey }: Call, reply: Reply, sign: () => void)
     baseURL: url,
     includeUsage: true,
     fetch,
+    // the SDK would give a schema another name, and know no form but its own
+    transformRequestBody: (body) => ({ ...body, ...inOpenAiForm(wanted) }),
     ...key,
   })
   return provider.chatModel(choice.model)
@@ -136,11 +168,19 @@ function endOf({ end, refused, broken, words }: Reply): Ending {
 
 const quoted = (words: string) => (words === '' ? '' : ` (${words.slice(0, 200)})`)
 
-function answered({ choice }: Call, reply: Reply, heard: Heard, ending: Ending): Omit<Answer, 'ms'> {
-  const text = told(heard.end(), reply)
-  const left = ending === 'repeats'
+interface HeardOf {
+  reply: Reply
+  heard: Heard
+  shape: Shape
+  left: Left | undefined
+  ending: Ending
+}
+
+function answered(call: Call, { reply, heard, shape, left, ending }: HeardOf): Omit<Answer, 'ms'> {
+  const { choice } = call
+  const text = told(heard.end(), reply, shape)
   const tokens = reply.sane(text !== '' && !left)
-  if (text.trim() === '') throw emptyBy(reply, heard, ending, tokens)
+  if (text.trim() === '' && !mayBeEmpty(call, ending, reply)) throw emptyBy(reply, heard, ending, tokens)
   // who is left in the middle has not told what the whole is
   const spent = left ? { ...atLeast({ ...heard.got, tokens }), ended: 'stopped' as const } : { tokens }
   const { name } = choice
@@ -172,8 +212,15 @@ function answered({ choice }: Call, reply: Reply, heard: Heard, ending: Ending):
 }
 
 /** What the backend says the whole is, where it does: pieces are for showing. */
-const told = (text: string, { whole }: Reply): string =>
-  whole === undefined ? text : withoutThoughts(storable(whole))
+const told = (text: string, { whole }: Reply, shape: Shape): string =>
+  whole === undefined ? text : shaped(withoutThoughts(storable(whole)), shape)
+
+/** Whether whoever asked may have left no room for a word: it ended where it was to end, or had all that it was given. */
+function mayBeEmpty({ wanted = NOTHING, maxOutput }: Call, ending: Ending, { tool }: Reply): boolean {
+  const { begun, answer } = wanted
+  if (ending === 'length') return answer.max_tokens === maxOutput
+  return ending === 'whole' && tool === undefined && (begun !== undefined || answer.stop !== undefined)
+}
 
 const toolOf = ({ tool }: Reply) => (tool ? `the tool ${storable(tool.slice(0, 80))}` : 'a tool')
 

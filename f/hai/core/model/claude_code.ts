@@ -2,7 +2,6 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as elapse } from 'node:timers/promises'
-import type { Message } from '../base/backends.ts'
 import { workerEnvironment } from '../base/environment.ts'
 import { UNCOUNTED } from '../cost/model_call.ts'
 import { BrokenCall, isMissingProgram } from './failure.ts'
@@ -19,7 +18,10 @@ const OUTPUT_MS = 500
 
 export interface ClaudeRun {
   model: string
-  messages: Message[]
+  /** All that it is told. */
+  prompt: string
+  /** Holds what is said in place of its own instructions. */
+  systemFile?: string
   /** Its key would make a subscription's answer a metered one. */
   metered: boolean
   env: NodeJS.ProcessEnv
@@ -40,7 +42,7 @@ export async function* runClaudeCode(run: ClaudeRun): AsyncGenerator<Said> {
   const ended = endOf(child)
   // it may be gone before it has read; its exit tells why
   child.stdin.on('error', () => {})
-  child.stdin.end(promptOf(run.messages))
+  child.stdin.end(run.prompt)
   let complaint = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     run.sign()
@@ -60,7 +62,7 @@ export async function* runClaudeCode(run: ClaudeRun): AsyncGenerator<Said> {
   }
 }
 
-function start({ model, metered, env }: ClaudeRun): ChildProcessWithoutNullStreams {
+function start({ model, metered, env, systemFile }: ClaudeRun): ChildProcessWithoutNullStreams {
   const words = [
     '-p',
     '--output-format',
@@ -72,6 +74,7 @@ function start({ model, metered, env }: ClaudeRun): ChildProcessWithoutNullStrea
     '--tools',
     '',
     ...(model === 'default' ? [] : ['--model', model]),
+    ...(systemFile === undefined ? [] : ['--system-prompt-file', systemFile]),
   ]
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => isItsOwn(name, metered)))
   // a group of its own, to be ended with all that it starts
@@ -330,23 +333,6 @@ function isItsOwn(name: string, metered: boolean): boolean {
   )
     return SETTINGS.test(name)
   return metered || !/^ANTHROPIC_(API_KEY|AUTH_TOKEN)$/.test(name)
-}
-
-/** It has one question's place only, so what was said before is told in it. */
-function promptOf(messages: Message[]): string {
-  const spoken = messages.map(({ role, content }) => {
-    const text =
-      typeof content === 'string'
-        ? content
-        : content.map((part) => ('text' in part ? part.text : '')).join('')
-    return { role, text }
-  })
-  const earlier = spoken
-    .slice(0, -1)
-    .map(({ role, text }) =>
-      role === 'system' ? text : `${role === 'user' ? 'I' : 'You'} said before:\n${text}`,
-    )
-  return [...earlier, spoken.at(-1)?.text ?? ''].join('\n\n')
 }
 
 /** Claude Code tells its own failures in prose, its limits in many spellings. */

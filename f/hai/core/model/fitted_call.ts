@@ -17,7 +17,7 @@ import {
 } from './fitting.ts'
 import type { HeldTask } from './held_task.ts'
 import { type Overflow, overflowOf } from './overflow.ts'
-import { answerRoom, buildPrompt, ledgerCall, TooLong } from './prompt.ts'
+import { answerRoom, buildPrompt, type Fit, ledgerCall, TooLong } from './prompt.ts'
 import type { CallFailure } from './refusal.ts'
 
 /** Marks an error as the backend's: everything else is the database's or ours, and not to be explained as a call. */
@@ -142,13 +142,18 @@ function fittingFor(
   choice: Choice,
   fact: ModelFact | undefined,
 ): Fitting | FailedCall {
-  const fit = fitOf(choice, fact)
+  const fit = asAsked(fitOf(choice, fact), task)
   try {
     return { choice, fit, prompt: buildPrompt(task, turns, fit) }
   } catch (error) {
     if (!(error instanceof TooLong)) throw error
     return new FailedCall(tooLong(choice, error.mostly, error.message), error)
   }
+}
+
+/** An answer that is to be short leaves the prompt more room, and costs no more. */
+function asAsked(fit: Fit, { chat }: ClaimedTask): Fit {
+  return { ...fit, output: Math.min(fit.output, chat?.answer.max_tokens ?? fit.output) }
 }
 
 function sure(fitting: Fitting | FailedCall): Fitting {

@@ -2,11 +2,17 @@ import type { Choice } from '../base/backends.ts'
 import { storable } from '../base/text.ts'
 import type { Got } from './failure.ts'
 import type { Said } from './reply.ts'
+import { type Shape, Shaping, shaped } from './shaping.ts'
 
 interface Listener {
   choice: Choice
   onText: (text: string) => void
+  /** What was asked of the answer. */
+  shape?: Shape
 }
+
+/** Why an answer was left: it says the same over and over, or no more of it is wanted. */
+export type Left = 'repeats' | 'stop' | 'length'
 
 /** Models that leave out the tag which opens their thoughts, as they were met by this process. */
 const UNOPENED = new Set<string>()
@@ -16,33 +22,40 @@ export class Heard {
   #thoughts: Thoughts
   #repeats = new Repeats()
   #onText: (text: string) => void
+  #shape: Shape
+  #shaping: Shaping
   readonly got: Got
   #name: string
   /** Half of a character, whose other half comes with the next piece. */
   #half = ''
 
-  constructor({ choice, onText }: Listener, got: Got) {
+  constructor({ choice, onText, shape = {} }: Listener, got: Got) {
     this.#onText = onText
+    this.#shape = shape
+    this.#shaping = new Shaping(shape)
     this.got = got
     this.#name = `${choice.backend.url} ${choice.model}`
     this.#thoughts = new Thoughts(UNOPENED.has(this.#name))
   }
 
-  /** All that is said; true when it was left because it said the same over and over. */
-  async all(pieces: AsyncIterable<Said>): Promise<boolean> {
+  /** All that is said; why it was left, where it was. */
+  async all(pieces: AsyncIterable<Said>): Promise<Left | undefined> {
     for await (const piece of pieces) {
       this.got.deltas += 1
       if ('text' in piece) this.#add(piece.text)
-      if (this.#repeats.add('text' in piece ? piece.text : piece.thought)) return true
+      if (this.#shaping.over) return this.#shaping.over
+      if (this.#repeats.add('text' in piece ? piece.text : piece.thought)) return 'repeats'
     }
-    return false
+    return undefined
   }
 
   /** The text, when nothing more comes. */
   end(): string {
     this.#tell(this.#thoughts.add(storable(this.#half)) + this.#thoughts.end())
     if (this.#thoughts.unopened) UNOPENED.add(this.#name)
-    return this.#thoughts.text
+    const rest = this.#shaping.end()
+    if (rest !== '' && !this.#thoughts.takenBack) this.#onText(rest)
+    return shaped(this.#thoughts.text, this.#shape)
   }
 
   /** Nothing was said but thoughts. */
@@ -59,7 +72,9 @@ export class Heard {
   #tell(text: string): void {
     this.got.text = this.#thoughts.text
     // after thoughts were shown as the answer, what follows would be shown as a part of them
-    if (text !== '' && !this.#thoughts.takenBack) this.#onText(text)
+    if (this.#thoughts.takenBack) return
+    const shown = text === '' ? '' : this.#shaping.add(text)
+    if (shown !== '') this.#onText(shown)
   }
 }
 
