@@ -104,6 +104,9 @@ export function laneOf(source: string): 'interactive' | 'batch' {
   return PEOPLE.has(source) ? 'interactive' : 'batch'
 }
 
+/** The `intent` of what is told rather than asked: where no model can say anything about it, what was told is the answer. */
+export const REPORT = 'report'
+
 /** What of a task says whether hai answers it itself. */
 export interface Asked {
   source: string

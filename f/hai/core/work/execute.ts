@@ -20,6 +20,7 @@ import { BUILT_IN, leaseLost } from '../task/lease.ts'
 import { type ClaimedTask, RESTRICTED } from '../task/shape.ts'
 import type { Start } from '../task/wake.ts'
 import { answerBuiltIn } from './built_in.ts'
+import { tellingAtLeast } from './report.ts'
 
 /** What a worker has to answer with. */
 export interface ExecuteOptions {
@@ -42,10 +43,11 @@ export interface ExecuteOptions {
 export async function execute(
   sql: Sql,
   task: ClaimedTask,
-  handle: HeldTask,
+  held: HeldTask,
   means: ExecuteOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const handle = tellingAtLeast(sql, task, held)
   if (await answerBuiltIn(sql, task, means.principal(task.requester))) {
     if (isShown(task, means)) means.streamEnd?.(task.id)
     return
