@@ -41,7 +41,7 @@ const imports: Import[] = [...sources].flatMap(([from, text]) =>
 const WHITELIST = 'windmill/whitelist.ts'
 
 /** Rooms of core, each of which may import those before it. */
-const ROOMS = ['base', 'task', 'todo', 'outbox', 'cost', 'model', 'builtin', 'work', 'surface']
+const ROOMS = ['base', 'task', 'todo', 'outbox', 'cost', 'model', 'builtin', 'alert', 'work', 'surface']
 
 const isScript = (file: string) => /^[fu]\//.test(file) && file.endsWith('.ts')
 const isCore = (file: string) => file.startsWith('f/hai/core/')

@@ -95,6 +95,15 @@ export const MACHINE_PATHS: readonly MachinePath[] = [
     timeout: '60s',
     why: 'the HTTP contract: the way in',
   },
+  {
+    method: 'POST',
+    path: '/inbox/alertmanager',
+    // whoever wrote a slash at its end can't tell why nothing comes
+    below: true,
+    trigger: '/inbox/alertmanager',
+    timeout: '60s',
+    why: 'the HTTP contract: alerts, from Alertmanager',
+  },
 ]
 
 /** What a machine's request begins with, also one that misses its path: it is refused as a machine is, never sent to a login. */

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { TaskShown } from '../../f/hai/core/alert/shape.ts'
 import {
   STATES,
   type TaskEvent,
@@ -125,8 +126,8 @@ async function tailOf(session: Session, view: TaskView, options: WaitOptions): P
 }
 
 /** The task meant by an id or by `@`; it becomes `@`. */
-async function viewOf(session: Session, id: string): Promise<TaskView> {
-  const view = await session.call<TaskView>('task/show', { id: await session.taskId(id) })
+async function viewOf(session: Session, id: string): Promise<TaskShown> {
+  const view = await session.call<TaskShown>('task/show', { id: await session.taskId(id) })
   await session.touch(view)
   return view
 }

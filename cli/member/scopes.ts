@@ -23,7 +23,7 @@ const OF_ROLE = {
   ],
 }
 const OF_USE: Record<Use, string[]> = {
-  inbox: [doors('inbox'), routes('inbox')],
+  inbox: [doors('inbox'), routes('inbox', 'inbox/*')],
   chat: [routes('chat', 'models')],
   health: [doors('admin/health')],
   drift: [doors('admin/drift')],

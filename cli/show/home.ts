@@ -1,4 +1,5 @@
-import { count, dollars } from '../../f/hai/core/base/words.ts'
+import type { AlertShown } from '../../f/hai/core/alert/shape.ts'
+import { count, dollars, span } from '../../f/hai/core/base/words.ts'
 import type { Home } from '../../f/hai/core/shape.ts'
 import type { TaskSummary } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
@@ -51,6 +52,13 @@ function blocksOf(home: Home, session: Session): Block[] {
       items: home.waiting_for_you.map(taskItem),
       more: 'hai task ls --state awaiting_approval',
       paint: yellow,
+    },
+    {
+      title: home.alerts?.firing === 1 ? '1 alert fires' : `${home.alerts?.firing} alerts fire`,
+      total: home.alerts?.firing ?? 0,
+      items: (home.alerts?.shown ?? []).map((alert) => alertItem(alert, home)),
+      more: 'hai task ls --source alertmanager',
+      paint: red,
     },
     {
       title: `${more('failed')}${totals.failed} failed ${since}`,
@@ -117,6 +125,11 @@ function todoItems({ todos, as_of }: Home): string[] {
 
 function taskItem(task: TaskSummary): string {
   return `${shortId(task.id)}  ${oneLine(task.excerpt)}`
+}
+
+function alertItem({ task_id, name, of, severity, starts_at }: AlertShown, { as_of }: Home): string {
+  const fires = span((Date.parse(as_of) - Date.parse(starts_at)) / 1000)
+  return `${shortId(task_id)}  ${oneLine(`${name}${of ? ` of ${of}` : ''}`)}, ${severity}, for ${fires}`
 }
 
 function failedItem(task: TaskSummary): string {

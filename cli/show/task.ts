@@ -1,3 +1,5 @@
+import type { AlertShown, TaskShown } from '../../f/hai/core/alert/shape.ts'
+import { count, span } from '../../f/hai/core/base/words.ts'
 import type {
   State,
   TaskError,
@@ -15,17 +17,28 @@ import { dueText, duration, relative, shortId, shortIds, timeOfDay } from './wor
 const LABEL = 14
 
 /** One task for people to read: what, from whom, how far, why it waits or failed, its steps and its answer. */
-export function taskText(task: TaskView, session: Session): string[] {
+export function taskText(task: TaskShown, session: Session): string[] {
   const { bold, dim } = session.paint
   const state = statePaint(session, task.state)(task.state.replaceAll('_', ' '))
   return [
     `${bold(shortId(task.id))}  ${state}  ${dim(task.id)}`,
     ...facts(task).map(([label, text]) => `${dim(pad(label, LABEL))}${oneLine(text)}`),
     ...section('Task', harmless(task.content), session),
+    ...section(alertsTitle(task), (task.alerts?.shown ?? []).map(alertLine).join('\n'), session),
     ...section(`Events since ${timeOfDay(task.created_at)}`, eventsOf(task).join('\n'), session),
     ...section('Answer', rendered(session, answerOf(task)), session),
     ...section('What had come (not whole)', rendered(session, task.partial ?? ''), session),
   ]
+}
+
+const alertsTitle = ({ alerts }: TaskShown): string =>
+  alerts
+    ? `${count(alerts.total, 'alert')}, of which ${alerts.firing} ${alerts.firing === 1 ? 'fires' : 'fire'}${alerts.total > alerts.shown.length ? `; the first ${alerts.shown.length}` : ''}`
+    : ''
+
+function alertLine({ name, of, severity, state, starts_at, ends_at }: AlertShown): string {
+  const lasted = span(((ends_at ? Date.parse(ends_at) : Date.now()) - Date.parse(starts_at)) / 1000)
+  return `${pad(state, 8)}  ${pad(severity, 8)}  ${oneLine(`${name}${of ? ` of ${of}` : ''}`)}, ${state === 'firing' ? 'for' : 'lasted'} ${lasted}`
 }
 
 function eventsOf(task: TaskView): string[] {

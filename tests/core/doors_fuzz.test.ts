@@ -89,6 +89,22 @@ const ENVELOPE = {
   retry_policy: { max_attempts: 2, backoff_seconds: 1 },
   metadata: { a: { b: [1] } },
 }
+const ALERTS = {
+  version: '4',
+  groupKey: '{}:{}',
+  truncatedAlerts: 1,
+  alerts: [
+    {
+      status: 'firing',
+      labels: { alertname: 'DiskFull', instance: 'nas', severity: 'info' },
+      annotations: { summary: 'full' },
+      startsAt: '2026-11-27T00:00:00Z',
+      endsAt: '0001-01-01T00:00:00Z',
+      generatorURL: 'http://x',
+      fingerprint: 'f1',
+    },
+  ],
+}
 const WORDS = {
   body: 'a body',
   tags: ['rack'],
@@ -137,6 +153,7 @@ const goodArgs = ({ id, lease_no, lease_token }: Rows): Record<string, Args> => 
     },
   },
   'hai_routes/inbox': { body: ENVELOPE },
+  'hai_routes/inbox/alertmanager': { body: ALERTS },
   'hai_routes/todo/add': { body: { ...WORDS, parse: true, idempotency_key: 'k' } },
   'hai_routes/todo/update': { id, body: WORDS },
   inbox: { body: ENVELOPE },

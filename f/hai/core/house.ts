@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import * as alert from './alert/room.ts'
 import { Models } from './base/backends.ts'
 import { type Caller, Members } from './base/caller.ts'
 import type { Sql } from './base/db.ts'
@@ -34,7 +35,8 @@ export const NOW: readonly ((sql: Sql, caller: Caller, since: string) => Promise
   todo.now,
   cost.now,
   model.now,
+  alert.now,
 ]
 
 /** What is done for a room once a minute, without anybody's asking. */
-export const UPKEEP: readonly ((sql: Sql) => Promise<unknown>)[] = [cost.tend, model.tend]
+export const UPKEEP: readonly ((sql: Sql) => Promise<unknown>)[] = [cost.tend, model.tend, alert.tend]

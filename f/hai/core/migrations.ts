@@ -1,3 +1,4 @@
+import { ALERTS } from './alert/schema.ts'
 import { SETTINGS_GONE } from './base/config.ts'
 import { DRIFT_TABLE } from './base/drift.ts'
 import { ABOVE_HOLDS, CAPS, ENDED, USAGE } from './cost/schema.ts'
@@ -48,4 +49,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'drift reports', sql: DRIFT_TABLE },
   { name: 'settings gone', sql: SETTINGS_GONE },
   { name: 'chats', sql: CHATS },
+  { name: 'alerts', sql: ALERTS },
 ]

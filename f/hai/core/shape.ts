@@ -1,10 +1,11 @@
+import type { AlertsNow } from './alert/shape.ts'
 import type { DriftReported } from './base/contract.ts'
 import type { SpentNow } from './cost/shape.ts'
 import type { BackendTrouble, Pulse, TasksNow } from './task/shape.ts'
 import type { TodosNow } from './todo/shape.ts'
 
 /** What matters now, in one call: the newest of each, and in `totals` how many there are. */
-export interface Home extends TasksNow, TodosNow, SpentNow {
+export interface Home extends TasksNow, TodosNow, SpentNow, AlertsNow {
   as_of: string
   since: string
   /** Settings and backends in trouble, a sentence each. */

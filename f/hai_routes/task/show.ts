@@ -1,6 +1,6 @@
+import { showWithAlerts } from '../../hai/core/alert/now.ts'
 import { route } from '../../hai/core/base/door.ts'
 import { ById, fieldsOf, type RequestEvent } from '../../hai/core/surface/request.ts'
-import { showTask } from '../../hai/core/task/show.ts'
 
 /** What of the request becomes arguments; its headers don't. */
 export async function preprocessor(event: RequestEvent) {
@@ -9,5 +9,5 @@ export async function preprocessor(event: RequestEvent) {
 
 /** Everything about one task. `GET /admin/tasks/{id}`. */
 export async function main(id: string) {
-  return route((sql, caller) => showTask(sql, id, caller))
+  return route((sql, caller) => showWithAlerts(sql, id, caller))
 }

@@ -7,6 +7,7 @@ import { contains, Id, normal, Slug, Text, termsOf } from '../base/normal.ts'
 import { COUNT_LIMIT, cursorOf, cut, readCursor, totalOf } from '../base/page.ts'
 import { Instant } from '../base/time.ts'
 import { conversationMeant } from './conversation.ts'
+import { REPORT } from './envelope.ts'
 import { STATES, type State, type TaskList, type TaskSummary } from './shape.ts'
 
 const OPEN: State[] = ['pending', 'running', 'awaiting_approval']
@@ -48,7 +49,7 @@ const List = z.strictObject({
   conversation_id: Id.optional(),
   since: Instant.optional(),
   until: Instant.optional(),
-  /** Words that are in its question, its answer or its error. */
+  /** Words that are in its question, its answer, its error or the labels of its alerts. */
   text: Text.optional(),
   /** Only the errands of chat clients, which are in no list otherwise. */
   errands: z.boolean().default(false),
@@ -189,7 +190,11 @@ interface Searched {
 }
 
 async function searchTasks(sql: Sql, by: Filter & { text: string }, caller: Caller): Promise<TaskList> {
-  const has = contains(sql, sql`content, output, error ->> 'message'`, termsOf(by.text))
+  // a task of alerts is found by what each of them is about: in a storm its own words tell of the first
+  const texts = sql`content, output, error ->> 'message', case when intent = ${REPORT} then (
+    select string_agg(array_to_string(array(select value from jsonb_each_text(labels)), e'\\n'), e'\\n')
+    from hai.alert where alert.task_id = task_queue.id) end`
+  const has = contains(sql, texts, termsOf(by.text))
   // nobody finds out word by word what another one asked
   const open = sql`(data_tier <> 'restricted' or requester = ${caller.name})`
   const columns = sql`id, created_at, ${open} ${has} as hit`

@@ -1,0 +1,2 @@
+export { alertsNow as now } from './now.ts'
+export { tend } from './over.ts'
