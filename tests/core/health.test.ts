@@ -9,7 +9,6 @@ import { age, anEndedTask, aRunningTask, aTask, claimed, clear, FOR_A_MODEL } fr
 const db = testDatabase()
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.endpoint, hai.worker`
 })
 
 describe('health', () => {

@@ -129,6 +129,6 @@ describe('home', () => {
     expect(await home(db.sql, {}, aCaller('guest'))).toMatchObject({ spent_usd: 0.5 })
     await call('c', null, 'operator')
     expect(await home(db.sql, {}, operator)).toMatchObject({ spent_usd: null })
-    await db.sql`truncate hai.usage`
+    await db.sql`delete from hai.usage`
   })
 })

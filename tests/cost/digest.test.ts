@@ -13,7 +13,7 @@ const week = lastWhole('week', today)
 
 beforeEach(async () => {
   await db.sql`delete from hai.usage`
-  await db.sql`truncate hai.notice`
+  await db.sql`delete from hai.notice`
 })
 
 let calls = 0
@@ -82,7 +82,7 @@ describe('telling what it cost', () => {
   it('tells of what only a subscription paid for, and of what nobody could price', async () => {
     await recorded(week.since, { billing: 'subscription', usd: null })
     expect(await tell()).toMatchObject({ told: true })
-    await db.sql`truncate hai.notice`
+    await db.sql`delete from hai.notice`
     await recorded(week.since, { usd: null })
     expect(await tell()).toMatchObject({ told: true })
     const [notice] = await notices()

@@ -15,7 +15,6 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.endpoint`
 })
 
 const RATES = { input: 1, output: 2 }
@@ -48,7 +47,7 @@ describe('a refusal that asks to come again', () => {
       expect(seconds).toBeGreaterThanOrEqual(from)
       expect(seconds).toBeLessThanOrEqual(to)
       expect(await events(id)).not.toMatch(/attempt 1 failed/)
-      await db.sql`truncate hai.endpoint`
+      await db.sql`delete from hai.endpoint`
       await age(db.sql, id, 3600)
       await work(db.sql, shift())
       expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', output: 'fine', attempt: 1 })
@@ -63,7 +62,7 @@ describe('a refusal that asks to come again', () => {
     const id = await aTask(db.sql, { content: 'why is it so?' })
     let rounds = 0
     while ((await rowOf(db.sql, id)).state === 'pending' && rounds++ < 400) {
-      await db.sql`truncate hai.endpoint`
+      await db.sql`delete from hai.endpoint`
       await db.sql`update hai.task_queue set created_at = created_at - interval '6 hours' where id = ${id}`
       await db.sql`update hai.task_event set at = at - interval '6 hours' where task_id = ${id}`
       await age(db.sql, id, 21_600)
@@ -82,7 +81,7 @@ describe('an answer of a second attempt', () => {
     const first = { ...access(), choice: { ...access().choice, name: 'first', model: 'big' } }
     await work(db.sql, aShift(first))
     await age(db.sql, id, 3600)
-    await db.sql`truncate hai.endpoint`
+    await db.sql`delete from hai.endpoint`
     const second = { ...access(), choice: { ...access().choice, name: 'second', model: 'm' } }
     await work(db.sql, aShift(second))
     expect(await rowOf(db.sql, id)).toMatchObject({ state: 'done', output: 'fine', route: 'second/m' })

@@ -83,7 +83,7 @@ export async function anEvening(env: Record<string, string> = {}, shared = true)
     },
     forget: async () => {
       const sql = postgres(stack.instance.database_url, { max: 1, onnotice: () => {} })
-      await sql`truncate hai.endpoint`
+      await sql`delete from hai.endpoint`
       await sql.end()
     },
   }

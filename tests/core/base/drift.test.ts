@@ -9,7 +9,7 @@ import { testDatabase } from '../../support/database.ts'
 import { aCaller } from '../../support/factories.ts'
 
 const db = testDatabase()
-beforeEach(() => db.sql`truncate hai.drift_report`)
+beforeEach(() => db.sql`delete from hai.drift_report`)
 
 const operator = aCaller()
 const machine = { name: 'ci', role: 'machine' } as const

@@ -32,7 +32,6 @@ function catching(work: () => unknown): HaiError {
 
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.usage`
 })
 
 describe('a request', () => {

@@ -12,6 +12,7 @@ import { listTodos } from '../../../f/hai/core/todo/list.ts'
 import type { Todo } from '../../../f/hai/core/todo/shape.ts'
 import { addTodo, showTodo, updateTodo } from '../../../f/hai/core/todo/todos.ts'
 import { testDatabase } from '../../support/database.ts'
+import { clear } from '../../support/factories.ts'
 import { PHRASINGS } from './corpus.ts'
 
 /** Where it is about noon now: what happens today in these tests is not overtaken by midnight. */
@@ -35,11 +36,7 @@ const add = (body: string, more: object = {}) =>
 const status = async ({ id }: Todo) => (await showTodo(database.sql, id, caller)).status
 
 beforeEach(async () => {
-  const { sql } = database
-  await sql`truncate hai.task_event, hai.task_step, hai.artifact`
-  await sql`delete from hai.lease`
-  await sql`delete from hai.todo`
-  await sql`delete from hai.task_queue`
+  await clear(database.sql)
 })
 
 describe('adding', () => {

@@ -1,6 +1,6 @@
 import type { Pool, Sql } from '../../../f/hai/core/base/db.ts'
 import type { ModelCall, Spent, Tokens } from '../../../f/hai/core/cost/model_call.ts'
-import { clear } from '../../support/factories.ts'
+import { clear, empty } from '../../support/factories.ts'
 
 /** USD per million tokens: $1 for a million read, $10 for a million written. */
 export const RATES = { input: 1, output: 10 }
@@ -46,7 +46,7 @@ export async function setBudget(sql: Sql, budget: Record<string, unknown>): Prom
 /** An empty ledger, without caps raised or notices. */
 export async function clearLedger(sql: Pool): Promise<void> {
   await clear(sql)
-  await sql`truncate hai.usage, hai.usage_day, hai.cap_counter, hai.cap_raise, hai.cap_refusal, hai.notice`
+  await empty(sql, ['usage_day', 'cap_counter', 'cap_raise', 'cap_refusal', 'notice'])
   await sql`update hai.fold set watermark = 0`
 }
 

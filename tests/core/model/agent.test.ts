@@ -13,7 +13,6 @@ const db = testDatabase()
 let server: FakeServer
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.endpoint`
   server = await fakeOpenAi({ apiKey: 'sk-fake' })
 })
 afterEach(() => server.stop())

@@ -19,7 +19,6 @@ const db = testDatabase()
 let server: FakeServer
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.endpoint, hai.worker`
   server = await fakeOpenAi()
 })
 afterEach(() => server.stop())

@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.backend`
+  await db.sql`delete from hai.backend`
 })
 
 const QUESTION = {
@@ -155,7 +155,7 @@ it('streams of all known frames, cut anywhere: the answer is stored, or the reas
   await fc.assert(
     fc.asyncProperty(anyStream, async (chunks) => {
       await clear(db.sql)
-      await db.sql`truncate hai.backend`
+      await db.sql`delete from hai.backend`
       const task = await asked(...chunks)
       if (task.state === 'done') {
         expect(task.output).not.toMatch(/^\s*<think>|hm/)

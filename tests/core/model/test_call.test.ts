@@ -11,7 +11,6 @@ const db = testDatabase()
 let server: FakeServer
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.usage`
   server = await fakeOpenAi()
 })
 afterEach(() => server.stop())

@@ -17,7 +17,7 @@ import { usageOf } from './records.ts'
 const db = testDatabase()
 beforeEach(async () => {
   await clearLedger(db.sql)
-  await db.sql`truncate hai.endpoint`
+  await db.sql`delete from hai.endpoint`
   await setBudget(db.sql, {})
 })
 

@@ -16,7 +16,7 @@ const db = testDatabase()
 let server: FakeServer
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.model_fact`
+  await db.sql`delete from hai.model_fact`
 })
 afterEach(() => server.stop())
 
@@ -297,7 +297,7 @@ describe('a server that cuts a prompt without a word', () => {
     server = await fakeOpenAi()
     server.byDefault({ text: 'Nonsense.', tokens: { input: 1024 } })
     for (const content of [LOG, CORPUS.kubernetes!, CORPUS.TypeScript!.repeat(9)]) {
-      await db.sql`truncate hai.model_fact`
+      await db.sql`delete from hai.model_fact`
       const task = await asked({ context: [{ name: 'stdin', content }] }, local())
       expect((await noticesOf(task.id)).at(-1)).toMatch(
         /^the server counted 1024 tokens of a prompt of at least/,

@@ -12,6 +12,7 @@ import { work } from '../../../f/hai/core/work/worker.ts'
 import { main as send } from '../../../f/hai/outbox/send.ts'
 import { testDatabase } from '../../support/database.ts'
 import { callAs, doorsOn } from '../../support/doors.ts'
+import { empty } from '../../support/factories.ts'
 
 const db = testDatabase()
 doorsOn(db)
@@ -71,7 +72,7 @@ function recorder() {
 beforeEach(async () => {
   status = 200
   arrived = 0
-  await db.sql`truncate hai.notice, hai.outbox_ring`
+  await empty(db.sql, ['notice', 'outbox_ring'])
   await channelsAre({ hook: webhook() })
   callAs('operator')
 })

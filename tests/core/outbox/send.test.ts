@@ -47,7 +47,7 @@ afterAll(() => {
 beforeEach(async () => {
   arrived.length = 0
   answers = {}
-  await db.sql`truncate hai.notice`
+  await db.sql`delete from hai.notice`
 })
 
 /** Where nobody listens. */

@@ -21,7 +21,6 @@ let models: Parameters<typeof aShift>[0]
 const shift = (jobId?: string) => aShift(models, jobId ? { jobId } : {})
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.usage`
   models = { offers: [] }
   comes.worker = (jobId) => work(db.sql, shift(jobId))
 })

@@ -21,7 +21,6 @@ import { aChoice, anAccess } from '../model/answering.ts'
 const db = testDatabase()
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.usage`
 })
 
 const CALL = { call_id: 'c', backend: 'llama', model: 'm', billing: 'local' as const }

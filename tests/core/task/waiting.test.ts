@@ -18,7 +18,6 @@ import {
 const db = testDatabase()
 beforeEach(async () => {
   await clear(db.sql)
-  await db.sql`truncate hai.worker`
 })
 
 describe('waitingOn', () => {

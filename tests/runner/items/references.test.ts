@@ -14,6 +14,7 @@ import type { WorkerProcess } from '../../../runner/process/process.ts'
 import type { Order } from '../../../runner/process/protocol.ts'
 import { testDatabase } from '../../support/database.ts'
 import { callAs, doorsOn } from '../../support/doors.ts'
+import { empty } from '../../support/factories.ts'
 import fc from '../../support/fast-check.ts'
 import { SECRETS as CLOSED, PATHS, ReferenceTexts } from '../../support/references.ts'
 import { bundleFolder } from '../bundle-folder.ts'
@@ -229,7 +230,7 @@ describe('text sent by a client of ours', () => {
       values ('members', ${database.sql.json(MEMBERS)}, 'x')
       on conflict (name) do update set value = excluded.value`
   })
-  beforeEach(() => database.sql`truncate hai.task_queue cascade`)
+  beforeEach(() => empty(database.sql, ['task_queue']))
   afterAll(() => {
     webhook.close()
     server.close()
@@ -248,7 +249,7 @@ describe('text sent by a client of ours', () => {
       await webhook.call('inbox', { body: sent })
       const kept = await stored()
       expect(kept.map(({ content, metadata }) => ({ source: 'test', content, metadata }))).toEqual(sent)
-      await database.sql`truncate hai.task_queue cascade`
+      await empty(database.sql, ['task_queue'])
     }
   })
 
