@@ -58,7 +58,7 @@ const chosen = (_: unknown, { data_tier }: { data_tier: string }) => {
     has: () => true,
     offers: [{ backend: 'claude-code', how: 'it is there' }],
   }
-  return accessOf(configured, here, undefined, data_tier)
+  return accessOf(configured, here, undefined, { data_tier })
 }
 
 /** Works as the worker of the stack does: whom to ask follows from the configuration. */

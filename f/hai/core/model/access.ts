@@ -5,6 +5,7 @@ import { type WorkerEnvironment, workerEnvironment } from '../base/environment.t
 import { shortId } from '../base/ids.ts'
 import type { AttemptFailure } from '../task/backend.ts'
 import { type ClaimedTask, RESTRICTED } from '../task/shape.ts'
+import { chooseForErrand } from './cheapest.ts'
 import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
 import { isHosted } from './ollama.ts'
 
@@ -26,19 +27,23 @@ export interface NoAccess {
 }
 
 /** The backend and model for the next task, or those that `wanted` names; or why there is none. */
-export async function modelAccess(sql: Sql, wanted?: string, data_tier?: string): Promise<Access | NoAccess> {
+export async function modelAccess(
+  sql: Sql,
+  wanted?: string,
+  task?: Pick<ClaimedTask, 'data_tier' | 'errand'>,
+): Promise<Access | NoAccess> {
   const models = await storedConfig(sql, 'models', Models)
-  const access = await accessOf(models, workerEnvironment(), wanted, data_tier)
+  const access = await accessOf(models, workerEnvironment(), wanted, task)
   if ('choice' in access) return access
   const [row] = await sql<{ error: string | null }[]>`select error from hai.config where name = 'models'`
   return row?.error ? { ...access, error: row.error } : access
 }
 
-/** The same for `task`, by its tier. */
+/** The same for `task`, by its tier and by what it is worth. */
 export const accessFor = (
   sql: Sql,
-  { data_tier }: Pick<ClaimedTask, 'data_tier'>,
-): Promise<Access | NoAccess> => modelAccess(sql, undefined, data_tier)
+  task: Pick<ClaimedTask, 'data_tier' | 'errand'>,
+): Promise<Access | NoAccess> => modelAccess(sql, undefined, task)
 
 /**
  * The same where there is no database: by these `models`. What is restricted sees what is of the house, and is offered
@@ -48,11 +53,13 @@ export async function accessOf(
   given: Models,
   around: WorkerEnvironment,
   wanted: string | undefined,
-  data_tier?: string,
+  { data_tier, errand = false }: { data_tier?: string; errand?: boolean } = {},
 ): Promise<Access | NoAccess> {
   const isRestricted = data_tier === RESTRICTED
   const models = isRestricted ? ofHouse(given) : given
-  const choice = await (wanted ? chooseNamed(wanted, models, around) : choose(models, around))
+  const choice = await (wanted
+    ? chooseNamed(wanted, models, around)
+    : (errand ? chooseForErrand : choose)(models, around))
   if (choice) return { choice, models, apiKey: keyOf(choice, around) }
   const offers = around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name])
   return { offers: isRestricted ? [] : offers, idle: idle(models, around) }

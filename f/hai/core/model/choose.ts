@@ -187,7 +187,8 @@ function firstReason(chosen: Named, enabled: Named[]): string {
     : 'the first that can answer'
 }
 
-function choice([name, backend]: Named, reason: string, wanted?: string): Choice {
+/** This backend, its first model where none is wanted. */
+export function choice([name, backend]: Named, reason: string, wanted?: string): Choice {
   const { kind } = backend
   const model = wanted ?? firstOf(backend.models) ?? ''
   const url = urlOf(backend)
