@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { storable, storableJson } from '../../../f/hai/core/base/text.ts'
+import { hasNul, storable, storableJson, wholeCharacters } from '../../../f/hai/core/base/text.ts'
 import { testDatabase } from '../../support/database.ts'
 import fc from '../../support/fast-check.ts'
 
@@ -15,6 +15,19 @@ describe('text that comes from outside', () => {
     ['nothing odd', 'a 😀 \u0001 ü', 'a 😀 \u0001 ü'],
   ])('with %s is kept as far as it can be', (_, given, kept) => {
     expect(storable(given)).toBe(kept)
+  })
+
+  it('has whole characters where a caller sent half of one, and is otherwise what it was', () => {
+    const sent = { 'a\ud83d': ['b', { c: 'd\ude00', e: 7, f: null }] }
+    expect(wholeCharacters(sent)).toEqual({ 'a\ufffd': ['b', { c: 'd\ufffd', e: 7, f: null }] })
+    const well = { a: ['😀', new Date(0), { '\0': 'b\0' }] }
+    expect(wholeCharacters(well)).toBe(well)
+  })
+
+  it.each([['a\0'], [{ a: [{ b: '\0' }] }], [{ 'a\0': 1 }]])('has a NUL in it: %j', (value) => {
+    expect(hasNul(value)).toBe(true)
+    expect(hasNul([value, 'a', 7, null, { b: '\u0001' }])).toBe(true)
+    expect(hasNul(['a', 7, null, { b: '\u0001' }])).toBe(false)
   })
 
   it('is always taken by the database, as text and at any depth of JSON', async () => {

@@ -27,6 +27,20 @@ describe('enqueue', () => {
     expect(await eventTypes(db.sql, accepted.task_id)).toEqual(['accepted'])
   })
 
+  it('takes half an emoji anywhere, and keeps what is whole', async () => {
+    const half = 'cut \ud83d'
+    const sent = {
+      ...{ content: half, user: half, metadata: { [half]: [half] } },
+      context: [{ name: half, content: half }],
+      chat: { instructions: half, turns: [{ role: 'user', content: half }], begun: half },
+    }
+    const { task_id } = await enqueue(db.sql, anEnvelope(sent), origin)
+    const whole = 'cut \ufffd'
+    expect(await rowOf(db.sql, task_id)).toMatchObject({
+      ...{ content: whole, on_behalf_of: whole, metadata: { [whole]: [whole] } },
+    })
+  })
+
   it('writes every field of the envelope where it belongs', async () => {
     const { task_id } = await enqueue(
       db.sql,

@@ -182,13 +182,10 @@ export function outage(error: unknown): HaiError | undefined {
       { cause: error },
     )
   }
-  // text that JSON can carry and Postgres can't: NUL, half of a surrogate pair
+  // a NUL, which JSON can carry and Postgres can't
   if (code === '22P05' || code === '22021' || code === '22P02') {
-    return new HaiError(
-      'invalid',
-      `text that the database can't hold (${message}); remove control characters`,
-      { cause: error, plain: "text that the database can't hold; remove control characters" },
-    )
+    const why = "a text has a NUL character in it (\\u0000), which the database can't hold; remove it"
+    return new HaiError('invalid', why, { cause: error })
   }
   return undefined
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { nearest, withoutPasswords } from './text.ts'
+import { nearest, wholeCharacters, withoutPasswords } from './text.ts'
 
 /** Every error a caller may meet, with the HTTP status that carries it. */
 export const STATUS = {
@@ -73,13 +73,14 @@ function sayable(text: string): string {
 /** More than anybody's data has; code that goes down into a value would run out of stack at some thousands. */
 export const MOST_LEVELS = 200
 
-/** Parse once, at core's border: `invalid`, naming each field, its value and what was expected. */
-export function parse<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
-  const deep = tooDeep(input)
+/** Parse once, at core's border: `invalid`, naming each field, its value and what was expected. Half a character is repaired. */
+export function parse<T extends z.ZodType>(schema: T, given: unknown): z.output<T> {
+  const deep = tooDeep(given)
   if (deep !== undefined) {
     const cure = `goes more than ${MOST_LEVELS} levels deep; send it flatter`
     throw new HaiError('invalid', `${deep} ${cure}`, { plain: `a field ${cure}` })
   }
+  const input = wholeCharacters(given)
   const parsed = schema.safeParse(withoutNulls(schema, input))
   if (parsed.success) {
     const fields = isBranch(parsed.data) ? Object.entries(parsed.data) : []

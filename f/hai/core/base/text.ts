@@ -1,12 +1,14 @@
 /** Half of a surrogate pair without its other half. */
 const HALF = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
+const whole = (text: string): string => text.replace(HALF, '\ufffd')
+
 /**
  * Text as PostgreSQL can hold it: a NUL and half of a character become U+FFFD. For what a model, a program or another
- * server said, as that was paid for; a caller's own is refused instead. Pieces of a stream are joined first: a character
+ * server said, as that was paid for; a caller's NUL is refused instead. Pieces of a stream are joined first: a character
  * may be cut in two between them.
  */
-export const storable = (text: string): string => text.replaceAll('\0', '\ufffd').replace(HALF, '\ufffd')
+export const storable = (text: string): string => whole(text.replaceAll('\0', '\ufffd'))
 
 /** A value that becomes JSON, with all its text so, names of fields included. */
 export function storableJson(value: unknown): unknown {
@@ -15,6 +17,35 @@ export function storableJson(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if ('toJSON' in value && typeof value.toJSON === 'function') return storableJson(value.toJSON())
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [storable(key), storableJson(one)]))
+}
+
+/**
+ * A value with each half of a character in its texts as U+FFFD, names of fields included; the same value where there is
+ * none. A program that cuts a text to a length leaves half an emoji at its end, and means nothing by it.
+ */
+export function wholeCharacters<T>(value: T): T {
+  return repaired(value) as T
+}
+
+function repaired(value: unknown): unknown {
+  if (typeof value === 'string') return whole(value)
+  if (Array.isArray(value)) {
+    const items = value.map(repaired)
+    return items.every((item, at) => item === value[at]) ? value : items
+  }
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value
+  const entries = Object.entries(value)
+  const fields = entries.map(([name, one]) => [whole(name), repaired(one)] as const)
+  const isSame = fields.every(([name, one], at) => name === entries[at]![0] && one === entries[at]![1])
+  return isSame ? value : Object.fromEntries(fields)
+}
+
+/** Whether a NUL stands in a text of this value, or in the name of a field. */
+export function hasNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0')
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([name, one]) => name.includes('\0') || hasNul(one))
 }
 
 /** What stands between a URL's `://` and its host, up to the last @ that does. */

@@ -99,7 +99,8 @@ export function jsonOf(raw: unknown): unknown {
   if (raw.length > LONGEST) throw notTaken(`longer than ${LONGEST} characters; send less`)
   if (isTooDeep(raw)) throw notTaken(`goes more than ${MOST_LEVELS} levels deep; send it flatter`)
   try {
-    return JSON.parse(raw)
+    // some programs begin every file with it, and every body
+    return JSON.parse(raw.replace(/^\ufeff/, ''))
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
     // its message shows what it met

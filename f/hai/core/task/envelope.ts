@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Clock } from '../base/dates.ts'
 import { conversationKey } from '../base/normal.ts'
 import { record } from '../base/own.ts'
+import { hasNul } from '../base/text.ts'
 import { Chat, chatText } from './chat.ts'
 import { PRIORITIES, type Priority, type SentChat } from './shape.ts'
 
@@ -10,11 +11,10 @@ export const CONTENT_BYTES = 256 * 1024
 export const CONTEXT_BYTES = 4 * 1024 * 1024
 
 const bytes = (text: string) => Buffer.byteLength(text, 'utf8')
-const filled = z.string().trim().min(1, 'expected some text, got none')
-const key = z.string().trim().min(1, 'expected 1 to 200 characters').max(200, 'expected 1 to 200 characters')
-
 /** Postgres text can't hold it, and it never is what a person typed. */
-const withoutNul = (text: string) => !text.includes('\0')
+const text = z.string().refine((given) => !hasNul(given), 'expected text without NUL characters')
+const filled = text.trim().min(1, 'expected some text, got none')
+const key = text.trim().min(1, 'expected 1 to 200 characters').max(200, 'expected 1 to 200 characters')
 
 /** Who answers tasks and can be asked for by name. */
 const AGENTS = ['general']
@@ -33,15 +33,16 @@ export const Envelope = z.strictObject({
   source: z
     .string()
     .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, 'expected a slug such as cli, voice or alertmanager'),
-  content: filled
-    .refine((text) => bytes(text) <= CONTENT_BYTES, 'expected at most 256 KiB; attach long text as context')
-    .refine(withoutNul, 'expected text without NUL characters'),
+  content: filled.refine(
+    (given) => bytes(given) <= CONTENT_BYTES,
+    'expected at most 256 KiB; attach long text as context',
+  ),
   context: z
     .array(
       z.strictObject({
         name: filled.max(255, 'expected at most 255 characters'),
-        content: z.string().refine(withoutNul, 'expected text without NUL characters'),
-        media_type: z.string().default('text/plain'),
+        content: text,
+        media_type: text.default('text/plain'),
       }),
     )
     .refine(
@@ -80,7 +81,9 @@ export const Envelope = z.strictObject({
       'true is not accepted: nothing asks a person before such a task yet; ask for what changes nothing, or leave it out',
     )
     .default(false),
-  metadata: record(z.unknown()).default({}),
+  metadata: record(z.unknown())
+    .refine((given) => !hasNul(given), 'expected text without NUL characters')
+    .default({}),
   chat: Chat.refine(
     (chat) => bytes(chatText(chat)) <= CONTEXT_BYTES,
     'expected at most 4 MiB of what was said before in all',
