@@ -74,10 +74,10 @@ export const MACHINE_PATHS: readonly MachinePath[] = [
   {
     method: 'GET',
     path: '/v1/models',
-    below: false,
+    below: true,
     trigger: '/v1/models',
     timeout: '60s',
-    why: 'the HTTP contract: agents as models, for Open WebUI',
+    why: 'the HTTP contract: the models of a chat client',
   },
   {
     method: 'POST',

@@ -24,7 +24,7 @@ const OF_ROLE = {
 }
 const OF_USE: Record<Use, string[]> = {
   inbox: [doors('inbox'), routes('inbox', 'inbox/*')],
-  chat: [routes('chat', 'models')],
+  chat: [routes('chat', 'model', 'models')],
   health: [doors('admin/health')],
   drift: [doors('admin/drift')],
   worker: [

@@ -108,6 +108,7 @@ const OPEN: [string, string][] = [
   ['PATCH /admin/todos/01ABC', '/api/r/hai/admin/todos/01ABC'],
   ['GET /admin/costs/today', '/api/r/hai/admin/costs/today'],
   ['GET /v1/models', '/api/r/hai/v1/models'],
+  ['GET /v1/models/hai', '/api/r/hai/v1/models/hai'],
   ['POST /v1/chat/completions', '/api/r/hai/v1/chat/completions'],
 ]
 

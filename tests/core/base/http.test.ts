@@ -65,6 +65,7 @@ describe('a request', () => {
   })
 
   it('has a body that is read from its text, and never said again', () => {
+    expect(jsonOf('\ufeff{"a":1}')).toEqual({ a: 1 })
     expect(jsonOf(' {"a":"$var:f/hai/x","b":["$WM_TOKEN"]}')).toEqual({
       a: '$var:f/hai/x',
       b: ['$WM_TOKEN'],
@@ -124,17 +125,20 @@ describe('a request', () => {
     }
   })
 
-  it('fails in OpenAI’s shape, and is not to be sent again once its task is there', async () => {
-    const failure = (details?: Record<string, unknown>) => ({
-      windmill_status_code: 410,
-      result: { error: { code: 'gone', message: 'x', ...(details ? { details } : {}) } },
+  it('fails in OpenAI’s shape, and is named on every answer', async () => {
+    const failed = { windmill_status_code: 401, result: { error: { code: 'unauthorized', message: 'x' } } }
+    const named = (more: object) => ({ 'x-request-id': expect.stringMatching(/./), ...more })
+    expect(await inOpenAiShape(Promise.resolve(failed))).toEqual({
+      windmill_status_code: 401,
+      windmill_headers: named({ 'x-should-retry': 'false' }),
+      result: {
+        error: { message: 'x', type: 'invalid_request_error', param: null, code: 'invalid_api_key' },
+      },
     })
-    const error = { message: 'x', type: 'invalid_request_error', param: null, code: 'gone' }
-    expect(await inOpenAiShape(Promise.resolve(failure()))).toEqual({
-      ...{ windmill_status_code: 410, windmill_headers: {}, result: { error } },
-    })
-    expect(await inOpenAiShape(Promise.resolve(failure({ task_id: 'y' })))).toMatchObject({
-      windmill_headers: { 'x-should-retry': 'false' },
+    const theirs = { windmill_status_code: 503, result: { error: { type: 'server_error', code: 'dead' } } }
+    expect(await inOpenAiShape(Promise.resolve(theirs))).toEqual({ ...theirs, windmill_headers: named({}) })
+    expect(await inOpenAiShape(Promise.resolve({ object: 'list' }))).toEqual({
+      ...{ windmill_status_code: 200, windmill_headers: named({}), result: { object: 'list' } },
     })
   })
 })

@@ -146,9 +146,15 @@ describe('costs and chat clients', () => {
       ...{ status: 200, body: { spent_usd: 0, calls: 0, per_agent: [] } },
     })
     expect((await send('GET', 'v1/models')).body).toMatchObject({
-      object: 'list',
-      data: [{ id: 'hai' }, { id: 'hai-small' }],
+      ...{ object: 'list', data: [{ id: 'hai' }, { id: 'hai-small' }] },
     })
+    expect(await send('GET', 'v1/models/hai')).toMatchObject({
+      ...{ status: 200, body: { id: 'hai', object: 'model' } },
+    })
+    for (const other of ['gpt-4', 'a b'])
+      expect(await send('GET', `v1/models/${encodeURIComponent(other)}`)).toMatchObject({
+        ...{ status: 404, body: { error: { type: 'invalid_request_error', code: 'model_not_found' } } },
+      })
   })
 
   it('get an answer in OpenAI’s shape, and errors too', async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
 import type { Sql } from '../base/db.ts'
 import { jobId } from '../base/door.ts'
@@ -52,6 +53,9 @@ export async function answerChat(sql: Sql, body: unknown, caller: Caller, helper
     result,
   }
 }
+
+/** A model as an address names it. */
+export const ModelById = z.strictObject({ id: z.string().regex(/^[\w.:-]{1,100}$/) })
 
 /** `not_found` when there is no model of this name. */
 export function chatModel(id: string): object {
