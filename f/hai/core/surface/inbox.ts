@@ -8,7 +8,7 @@ import { enqueueMany, enqueueOne } from '../task/enqueue.ts'
 import { BUILT_IN } from '../task/lease.ts'
 import type { Accepted } from '../task/shape.ts'
 import { taskEvents } from '../task/show.ts'
-import { wake } from '../task/wake.ts'
+import { wake, wakeAt } from '../task/wake.ts'
 import { answerAtOnce, type Taker } from '../work/built_in.ts'
 
 /** An answer that was given at once has four events or five. */
@@ -65,7 +65,8 @@ async function take(sql: Sql, body: unknown, caller: Caller, taker: Taker): Prom
     const job_id = await wake(sql)
     return { accepted: accepted.map((one) => withJob(one, job_id)) }
   }
-  const { told, lane } = await enqueueOne(sql, body, origin)
+  const { told, lane, dueIn = 0 } = await enqueueOne(sql, body, origin)
+  if (dueIn > 0) await wakeAt(new Date(Date.now() + dueIn * 1000).toISOString())
   const answered = lane === BUILT_IN && (await orLater(answerAtOnce(sql, told.task_id, taker)))
   // also then: the next turn of its conversation may have waited for it
   const job_id = await wake(sql)

@@ -7,6 +7,7 @@ import { storeChats } from './chat.ts'
 import { placeChats } from './chat_conversation.ts'
 import { findConversations } from './conversation.ts'
 import { digestOf, Envelope, type FirstLane, keyOf, laneOf, PRIORITY_SHIFT } from './envelope.ts'
+import { endLeft } from './give_way.ts'
 import { headStartIn } from './lane.ts'
 import type { Accepted } from './shape.ts'
 import { type Joined, joinQuestions, lockQuestions, refuseRepeats, waitAgain } from './waiter.ts'
@@ -39,10 +40,15 @@ export async function enqueue(sql: Sql, input: unknown, origin: Origin): Promise
   return told
 }
 
+/** For so long (seconds) a chat's errand waits for the question that it comes with, which may come after it. */
+const ERRAND_SECONDS = 1
+
 /** What is told of an envelope, and the lane in which its task waits now, if it is a new one. */
 export interface Enqueued {
   told: Accepted
   lane?: string
+  /** So many seconds from now it is due. */
+  dueIn?: number
 }
 
 /** `enqueue`, with the lane. */
@@ -79,6 +85,7 @@ async function put(sql: Sql, inputs: unknown[], origin: Origin): Promise<Enqueue
     const fresh = rows.filter(isNew)
     await refuseStrangers(tx, fresh, sees)
     await makeWay(tx, fresh, sees)
+    await endLeft(tx, fresh)
     await attach(tx, fresh)
     await storeChats(tx, fresh)
     const known = await findKnown(
@@ -90,7 +97,7 @@ async function put(sql: Sql, inputs: unknown[], origin: Origin): Promise<Enqueue
     )
     const begun = (row: Row) => begins.get(row.conversation_id) === row
     const tell = async (row: Row): Promise<Enqueued> => {
-      if (isNew(row)) return { told: accepted(row, begun(row)), lane: row.lane }
+      if (isNew(row)) return { told: accepted(row, begun(row)), lane: row.lane, dueIn: row.delay_seconds }
       const first = joined.get(row) ?? knownAs(row, known)
       if (!joined.has(row)) await waitAgain(tx, first.id, row)
       return { told: duplicate(first) }
@@ -119,6 +126,8 @@ function toRow(envelope: Envelope, origin: Origin) {
   const idempotency_key = keyOf(envelope)
   const clock = { zone: origin.zone ?? 'UTC', now: new Date() }
   const lane = origin.firstLane?.(envelope, clock) ?? laneOf(envelope.source)
+  const errand = envelope.chat?.errand ?? false
+  const priority = errand ? 'low' : envelope.priority
   return {
     id,
     source: envelope.source,
@@ -129,7 +138,7 @@ function toRow(envelope: Envelope, origin: Origin) {
     content: envelope.content,
     conversation_id: envelope.conversation_id ?? id,
     target_agent: envelope.target_agent ?? null,
-    priority: envelope.priority,
+    priority,
     data_tier: envelope.data_tier,
     if_busy: envelope.if_busy,
     trace_id: envelope.trace_id ?? null,
@@ -142,13 +151,14 @@ function toRow(envelope: Envelope, origin: Origin) {
     request_digest: digestOf(envelope),
     lane,
     head_start: headStartIn(lane, envelope.source),
-    shift_seconds: PRIORITY_SHIFT[envelope.priority],
+    shift_seconds: PRIORITY_SHIFT[priority],
+    delay_seconds: errand ? ERRAND_SECONDS : 0,
     ttl_seconds: envelope.ttl_seconds ?? null,
     max_attempts: envelope.retry_policy.max_attempts,
     backoff_seconds: envelope.retry_policy.backoff_seconds,
     context: envelope.context,
     chat: envelope.chat !== undefined,
-    errand: envelope.chat?.errand ?? false,
+    errand,
     waiters: envelope.chat?.waiter ? [envelope.chat.waiter] : null,
     chat_sent: envelope.chat ?? null,
   }
@@ -214,7 +224,8 @@ const COLUMNS = [
 async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
   const inserted = await sql<{ id: string }[]>`
     with given as (
-      select task.*, (row ->> 'shift_seconds')::int + (row ->> 'head_start')::int as earlier
+      select task.*, (row ->> 'shift_seconds')::int + (row ->> 'head_start')::int as earlier,
+        now() + make_interval(secs => (row ->> 'delay_seconds')::int) as due
       from jsonb_array_elements(${json(
         sql,
         rows.map(({ context: _, chat_sent: __, ...row }) => row),
@@ -224,7 +235,7 @@ async function insert(sql: Sql, rows: Row[]): Promise<Set<string>> {
         ${sql(COLUMNS)}, idempotency_until, run_at, claim_at, expires_at, last_seq)
       select ${sql(COLUMNS)},
         case when idempotency_key is not null then now() + make_interval(secs => ${IDEMPOTENCY_SECONDS}) end,
-        now(), now() - make_interval(secs => earlier), now() + make_interval(secs => ttl_seconds), 1
+        due, due - make_interval(secs => earlier), now() + make_interval(secs => ttl_seconds), 1
       from given
       -- in key order, so that two batches with the same keys never wait for each other in a circle
       order by idempotency_key, id

@@ -3,6 +3,7 @@ import type { Sql } from '../base/db.ts'
 import { own } from '../base/own.ts'
 import { type Endpoint, type Known, knownOf } from './backend.ts'
 import { HEAD_START_SECONDS, laneOf } from './envelope.ts'
+import { giveWay } from './give_way.ts'
 import { BUILT_IN, type Held, inHandsOf, isBehind, LANES, leaseLost, MODEL_LANES, putBack } from './lease.ts'
 import type { ClaimedTask } from './shape.ts'
 import { ring } from './wake.ts'
@@ -76,6 +77,7 @@ export async function admit(
     ;({ held, fits, moved, ...known } = await moveTo(sql, task, move))
   }
   if (!held) throw await leaseLost(sql, task)
+  if (moved === 'pending') await giveWay(sql, [lane])
   return {
     lane: moved === 'running' ? lane : task.lane,
     known: known.state === null ? undefined : known,
@@ -200,6 +202,7 @@ async function putInto(
   text: string,
 ): Promise<void> {
   await putBack(sql, held, { into, type: 'route', text })
+  await giveWay(sql, [into.lane])
   await ring(sql)
 }
 

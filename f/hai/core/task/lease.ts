@@ -219,6 +219,15 @@ export async function heartbeat(sql: Sql, input: Held): Promise<{ until: string 
   throw await leaseLost(sql, held)
 }
 
+/** Whether a lease is still the holder's and its task may go on: what a heartbeat would say, looked at and not renewed. */
+export async function isHeld(sql: Sql, held: Held): Promise<boolean> {
+  const rows = await sql`
+    select from hai.lease l join hai.task_queue t on t.id = l.task_id
+    where ${isHeldBy(sql, held)} and t.state = 'running' and t.lease_no = l.lease_no
+      and (t.expires_at is null or t.expires_at > now())`
+  return rows.length > 0
+}
+
 /**
  * Gives a task back untouched, as when its worker is told to stop: no attempt is used, its place is kept. Where the worker
  * was a job it counts, as whoever rang it may have ended it.

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Sql } from '../base/db.ts'
 import { ringer, startScript } from '../base/windmill.ts'
 import { fail } from './finish.ts'
+import { giveWay } from './give_way.ts'
 import { claimable } from './lease.ts'
 
 export const WORKER = 'f/hai/worker/run'
@@ -17,7 +18,7 @@ export type Start = typeof startScript
 
 /**
  * Calls as many workers as due tasks could use free slots, less those that `caller` called and that are not here yet:
- * what another one called may have been cancelled by that one. After the commit that made work due. When a call fails the row is still
+ * what another one called may have been cancelled by that one. Who holds a slot and is waited for by nobody gives it up first. After the commit that made work due. When a call fails the row is still
  * there and the sweep calls again. Gives the first job's id.
  */
 export async function wake(
@@ -25,6 +26,7 @@ export async function wake(
   start: Start = startScript,
   caller: string = ringer(),
 ): Promise<string | undefined> {
+  await giveWay(sql)
   const jobIds = Array.from({ length: MOST_CALLS }, () => randomUUID())
   const called = await sql<{ job_id: string }[]>`
     with lane as (

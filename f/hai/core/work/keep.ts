@@ -3,11 +3,18 @@ import { HaiError, withoutWords } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import type { HeldTask } from '../model/held_task.ts'
 import type { AttemptFailure } from '../task/backend.ts'
-import { HEARTBEAT_SECONDS, type Held, heartbeat, heldOf, isLeaseLost, release } from '../task/lease.ts'
+import { HEARTBEAT_SECONDS, heartbeat, heldOf, isHeld, isLeaseLost, release } from '../task/lease.ts'
+import type { ClaimedTask } from '../task/shape.ts'
 import { failAndWake, type Start } from '../task/wake.ts'
 
 /** What it takes to hold a task, whatever is done with it. */
-export type TaskLease = Pick<HeldTask, 'heartbeat' | 'release' | 'fail'>
+export interface TaskLease extends Pick<HeldTask, 'heartbeat' | 'release' | 'fail'> {
+  /** Where somebody may leave it at any moment: whether it is still to be worked on, looked at between heartbeats. */
+  isHeld?: () => Promise<boolean>
+}
+
+/** Between two such looks: who stops a chat asks the next question soon, and its model may answer one at a time. */
+const LOOK_MS = 500
 
 /**
  * One task from its claim to its end: its lease is renewed meanwhile, an error of the work is the attempt's outcome, and
@@ -89,7 +96,7 @@ interface KeptLease {
 /** Renews in the background until it is stopped or the lease is lost. */
 function keepLease(handle: TaskLease, id: string): KeptLease {
   const lost = new AbortController()
-  const timer = setInterval(async () => {
+  const beat = async () => {
     try {
       await handle.heartbeat()
     } catch (error) {
@@ -97,17 +104,27 @@ function keepLease(handle: TaskLease, id: string): KeptLease {
         console.error(`heartbeat of ${id} failed, tried again in ${HEARTBEAT_SECONDS} s: ${error}`)
         return
       }
-      clearInterval(timer)
+      stop()
       lost.abort(error)
     }
-  }, HEARTBEAT_SECONDS * 1000)
-  return { signal: lost.signal, stop: () => clearInterval(timer) }
+  }
+  // one that fails is no news: the heartbeat tells of it
+  const look = async () => {
+    if ((await handle.isHeld?.().catch(() => true)) === false) await beat()
+  }
+  const timers = [setInterval(beat, HEARTBEAT_SECONDS * 1000)]
+  if (handle.isHeld) timers.push(setInterval(look, LOOK_MS))
+  const stop = () => {
+    for (const timer of timers) clearInterval(timer)
+  }
+  return { signal: lost.signal, stop }
 }
 
 /** Holds a task for a worker that has the database. */
-export function leaseOf(sql: Sql, task: Held, start?: Start): TaskLease {
+export function leaseOf(sql: Sql, task: ClaimedTask, start?: Start): TaskLease {
   const held = heldOf(task)
   return {
+    ...(task.chat ? { isHeld: () => isHeld(sql, held) } : {}),
     heartbeat: () => heartbeat(sql, held),
     release: (reason) => release(sql, held, reason),
     fail: (failure) => failAndWake(sql, { ...held, ...failure }, start),
