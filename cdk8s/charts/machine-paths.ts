@@ -104,6 +104,14 @@ export const MACHINE_PATHS: readonly MachinePath[] = [
     timeout: '60s',
     why: 'the HTTP contract: alerts, from Alertmanager',
   },
+  {
+    method: 'POST',
+    path: '/inbox/holmesgpt',
+    below: true,
+    trigger: '/inbox/holmesgpt',
+    timeout: '60s',
+    why: 'the HTTP contract: what HolmesGPT found out',
+  },
 ]
 
 /** What a machine's request begins with, also one that misses its path: it is refused as a machine is, never sent to a login. */

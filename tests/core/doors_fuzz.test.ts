@@ -155,6 +155,9 @@ const goodArgs = ({ id, lease_no, lease_token }: Rows): Record<string, Args> => 
   'hai_routes/inbox': { body: ENVELOPE },
   'hai_routes/inbox/alertmanager': { body: ALERTS },
   'hai_routes/model': { id: 'hai' },
+  'hai_routes/inbox/holmesgpt': {
+    body: { title: 't', ask: 'a', description: 'd', subject: { a: 'b' }, analysis: 'x', fingerprint: 'f1' },
+  },
   'hai_routes/todo/add': { body: { ...WORDS, parse: true, idempotency_key: 'k' } },
   'hai_routes/todo/update': { id, body: WORDS },
   inbox: { body: ENVELOPE },

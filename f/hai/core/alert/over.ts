@@ -17,7 +17,9 @@ export async function closeIfOver(tx: Sql, id: string): Promise<boolean> {
   const silent = alerts.some(({ state }) => state === 'silent')
   const how = silent ? 'not heard of for two days, and taken for over' : `resolved after ${lasted(alerts)}`
   const facts = factsOf(alerts, total)
-  const [closed] = await answerPending(tx, [id], `${capital(how)}, before anybody looked.\n\n${facts}`)
+  const [closed] = await answerPending(tx, [id], {
+    output: `${capital(how)}, before anybody looked.\n\n${facts}`,
+  })
   if (!closed) await tellTask(tx, id, 'resolved', how)
   return true
 }

@@ -4,12 +4,16 @@ import { PRIORITIES, type Priority } from './shape.ts'
 
 // What hai does to a task without being asked, as what the task is about has changed.
 
-/** Ends those of these tasks that nobody has begun, with what there is to say. Gives their ids. */
-export async function answerPending(sql: Sql, ids: string[], output: string): Promise<string[]> {
+/** Ends those of these tasks that nobody has begun, with what there is to say, and who says it. Gives their ids. */
+export async function answerPending(
+  sql: Sql,
+  ids: string[],
+  { output, agent = 'built-in' }: { output: string; agent?: string },
+): Promise<string[]> {
   const ended = await sql<{ id: string }[]>`
     with ended as (
       update hai.task_queue
-      set state = 'done', output = ${output}, error = null, agent = 'built-in', route = 'built-in',
+      set state = 'done', output = ${output}, error = null, agent = ${agent}, route = ${agent},
           last_seq = last_seq + 1, updated_at = now(), finished_at = now()
       where id = any(${ids}) and state = 'pending'
       returning id, last_seq
