@@ -89,7 +89,7 @@ async function claimNext(residence: Residence): Promise<ClaimedElsewhere | undef
     // not repeated: a claim that arrived has leased a task
     return await doors.call<ClaimedElsewhere>(
       'worker/claim',
-      { worker, lanes, listens, sends_token: true },
+      { worker, lanes, listens, sends_token: true, reads_chat: true },
       { once: true },
     )
   } catch (error) {

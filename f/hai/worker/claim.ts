@@ -8,6 +8,7 @@ export async function main(
   listens: boolean = false,
   leaving: boolean = false,
   sends_token: boolean = false,
+  reads_chat: boolean = false,
 ) {
-  return workerDoor({ worker, lanes, listens, leaving, sends_token }, claimElsewhere)
+  return workerDoor({ worker, lanes, listens, leaving, sends_token, reads_chat }, claimElsewhere)
 }

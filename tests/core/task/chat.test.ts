@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
-import { claim } from '../../../f/hai/core/task/lease.ts'
+import { complete } from '../../../f/hai/core/task/finish.ts'
+import { claim, heldOf } from '../../../f/hai/core/task/lease.ts'
+import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
 import { testDatabase } from '../../support/database.ts'
 import { clear } from '../../support/factories.ts'
 
@@ -35,6 +37,25 @@ describe('what came with a chat’s question', () => {
     await enqueue(db.sql, { source: 'cli', content: 'third', conversation_id }, operator)
     const claims = [1, 2, 3].map(async () => (await claim(db.sql, { worker: 'w' }))?.content)
     expect((await Promise.all(claims)).sort()).toEqual(['first', 'second', 'third'])
+  })
+
+  it('is not said to wait for its conversation, nor another for it', async () => {
+    const first = await enqueue(
+      db.sql,
+      { source: 'cli', content: 'first', conversation_id: '#talk' },
+      operator,
+    )
+    const running = await claim(db.sql, { worker: 'w' })
+    const chat = await asked('second', { turns }, { conversation_id: first.conversation_id })
+    expect(await waitingOn(db.sql, chat.task_id)).not.toMatchObject({ code: 'conversation' })
+    await claim(db.sql, { worker: 'w' })
+    await complete(db.sql, { ...heldOf(running!), output: 'so' })
+    const third = await enqueue(
+      db.sql,
+      { source: 'cli', content: 'third', conversation_id: first.conversation_id },
+      operator,
+    )
+    expect(await waitingOn(db.sql, third.task_id)).not.toMatchObject({ code: 'conversation' })
   })
 
   it('is too long beyond 4 MiB, and refused by name otherwise', async () => {

@@ -5,6 +5,7 @@ import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import { handOver } from '../../../f/hai/core/task/lane.ts'
 import { giveBack, heldOf } from '../../../f/hai/core/task/lease.ts'
 import { startStep, tellEvent } from '../../../f/hai/core/task/steps.ts'
+import { waitingOn } from '../../../f/hai/core/task/waiting.ts'
 import { CHANNEL, wake } from '../../../f/hai/core/task/wake.ts'
 import {
   claimElsewhere,
@@ -71,6 +72,35 @@ describe('a claim from elsewhere', () => {
     await aTask(db.sql, { content: 'who am I?', conversation_id: '#talk' })
     const turn = { content: 'I am operator', output: 'hello operator', no: 1 }
     expect((await claim()).turns).toEqual([turn])
+  })
+
+  it('brings a chat as it was sent, and nothing of its conversation', async () => {
+    const first = await aTask(db.sql, { content: 'why?', conversation_id: '#talk' })
+    await complete(db.sql, { ...heldOf((await claim()).task!), output: 'so' })
+    const chat = {
+      instructions: 'Be brief.',
+      turns: [{ role: 'user', content: 'x' }],
+      answer: { max_tokens: 5 },
+    }
+    await aTask(db.sql, { content: 'and now?', conversation_id: first, chat })
+    expect(await claim({ reads_chat: true })).toMatchObject({ task: { chat, errand: false }, turns: [] })
+  })
+
+  it('brings none to a worker of the release before, which would answer without it', async () => {
+    const chat = await aTask(db.sql, { content: 'and now?', chat: {} })
+    expect(await claim()).toEqual({ task: null, turns: [], more: false })
+    const other = await aTask(db.sql, { content: 'why?' })
+    expect((await claim()).task).toMatchObject({ id: other })
+    expect((await claim({ reads_chat: true })).task).toMatchObject({ id: chat })
+  })
+
+  it('is told of, where a chat waits for it', async () => {
+    const { id, ...task } = await aRunningTask(db.sql, { content: 'and now?', chat: {} })
+    await handOver(db.sql, { id, ...task }, CLAUDE)
+    await claim({ lanes: ['claude-code'] })
+    expect(await waitingOn(db.sql, id)).toMatchObject({
+      text: 'next for a worker of claude-code that reads chats, which none of the release before does',
+    })
   })
 
   it('has none for an empty queue, and says who asked and whether he sleeps', async () => {

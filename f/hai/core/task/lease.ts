@@ -26,6 +26,8 @@ const Claim = z.strictObject({
   job_id: z.string().min(1).optional(),
   /** For a worker of whom nothing is known but the lanes: of those that all share it gets nothing restricted. */
   elsewhere: z.boolean().default(false),
+  /** For a worker that would read the conversation in place of what a chat sent: it gets no chat. */
+  chatless: z.boolean().default(false),
   /** Who may end the worker's job at will, other than the operator: see `claimable`. */
   owner: z.string().optional(),
   /** No task but this one, whichever is the next. */
@@ -113,10 +115,10 @@ export const isBehind = (sql: Sql) => sql`
 const shown = (sql: Sql) => sql`and (t.data_tier <> 'restricted' or t.lane <> all(${[...LANES]}))`
 
 /** Who claims, and what, as far as it matters to which tasks are given. */
-type Scope = Pick<z.output<typeof Claim>, 'elsewhere' | 'owner' | 'only'>
+type Scope = Pick<z.input<typeof Claim>, 'elsewhere' | 'chatless' | 'owner' | 'only'>
 
-const claimableBy = (sql: Sql, { elsewhere, owner, only }: Scope) =>
-  sql`${claimable(sql, owner)} ${elsewhere ? shown(sql) : sql``} ${only === undefined ? sql`` : sql`and t.id = ${only}`}`
+const claimableBy = (sql: Sql, { elsewhere, chatless, owner, only }: Scope) =>
+  sql`${claimable(sql, owner)} ${elsewhere ? shown(sql) : sql``} ${chatless ? sql`and not t.chat` : sql``} ${only === undefined ? sql`` : sql`and t.id = ${only}`}`
 
 async function claimIn(
   sql: Sql,

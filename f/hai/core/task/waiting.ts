@@ -46,6 +46,8 @@ interface Facts {
   loading_since: string | null
   loading_seconds: number | null
   waits_for: string | null
+  /** It waits for no other turn. */
+  chat: boolean
   /** What keeps the backend from answering that it waits for, as far as is known. */
   trouble: Trouble | undefined
 }
@@ -72,10 +74,10 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
       exists (
         select from hai.task_queue busy
         where busy.conversation_id = t.conversation_id and busy.id <> t.id
-          and busy.state in ('running', 'awaiting_approval')) as conversation_busy,
+          and busy.state in ('running', 'awaiting_approval') and not busy.chat) as conversation_busy,
       ${isBehind(sql)} as is_behind,
       (select id from hai.task_queue before
-        where before.conversation_id = t.conversation_id and before.state = 'pending'
+        where before.conversation_id = t.conversation_id and before.state = 'pending' and not before.chat
           and (before.created_at, before.id) < (t.created_at, t.id) and before.requester = t.requester
         order by before.created_at, before.id limit 1) as before,
       (select extract(epoch from now() - min(called_at))::int from hai.wakeup) as uncalled_seconds,
@@ -83,7 +85,7 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
       (select extract(epoch from now() - max(seen_at))::int from hai.worker w where t.lane = any(w.lanes)) as unseen_seconds,
       loading.text as loading, loading.at as loading_since,
       extract(epoch from now() - loading.at)::int as loading_seconds,
-      t.waits_for
+      t.waits_for, t.chat
     from hai.task_queue t
     left join hai.lease l on l.task_id = t.id and l.lease_no = t.lease_no
     left join lateral (
@@ -140,7 +142,8 @@ function running(facts: Omit<Facts, 'trouble'>): WaitingOn | null {
 function pending(facts: Facts): WaitingOn {
   const { created_at: since } = facts
   if (!facts.due) return later(facts)
-  if (facts.conversation_busy || facts.is_behind) return { code: 'conversation', since, ...turn(facts) }
+  if (!facts.chat && (facts.conversation_busy || facts.is_behind))
+    return { code: 'conversation', since, ...turn(facts) }
   if (facts.elsewhere) {
     const trouble = pausedLane(facts) ?? workerGone(facts)
     if (trouble) return trouble
@@ -165,7 +168,8 @@ function pending(facts: Facts): WaitingOn {
   }
   if (facts.position > 1)
     return { code: 'behind', since, text: `position ${facts.position} in lane ${facts.lane}` }
-  const text = facts.elsewhere ? `next for a worker of ${facts.lane}` : 'a worker has been called'
+  const reads = facts.chat ? ' that reads chats, which none of the release before does' : ''
+  const text = facts.elsewhere ? `next for a worker of ${facts.lane}${reads}` : 'a worker has been called'
   return { code: 'starting', since, text }
 }
 

@@ -4,6 +4,7 @@ import { HaiError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { type Access, cure as cureOf, localAccess, type NoAccess, withheld } from '../model/access.ts'
 import { answerWithModel } from '../model/agent.ts'
+import { unsupported } from '../model/answer_form.ts'
 import type { HeldTask } from '../model/held_task.ts'
 import { withLoading } from '../model/ollama.ts'
 import {
@@ -60,7 +61,7 @@ export async function execute(
     const ollama = await knownOllama(sql)
     await handle.fail(ollama ? { ...OLLAMA_GONE, endpoint: ollama } : noRoute(task, access))
   } else if (access.choice.backend.external) {
-    const refused = withheld(task, access.choice)
+    const refused = withheld(task, access.choice) ?? unsupported(task, access.choice)
     if (refused) await handle.fail(refused)
     else await handOver(sql, task, access.choice)
   } else {

@@ -35,11 +35,13 @@ const Input = z.strictObject({
   leaving: z.boolean().default(false),
   /** The worker sends `lease_token` with all that it does under a lease. */
   sends_token: z.boolean().default(false),
+  /** The worker reads what a chat sent in place of the conversation; the release before knows of none. */
+  reads_chat: z.boolean().default(false),
 })
 
 export interface ClaimedElsewhere {
   task: ClaimedTask | null
-  /** The conversation so far, oldest first. */
+  /** The conversation so far, oldest first; none of a chat, which brings its own. */
   turns: Turn[]
   /** Nothing was claimed, but something may be at once. */
   more: boolean
@@ -51,7 +53,7 @@ export async function claimElsewhere(
   input: z.input<typeof Input>,
   principal: (requester: string) => Caller,
 ): Promise<ClaimedElsewhere> {
-  const { worker, lanes, listens, leaving, sends_token } = parse(Input, input)
+  const { worker, lanes, listens, leaving, sends_token, reads_chat } = parse(Input, input)
   const nothing = { task: null, turns: [], more: false }
   if (leaving) {
     await left(sql, worker)
@@ -59,12 +61,13 @@ export async function claimElsewhere(
   }
   if (!sends_token) throw older()
   const open = await unpausedLanes(sql, lanes)
+  const scope = { elsewhere: true, chatless: !reads_chat }
   for (let answered = 0; answered < MOST_BUILT_IN; answered += 1) {
-    const task = open.length > 0 ? await claim(sql, { worker, lanes: open, elsewhere: true }) : null
+    const task = open.length > 0 ? await claim(sql, { worker, lanes: open, ...scope }) : null
     if (!task) {
       // said before the last look: what comes in after it is announced
       await seen(sql, { worker, lanes, asleep: listens })
-      return { ...nothing, more: await hasClaimable(sql, open, { elsewhere: true }) }
+      return { ...nothing, more: await hasClaimable(sql, open, scope) }
     }
     if (await answerClaimed(sql, task, principal(task.requester))) continue
     if (task.lane === BUILT_IN) {
@@ -76,7 +79,7 @@ export async function claimElsewhere(
     if (refused) await fail(sql, { ...heldOf(task), ...refused })
     else {
       await seen(sql, { worker, lanes, asleep: false })
-      return { task, turns: await earlierTurns(sql, task), more: false }
+      return { task, turns: task.chat ? [] : await earlierTurns(sql, task), more: false }
     }
   }
   return { ...nothing, more: true }
