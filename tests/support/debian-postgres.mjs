@@ -31,7 +31,14 @@ export async function startDebian() {
       listen_addresses: '127.0.0.1',
       unix_socket_directories: '',
       fsync: 'off',
+      synchronous_commit: 'off',
+      full_page_writes: 'off',
       max_connections: 200,
+      // as the runner's own server has them, but for what only newer ones know
+      shared_buffers: '64MB',
+      max_wal_senders: 0,
+      wal_level: 'minimal',
+      jit: 'off',
     }
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const server = spawn(join(BIN, 'postgres'), ['-D', data, ...flags], options)
