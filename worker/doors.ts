@@ -1,5 +1,5 @@
 import { connect, localTarget, runningStack } from '../cli/call/connection.ts'
-import { backoff } from '../cli/call/pace.ts'
+import { longer } from '../cli/call/pace.ts'
 import type { Profile } from '../cli/call/profile.ts'
 import { Webhook } from '../cli/call/webhook.ts'
 import { EXIT, Failure } from '../cli/failure.ts'
@@ -40,7 +40,7 @@ export class Doors {
   /** `call`, tried until there is an answer: what was worked for is not lost with a connection. `stop` ends the trying. */
   async insist<T>(path: string, args: object, stop: AbortSignal): Promise<T> {
     let crashes = 0
-    for (let wait = FIRST_MS; ; wait = backoff(wait, MOST_MS)) {
+    for (let wait = FIRST_MS; ; wait = longer(wait, MOST_MS)) {
       try {
         return await this.call<T>(path, args)
       } catch (error) {

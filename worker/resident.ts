@@ -1,4 +1,4 @@
-import { backoff } from '../cli/call/pace.ts'
+import { longer } from '../cli/call/pace.ts'
 import type { ClaimedElsewhere } from '../f/hai/core/work/remote.ts'
 import { type Doors, isPassing, type Rest } from './doors.ts'
 import type { Stopping } from './remote-task.ts'
@@ -67,7 +67,7 @@ async function claimOn(residence: Residence, hands: Set<Promise<void>>): Promise
     if (claimed?.task) continue
     const ms = claimed?.more ? SOON_MS : claimed && listens ? longest : wait
     const rung = await rest.pause(ms, stopping.draining)
-    wait = rung ? FIRST_MS : backoff(wait, claimed ? longest : MOST_MS)
+    wait = rung ? FIRST_MS : longer(wait, claimed ? longest : MOST_MS)
   }
 }
 

@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser } from 'eventsource-parser'
 import { ConnectionError } from '../call/http.ts'
-import { backoff } from '../call/pace.ts'
+import { longer } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
 
 /** A piece of a task's answer: where it stands in it, in UTF-16 units, and the text. */
@@ -39,7 +39,7 @@ interface Update {
 export async function watchJob(webhook: Webhook, watching: Watching): Promise<void> {
   const reader = new UpdateReader(watching)
   const { signal } = watching
-  for (let wait = AGAIN_MS; !signal.aborted; wait = backoff(wait, AGAIN_MOST_MS, 3)) {
+  for (let wait = AGAIN_MS; !signal.aborted; wait = longer(wait, AGAIN_MOST_MS, 3)) {
     const before = { offset: reader.offset, at: Date.now() }
     if ((await listen(webhook, watching, reader)) === 'over') return
     if (reader.offset > before.offset || Date.now() - before.at > STOOD_MS) wait = AGAIN_MS

@@ -27,7 +27,7 @@ const REMOTE: Rhythm = {
 const STIRRED_MS = 1_000
 
 /** The pause after one of `ms`: longer, up to the most. */
-export const backoff = (ms: number, most: number, factor = 2): number => Math.min(most, ms * factor)
+export const longer = (ms: number, most: number, factor = 2): number => Math.min(most, ms * factor)
 
 /** The time between two looks: short at first, and never so short that a remote server minds. */
 export class Pace {
@@ -77,7 +77,7 @@ export class Pace {
   #next(): number {
     if (this.#calm) return this.#rhythm.most
     const delay = this.#delay
-    this.#delay = backoff(delay, this.#rhythm.most, this.#rhythm.factor)
+    this.#delay = longer(delay, this.#rhythm.most, this.#rhythm.factor)
     return delay
   }
 

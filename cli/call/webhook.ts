@@ -4,7 +4,7 @@ import type { Health } from '../../f/hai/core/shape.ts'
 import { Failure } from '../failure.ts'
 import { contractProblem, decode } from './decode.ts'
 import { type Answer, ConnectionError, Http, type Method } from './http.ts'
-import { backoff, Pace } from './pace.ts'
+import { longer, Pace } from './pace.ts'
 
 /** One server to call: where it is, and the token for it. */
 export interface Target {
@@ -190,7 +190,7 @@ export class Webhook {
         if (isLast || futile || (once && error.sent)) throw await this.#unreachable(error, once)
       }
       await sleep(wait)
-      wait = backoff(wait, RECONNECT_MOST_MS)
+      wait = longer(wait, RECONNECT_MOST_MS)
     }
   }
 
