@@ -164,17 +164,24 @@ describe('a channel that fails', () => {
     expect(arrived).toHaveLength(3)
   })
 
-  it('is left alone for as long as it asks, for all notices, which lose no attempt by it', async () => {
-    answers['/hook'] = [{ status: 429, headers: { 'retry-after': '900' } }]
-    await aNotice()
-    await aNotice()
-    expect(await send({ hook: webhook() })).toMatchObject({ later: 1 })
-    expect(arrived).toHaveLength(1)
-    const [first, second] = await rows()
-    expect(first!.pause).toBeGreaterThan(890)
-    expect(second!.pause).toBeGreaterThan(890)
-    expect(second).toMatchObject({ attempts: 0, error: null })
-  })
+  it.each([
+    ['seconds', () => ({ 'retry-after': '900' })],
+    ['a date', () => ({ 'retry-after': new Date(Date.now() + 900_000).toUTCString() })],
+    ['milliseconds', () => ({ 'retry-after-ms': '900000' })],
+  ])(
+    'is left alone for as long as it asks, for all notices, which lose no attempt by it, said in %s',
+    async (_, headers) => {
+      answers['/hook'] = [{ status: 429, headers: headers() }]
+      await aNotice()
+      await aNotice()
+      expect(await send({ hook: webhook() })).toMatchObject({ later: 1 })
+      expect(arrived).toHaveLength(1)
+      const [first, second] = await rows()
+      expect(first!.pause).toBeGreaterThan(890)
+      expect(second!.pause).toBeGreaterThan(890)
+      expect(second).toMatchObject({ attempts: 0, error: null })
+    },
+  )
 
   it('does not keep other channels from their notices, nor get one again that it has', async () => {
     answers['/down'] = [{ status: 503 }, { status: 503 }, { status: 200 }]

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as elapse } from 'node:timers/promises'
 import { workerEnvironment } from '../base/environment.ts'
+import { epochDate, secondsUntil } from '../base/reset_time.ts'
 import { UNCOUNTED } from '../cost/model_call.ts'
 import { BrokenCall, isMissingProgram } from './failure.ts'
 import { field } from './frames.ts'
 import { limitIn } from './refusal.ts'
 import type { Reply, Said } from './reply.ts'
-import { epochDate, secondsUntil } from './reset_time.ts'
 
 /** After its answer it may tidy up. */
 const GRACE_MS = 1000

@@ -1,12 +1,12 @@
 import { APICallError } from '@ai-sdk/provider'
 import type { Choice } from '../base/backends.ts'
 import { networkReason } from '../base/network.ts'
+import { secondsUntil } from '../base/reset_time.ts'
 import { storable } from '../base/text.ts'
 import { NO_TOKENS, type Spent, type Tokens, UNCOUNTED } from '../cost/model_call.ts'
 import { isLeaseLost } from '../task/lease.ts'
 import { overflowOf } from './overflow.ts'
 import { type CallFailure, ofStatus, ofWords, otherUrl, putOff } from './refusal.ts'
-import { secondsUntil } from './reset_time.ts'
 
 /** What had come of an answer that was not to be. */
 export interface Got {

@@ -1,6 +1,6 @@
 import type { APICallError } from '@ai-sdk/provider'
 import type { Choice } from '../base/backends.ts'
-import { resetSeconds, saysWhen } from './reset_time.ts'
+import { resetSeconds, saysWhen } from '../base/reset_time.ts'
 
 /** Why a call failed, in the words that `fail` takes. */
 export interface CallFailure {

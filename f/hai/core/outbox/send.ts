@@ -2,6 +2,7 @@ import { resolveReference, storedConfig } from '../base/config.ts'
 import { outage, type Sql } from '../base/db.ts'
 import { workerEnvironment } from '../base/environment.ts'
 import { HaiError, parse, withoutWords } from '../base/errors.ts'
+import { resetSeconds } from '../base/reset_time.ts'
 import { backoff, pulse, Schedule } from '../base/time.ts'
 import { type Channel, Channels } from './channels.ts'
 import {
@@ -174,7 +175,7 @@ async function deliver(
     const redirect = response.status >= 300 && response.status < 400
     return failed(`answered ${redirect ? 'with a redirect, ' : ''}${response.status}${why}`, {
       down: !OWN_FAULT.has(response.status),
-      retryAfterSeconds: retryAfter(response.headers.get('retry-after')),
+      retryAfterSeconds: resetSeconds({ headers: Object.fromEntries(response.headers) }),
     })
   } catch (error) {
     if (error instanceof HaiError) return failed(error.message, { down: true })
@@ -215,13 +216,6 @@ function networkError(error: unknown): string {
   if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
   const { code } = (error.cause ?? error) as { code?: unknown }
   return `it could not be reached (${typeof code === 'string' ? code : error.name})`
-}
-
-/** Seconds in a Retry-After, which may be a date; undefined when there is none. */
-function retryAfter(value: string | null): number | undefined {
-  if (value === null) return undefined
-  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000
-  return seconds >= 0 ? seconds : undefined
 }
 
 /** ntfy makes a file of a longer message. */

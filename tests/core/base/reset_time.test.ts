@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { resetTime } from '../../../f/hai/core/model/reset_time.ts'
+import { resetTime } from '../../../f/hai/core/base/reset_time.ts'
 import fc from '../../support/fast-check.ts'
 
 const now = new Date('2026-11-29T12:00:00Z')

@@ -1,6 +1,6 @@
-import { instantAt, wallClock } from '../base/dates.ts'
-import { ownZone } from '../base/time.ts'
-import { WEEKDAYS } from '../base/words.ts'
+import { instantAt, wallClock } from './dates.ts'
+import { ownZone } from './time.ts'
+import { WEEKDAYS } from './words.ts'
 
 /** Any of the ways in which a server, or the program before it, says when it may be asked again. */
 export interface Told {
