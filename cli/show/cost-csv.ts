@@ -29,8 +29,19 @@ const COLUMNS = [
 export function csvOf(report: CostReport, by: Breakdown[] | undefined): string {
   const rows = by
     ? by.flatMap((one) => (report.by[one] ?? []).map((row) => [one, row.key, ...values(row)]))
-    : report.by_day.map((row) => [row.day, row.tasks.total, row.tasks.escalated, ...values(row)])
-  const header = [...(by ? ['by', 'key'] : ['day', 'tasks', 'escalated_tasks']), ...COLUMNS]
+    : report.by_day.map((row) => [
+        row.day,
+        row.tasks.total,
+        row.tasks.escalated,
+        ...values(row),
+        row.errand_calls,
+        row.errand_usd,
+      ])
+  const header = [
+    ...(by ? ['by', 'key'] : ['day', 'tasks', 'escalated_tasks']),
+    ...COLUMNS,
+    ...(by ? [] : ['errand_calls', 'errand_usd']),
+  ]
   return [header, ...rows].map((row) => row.map(field).join(',')).join('\r\n')
 }
 

@@ -6,7 +6,10 @@ import { type Cell, table } from './table.ts'
 import { duration, shortId, timeOfDay } from './words.ts'
 
 /** What each model call of one task came to. */
-export async function taskCostLines({ id, total, calls }: TaskCost, session: Session): Promise<string[]> {
+export async function taskCostLines(
+  { id, errand, total, calls }: TaskCost,
+  session: Session,
+): Promise<string[]> {
   if (calls.length === 0) return [`${shortId(id)} made no model calls`]
   const { dim } = session.paint
   const header = [
@@ -29,7 +32,7 @@ export async function taskCostLines({ id, total, calls }: TaskCost, session: Ses
     call.state === 'open' || call.ending === 'lost' ? '' : duration(call.ms),
     { text: remark(call), paint: dim },
   ])
-  const sum = `${count(total.calls, 'call')}, ${tokensText(total)}, ${spentText(total)}`
+  const sum = `${count(total.calls, 'call')}, ${tokensText(total)}, ${spentText(total)}${errand ? '; an errand of a chat client' : ''}`
   return [...(await table(header, rows, { columns: session.columns, title: dim, headings: true })), '', sum]
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../../f/hai/core/base/words.ts'
 import {
   endingTexts,
+  errandsText,
   listText,
   marginText,
   presumedText,
@@ -65,8 +66,14 @@ function headline(report: CostReport): string[] {
   const { since, until, days, zone, total, tasks } = report
   const when = days === 1 ? since : `${since} to ${until}`
   const what = `${spentText(total)} for ${count(total.calls, 'call')}, ${tokensText(total)}`
-  return [`${when} (${zone}): ${what}; ${count(tasks.total, 'task')} ended`, trendText(report)]
+  return [
+    `${when} (${zone}): ${what}; ${count(tasks.total, 'task')} ended`,
+    trendText(report),
+    ...given(errandsText(report)),
+  ]
 }
+
+const given = (text: string | undefined): string[] => (text ? [text] : [])
 
 /** What no sum tells: calls under way, without a price, or that did not end with an answer and its count. */
 function asides({ total, unknown }: CostReport, { paint }: Session): string[] {
@@ -79,7 +86,7 @@ function asides({ total, unknown }: CostReport, { paint }: Session): string[] {
       : []),
     ...(open_calls > 0 ? [`${count(open_calls, 'call')} under way${holding(open_usd)}`] : []),
     ...endingTexts(total),
-    ...(presumed ? [presumed] : []),
+    ...given(presumed),
   ]
 }
 

@@ -119,6 +119,12 @@ describe('the message', () => {
     ])
   })
 
+  it('says what of it was for errands, where any was', () => {
+    const { text } = digestOf(aReport({ errands: spent(0.02, 12) }), 'week')
+    expect(text.split('\n')).toContain('of that errands of chat clients: 12 calls, 13.2k tokens, $0.02')
+    expect(digestOf(aReport(), 'week').text).not.toContain('errands')
+  })
+
   it('does not say what tasks are about: a channel may be anywhere', () => {
     expect(JSON.stringify(digestOf(aReport(), 'month'))).not.toContain('backup')
   })

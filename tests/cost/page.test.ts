@@ -67,6 +67,12 @@ describe('the page', () => {
     expect(page).toContain('$3.10 by list price')
   })
 
+  it('says what of it was for errands', async () => {
+    const page = await pageOf(aReport({ errands: spent(0, 12) }))
+    expect(page).toContain('of that errands of chat clients: 12 calls, 13.2k tokens, no money')
+    expect(await pageOf(aReport())).not.toContain('errands')
+  })
+
   it('says that no model was asked, with no chart and no zeros', async () => {
     const page = await pageOf(aReport({ total: anAmount(), by: {}, top_tasks: [], caps: [] }))
     expect(page).toContain('No model calls')

@@ -34,6 +34,8 @@ const aDay = (day: string, amount: Amount, tasks: number): DayAmount => ({
   day,
   ...amount,
   tasks: { total: tasks, without_model: 0, local: tasks, escalated: 0 },
+  errand_calls: 0,
+  errand_usd: 0,
 })
 
 /** A week of a homelab that mostly answers by itself. */
@@ -45,6 +47,7 @@ export const aReport = (fields: Partial<CostReport> = {}): CostReport => ({
   days: 7,
   zone: 'Europe/Berlin',
   total: spent(4.21, 312),
+  errands: anAmount(),
   previous: {
     since: '2026-11-09',
     until: '2026-11-15',

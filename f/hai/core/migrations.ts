@@ -1,7 +1,7 @@
 import { ALERTS } from './alert/schema.ts'
 import { SETTINGS_GONE } from './base/config.ts'
 import { DRIFT_TABLE } from './base/drift.ts'
-import { ABOVE_HOLDS, CAPS, ENDED, USAGE } from './cost/schema.ts'
+import { ABOVE_HOLDS, CAPS, ENDED, ERRAND_CALLS, USAGE } from './cost/schema.ts'
 import { DASHBOARD_VIEWS } from './dashboard_views.ts'
 import { MODEL_FACTS } from './model/schema.ts'
 import { OUTBOX_RINGS } from './outbox/schema.ts'
@@ -48,6 +48,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'dashboard views', sql: DASHBOARD_VIEWS },
   { name: 'drift reports', sql: DRIFT_TABLE },
   { name: 'settings gone', sql: SETTINGS_GONE },
-  { name: 'chats', sql: CHATS },
+  { name: 'chats', sql: CHATS + ERRAND_CALLS },
   { name: 'alerts', sql: ALERTS },
 ]

@@ -81,6 +81,7 @@ describe('hai cost task', () => {
   const untold = { tokens: none, price_version: null }
   const cost: TaskCost = {
     id: '01K3V9QX2M0000000000ABCDEF',
+    errand: false,
     total: unpriced(0.0123, 3, 1),
     calls: [
       { ...call, state: 'settled', billing: 'metered' },
@@ -114,6 +115,12 @@ describe('hai cost task', () => {
       3 calls, 3.3k tokens, $0.01 and 1 call of unknown cost
       "
     `)
+  })
+
+  it('says of an errand that it is one', async () => {
+    server.doors['cost/task'] = () => ({ result: { ...cost, errand: true } })
+    const { stdout } = await hai(['cost', 'task', 'ABCDEF'], 120)
+    expect(stdout).toContain('1 call of unknown cost; an errand of a chat client\n')
   })
 
   it('prints the answer as it is, and says when there was no call', async () => {

@@ -105,6 +105,12 @@ describe('hai cost', () => {
     expect(text).not.toContain('$0.00')
   })
 
+  it('says what of it was for errands of chat clients', async () => {
+    const said = await shown({ errands: spent(0, 12) })
+    expect(said).toContain('\nof that errands of chat clients: 12 calls, 13.2k tokens, no money\n')
+    expect(await shown({})).not.toContain('errands')
+  })
+
   it('says how calls ended that were not answered, and what may have been spent besides', async () => {
     const total = { ...spent(4.21, 312), open_calls: 2, open_usd: 0.3, presumed_calls: 1, presumed_usd: 0.12 }
     const ended = {
@@ -227,13 +233,20 @@ describe('hai cost', () => {
   })
 
   it('writes a line of CSV for each day, or for each of what was asked for; unknown is empty', async () => {
-    report.by_day[0] = { ...report.by_day[0]!, ...unpriced(0.4, 30, 2) }
+    report.by_day[0] = {
+      ...report.by_day[0]!,
+      ...unpriced(0.4, 30, 2),
+      errand_calls: 7,
+      errand_usd: 0.02,
+    }
     const days = (await hai(['cost', '--csv'])).stdout.trimEnd().split(/\r?\n/)
     expect(days).toHaveLength(8)
     expect(days[0]).toMatch(/^day,tasks,escalated_tasks,calls,usd,known_usd,unknown_calls,/)
-    expect(days[1]).toMatch(/^2026-11-16,6,0,30,,0.4,2,/)
+    expect(days[0]).toMatch(/,untold_calls,errand_calls,errand_usd$/)
+    expect(days[1]).toMatch(/^2026-11-16,6,0,30,,0.4,2,.*,7,0.02$/)
     report.by.agent = [{ key: 'odd, "name"', ...spent(1, 1) }]
     const keys = (await hai(['cost', '--csv', '--by', 'agent'])).stdout.trimEnd().split(/\r?\n/)
+    expect(keys[0]).toMatch(/,untold_calls$/)
     expect(keys[1]).toMatch(/^agent,"odd, ""name""",1,1,1,0,/)
   })
 

@@ -61,6 +61,33 @@ describe('a report', () => {
     expect(by.backend?.map(({ key }) => key)).toEqual(['openai', 'ollama'])
   })
 
+  it('counts errands apart, in the totals and in no count of tasks, folded or not', async () => {
+    await answered(0.25)
+    const errand = await answered(0.03125, { chat: { errand: true } })
+    await answered(null, { chat: { errand: true } }, 'guest')
+    for (const fold of [false, true]) {
+      if (fold) await rollup(db.sql)
+      const { total, errands, tasks, by_day } = await report()
+      expect(total).toMatchObject({ calls: 3, usd: 0.28125 })
+      expect(errands).toMatchObject({ calls: 2, usd: 0.03125, tokens: { output: 3125 } })
+      expect(tasks).toMatchObject({ total: 1, escalated: 1 })
+      expect(by_day.map(({ errand_calls, errand_usd }) => [errand_calls, errand_usd])).toEqual([
+        [0, 0],
+        [2, 0.03125],
+      ])
+      expect((await report({}, 'guest')).errands).toMatchObject({ calls: 1, usd: 0 })
+    }
+    expect(await taskCost(db.sql, { id: errand }, aCaller())).toMatchObject({ errand: true })
+    const [page] = richReport(await report()).render_all as [{ markdown: string }]
+    expect(page.markdown).toContain('- of that errands of chat clients: 2 calls, 3.1k tokens, $0.03')
+  })
+
+  it('tells what an errand holds whose call is under way', async () => {
+    await aTask(db.sql, { chat: { errand: true } })
+    await reserve(db.sql, aCall(0.5), await claimed(db.sql))
+    expect((await report()).errands).toMatchObject({ calls: 1, open_calls: 1, open_usd: 0.5, usd: 0 })
+  })
+
   it('breaks down by what is asked for alone, and names the dearest tasks when asked to', async () => {
     await answered(0.25, { content: 'the cheaper one\nwith more lines' })
     const dear = await answered(0.5, { content: 'the dear one', source: 'voice' })

@@ -60,6 +60,12 @@ export function endingTexts(amount: Amount): string[] {
   return phrases.filter(([calls]) => calls > 0).map(([calls, how]) => `${count(calls, 'call')} ${how}`)
 }
 
+/** What of all that was for errands; nothing to say without one. */
+export function errandsText({ errands }: Pick<CostReport, 'errands'>): string | undefined {
+  if (errands.calls === 0) return undefined
+  return `of that errands of chat clients: ${count(errands.calls, 'call')}, ${tokensText(errands)}, ${spentText(errands)}`
+}
+
 /** What the caps count of calls whose cost isn't all known; nothing to say without one. */
 export function presumedText({ presumed_calls, presumed_usd, known_usd }: Amount): string | undefined {
   if (presumed_calls === 0) return undefined

@@ -2,6 +2,7 @@ import { html, raw } from 'hono/html'
 import { count, dollars, hoursText, percent, shortNumber, spanText } from '../base/words.ts'
 import {
   endingTexts,
+  errandsText,
   listText,
   marginText,
   presumedText,
@@ -55,12 +56,14 @@ function headline(report: CostReport): Markup {
   const { total, unknown, days, tasks } = report
   const { open_calls, open_usd } = total
   const presumed = presumedText(total)
+  const errands = errandsText(report)
   if (total.calls === 0) {
     return html`<p class="sum">No model calls</p>
 <p class="soft">in ${count(days, 'day')}; ${count(tasks.total, 'task')} ended without one</p>`
   }
   return html`<p class="sum">${spentText(total)}</p>
 <p class="soft">${trendText(report)}</p>
+${errands ? html`<p class="soft">${errands}</p>` : ''}
 ${unknown.map(
   ({ backend, model, calls }) =>
     html`<p class="warn">No price is known for ${backend}/${model} (${count(calls, 'call')})</p>`,

@@ -6,6 +6,7 @@ import { parse } from '../base/errors.ts'
 import { count, dayText, dollars, percent } from '../base/words.ts'
 import {
   endingTexts,
+  errandsText,
   presumedText,
   spentCell,
   spentText,
@@ -31,6 +32,7 @@ import {
   before,
   Days,
   daysOf,
+  errandsOf,
   type Key,
   type Line,
   NOTHING,
@@ -68,20 +70,33 @@ export async function costReport(
   const only = caller.role === 'member' ? caller.name : null
   const all = caller.role !== 'member'
   const sets: Key[][] = [['day'], ['backend', 'model'], ...by.map((one) => [one])]
-  const [lines, previous, tasks, tasksBefore, caps, margin, windows, top_tasks, caps_hit, failures, broken] =
-    await Promise.all([
-      sumsOf(sql, range, sets, only),
-      sumsOf(sql, earlier, [], only),
-      taskCounts(sql, range, caller),
-      taskCounts(sql, earlier, caller),
-      capStates(sql, caller),
-      all ? capMargin(sql) : null,
-      all ? windowStates(sql) : [],
-      top > 0 ? topTasks(sql, range, top, caller) : [],
-      all ? capsHit(sql, range) : [],
-      all ? routeFailures(sql) : [],
-      all ? brokenSettings(sql) : [],
-    ])
+  const [
+    lines,
+    errands,
+    previous,
+    tasks,
+    tasksBefore,
+    caps,
+    margin,
+    windows,
+    top_tasks,
+    caps_hit,
+    failures,
+    broken,
+  ] = await Promise.all([
+    sumsOf(sql, range, sets, only),
+    errandsOf(sql, range, only),
+    sumsOf(sql, earlier, [], only),
+    taskCounts(sql, range, caller),
+    taskCounts(sql, earlier, caller),
+    capStates(sql, caller),
+    all ? capMargin(sql) : null,
+    all ? windowStates(sql) : [],
+    top > 0 ? topTasks(sql, range, top, caller) : [],
+    all ? capsHit(sql, range) : [],
+    all ? routeFailures(sql) : [],
+    all ? brokenSettings(sql) : [],
+  ])
   const { since, until, zone } = range
   return {
     as_of: new Date().toISOString(),
@@ -90,9 +105,10 @@ export async function costReport(
     days: range.days,
     zone,
     total: totalOf(lines),
+    errands: ofDay(errands, null),
     previous: previousOf(earlier, totalOf(previous), tasksBefore.total),
     tasks: tasks.total,
-    by_day: perDay(range, lines, tasks.days),
+    by_day: perDay(range, lines, errands, tasks.days),
     by: Object.fromEntries(by.map((one) => [one, perKey(lines, one)])),
     caps,
     margin,
@@ -106,10 +122,17 @@ export async function costReport(
   }
 }
 
+type Errands = Awaited<ReturnType<typeof errandsOf>>
+
 const at = (lines: Line[], ...keys: Key[]) => lines.filter((line) => line.keys === keys.join())
 
 function totalOf(lines: Line[]) {
   const [line] = at(lines)
+  return line ? amountOf(line) : NOTHING
+}
+
+function ofDay(errands: Errands, day: string | null) {
+  const line = errands.find((one) => one.day === day)
   return line ? amountOf(line) : NOTHING
 }
 
@@ -122,12 +145,19 @@ function previousOf(
   return total.calls > 0 || tasks.total > 0 ? { since, until, total, tasks } : null
 }
 
-function perDay(range: Range, lines: Line[], tasks: Map<string, CostReport['tasks']>): DayAmount[] {
+function perDay(
+  range: Range,
+  lines: Line[],
+  errands: Errands,
+  tasks: Map<string, CostReport['tasks']>,
+): DayAmount[] {
   const known = new Map(at(lines, 'day').map((line) => [line.day, amountOf(line)]))
   return daysOf(range).map((day) => ({
     day,
     ...(known.get(day) ?? NOTHING),
     tasks: tasks.get(day) ?? NO_TASKS,
+    errand_calls: ofDay(errands, day).calls,
+    errand_usd: ofDay(errands, day).known_usd,
   }))
 }
 
@@ -170,7 +200,7 @@ async function taskCounts(
         select count(*) as calls, bool_or(billing <> 'local') as elsewhere
         from hai.usage u where u.task_id = t.id having count(*) > 0
       ) asked on true
-      where finished_at >= ${from} and finished_at < ${to} and ${caller.sees(sql)}
+      where finished_at >= ${from} and finished_at < ${to} and not errand and ${caller.sees(sql)}
     ) ended
     group by grouping sets ((), (day))`
   const counts = ({ total, without_model, local, escalated }: TaskCounts) => ({
@@ -222,6 +252,7 @@ function summary(report: CostReport): string {
     `**${spentText(total)}** in ${count(total.calls, 'call')}, ${tokensText(total)}; ${trendText(report)}.`,
     `${count(tasks.total, 'task')}: ${tasks.without_model} without a model, ${tasks.local} local, ` +
       `${tasks.escalated} escalated (${percent(tasks.escalated, tasks.total)}).`,
+    ...[errandsText(report)].flatMap((text) => (text ? [`- ${text}`] : [])),
     ...endingTexts(total).map((text) => `- ${text}`),
     ...[presumedText(total)].flatMap((text) => (text ? [`- ${text}`] : [])),
     ...unknown.map(

@@ -74,11 +74,11 @@ async function insert(
   const route = call.route ?? `${backend}/${model}`
   const [row] = await sql<{ opened: boolean }[]>`
     with call as (
-      insert into hai.usage (call_id, task_id, lease_no, token_digest, step, requester, source, agent, conversation_id, route, backend,
-        model, billing, price_version, bound, bound_tokens, state, xid, ms, at)
+      insert into hai.usage (call_id, task_id, lease_no, token_digest, step, requester, source, agent, conversation_id, errand, route,
+        backend, model, billing, price_version, bound, bound_tokens, state, xid, ms, at)
       select ${call_id}, t.id, t.lease_no, ${held ? tokenDigest(held) : null}::bytea, ${step}, coalesce(t.requester, ${call.requester ?? ''}),
         coalesce(t.source, ${call.source ?? ''}), coalesce(${agent}::text, t.target_agent, 'none'), t.conversation_id,
-        ${route}, ${backend}, ${model}, ${billing}, ${price?.version ?? null}, ${bound},
+        t.errand, ${route}, ${backend}, ${model}, ${billing}, ${price?.version ?? null}, ${bound},
         ${most ? most.input + most.output : null}, 'open', null, 0, coalesce(${at ?? null}::timestamptz, now())
       from ${held ? leased(sql, held, billing) : alone(sql)}
       where not ${stale(sql)}
@@ -102,7 +102,7 @@ async function insert(
 }
 
 const leased = (sql: Sql, held: Held, billing: ModelCall['billing']) => sql`
-  (select id, lease_no, requester, source, target_agent, conversation_id from hai.task_queue
+  (select id, lease_no, requester, source, target_agent, conversation_id, errand from hai.task_queue
     where ${inHandsOf(sql, held)}
       and (data_tier <> 'restricted' or ${billing} = 'local')) t`
 
@@ -120,7 +120,7 @@ async function restricted(sql: Sql, { backend, billing }: ModelCall, held: Held)
 
 const alone = (sql: Sql) => sql`
   (select null as id, null::int as lease_no, null as requester, null as source, null as target_agent,
-    null as conversation_id) t`
+    null as conversation_id, false as errand) t`
 
 /** A counter that a reservation took over its limit, the reservation included. */
 interface Over {

@@ -198,6 +198,12 @@ create table hai.usage (
 create index usage_by_task on hai.usage (task_id);
 create index usage_by_time on hai.usage using brin (at);`
 
+/** Part of the migration `chats`. */
+export const ERRAND_CALLS = `
+-- of a chat client's errand, as the task says: reports count them apart
+alter table hai.usage add column errand boolean not null default false;
+create index usage_of_errands on hai.usage (at) where errand;`
+
 export const ABOVE_HOLDS = `
 -- calls that came to more than was held for them: by so much a cap can be passed
 create index usage_above_hold on hai.usage ((usd - bound) desc) where state = 'settled' and usd > bound;`

@@ -64,7 +64,7 @@ export interface Amount {
   ms: number
 }
 
-/** Tasks that ended, by what answered them. */
+/** Tasks that ended, by what answered them; errands of chat clients are none of them. */
 export interface TaskCounts {
   total: number
   /** By a built-in, or ended before any model was asked. */
@@ -78,6 +78,9 @@ export interface TaskCounts {
 export interface DayAmount extends Amount {
   day: string
   tasks: TaskCounts
+  /** Of its calls those for errands of chat clients, and the sum of those whose cost is known, USD. */
+  errand_calls: number
+  errand_usd: number
 }
 
 export interface KeyAmount extends Amount {
@@ -172,6 +175,8 @@ export interface CostReport {
   days: number
   zone: string
   total: Amount
+  /** What of it was for errands of chat clients, such as titles. */
+  errands: Amount
   /** The same number of days before; null when hai has no older row. */
   previous: { since: string; until: string; total: Amount; tasks: TaskCounts } | null
   tasks: TaskCounts
@@ -224,6 +229,8 @@ export interface CallRow {
 /** `cost/task {id}`. */
 export interface TaskCost {
   id: string
+  /** It is a chat client's own. */
+  errand: boolean
   total: Amount
   calls: CallRow[]
 }

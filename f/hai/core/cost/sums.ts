@@ -113,6 +113,21 @@ export async function sumsOf(
   }
 }
 
+/** The same of errands alone, together and by day, from the ledger itself: days don't tell them apart. */
+export async function errandsOf(
+  sql: Sql,
+  range: Range,
+  requester: string | null,
+): Promise<Omit<Line, 'keys'>[]> {
+  return sql<Omit<Line, 'keys'>[]>`
+    with lines as (
+      ${settled(sql, range, sql`and errand`)} union all ${unsettled(sql, range, sql`and errand`)}
+    )
+    select day, ${totals(sql)} from lines
+    where ${requester === null} or requester = ${requester}
+    group by grouping sets ((), (day))`
+}
+
 const usedIn = (sets: Key[][]): Key[] => KEYS.filter((key) => sets.some((set) => set.includes(key)))
 
 /**
@@ -180,14 +195,14 @@ const settled = (sql: Sql, { from, to, zone }: Range, later: Part): Part => sql`
   from hai.usage where state = 'settled' and at >= ${from} and at < ${to} ${later}`
 
 /** Not all that they come to is known, or not yet; what is the least of it is counted. */
-const unsettled = (sql: Sql, { from, to, zone }: Range): Part => sql`
+const unsettled = (sql: Sql, { from, to, zone }: Range, only: Part = sql``): Part => sql`
   select ${single(sql, zone)}, 1, (state = 'presumed' and billing = 'metered' and bound is null)::int,
     (state = 'presumed' and billing = 'subscription')::int, (error is not null)::int, usd, list_usd, input, output,
     cache_read, cache_write, reasoning, ms, cache_write_1h,
     ${ended(sql)}, (state = 'presumed')::int, (ending is not distinct from 'lost')::int,
     (state = 'open')::int, case state when 'open' then bound end,
     (state = 'presumed' and bound > 0)::int, case state when 'presumed' then ${presumedOf(sql)} end
-  from hai.usage call where state <> 'settled' and at >= ${from} and at < ${to}`
+  from hai.usage call where state <> 'settled' and at >= ${from} and at < ${to} ${only}`
 
 const ended = (sql: Sql): Part => sql`
   (ending is not distinct from 'cancelled')::int::bigint as cancelled_calls,
@@ -233,7 +248,7 @@ const totals = (sql: Sql): Part => sql`
   coalesce(sum(presumed_calls), 0)::float8 as presumed_calls, coalesce(sum(presumed_usd), 0)::float8 as presumed_usd`
 
 /** What a line says, with null for what nobody knows. */
-export function amountOf(line: Line): Amount {
+export function amountOf(line: Omit<Line, 'keys'>): Amount {
   const { input, output, cache_read, cache_write, cache_write_1h, reasoning, known_usd, unknown_calls } = line
   const { calls, open_calls, open_usd, presumed_calls, presumed_usd, ms } = line
   const { failed_calls, cancelled_calls, stopped_calls, uncounted_calls, lost_calls, untold_calls } = line

@@ -18,7 +18,8 @@ export async function taskCost(sql: Sql, input: z.input<typeof Input>, caller: C
         'cache_write_1h', cache_write_1h, 'reasoning', reasoning) as tokens,
       usd::float8 as usd, bound::float8 as bound, list_usd::float8 as list_usd, price_version, error, ms
     from hai.usage where task_id = ${id} order by at, call_id`
-  return { id, total: totalOf(calls), calls: [...calls] }
+  const [task] = await sql<[{ errand: boolean }]>`select errand from hai.task_queue where id = ${id}`
+  return { id, errand: task.errand, total: totalOf(calls), calls: [...calls] }
 }
 
 function totalOf(calls: CallRow[]): Amount {

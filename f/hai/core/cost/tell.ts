@@ -5,7 +5,7 @@ import type { Part, Sql } from '../base/db.ts'
 import { parse } from '../base/errors.ts'
 import { count, dollars, percent } from '../base/words.ts'
 import { type NewNotice, notify } from '../outbox/notice.ts'
-import { presumedText, spentText, tokensText, trendText } from './amount_text.ts'
+import { errandsText, presumedText, spentText, tokensText, trendText } from './amount_text.ts'
 import { chartOf } from './chart.ts'
 import { costReport } from './report.ts'
 import type { CostReport, KeyAmount } from './shape.ts'
@@ -63,7 +63,7 @@ export function digestOf(report: CostReport, period: Period): NewNotice {
   const { since, until, total, zone } = report
   const lines = [
     `${since} to ${until} (${zone}): ${spentText(total)} for ${count(total.calls, 'call')}, ${tokensText(total)}`,
-    ...[presumedText(total)].flatMap((text) => (text ? [text] : [])),
+    ...[errandsText(report), presumedText(total)].flatMap((text) => (text ? [text] : [])),
     ...changes(report),
     ...(report.by.agent ?? []).slice(0, AGENTS).flatMap(agentLine),
     ...report.unknown.map(
