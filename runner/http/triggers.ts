@@ -24,7 +24,11 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
     if (call.req.method === 'HEAD' || call.req.method === 'OPTIONS') return call.text('')
     const path = pathOf(call)
     const match = triggers.find(call.req.method, path)
-    if (!match) throw new ApiError(404, `no HTTP trigger serves ${call.req.method} ${path}`)
+    if (!match) {
+      const meant = triggers.meant(path)
+      const hint = meant ? `; the nearest is /api/r/${meant}` : ''
+      throw new ApiError(404, `no HTTP trigger serves ${call.req.method} ${path}${hint}`)
+    }
     const { trigger } = match
     const identity = identify(stack, call, trigger)
     call.set('identity', identity)
@@ -199,6 +203,19 @@ class HttpTriggers {
         return params ? [{ trigger, params }] : []
       })
     return matches.sort((a, b) => count(a) - count(b))[0]
+  }
+
+  /** The route that was likely meant where a slash or a segment is doubled, or one of its segments left out. */
+  meant(path: string): string | undefined {
+    const given = path.split('/').filter((segment, at, all) => segment !== '' && segment !== all[at - 1])
+    const routes = this.#read().map((trigger) => this.#routeOf(trigger))
+    const near = routes.filter((route) => {
+      const wanted = route.split('/')
+      let at = 0
+      for (const segment of wanted) if (segment === given[at]) at += 1
+      return at === given.length && wanted.length <= given.length + 1 && wanted.at(-1) === given.at(-1)
+    })
+    return near.sort((a, b) => a.length - b.length)[0]
   }
 
   #routeOf({ workspaced_route, route_path }: HttpTrigger): string {

@@ -191,6 +191,13 @@ describe('an HTTP trigger', () => {
     ] as const) {
       expect((await call(method, route)).status).toBe(404)
     }
+    const told = async (route: string) => JSON.stringify((await call('POST', route)).body)
+    for (const near of ['hai/tasks//first', 'hai/tasks/tasks/first', 'hai/first', 'hai/tasks/first/first/'])
+      expect(await told(near)).toContain(
+        `POST ${near.replace(/\/$/, '')}; the nearest is /api/r/hai/tasks/first`,
+      )
+    for (const far of ['hai', 'hai/tasks/second/of', 'first/hai'])
+      expect(await told(far)).not.toContain('nearest')
     write('f/hai/new.http_trigger.yaml', trigger('f/hai/accepted', 'get', 'hai/new'))
     await expect.poll(async () => (await call('GET', 'hai/new')).status).toBe(202)
   })
