@@ -6,7 +6,7 @@ import { listTodos, nobody } from '../todo/list.ts'
 import type { Todo, TodoStatus } from '../todo/shape.ts'
 import { showTodo, updateTodo } from '../todo/todos.ts'
 import { type Intent, type Reply, whole } from './grammar.ts'
-import { named, SHOWN, todoLines } from './todo_lines.ts'
+import { changed, named, SHOWN, todoLines } from './todo_lines.ts'
 
 const TODO = '(?:(?:the\\s+|my\\s+)?todo)'
 const DONE = '(?:done|finished|complete|completed)'
@@ -39,6 +39,10 @@ const FORMS: Form[] = [
   form('dropped', `${DROP}\\s+${TODO}:\\s*(.+)`, todoReference),
   form('dropped', `${DROP}\\s+${TODO}\\s+(.+)`, idOrQuoted),
   form('dropped', 'drop\\s+(.+)', sureId),
+  // the commands, as answers give them for taking something back
+  form('done', 'todo\\s+done\\s+(.+)', idOrQuoted),
+  form('dropped', 'todo\\s+drop\\s+(.+)', idOrQuoted),
+  form('open', 'todo\\s+reopen\\s+(.+)', idOrQuoted),
   form('open', `${REOPEN}\\s+${TODO}:\\s*(.+)`, todoReference),
   form('open', `${REOPEN}\\s+${TODO}\\s+(.+)`, severalWords),
   form('open', `${REOPEN}\\s+(.+)`, sureId),
@@ -53,6 +57,7 @@ const VERB: Record<TodoStatus, string> = { done: 'finished', dropped: 'dropped',
 export const closeTodoIntent: Intent<{ status: TodoStatus; todo: Reference }> = {
   name: 'finish, drop or reopen a todo',
   examples: ['done 7F3K2M', 'mark replace the UPS battery done', 'drop todo 7F3K2M', 'reopen 7F3K2M'],
+  changes: true,
 
   match(said) {
     const text = said.replace(/(?<![.!])[.!]+$/, '')
@@ -77,8 +82,9 @@ export const closeTodoIntent: Intent<{ status: TodoStatus; todo: Reference }> = 
       return { text: todoLines(heading, list, asker), data: found }
     }
     if (todo.status === status) return { text: `${named(todo)} is ${status} already`, data: todo }
-    const changed = await updateTodo(sql, { id: todo.id, status }, asker.caller)
-    return { text: `${VERB[status]} todo ${named(changed)}`, undo: undo(todo), data: changed }
+    const after = await updateTodo(sql, { id: todo.id, status }, asker.caller)
+    const text = `${VERB[status]} todo ${named(after)}`
+    return { text, undo: undo(todo), todo: changed(after), data: after }
   },
 }
 

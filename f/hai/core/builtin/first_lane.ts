@@ -2,13 +2,14 @@ import type { Clock } from '../base/dates.ts'
 import { type Asked, type FirstLane, laneOf } from '../task/envelope.ts'
 import { BUILT_IN } from '../task/lease.ts'
 import { type Recognised, recognise } from './table.ts'
+import { meant } from './undo.ts'
 
 /**
  * What a task asks of hai itself; undefined where only a model can tell, or its agent or attached text wants one. Of a chat
- * the question alone counts, whatever instructions and history came with it.
+ * the question alone counts, whatever instructions and history came with it; but "undo" is said of an answer before it.
  */
 export function asksHai(task: Omit<Asked, 'source'>, clock: Clock): Recognised | undefined {
-  return wantsModel(task) ? undefined : recognise(task.content, clock)
+  return wantsModel(task) ? undefined : recognise(meant(task.content, task.chat?.turns), clock)
 }
 
 /** A chat's own errand, an answer to be gone on with, and one in a form that only a model can be held to, are a model's. */

@@ -1,6 +1,7 @@
 import type { Caller } from '../base/caller.ts'
 import { addDays, type Clock, dayBounds, formatDue, isDay, mondayOf, parseDue, today } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
+import type { Todo } from '../todo/shape.ts'
 
 /** For whom an utterance is understood, and when it was said. */
 export interface Asker extends Clock {
@@ -13,6 +14,8 @@ export interface Asker extends Clock {
 export interface Reply {
   text: string
   undo?: string
+  /** The todo that was changed, as it is now. */
+  todo?: Pick<Todo, 'id' | 'status'>
   data?: unknown
 }
 
@@ -20,6 +23,8 @@ export interface Reply {
 export interface Intent<Slots extends object> {
   name: string
   examples: string[]
+  /** It may change something, and is not done twice for one message of a chat. */
+  changes?: true
   match(utterance: string, clock: Clock): Slots | undefined
   run(sql: Sql, slots: Slots, asker: Asker): Promise<Reply>
 }

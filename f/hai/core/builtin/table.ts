@@ -2,6 +2,7 @@ import type { Clock } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
 import { closeTodoIntent } from './close_todo.ts'
 import { type Asker, type Intent, plain, type Reply, utterance, whole } from './grammar.ts'
+import { onceInChat } from './once.ts'
 import { listTasksIntent } from './tasks.ts'
 import { addTodoIntent, dueTodosIntent, listTodosIntent, nextTodoIntent } from './todos.ts'
 
@@ -36,10 +37,16 @@ export function recognise(content: string, clock: Clock): Recognised | undefined
 
 /**
  * Does what was recognised. In one transaction with the task's completion it happens once, whatever crashes between.
- * A `HaiError` is the asker's to act on.
+ * A `HaiError` is the asker's to act on. `chat` is the task whose message of a chat it was.
  */
-export async function reply(sql: Sql, { intent, slots }: Recognised, asker: Asker): Promise<Reply> {
-  return intent.run(sql, slots, asker)
+export async function reply(
+  sql: Sql,
+  { intent, slots }: Recognised,
+  asker: Asker,
+  chat?: { id: string; requester: string },
+): Promise<Reply> {
+  const act = () => intent.run(sql, slots, asker)
+  return chat && intent.changes ? onceInChat(sql, chat, act) : act()
 }
 
 const HELP = whole(

@@ -12,6 +12,9 @@ export function named({ body, id }: Todo): string {
   return `“${excerpt(body)}” (${shortId(id)})`
 }
 
+/** Of a todo that was changed what says whether it is still so. */
+export const changed = ({ id, status }: Todo): Pick<Todo, 'id' | 'status'> => ({ id, status })
+
 /** `, due Fri 27 Nov 2026, tag rack, priority high`: what was understood beside the body; '' when nothing. */
 export function particulars({ due, tags, priority }: Todo, clock: Clock): string {
   const parts = [

@@ -6,7 +6,7 @@ import type { TodoStatus } from '../todo/shape.ts'
 import { parseTodoText, type TodoText } from '../todo/text.ts'
 import { addTodo, nothingToDo } from '../todo/todos.ts'
 import { comingPeriod, type Intent, type Period, plain, whole } from './grammar.ts'
-import { counted, named, particulars, SHOWN, todoLines } from './todo_lines.ts'
+import { changed, counted, named, particulars, SHOWN, todoLines } from './todo_lines.ts'
 
 const TODO = '(?:to-?do|to do|reminder)'
 const ADD = '(?:add|create|make)'
@@ -46,6 +46,7 @@ export const addTodoIntent: Intent<AddSlots> = {
     'add todo: replace the UPS battery #rack due friday',
     'remind me to call the bank on monday at 10am',
   ],
+  changes: true,
 
   match(said, clock) {
     const todo = readTodo(said, clock)
@@ -60,7 +61,7 @@ export const addTodoIntent: Intent<AddSlots> = {
       `added todo ${named(todo)}${particulars(todo, { zone, now })}`,
       ...(bell ? [`it is listed, and ${where}; hai can't ring`] : []),
     ].join('\n')
-    return { text, undo: `hai todo drop ${shortId(todo.id)}`, data: todo }
+    return { text, undo: `hai todo drop ${shortId(todo.id)}`, todo: changed(todo), data: todo }
   },
 }
 

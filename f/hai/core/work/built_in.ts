@@ -15,7 +15,7 @@ export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller)
   if (!known) return false
   // what the answer did and that it is given are one fact: a crash between them can't do it twice
   await inTransaction(sql, async (tx) => {
-    const { text, undo, data } = await reply(tx, known, asker)
+    const { text, undo, data } = await reply(tx, known, asker, task.chat ? task : undefined)
     const output = undo ? `${text}\nundo: ${undo}` : text
     const result = data === undefined ? {} : { result: data }
     await complete(tx, { ...heldOf(task), output, ...result, agent: 'built-in', route: 'built-in' })
