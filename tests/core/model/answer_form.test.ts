@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { answerWithModel } from '../../../f/hai/core/model/agent.ts'
+import { taskResult } from '../../../f/hai/core/task/show.ts'
 import { heldTask } from '../../../f/hai/core/work/held_task.ts'
 import { testDatabase } from '../../support/database.ts'
-import { aRunningTask, clear, rowOf } from '../../support/factories.ts'
+import { aCaller, aRunningTask, clear, rowOf } from '../../support/factories.ts'
 import { fakeAnthropic } from '../../support/models/anthropic.ts'
 import type { FakeServer } from '../../support/models/fake-server.ts'
 import { fakeLlamaCpp } from '../../support/models/llama-cpp.ts'
@@ -145,9 +146,11 @@ describe('where an answer is to stop', () => {
     await answerWithModel(watched, task, run)
     expect(await rowOf(db.sql, task.id)).toMatchObject({ state: 'done', output: 'one two three four five' })
     expect(held).toEqual([5])
-    const said =
-      await db.sql`select from hai.task_event where task_id = ${task.id} and type in ('notice', 'cut')`
-    expect(said).toHaveLength(0)
+    const result = await taskResult(db.sql, task.id, aCaller())
+    expect(result).toMatchObject({ ending: 'length', usage: { output: 5 } })
+    expect(result).not.toHaveProperty('notices')
+    const said = await db.sql`select text from hai.task_event where task_id = ${task.id} and type = 'cut'`
+    expect(said).toMatchObject([{ text: 'the answer stops at the 5 tokens that were asked for' }])
   })
 
   it('it may have no word, where all it might take was thought', async () => {

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { answerWithModel } from '../../../f/hai/core/model/agent.ts'
+import { taskResult } from '../../../f/hai/core/task/show.ts'
 import { heldTask } from '../../../f/hai/core/work/held_task.ts'
 import { work } from '../../../f/hai/core/work/worker.ts'
 import { testDatabase } from '../../support/database.ts'
-import { aRunningTask, aTask, clear, rowOf } from '../../support/factories.ts'
+import { aCaller, aRunningTask, aTask, clear, rowOf } from '../../support/factories.ts'
 import type { FakeServer } from '../../support/models/fake-server.ts'
 import { fakeLlamaCpp } from '../../support/models/llama-cpp.ts'
 import { type ChatRequest, fakeOpenAi } from '../../support/models/openai.ts'
@@ -72,9 +73,11 @@ describe('a chat’s question', () => {
     expect(messages[0]).toEqual({ role: 'system', content: 'Be brief.' })
     expect(messages.at(-2)!.content).toMatch(/^A29 /)
     const left = 60 - (messages.length - 2)
-    const said = await db.sql<{ text: string }[]>`
-      select text from hai.task_event where task_id = ${id} and type = 'notice' order by seq`
-    expect(said.map(({ text }) => text).join('\n')).toContain(`${left} of 60 earlier messages are too old`)
+    const { notices } = await taskResult(db.sql, id, aCaller())
+    // and that its model is called otherwise
+    expect(notices!.slice(0, -1)).toEqual([
+      `${left} of 60 earlier messages are too old for the model's window and were left out`,
+    ])
   })
 
   it('is not asked again where an attempt before was answered and came no further', async () => {

@@ -37,16 +37,12 @@ export async function answerWithModel(handle: HeldTask, task: ClaimedTask, run: 
   const { choice, signal } = run
   const refused = withheld(task, choice) ?? unsupported(task, choice)
   if (refused) return void (await handle.fail(refused))
-  const { max_tokens } = task.chat?.answer ?? {}
-  const atMost = max_tokens ? `, for at most ${max_tokens} tokens` : ''
-  await handle.note('route', `→ ${choice.name}/${choice.model}: ${choice.reason}${atMost}`)
+  await handle.note('route', `→ ${choice.name}/${choice.model}: ${choice.reason}`)
   try {
     const { answer, route } = await journaledCall(handle, task, run)
     for (const notice of answer.notices ?? []) await handle.note('notice', notice)
-    // an earlier release journaled no more than whether it was cut
-    const stopped = STOPPED[answer.ending ?? ('cut' in answer && answer.cut ? 'length' : 'whole')]
-    // at a length that was asked for nothing is cut off that somebody wanted
-    if (stopped && !(answer.ending === 'length' && answer.asked_length)) await handle.note('cut', stopped)
+    const stopped = stoppedBy(answer, task)
+    if (stopped) await handle.note('cut', stopped)
     await handle.complete({ output: answer.text, agent: GENERAL, route })
   } catch (error) {
     signal.throwIfAborted()
@@ -64,6 +60,14 @@ const STOPPED: Partial<Record<Ending, string>> = {
   refusal: 'the model refused to answer, or to go on',
   repeats: 'the answer was ended: it repeats itself',
   other: 'the answer may not be whole',
+}
+
+function stoppedBy(answer: Answer, { chat }: ClaimedTask): string | undefined {
+  // an earlier release journaled no more than whether it was cut
+  const ending = answer.ending ?? ('cut' in answer && answer.cut ? 'length' : 'whole')
+  return ending === 'length' && answer.asked_length
+    ? `the answer stops at the ${chat?.answer.max_tokens} tokens that were asked for`
+    : STOPPED[ending]
 }
 
 /** What a cap refused: a local model answers if the budget says so and there is one, else the task waits or ends. */

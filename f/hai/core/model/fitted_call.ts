@@ -102,7 +102,12 @@ async function asked(
   { ask }: Caller,
 ): Promise<Made> {
   const { choice, fit, prompt } = fitting
-  for (const notice of prompt.notices) await handle.note('notice', notice)
+  const isChat = prompt.mostly === 'chat'
+  const tell = async () => {
+    for (const notice of prompt.notices) await handle.note('notice', notice)
+  }
+  // a chat reads them below its answer, and not what a first try left out
+  if (!isChat) await tell()
   const { call_id, ...more } = ids
   const call = {
     ...ledgerCall(call_id, choice, prompt.messages, answerRoom(prompt, fit), fit.ratio),
@@ -110,6 +115,7 @@ async function asked(
   }
   try {
     const answer = await ask(choice, call, prompt.messages)
+    if (isChat) await tell()
     return { answer: await counted(handle, fitting, answer), call }
   } catch (error) {
     // an answer that has begun was not refused
@@ -178,7 +184,7 @@ async function afterRefusal(
     // a prompt that is too long by itself is not helped by a shorter answer
     const shortens = answerRoom(rebuilt, next) < answerRoom(prompt, fit) && wasTheAnswer(refused.told)
     if (!shorter && !shortens) throw refused
-    await handle.note('notice', retold(choice, refused.told))
+    await handle.note(task.chat ? 'route' : 'notice', retold(choice, refused.told))
     return { choice, fit: next, prompt: rebuilt }
   } catch (error) {
     throw error instanceof TooLong ? refused : error
