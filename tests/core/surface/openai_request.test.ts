@@ -349,7 +349,7 @@ describe('a request that can’t be done', () => {
 
   it('says in a sentence for a chat that an image can’t be seen, and what a NUL is', () => {
     const said = (content: unknown) => refusal({ model: 'hai', messages: [user(content)] }).message
-    expect(said([part('what?'), image])).toContain('hai can’t take an image yet: ask again without it')
+    expect(said([part('what?'), image])).toContain('an image can’t be read here yet: ask again without it')
     expect(said('a\0')).toContain('NUL character')
   })
 

@@ -1,5 +1,6 @@
 import { type Code, type HaiError, STATUS } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
+import { own } from '../base/own.ts'
 import type { AnswerEnding, State, TaskError, TaskResult, TokensUsed } from '../task/shape.ts'
 import { MODEL, SMALL_MODEL, TOO_LONG } from './openai_request.ts'
 
@@ -190,7 +191,7 @@ const ADDRESS = /:\/\/|\b\d{1,3}(?:\.\d{1,3}){3}\b|:\d{2,5}\b|(?:^|\s)\/\w/
 
 /** What keeps hai from answering is the operator's; who asks learns of no address of the house. */
 const withoutAddress = (message: string): string =>
-  ADDRESS.test(message) ? 'hai can’t answer right now; try again in a while' : message
+  ADDRESS.test(message) ? 'there can be no answer right now; try again in a while' : message
 
 /**
  * A task that got no answer, or has none yet, in a sentence for whoever chats: it was taken, so that no client is to send
@@ -205,7 +206,7 @@ export function failureOf({ id, state, error }: TaskResult): Refusal | undefined
   if (code === 'context_too_long') return refusal(400, { ...TOO_MUCH, code: TOO_LONG, param: 'messages' })
   if (code === 'unsupported')
     return refusal(400, { message: unsupported(error), code, param: paramIn(error) })
-  const message = `${SAID[code] ?? 'hai could not answer this.'} ${more(name)}`
+  const message = `${own(SAID, code) ?? 'This could not be answered.'} ${more(name)}`
   return refusal(code === 'budget' ? 429 : 503, { message, code })
 }
 
@@ -239,7 +240,7 @@ const goesOn = (how: string, name: string) =>
 
 const NO_MODEL = 'No model could be reached to answer this.'
 const BROKEN = 'The model broke off, and no whole answer came.'
-const LIMITED = 'The model’s provider takes no calls from hai right now.'
+const LIMITED = 'The model’s provider takes no calls from here right now.'
 
 /** Why there is no answer, without an address, a name or a command of the house. */
 const SAID: Readonly<Record<string, string>> = {
@@ -256,7 +257,7 @@ const SAID: Readonly<Record<string, string>> = {
   login_expired: LIMITED,
   quota_exhausted: LIMITED,
   rate_limited: LIMITED,
-  budget: 'What hai may spend is spent.',
+  budget: 'All that may be spent is spent.',
   stalled: BROKEN,
   cut: BROKEN,
   empty_answer: BROKEN,

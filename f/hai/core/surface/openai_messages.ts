@@ -82,7 +82,7 @@ function askedNow(message: Message, at: number, calls: Map<string, string>): str
   if (unread)
     throw refused(
       field,
-      `hai can’t take ${unread} yet: ask again without it, or put into words what is in it`,
+      `${unread} can’t be read here yet: ask again without it, or put into words what is in it`,
     )
   const text = textOf(content)
   if (!isSaid(text)) throw refused(field, 'expected some text, got none')

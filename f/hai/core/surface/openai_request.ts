@@ -64,7 +64,7 @@ const isIn = (least: number, most: number) => (value: unknown) =>
 const isWhole = (value: unknown) => Number.isInteger(value) && (value as number) >= 1
 
 const UNASKED = ['auto', 'none']
-const NO_TOOLS = 'hai calls none of a client’s tools: expected auto or none, or leave it out'
+const NO_TOOLS = 'a client’s tools are not called: expected auto or none, or leave it out'
 
 /** A tool that must be called, or one of several. */
 function isOffered(choice: unknown): boolean {
@@ -91,8 +91,8 @@ const Chat = z.looseObject({
     (value) => typeof value === 'object' && !isList(value),
     'expected an object, as {"include_usage": true}',
   ),
-  n: only((value) => value === 1, 'expected 1: hai gives one answer'),
-  best_of: only((value) => value === 1, 'expected 1: hai gives one answer'),
+  n: only((value) => value === 1, 'expected 1: there is one answer'),
+  best_of: only((value) => value === 1, 'expected 1: there is one answer'),
   tools: only(isList, 'expected a list'),
   functions: only(isList, 'expected a list'),
   tool_choice: only(isOffered, NO_TOOLS),
@@ -103,14 +103,14 @@ const Chat = z.looseObject({
   temperature: only(isIn(0, 2), 'expected a number from 0 to 2'),
   top_p: only(isIn(0, 1), 'expected a number from 0 to 1'),
   response_format: z.unknown().optional(),
-  logprobs: only((value) => value === false, 'hai gives none; leave it out'),
-  top_logprobs: only((value) => value === 0, 'hai gives none; leave it out'),
+  logprobs: only((value) => value === false, 'there are none; leave it out'),
+  top_logprobs: only((value) => value === 0, 'there are none; leave it out'),
   modalities: only(
     (value) => isList(value) && value.every((one) => one === 'text'),
-    'expected ["text"]: hai answers in text only',
+    'expected ["text"]: answers are text only',
   ),
-  audio: only(() => false, 'hai answers in text only; leave it out'),
-  web_search_options: only(() => false, 'hai does not search the web for a chat; leave it out'),
+  audio: only(() => false, 'answers are text only; leave it out'),
+  web_search_options: only(() => false, 'the web is not searched; leave it out'),
   user: only(
     (value) => typeof value === 'string' && !value.includes('\0'),
     'expected text without NUL characters',
