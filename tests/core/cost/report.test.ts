@@ -6,7 +6,7 @@ import { settle } from '../../../f/hai/core/cost/settle.ts'
 import { taskCost } from '../../../f/hai/core/cost/task_cost.ts'
 import { complete } from '../../../f/hai/core/task/finish.ts'
 import { testDatabase } from '../../support/database.ts'
-import { aCaller, anEndedTask, aRunningTask, aTask, claimed } from '../../support/factories.ts'
+import { aCaller, age, anEndedTask, aRunningTask, aTask, claimed } from '../../support/factories.ts'
 import { aCall, clearLedger, setBudget, spent } from './ledger.ts'
 
 const db = testDatabase()
@@ -18,7 +18,8 @@ beforeEach(async () => {
 })
 
 async function answered(usd: number | null, given: Record<string, unknown> = {}, requester = 'operator') {
-  await aTask(db.sql, given, requester)
+  // an errand waits for its question a moment first
+  await age(db.sql, await aTask(db.sql, given, requester), 60)
   const task = await claimed(db.sql)
   const call = aCall(usd ?? 0, usd === null ? { billing: 'local', backend: 'ollama' } : {})
   await reserve(db.sql, call, task)
@@ -83,7 +84,7 @@ describe('a report', () => {
   })
 
   it('tells what an errand holds whose call is under way', async () => {
-    await aTask(db.sql, { chat: { errand: true } })
+    await age(db.sql, await aTask(db.sql, { chat: { errand: true } }), 60)
     await reserve(db.sql, aCall(0.5), await claimed(db.sql))
     expect((await report()).errands).toMatchObject({ calls: 1, open_calls: 1, open_usd: 0.5, usd: 0 })
   })

@@ -5,7 +5,7 @@ import { fail } from '../../../f/hai/core/task/finish.ts'
 import { heldOf } from '../../../f/hai/core/task/lease.ts'
 import { showTask } from '../../../f/hai/core/task/show.ts'
 import { testDatabase } from '../../support/database.ts'
-import { aCaller, aRunningTask, aTask, clear, FOR_A_MODEL } from '../../support/factories.ts'
+import { aCaller, age, aTask, claimed, clear, FOR_A_MODEL } from '../../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
@@ -13,8 +13,14 @@ const operator = aCaller()
 
 const ERRAND = { ...FOR_A_MODEL, chat: { errand: true } }
 
+/** It waits for its question a moment first. */
+async function aRunningErrand() {
+  await age(db.sql, await aTask(db.sql, ERRAND), 60)
+  return claimed(db.sql)
+}
+
 it('that died are on no home screen and no dead letter, and are found by their id', async () => {
-  const task = await aRunningTask(db.sql, ERRAND)
+  const task = await aRunningErrand()
   await fail(db.sql, { ...heldOf(task), code: 'broken', message: 'it broke' })
   await aTask(db.sql, ERRAND)
   const now = await home(db.sql, {}, operator)
@@ -27,7 +33,7 @@ it('that died are on no home screen and no dead letter, and are found by their i
 })
 
 it('that run are on no home screen', async () => {
-  await aRunningTask(db.sql, ERRAND)
+  await aRunningErrand()
   expect((await home(db.sql, {}, operator)).totals.running).toBe(0)
 })
 
