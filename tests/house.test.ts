@@ -239,7 +239,7 @@ describe('the house', () => {
       return `${path}.ts`
     })
     expect(served.sort()).toEqual(files.filter(isRoute).sort())
-    const asRoute = files.filter((file) => isDoor(file) && /\broute\(/.test(sources.get(file)!))
+    const asRoute = files.filter((file) => isDoor(file) && /\b(r|signedR)oute\(/.test(sources.get(file)!))
     expect(asRoute.sort()).toEqual(files.filter(isRoute).sort())
   })
 
@@ -253,7 +253,7 @@ describe('the house', () => {
     })
     expect(preprocessors.length).toBeGreaterThan(5)
     const named =
-      /^ {2}return (fieldsOf\(event, \w+\)|{ \.\.\.fieldsOf\(event, \w+\), raw_string: jsonText\(event\) })$/
+      /^ {2}return (fieldsOf\(event, \w+\)|{ \.\.\.fieldsOf\(event, \w+\), raw_string: jsonText\(event\) }|{ \.\.\.fieldsOf\(event, \w+\), \.\.\.signedWith\(event\) })$/
     expect(preprocessors.filter(({ body = '' }) => !named.test(body))).toEqual([])
   })
 

@@ -155,6 +155,11 @@ const goodArgs = ({ id, lease_no, lease_token }: Rows): Record<string, Args> => 
   'hai_routes/inbox': { body: ENVELOPE },
   'hai_routes/inbox/alertmanager': { body: ALERTS },
   'hai_routes/model': { id: 'hai' },
+  'hai_routes/inbox/signed': {
+    name: 'forge',
+    body: ALERTS,
+    marks: { 'x-hub-signature-256': 'a'.repeat(64) },
+  },
   'hai_routes/inbox/holmesgpt': {
     body: { title: 't', ask: 'a', description: 'd', subject: { a: 'b' }, analysis: 'x', fingerprint: 'f1' },
   },
@@ -286,6 +291,7 @@ function* casesOf({ path, parameters }: Door, rows: Rows): Generator<Args> {
 
 const ALLOWED: number[] = [
   STATUS.invalid,
+  STATUS.unauthorized,
   STATUS.forbidden,
   STATUS.not_found,
   STATUS.conflict,
@@ -333,6 +339,8 @@ const shown = (args: Args) =>
 
 /** What these answer to good arguments, as there is no model, no step begun, no call reserved, and the task has not ended so. */
 const REFUSING = [
+  // nobody has a secret
+  'hai_routes/inbox/signed',
   'model/test',
   'task/feedback',
   'task/retry',

@@ -8,6 +8,7 @@ import * as cost from './cost/room.ts'
 import * as model from './model/room.ts'
 import { Channels } from './outbox/channels.ts'
 import * as outbox from './outbox/room.ts'
+import { Webhooks } from './surface/webhooks.ts'
 import * as task from './task/room.ts'
 import * as todo from './todo/room.ts'
 
@@ -19,6 +20,7 @@ export const SETTINGS: Readonly<Record<string, z.ZodType>> = {
   channels: Channels,
   members: Members,
   models: Models,
+  webhooks: Webhooks,
 }
 
 /** What is wrong with a room now, a sentence each, with what to do. */

@@ -49,9 +49,10 @@ describe('Alertmanager', () => {
 
   it('sends a field that hai does not know', async () => {
     const alerts = firing.alerts.map((alert) => ({ ...alert, silenceURL: 'http://x', values: { B: 22 } }))
-    expect(await post({ ...firing, alerts, title: 'a title', orgId: 1 })).toMatchObject({
-      windmill_status_code: 202,
-    })
+    const answer = await post({ ...firing, alerts, title: 'a title', orgId: 1 })
+    expect(answer).toMatchObject({ windmill_status_code: 202 })
+    const { task_id } = (answer as { result: { task_id: string } }).result
+    await vi.waitUntil(async () => (await rowOf(db.sql, task_id)).state === 'done')
   })
 
   const without = (field: string) => ({ ...firing, [field]: undefined })

@@ -67,6 +67,20 @@ export async function route<T>(work: Work<[caller: Caller], T>): Promise<T | Fai
   return called((sql, _house, caller, ...more) => work(sql, caller, ...more), manner)
 }
 
+/** A door behind an HTTP route that asks for no token: `work` finds out as which member its caller speaks. */
+export async function signedRoute<T>(work: (sql: Sql, as: As) => Promise<T>): Promise<T | Failure> {
+  return answering(async (sql) => {
+    const { members, zone } = await greet(sql)
+    return work(sql, (name) => {
+      if (Object.hasOwn(members, name)) return principal(name, members, zone)
+      throw new HaiError(
+        'forbidden',
+        'the member as whom this webhook speaks is none; hai member ls shows who is',
+      )
+    })
+  }, 'plain')
+}
+
 async function called<T>(
   work: Work<[house: Household, caller: Caller], T>,
   { told, user }: Manner = { told: 'message', user: webhookUser },
