@@ -7,7 +7,7 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 /** Letters and digits alone, as Windmill's: its beginning is typed at a terminal, where a - would begin an option. */
 const newToken = () => Array.from({ length: 32 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
 
-/** Somebody other than the operator; without `admin` he may run scripts and see the user's own jobs, and nothing else. */
+/** Somebody other than the operator; without `admin` such a user may run scripts and see jobs of the same user, and nothing else. */
 export interface User {
   username: string
   email: string

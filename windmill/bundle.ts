@@ -74,7 +74,7 @@ export interface ScriptFiles {
 /** What callers run, and what runs behind HTTP routes, where callers do not read. */
 export const FOLDERS = ['hai', 'hai_routes']
 
-/** HTTP routes run as him: he may run what lies in those folders, and write nothing. */
+/** HTTP routes run as this user, who may run what lies in those folders, and writes nothing. */
 export const SERVICE_USER = 'hai'
 
 /** Whether it lies in one of them. */

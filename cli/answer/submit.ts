@@ -95,7 +95,7 @@ export async function printAccepted(
 ): Promise<undefined> {
   if (options.json) session.printJson(accepted)
   else session.print(accepted.task_id)
-  // whom an agent of his own asks is not known here
+  // whom an agent of the operator's asks is not known here
   if (!options.agent) await tellTrouble(session, accepted.task_id)
   if (!options.quiet)
     session.note(`${accepted.status}; hai task tail ${shortId(accepted.task_id)} follows it`)

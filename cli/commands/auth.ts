@@ -55,16 +55,16 @@ function addTokens(auth: Command, session: Session): void {
   const add = token
     .command('add')
     .description(
-      'make a token for a member, with the scopes of his role; it is printed once, alone on stdout',
+      'make a token for a member, with the scopes of that role; it is printed once, alone on stdout',
     )
-    .requiredOption('--for <name>', 'the member, as hai member ls calls him')
+    .requiredOption('--for <name>', 'the member, by the name in hai member ls')
     .option('--expires <time>', 'how long it is good: 12h, 90d, 12w, 6mo, 1y, or never', '90d')
     .addOption(
       new Option('--allow <what...>', 'what the token of a machine is for; inbox when not given').choices(
         USES,
       ),
     )
-    .option('--user <name>', 'which of his users, when he has several')
+    .option('--user <name>', 'which user of a member that has several')
     .action(
       session.run(async (flags: AddFlags) => (await import('../member/token.ts')).addToken(session, flags)),
     )

@@ -53,7 +53,7 @@ async function origins(session: Session, settings: Setting[], local: boolean): P
       path === '' ? name : `${name}.${path}`,
       JSON.stringify(at(value, path)),
       // the local stack serves the operator's own file under Windmill's name for it
-      folder ? from.replace(/^u\/operator\/hai_([a-z]+)/, `${folder}/$1.yaml`) : from,
+      folder ? from.replace(/^u\/operator\/hai_([a-z_]+)/, `${folder}/$1.yaml`) : from,
     ]),
   )
   const header = [{ title: 'SETTING' }, { title: 'VALUE', min: 8 }, { title: 'FROM' }]

@@ -10,17 +10,17 @@ export function addMember(program: Command, session: Session): void {
   const add = member
     .command('add')
     .description('let a person or a kind of machine call, as a user of its own')
-    .argument('<name>', 'his name here')
+    .argument('<name>', 'the name here')
     .addOption(
       new Option(
         '--role <role>',
-        'member: sees his own; machine: works for others, sees all; operator: decides everything',
+        'member: sees no tasks of others; machine: works for others, sees all; operator: decides everything',
       )
         .choices(['member', 'machine', 'operator'])
         .makeOptionMandatory(),
     )
-    .option('--user <name>', "Windmill's name for him, when it is another")
-    .option('--email <address>', 'his address in Windmill, from which a server makes the name of the user')
+    .option('--user <name>', "the user's name in Windmill, when it is another")
+    .option('--email <address>', 'the address in Windmill, from which a server makes the name of the user')
     .action(
       session.run(async (name: string, flags: AddFlags) =>
         (await import('../member/change.ts')).addMember(session, name, flags),
@@ -41,7 +41,7 @@ export function addMember(program: Command, session: Session): void {
 
   const rm = member
     .command('rm')
-    .description('let somebody call no more; what he put down stays')
+    .description('let somebody call no more; what was put down stays')
     .argument('<name>')
     .action(
       session.run(async (name: string) => (await import('../member/change.ts')).removeMember(session, name)),

@@ -9,7 +9,7 @@ import { relative } from '../show/words.ts'
 const SOON_DAYS = 14
 const DAY_MS = 86_400_000
 
-/** Tokens that end soon, have ended or have a label, as far as the caller may see them: his own, and all members' where he is the operator. */
+/** Tokens that end soon, have ended or have a label, as far as the caller may see them: the caller's own, and for the operator all members'. */
 export async function tokenFindings(session: Session): Promise<Finding[]> {
   const accounts = await Accounts.of(session)
   const { members } = await household(session).catch(beyond({ members: undefined }))
@@ -41,7 +41,7 @@ export async function tokenFindings(session: Session): Promise<Finding[]> {
   ]
 }
 
-/** Who is no operator may know of his own token alone, and only where its scopes let him. */
+/** Who is no operator may know of one token alone, the caller's own, and only where its scopes allow that. */
 async function ownFindings(session: Session, accounts: Accounts): Promise<Finding[]> {
   const { target } = await session.webhook()
   const tokens = await accounts
@@ -82,8 +82,8 @@ const beyond =
   }
 
 /**
- * Who on a server could do more than he should: whoever writes a script there can have it read the environment of the
- * workers, that is the database and all keys, so that he can do all that the operator can. Nothing where who asks may not
+ * Who on a server could do more than is meant: whoever writes a script there can have it read the environment of the
+ * workers, that is the database and all keys, which lets one do all that the operator can. Nothing where who asks may not
  * know, as no operator or by a token whose scopes leave users out.
  */
 export async function userFindings(session: Session): Promise<Finding[]> {
@@ -112,7 +112,7 @@ export async function userFindings(session: Session): Promise<Finding[]> {
         what: 'users',
         verdict: 'bad',
         text: `${username} (${who}) may write scripts there, and with one read all keys and the whole database`,
-        fix: `give ${username} the role Operator in Windmill's settings of the workspace, or take him out of it; where he is to run hai, name him in members as one of role operator`,
+        fix: `give ${username} the role Operator in Windmill's settings of the workspace, or take that user out of it; where ${username} is to run hai, name ${username} in members as one of role operator`,
       }
     })
   } catch (error) {

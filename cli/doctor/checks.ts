@@ -172,7 +172,7 @@ async function model(session: Session): Promise<Finding> {
   }
 }
 
-/** Who is no operator is told whom to ask, as nothing of it is his to mend. */
+/** Who is no operator is told whom to ask, as nothing of it is a member's to mend. */
 function membersModel({ default: name, unusable, models }: ModelList): Finding {
   const what = 'model'
   const trouble = unusable || models.some((row) => row.trouble && name === `${row.backend}/${row.model}`)
@@ -246,7 +246,7 @@ const COMMANDS = {
   cluster: { look: 'hai gitops status --report', mend: 'hai gitops status' },
 }
 
-/** What whoever compares with Git found last; that he still does is part of it. */
+/** What whoever compares with Git found last; that this goes on is part of it. */
 export function driftFinding({
   kind,
   target,

@@ -42,7 +42,7 @@ export function makeClient(wish: ClientWish): AutheliaClient {
     authorization_policy: wish.policy,
     require_pkce: true,
     pkce_challenge_method: 'S256',
-    // the proxy comes back each hour; nobody is asked each time whether hai may know him
+    // the proxy comes back each hour; nobody is asked each time whether hai may know who that is
     consent_mode: 'implicit',
     redirect_uris: [`https://${wish.host}/oauth2/callback`],
     scopes: ['openid', 'profile', 'email', 'groups'],

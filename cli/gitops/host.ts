@@ -5,7 +5,7 @@ import type { Finding } from '../show/finding.ts'
 const TIMEOUT_MS = 10_000
 const DAY_MS = 86_400_000
 const SOON_DAYS = 14
-/** A page of Windmill's; `/` may lead elsewhere before anybody is asked who he is. */
+/** A page of Windmill's; `/` may lead elsewhere before anybody is asked for a login. */
 const PAGE = '/runs'
 
 /**

@@ -114,7 +114,7 @@ interface Adding {
   options: RunOptions
 }
 
-/** The one line in a file of the operator's: with his consent it is added, else it is shown. */
+/** The one line in a file of the operator's: with consent it is added, else it is shown. */
 async function addLine(session: Session, { folder, settings, asks, options }: Adding): Promise<void> {
   const addition = lineFor(folder, settings)
   if (!addition) {

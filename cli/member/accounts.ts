@@ -70,7 +70,7 @@ export class Accounts {
     await this.#send('POST', this.#inWorkspace('workspaces/add_user'), { body })
   }
 
-  /** On the local stack his tokens go with him. */
+  /** On the local stack a user's tokens go too. */
   async removeUser(username: string): Promise<void> {
     await this.#send('DELETE', this.#inWorkspace(`users/delete/${encodeURIComponent(username)}`))
   }

@@ -20,7 +20,7 @@ export interface AddFlags {
 const EXPECTED = 'a map of members, each with role and usernames'
 const ON_WINDMILL = 'u/operator/hai_members.resource.yaml'
 
-/** Makes somebody a member, with a user of his own; says so when he is one already. */
+/** Makes somebody a member, with a Windmill user; says so when that is so already. */
 export async function addMember(session: Session, name: string, flags: AddFlags): Promise<undefined> {
   checkName(name)
   const username = flags.user ?? name.replaceAll('-', '_')
@@ -40,7 +40,7 @@ async function addOnServer(session: Session, name: string, wanted: Wanted): Prom
   const known = Object.hasOwn(members, name) ? members[name] : undefined
   refuseOther(members, name, known, wanted)
   if (!known) {
-    await sayWhatIsHis(session, name)
+    await sayWhatIsThere(session, name)
     return stepsToAdd(session, name, wanted)
   }
   session.print(`${name} is a member already, with the role ${known.role}`)
@@ -76,30 +76,30 @@ async function addHere(session: Session, name: string, wanted: Wanted, file: str
     }
     const shown = tilde(file, session.io.env)
     session.print(`${name} is a member with the role ${role}, as the user ${username}; written to ${shown}`)
-    await sayWhatIsHis(session, name)
+    await sayWhatIsThere(session, name)
   }
   const old = made ? [] : (await accounts.tokensOf({ username, email })).filter((token) => !isOver(token))
   if (!known && old.length > 0) {
     session.warn(
-      `the user ${username} was there, and ${count(old.length, 'token')} of his will do: hai auth token ls --for ${name}`,
+      `the user ${username} was there, and ${count(old.length, 'token')} of that user will do: hai auth token ls --for ${name}`,
     )
   } else if (old.length === 0) session.note(`a token to call with: hai auth token add --for ${name}`)
 }
 
 /** The name is what tasks are kept under: whoever has it sees what was asked under it before. */
-async function sayWhatIsHis(session: Session, name: string): Promise<void> {
+async function sayWhatIsThere(session: Session, name: string): Promise<void> {
   const { total } = await tasksOf(session, name)
   if (total === 0) return
   const tasks = total === 1 ? 'a task' : `${total} tasks`
   session.warn(
-    `there was a member ${name} before: ${tasks} of his (hai task ls --requester ${name}) whoever has the name sees as his own; somebody else needs another name`,
+    `there was a member ${name} before: whoever has the name sees ${tasks} of that time (hai task ls --requester ${name}); somebody else needs another name`,
   )
 }
 
 const tasksOf = (session: Session, requester: string) =>
   session.call<TaskList>('task/list', { requester, limit: 1 })
 
-/** Ends a membership: his tokens first, then what lets him in. What he put down stays. */
+/** Ends a membership: the tokens first, then what lets the member in. What was put down stays. */
 export async function removeMember(session: Session, name: string): Promise<undefined> {
   if ((await session.profile()).local) {
     await session.webhook()
@@ -116,7 +116,7 @@ async function removeHere(session: Session, name: string, file: string): Promise
   const accounts = await Accounts.of(session)
   const me = await accounts.me()
   if (usernames.includes(me.username)) {
-    throw new Failure('denied', `${name} is who calls, and can't remove himself; nothing was done`)
+    throw new Failure('denied', `${name} is who calls, and nobody can remove the caller; nothing was done`)
   }
   if (error) throw broken(error)
   const shown = tilde(file, session.io.env)
@@ -125,16 +125,16 @@ async function removeHere(session: Session, name: string, file: string): Promise
     throw new Failure('denied', message)
   }
   const { total } = await tasksOf(session, name)
-  const his = (await accounts.users()).filter(({ username }) => usernames.includes(username))
-  const tokens = (await Promise.all(his.map((user) => accounts.tokensOf(user)))).flat()
-  for (const { username } of his) await accounts.removeUser(username)
+  const gone = (await accounts.users()).filter(({ username }) => usernames.includes(username))
+  const tokens = (await Promise.all(gone.map((user) => accounts.tokensOf(user)))).flat()
+  for (const { username } of gone) await accounts.removeUser(username)
   editSettings(file, openSettings(file, EXPECTED), (document) => void document.delete(name))
-  const users = his.length > 0 ? `; removed the user ${his.map(({ username }) => username).join(', ')}` : ''
+  const users = gone.length > 0 ? `; removed the user ${gone.map(({ username }) => username).join(', ')}` : ''
   session.print(
     `${name} is no member any more: taken out of ${shown}${users}; revoked ${count(tokens.length, 'token')}`,
   )
   const tasks = total > 0 ? `: hai task ls --requester ${name}` : ''
-  session.note(`what he put down stays, ${count(total, 'task')}${tasks}, and his todos`)
+  session.note(`what ${name} put down stays, ${count(total, 'task')}${tasks}, and the todos`)
 }
 
 function checkName(name: string): void {
@@ -155,7 +155,7 @@ function checkUser(username: string, made: boolean): void {
   throw new Failure(
     'usage',
     `${JSON.stringify(username)} is no name of a user; it begins with a letter, and has letters, digits and _ only`,
-    made ? { next: 'name his user: --user NAME' } : {},
+    made ? { next: 'name the user: --user NAME' } : {},
   )
 }
 
@@ -189,7 +189,7 @@ const memberOf = (members: Members, username: string): string | undefined =>
 function refuseOther(members: Members, name: string, known: Member | undefined, wanted: Wanted): void {
   if (known && known.role !== wanted.role) {
     throw new Failure('conflict', `${name} has the role ${known.role} already; nothing was changed`, {
-      next: `hai member rm ${name}, then add him anew`,
+      next: `hai member rm ${name}, then add that member anew`,
     })
   }
   if (known && !known.usernames.includes(wanted.user)) {
@@ -213,7 +213,7 @@ async function membersFile(session: Session): Promise<string> {
   return join(await settingsFolder(session), 'members.yaml')
 }
 
-/** As whom HTTP routes run, everywhere: he is nobody's. */
+/** As whom HTTP routes run, everywhere: a user of nobody's. */
 const RESERVED = 'hai'
 
 /** Writes an entry and sees to it that it is in force; if it can't be, the file is what it was. */
@@ -243,7 +243,7 @@ async function stepsToAdd(
   session.print(
     `1. Windmill, workspace ${workspace}, Workspace settings → Users: add ${email} with the role Operator. Its name must`,
     `   become ${username}: Windmill makes it of what stands before the @.`,
-    `2. Folders → hai: let u/${username} read it, or a group that he is in.`,
+    `2. Folders → hai: let u/${username} read it, or a group of that user's.`,
     `3. Under what is in ${ON_WINDMILL} of your own repository, below value:`,
     `     ${name}: { role: ${role}, usernames: [${username}] }`,
     '4. wmill sync push; within a minute it is in force: hai member ls shows it.',
@@ -258,7 +258,7 @@ async function stepsToRemove(session: Session, name: string, usernames: string[]
     `1. hai auth token revoke --for ${name}`,
     `2. Take ${name} out of ${ON_WINDMILL} of your own repository, then: wmill sync push`,
     `3. Windmill, workspace ${workspace}, Workspace settings → Users: remove ${usernames.join(', ')}.`,
-    'What he put down stays: his tasks and his todos.',
+    `What ${name} put down stays: tasks and todos.`,
   )
   throw new Failure('denied', `nothing was done: on a server, these steps end the membership of ${name}`)
 }

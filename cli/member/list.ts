@@ -4,7 +4,7 @@ import { Accounts } from './accounts.ts'
 import { household, isOver, type MembersToken, tokensOfAll } from './members.ts'
 import { asJson, endText, usedText } from './token.ts'
 
-/** Prints who may call, and how it stands with his tokens. */
+/** Prints who may call, and how it stands with everybody's tokens. */
 export async function list(session: Session, json = false): Promise<undefined> {
   const { members, error } = await household(session)
   const { tokens, unseen } = await tokensOfAll(await Accounts.of(session), members)
@@ -35,7 +35,7 @@ export async function list(session: Session, json = false): Promise<undefined> {
   if (error) session.warn(error)
 }
 
-/** How many he can call with, when the first of them ends, and when one was last used. */
+/** How many tokens of a member are valid, when the first of them ends, and when one was last used. */
 function tokenCells(tokens: MembersToken[]): string[] {
   const good = tokens.filter((token) => !isOver(token))
   const ending = good.filter(({ expiration }) => expiration)

@@ -27,7 +27,7 @@ export async function household(session: Session): Promise<Household> {
   return { members: value as Members, ...(error ? { error: await inPlace(session, error) } : {}) }
 }
 
-/** A member by his name, which is matched exactly; `notFound` names one that is near. */
+/** A member by name, which is matched exactly; `notFound` names one that is near. */
 export function memberCalled(members: Members, name: string): Member {
   const member = Object.hasOwn(members, name) ? members[name] : undefined
   if (member) return member
@@ -49,7 +49,7 @@ export interface HouseholdTokens {
   unseen: { members: string[]; why?: string }
 }
 
-/** All tokens that the caller may see: his own, and a superadmin (on the local stack the operator) everybody's. */
+/** All tokens that the caller may see: the caller's own, and a superadmin's (on the local stack the operator's) everybody's. */
 export async function tokensOfAll(accounts: Accounts, members: Members): Promise<HouseholdTokens> {
   const { users, why } = await usersSeen(accounts)
   const found: HouseholdTokens = { tokens: [], unseen: { members: [] } }
@@ -58,10 +58,10 @@ export async function tokensOfAll(accounts: Accounts, members: Members): Promise
     found.unseen.why = why
   }
   for (const [member, { usernames }] of Object.entries(members)) {
-    const his = users.filter(({ username }) => usernames.includes(username))
+    const theirs = users.filter(({ username }) => usernames.includes(username))
     // where not all users are seen, one who isn't may have tokens all the same
-    if (why !== undefined && his.length < usernames.length) unseen(member, why)
-    for (const user of his) {
+    if (why !== undefined && theirs.length < usernames.length) unseen(member, why)
+    for (const user of theirs) {
       try {
         const tokens = await accounts.tokensOf(user)
         found.tokens.push(...tokens.map((token) => ({ ...token, member, user })))
@@ -75,7 +75,7 @@ export async function tokensOfAll(accounts: Accounts, members: Members): Promise
   return found
 }
 
-/** The users; the caller alone, or nobody, where he may not list them, and why. */
+/** The users; the caller alone, or nobody, where that is refused, and why. */
 async function usersSeen(accounts: Accounts): Promise<{ users: User[]; why?: string }> {
   try {
     return { users: await accounts.users() }

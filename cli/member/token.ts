@@ -88,9 +88,13 @@ export async function revokeTokens(
   { for: name }: { for?: string },
 ): Promise<undefined> {
   if ((given === undefined) === (name === undefined)) {
-    throw new Failure('usage', 'expected the beginning of a token, or --for NAME for all of his', {
-      next: 'hai auth token ls shows them',
-    })
+    throw new Failure(
+      'usage',
+      'expected the beginning of a token, or --for NAME for all tokens of a member',
+      {
+        next: 'hai auth token ls shows them',
+      },
+    )
   }
   const { members } = await household(session)
   const wanted = name === undefined ? members : { [name]: memberCalled(members, name) }

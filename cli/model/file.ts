@@ -91,7 +91,7 @@ function open(file: string): Document {
   return document
 }
 
-/** What is written for a backend that is enabled by its name alone. Prices change, so the operator adds them himself. */
+/** What is written for a backend that is enabled by its name alone. Prices change, so they are left to the operator. */
 export interface BackendSettings {
   kind: string
   billing: string

@@ -7,7 +7,7 @@ import type { Session } from '../session.ts'
 import { misnamedSettings, settingsFolder } from './local.ts'
 
 /** How the bundle calls a configuration that may be a file or a resource. */
-const EITHER = /\b[a-z]+ configuration \(([a-z]+)\.yaml, on Windmill (u\/operator\/hai_[a-z]+)\)/g
+const EITHER = /\b[a-z_]+ configuration \(([a-z_]+)\.yaml, on Windmill (u\/operator\/hai_[a-z_]+)\)/g
 /** Whether a sentence says that a configuration is not in force. */
 export const isOfSettings = (sentence: string): boolean => sentence.search(EITHER) === 0
 

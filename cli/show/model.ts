@@ -68,7 +68,7 @@ function written(tokens: number | null | undefined): string {
   return typeof tokens === 'number' ? `${count(tokens, 'token')}, ` : ''
 }
 
-/** What the operator did not write himself. */
+/** What is not of the operator's own settings. */
 const SOURCES: Record<WindowSource, string> = {
   settings: '',
   server: ' (server)',

@@ -24,7 +24,7 @@ interface State {
 
 const PATH = /^[fu](\/[\w-]+)+$/
 /** The operator's own configuration: on this machine a file, on Windmill a resource. */
-const SETTINGS = /^u\/operator\/hai_([a-z]+)$/
+const SETTINGS = /^u\/operator\/hai_([a-z_]+)$/
 
 /** Variables and resources: those of the bundle's files, and over them what scripts set, kept in one file. */
 export class Items {

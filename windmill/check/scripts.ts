@@ -149,7 +149,7 @@ function isOf(property: Property, typ: unknown): boolean {
     oneof?: unknown
   }
   if (str !== undefined) {
-    // what somebody lists himself for a plain text is his
+    // who lists a plain text by hand means it
     const listed = property.originalType === 'enum' ? (property.enum ?? null) : null
     return property.type === 'string' && same(listed, str)
   }

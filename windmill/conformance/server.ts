@@ -115,7 +115,7 @@ export class Server {
     assert.equal(status, 201, text)
     this.cleanUp(async () => {
       const deleted = await this.call(`scripts/delete/p/${path}`, { method: 'POST', body: {} })
-      // Only an admin deletes; anybody archives what is his.
+      // Only an admin deletes; anybody archives what is their own.
       if (deleted.status >= 400) await this.call(`scripts/archive/p/${path}`, { method: 'POST', body: {} })
     })
   }
@@ -138,9 +138,9 @@ export class Server {
     return text
   }
 
-  /** Another user, of Windmill's role operator, until the end of this run: his name, and a token of his. */
+  /** Another user, of Windmill's role operator, until the end of this run: the name, and a token. */
   async secondUser(name: string): Promise<{ username: string; token: string }> {
-    // a server makes his name of the address, as it says for itself
+    // a server makes the name of the address, as it says for itself
     const email = `${this.#run}_${name}@example.com`
     const user = { email, is_admin: false, operator: true }
     const added = await this.call('workspaces/add_user', { body: user })

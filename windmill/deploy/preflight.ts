@@ -7,7 +7,7 @@ import { lookAtDatabase } from './jobs.ts'
 
 /** The first that was tried: older ones know no rule by which a folder's routes get an owner. */
 const OLDEST = [1, 721] as const
-/** Older ones let anybody label a token `ephemeral-script-end-user-NAME`, and at a route take him for NAME. */
+/** Older ones let anybody label a token `ephemeral-script-end-user-NAME`, and take such a caller for NAME at a route. */
 const LABELS_GUARDED = [1, 776] as const
 const DEFAULT_TAGS = ['bun', 'flow']
 /** What waits has this tag, whatever waits for whom. */
@@ -255,12 +255,12 @@ async function users(windmill: WindmillServer, deployer: string, hasRoutes: bool
 }
 
 function serviceUser(user: User | undefined): string[] {
-  const cure = `add a user whose e-mail address begins with ${SERVICE_USER}@ and give him Windmill's role operator`
+  const cure = `add a user whose e-mail address begins with ${SERVICE_USER}@ and give that user Windmill's role operator`
   if (!user) return [`there is no user ${SERVICE_USER}, as whom the HTTP routes run: ${cure}`]
   if (user.operator && !user.disabled) return []
   const is = user.disabled ? 'is disabled' : user.is_admin ? 'is an admin' : 'may write scripts'
   return [
-    `the user ${SERVICE_USER}, as whom the HTTP routes run, ${is}: give him Windmill's role operator, else a text that a route is sent can name all that he reads`,
+    `the user ${SERVICE_USER}, as whom the HTTP routes run, ${is}: give that user Windmill's role operator, else a text that a route is sent can name all that user reads`,
   ]
 }
 
@@ -283,7 +283,7 @@ async function readers(windmill: WindmillServer): Promise<Found> {
     .filter(({ name, extra_perms: perms }) => FOLDERS.includes(name) && !(own in perms || 'g/all' in perms))
     .map(
       ({ name }) =>
-        `${own} may not read folder ${name}, so no HTTP route can be answered: make him a reader of it`,
+        `${own} may not read folder ${name}, so no HTTP route can be answered: make that user a reader of it`,
     )
   return note(...(others.length > 0 ? [open] : []), ...shut)
 }

@@ -17,7 +17,7 @@ const SCRIPT = [
   'timeout',
   'cache_ttl',
   'priority',
-  // a door has its caller's rights: with another's, every text of his could name what that one may read
+  // a door has its caller's rights: with another's, every text of the caller's could name what that one may read
   'on_behalf_of_email',
 ]
 const LIMITS = ['concurrent_limit', 'dedicated_worker', 'delete_after_secs', 'restart_unless_cancelled']

@@ -291,7 +291,7 @@ it('stops at all that has to be mended first, says how, a line each, and changes
     /^ {2}operator is no admin of workspace homelab, .*deploy as an admin/m,
     /^ {2}another trigger serves POST \/api\/r\/hai\/inbox, .*delete it there first/m,
     /^ {2}.* superadmin sends .*http_route_workspaced_route \{"value": false\}$/m,
-    /^ {2}the user hai.* may write scripts: give him Windmill's role operator/m,
+    /^ {2}the user hai.* may write scripts: give that user Windmill's role operator/m,
   ]) {
     expect(all).toMatch(line)
   }

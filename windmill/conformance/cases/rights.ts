@@ -82,7 +82,7 @@ export const RIGHTS_CASES: Case[] = [
     },
   },
   {
-    name: 'names a job after the user, or after the label of his token',
+    name: 'names a job after the user, or after the label of the token',
     async run(server) {
       const who = async (label?: string) => {
         const token = label === undefined ? server.token : await server.makeToken({ label })
@@ -199,7 +199,7 @@ export const RIGHTS_CASES: Case[] = [
     },
   },
   {
-    name: 'shows a second user nothing of the first’s by a text, and gives him at most a token of his own',
+    name: 'shows a second user nothing of the first’s by a text, and at most gives a token of one’s own',
     async run(server) {
       const { username, token } = await server.secondUser('second')
       const at = `u/${username}/asks`
@@ -208,7 +208,7 @@ export const RIGHTS_CASES: Case[] = [
         const body = { a: { opens: `$var:${opens}`, token: '$WM_TOKEN' } }
         return server.call(`jobs/run_wait_result/p/${at}`, { body, token })
       }
-      const own = await makeVariable(server, `u/${username}/own`, 'his')
+      const own = await makeVariable(server, `u/${username}/own`, 'theirs')
       assert.equal((await ask(own)).json, username)
       const hidden = await makeVariable(server, server.path('hidden'), 'hush')
       for (const path of [hidden, server.path('missing')]) {
@@ -234,7 +234,7 @@ export const RIGHTS_CASES: Case[] = [
       })
       const { json } = await server.call(`http_triggers/get/${path}`)
       assert.equal((json as { permissioned_as: string }).permissioned_as, `u/${username}`)
-      const own = await makeVariable(server, `u/${username}/own`, 'his')
+      const own = await makeVariable(server, `u/${username}/own`, 'theirs')
       const asked = (opens: string) => ({
         body: { a: { opens: `$var:${opens}`, token: '$WM_TOKEN' } },
         token: server.token,

@@ -220,7 +220,10 @@ function refuseOthers({ members, zone }: Pick<Household, 'members' | 'zone'>): v
   if (isScheduled()) return
   const { name, role } = identify(webhookUser(issued()), members, zone)
   if (role === 'operator') return
-  throw new HaiError('forbidden', `${name} is not the operator; this is for him and for hai's own schedules`)
+  throw new HaiError(
+    'forbidden',
+    `${name} is not the operator; this is for the operator and for hai's own schedules`,
+  )
 }
 
 let stopping: AbortController | undefined
