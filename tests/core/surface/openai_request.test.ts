@@ -3,6 +3,7 @@ import { HaiError } from '../../../f/hai/core/base/errors.ts'
 import { utterance } from '../../../f/hai/core/builtin/grammar.ts'
 import { chatRequest } from '../../../f/hai/core/surface/openai_request.ts'
 import { Envelope } from '../../../f/hai/core/task/envelope.ts'
+import { CLIENT_BODIES } from './client_bodies.ts'
 
 const user = (content: unknown) => ({ role: 'user', content })
 const assistant = (content: unknown, more: object = {}) => ({ role: 'assistant', content, ...more })
@@ -124,6 +125,19 @@ describe('what a chat asks', () => {
     const half = asked(system('a \ud83d'), user('b \ude00'), user('cut \ud83d'), assistant('c \ud83d'))
     expect(JSON.stringify(half)).not.toMatch(/\\ud/)
     expect(half.content).toBe('cut \ufffd')
+  })
+})
+
+describe('a body of', () => {
+  it.each(CLIENT_BODIES)('$client', ({ body, client: _, ...expected }) => {
+    const { envelope, stream } = chatRequest(body)
+    const { content, chat } = Envelope.parse(envelope)
+    const { instructions, turns, errand, begun, answer } = chat!
+    expect({ content, instructions, turns: turns.length, errand, begun, answer }).toEqual({
+      ...{ instructions: '', turns: 0, errand: false, begun: undefined, answer: {} },
+      ...expected,
+    })
+    expect(stream).toBe(body.stream ?? false)
   })
 })
 
