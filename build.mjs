@@ -28,13 +28,16 @@ const programs = {
   runner: { entryPoints: ['runner/main.ts'] },
   // Apart from hai, which starts often and must be small.
   worker: { entryPoints: ['worker/main.ts'] },
+  // What chat clients call, for hai serve and beside the local stack, which starts it.
+  serve: { entryPoints: ['serve/main.ts'] },
   // The cluster's API, for hai gitops status alone.
   kubernetes: { entryPoints: ['cli/gitops/kubernetes.ts'] },
   bench: { entryPoints: ['bench/main.ts'] },
   windmill: { entryPoints: ['windmill/main.ts'], external: [...common.external, 'esbuild'] },
   synth: { entryPoints: ['cdk8s/main.ts'], external: ['ajv', '@kubernetes/client-node'] },
 }
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['hai', 'runner', 'worker', 'kubernetes']
+const wanted =
+  process.argv.length > 2 ? process.argv.slice(2) : ['hai', 'runner', 'worker', 'serve', 'kubernetes']
 await Promise.all(wanted.map((name) => build({ ...common, ...programs[name], outfile: `build/${name}.cjs` })))
 if (wanted.includes('hai')) {
   execFileSync(process.execPath, ['cli/code-cache.cjs', 'build/hai.cjs'], { stdio: 'inherit' })

@@ -11,6 +11,7 @@ import { addHome } from './commands/home.ts'
 import { addMember } from './commands/member.ts'
 import { addModel } from './commands/model.ts'
 import { addProfile } from './commands/profile.ts'
+import { addServe } from './commands/serve.ts'
 import { addStack } from './commands/stack.ts'
 import { addTask } from './commands/task.ts'
 import { addTodo } from './commands/todo.ts'
@@ -37,6 +38,7 @@ const COMMANDS: readonly {
   { group: 'Setup:', names: ['auth'], add: addAuth },
   { group: 'Setup:', names: ['member'], add: addMember },
   { group: 'Setup:', names: ['up', 'down', 'status', 'logs'], add: addStack },
+  { group: 'Setup:', names: ['serve'], add: addServe },
   { group: 'Setup:', names: ['worker'], add: addWorker },
   { group: 'Setup:', names: ['gitops'], add: addGitops },
   { group: 'Setup:', names: ['doctor'], add: addDoctor },

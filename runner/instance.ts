@@ -1,10 +1,17 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { dataDirOf, type Instance, logFileOf, readInstance, settingsFolder } from './instance/file.ts'
+import {
+  dataDirOf,
+  type Instance,
+  keepFileOf,
+  logFileOf,
+  readInstance,
+  settingsFolder,
+} from './instance/file.ts'
 
 /** What the CLI asks of a stack without waiting for anything is read from its file. */
 export { differencesFrom, emptyReferences, programOnlyHere } from './instance/environment.ts'
-export { dataDirOf, type Instance, logFileOf, readInstance } from './instance/file.ts'
+export { dataDirOf, type Instance, isKept, logFileOf, readInstance } from './instance/file.ts'
 export { misnamedFiles } from './instance/misnamed.ts'
 export { endOwnAndAbandoned, endOwnNow, MARK, ownMark } from './process/mark.ts'
 
@@ -50,6 +57,13 @@ export async function ensureRunning(options: {
   if (running?.ready) return running
   const { startInstance } = await import('./instance/lifecycle.ts')
   return startInstance(options)
+}
+
+/** From now on the stack of this environment, be it up or not, doesn't stop for being idle, until `stopInstance`. */
+export function keepInstance({ env }: { env: Env }): void {
+  const dataDir = dataDirOf(env)
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  writeFileSync(keepFileOf(dataDir), '')
 }
 
 /**

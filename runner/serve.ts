@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ChatDoor } from './chat-door.ts'
 import { type Database, holdInstanceLock, type InstanceLock, openDatabase } from './database.ts'
 import { refuseSharedFolder } from './files.ts'
 import { IdleWatch } from './idle.ts'
 import { markOf } from './instance/environment.ts'
-import { type Instance, readInstance } from './instance/file.ts'
+import { type Instance, isKept, readInstance } from './instance/file.ts'
 import { InstanceRecord } from './instance/record.ts'
 import { Bundle } from './items/bundle.ts'
 import { loadParser } from './items/signature.ts'
@@ -29,7 +30,7 @@ const ORPHANS_MS = 500
 /** Runs the local stack until it is told to stop. The exit code: 0, also when another runner has the data directory. */
 export async function serve(options: ServeOptions): Promise<number> {
   refuseSharedFolder(options.dataDir)
-  const record = InstanceRecord.claim(options.dataDir, WORKSPACE)
+  const record = InstanceRecord.claim(options.dataDir, WORKSPACE, options.idleMinutes)
   if (!record) {
     options.log(`the local stack of ${options.dataDir} is running already`)
     return 0
@@ -52,6 +53,7 @@ class Runner {
   #database: Promise<Database> | undefined
   #lock: InstanceLock | undefined
   #stack: ListeningStack | undefined
+  #chat: ChatDoor | undefined
   #timer: NodeJS.Timeout | undefined
   /** Runs when a worker process is gone, and what it started may not be. */
   #orphans: NodeJS.Timeout | undefined
@@ -114,7 +116,8 @@ class Runner {
         this.#publish({ settings: names, environment: markOf(env, referred) }),
     })
     this.#stack = stack
-    this.#publish({ endpoint: stack.endpoint })
+    this.#chat = await this.#openChat(stack)
+    this.#publish({ endpoint: stack.endpoint, chat_endpoint: this.#chat.endpoint })
     this.#phase('migrating')
     await migrate(stack)
     signal.throwIfAborted()
@@ -125,6 +128,11 @@ class Runner {
     this.#notePids(database)
     this.#publish({ phase: 'ready', ready: true })
     log(`ready at ${stack.endpoint}, workspace ${WORKSPACE}`)
+  }
+
+  #openChat({ endpoint, workspace }: ListeningStack): Promise<ChatDoor> {
+    const { dataDir, env, log } = this.#options
+    return ChatDoor.open({ dataDir, endpoint, workspace, env, log, changed: () => this.#noteChat() })
   }
 
   async #takeLock(database: Database): Promise<boolean> {
@@ -171,6 +179,13 @@ class Runner {
     })
   }
 
+  #noteChat(): void {
+    if (this.#stopping.signal.aborted) return
+    const { chat: _, ...pids } = this.#record.instance.pids
+    const chat = this.#chat?.pid
+    this.#publish({ pids: { ...pids, ...(chat === undefined ? {} : { chat }) } })
+  }
+
   #notePids(database: Database): void {
     const { pids } = this.#record.instance
     const postgres = database.pid() ?? null
@@ -182,6 +197,7 @@ class Runner {
     this.#notePids(database)
     stack.scheduler.start()
     const busy = this.#pools?.doors.busy || this.#pools?.work.busy || false
+    if (isKept(this.#options.dataDir)) return
     if (await this.#idle.mayStop(stack.executor, busy)) this.stop('it was idle')
   }
 
@@ -201,7 +217,7 @@ class Runner {
   }
 
   #isWorker(name: string): boolean {
-    return Boolean(this.#pools?.doors.has(name) || this.#pools?.work.has(name))
+    return Boolean(this.#pools?.doors.has(name) || this.#pools?.work.has(name) || this.#chat?.has(name))
   }
 
   async #close(): Promise<number> {
@@ -212,12 +228,13 @@ class Runner {
     this.#stack?.scheduler.stop()
     this.#stack?.executor.stop()
     this.#stack?.flows.stop()
+    const chatEnded = this.#chat?.stop()
     const jobsEnded = Promise.all([
       this.#pools?.doors.stop(DOOR_GRACE_MS, 0),
       this.#pools?.work.stop(0, WORK_GRACE_MS),
     ])
     if (this.#stack) await closeServer(this.#stack.server, jobsEnded)
-    await jobsEnded
+    await Promise.all([jobsEnded, chatEnded])
     await this.#lock?.release()
     if (this.#outrun) return this.#giveWay()
     await this.#endOrphans().catch((error: unknown) => log(`${error}`))

@@ -5,10 +5,9 @@ import { stripVTControlCharacters } from 'node:util'
 import { Accounts } from './accounts.ts'
 import type { Database } from './database.ts'
 import { Executor, type Queue } from './executor.ts'
-import { readText, writeAtomically } from './files.ts'
 import { Flows } from './flows/flows.ts'
 import type { Stack } from './http/context.ts'
-import { createApi, listen } from './http/server.ts'
+import { createApi, lastPort, listen, rememberPort } from './http/server.ts'
 import { OPERATOR, operatorToken, Tokens } from './identity.ts'
 import { Bundle } from './items/bundle.ts'
 import { Catalog } from './items/catalog.ts'
@@ -94,7 +93,7 @@ export async function listenWith(options: {
   }
   const portFile = join(dataDir, 'port')
   const { server, port } = await listen(createApi(stack), [PREFERRED_PORT, ...lastPort(portFile)])
-  writeAtomically(portFile, `${port}\n`)
+  rememberPort(portFile, port)
   listening.endpoint = `http://127.0.0.1:${port}`
   return { ...stack, endpoint: listening.endpoint, server }
 }
@@ -122,11 +121,6 @@ function messageOf(result: string | undefined): string {
 interface FailedResult {
   result?: FailedResult
   error?: { message?: string }
-}
-
-function lastPort(file: string): number[] {
-  const port = Number(readText(file))
-  return Number.isInteger(port) && port > 0 && port < 65_536 ? [port] : []
 }
 
 /** Takes no more calls; once the jobs have ended, lets their answers leave and cuts what is still open. */

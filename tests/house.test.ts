@@ -48,6 +48,7 @@ const isCore = (file: string) => file.startsWith('f/hai/core/')
 const isDoor = (file: string) => isScript(file) && !isCore(file)
 const isRoute = (file: string) => file.startsWith('f/hai_routes/')
 const isResident = (file: string) => file.startsWith('worker/')
+const isServed = (file: string) => file.startsWith('serve/')
 const shown = ({ from, to }: Import) => `${from} → ${to}`
 
 describe('the house', () => {
@@ -129,6 +130,17 @@ describe('the house', () => {
         : from.startsWith('cli/') && isResident(to) && !typeOnly,
     )
     expect(strays.map(shown)).toEqual([])
+  })
+
+  it('lets what serves chat clients take values from core and the CLI, and the CLI nothing but types of it', () => {
+    const strays = imports.filter(({ from, to, typeOnly }) =>
+      isServed(from)
+        ? !isServed(to) && !to.startsWith('cli/') && !isCore(to)
+        : from.startsWith('cli/') && isServed(to) && !typeOnly,
+    )
+    expect(strays.map(shown)).toEqual([])
+    // it is a client of the house's doors as any other, and has no database
+    expect([...packagesOf('serve/main.ts')]).not.toContain('postgres')
   })
 
   it('lets the runner import nothing of the bundle or the CLI, but how a database’s address is read', () => {
@@ -346,7 +358,7 @@ describe('the house', () => {
 
   it('lets no SQL past the tagged template but migrations', () => {
     const unsafe = files.filter(
-      (file) => /^(f|cli|worker|runner)\//.test(file) && /\.unsafe\(/.test(sources.get(file)!),
+      (file) => /^(f|cli|worker|serve|runner)\//.test(file) && /\.unsafe\(/.test(sources.get(file)!),
     )
     expect(unsafe).toEqual(['f/hai/core/migrate.ts'])
   })

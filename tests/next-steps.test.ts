@@ -40,7 +40,7 @@ const MENTIONED = [
 ]
 
 const TEXTS: [where: string, texts: string[]][] = [
-  ...['cli', 'worker', 'f', 'runner', 'windmill']
+  ...['cli', 'worker', 'serve', 'f', 'runner', 'windmill']
     .flatMap((folder) => filesIn(folder, '.ts'))
     .map((file): [string, string[]] => [file, textsIn(read(file))]),
   ...['README.md', ...filesIn('docs', '.md')].map((file): [string, string[]] => [file, typed(read(file))]),

@@ -27,6 +27,8 @@ export interface Following {
   /** Events that were not handed over before, and the answer that brought them. */
   onEvents(events: TaskEvent[], answer: TaskEvents): void
   onNote(line: string): void
+  /** What a quiet task waits for; told as a note where this is not given. */
+  onWaiting?: ((waiting: WaitingOn) => void) | undefined
 }
 
 /** States in which nothing more happens without a person. */
@@ -97,7 +99,8 @@ class Silence {
   explain(waiting: WaitingOn | null): void {
     if (!waiting || waiting.text === this.#said) return
     this.#said = waiting.text
-    this.#following.onNote(waitingText(waiting))
+    const { onNote, onWaiting = (what) => onNote(waitingText(what)) } = this.#following
+    onWaiting(waiting)
   }
 }
 

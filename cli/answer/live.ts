@@ -1,4 +1,4 @@
-import type { Accepted, TaskEvent, TaskEvents, TaskResult } from '../../f/hai/core/task/shape.ts'
+import type { Accepted, TaskEvent, TaskEvents, TaskResult, WaitingOn } from '../../f/hai/core/task/shape.ts'
 import { Pace } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
 import { follow, STANDING } from './follow.ts'
@@ -15,6 +15,8 @@ export interface LiveFollowing {
   /** What was done, once and in order; never the answer's text. */
   onStep(event: TaskEvent): void
   onNote(line: string): void
+  /** What a quiet task waits for; told as a note where this is not given. */
+  onWaiting?: ((waiting: WaitingOn) => void) | undefined
   /** The whole answer so far, as it grows; without it nothing is streamed. */
   onText?: ((text: string) => void) | undefined
 }
@@ -24,7 +26,7 @@ export async function followLive(
   webhook: Webhook,
   following: LiveFollowing,
 ): Promise<TaskResult | undefined> {
-  const { id, accepted, after, signal, onStep, onNote, onText } = following
+  const { id, accepted, after, signal, onStep, onNote, onWaiting, onText } = following
   const { local } = webhook.target
   const fresh = accepted?.status === 'accepted'
   // the job that was called for it takes it up, as a rule: its end, which costs no look, tells when there is something to see
@@ -53,6 +55,7 @@ export async function followLive(
       pace,
       onEvents,
       onNote,
+      onWaiting,
     })
     return await Promise.race([ended, jobs.failed])
   } finally {

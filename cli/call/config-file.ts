@@ -8,6 +8,7 @@ import { endpointProblem, isName, LOCAL, type Remote } from './remote.ts'
 export interface Written {
   profile?: string | null | undefined
   profiles?: Record<string, Remote> | null | undefined
+  allow_origins?: string[] | null | undefined
 }
 
 interface Issue {
@@ -52,6 +53,10 @@ const Server = only(
 const NAME_RULE = 'expected lower case letters, digits, - and _'
 const Name = z.string().check(z.refine((name) => name !== LOCAL && isName(name)))
 
+const ORIGINS = 'origins, scheme and host of a page, as https://chat.example.com'
+const ORIGIN_RULE = `allow_origins: expected ${ORIGINS}`
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text
+
 const Config = only(
   {
     profile: z.optional(z.unknown()),
@@ -63,6 +68,11 @@ const Config = only(
             ? `${LOCAL} is the stack on this machine and cannot be defined; choose another name`
             : `${JSON.stringify(input)}: ${NAME_RULE}`
         },
+      }),
+    ),
+    allow_origins: z.nullish(
+      z.array(z.string().check(z.refine(isOrigin, { error: ORIGIN_RULE })), {
+        error: `allow_origins: expected a list of ${ORIGINS}`,
       }),
     ),
   },

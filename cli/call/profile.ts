@@ -12,16 +12,18 @@ export interface Config {
   file: string
   profile: string
   profiles: Record<string, Remote>
+  /** Origins of web pages that may call where chat clients are served. */
+  allow_origins: string[]
 }
 
 /** Reads the config; a missing file is an empty one. What is wrong with it is said with file and line. */
 export async function readConfig(env: Env): Promise<Config> {
   const file = configFileOf(env)
   const text = readText(file)
-  if (text.trim() === '') return { file, profile: LOCAL, profiles: {} }
+  if (text.trim() === '') return { file, profile: LOCAL, profiles: {}, allow_origins: [] }
   const { readConfigText } = await import('./config-file.ts')
-  const { profile, profiles } = readConfigText(file, text)
-  return { file, profile: profile ?? LOCAL, profiles: profiles ?? {} }
+  const { profile, profiles, allow_origins } = readConfigText(file, text)
+  return { file, profile: profile ?? LOCAL, profiles: profiles ?? {}, allow_origins: allow_origins ?? [] }
 }
 
 /** Changes the config in place, with its comments kept. */

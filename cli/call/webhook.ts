@@ -40,13 +40,15 @@ const BUSY_MAX_SECONDS = 30
 /** Calls the doors of one server. Connection errors and short `unavailable`s are tried again. */
 export class Webhook {
   readonly target: Target
-  #http = new Http()
+  #http: Http
   #note: (line: string) => void
   #movable: Movable | undefined
   #answered = false
 
-  constructor(target: Target, note: (line: string) => void, movable?: Movable) {
+  /** `http` is one that several clients of a server share. */
+  constructor(target: Target, note: (line: string) => void, movable?: Movable, http = new Http()) {
     this.target = target
+    this.#http = http
     this.#note = note
     this.#movable = movable
   }

@@ -14,8 +14,9 @@ export function addStack(program: Command, session: Session): void {
   const up = program
     .command('up')
     .description('start the local stack; commands also start it when they need it')
-    .action(session.run(() => start(session)))
-  examples(up, 'hai up')
+    .option('--keep', 'let it run until hai down, also while nobody calls; works on one that runs')
+    .action(session.run(({ keep }: { keep?: boolean }) => start(session, keep ?? false)))
+  examples(up, 'hai up', 'hai up --keep')
 
   const down = program
     .command('down')
@@ -43,15 +44,22 @@ export function addStack(program: Command, session: Session): void {
   examples(logs, 'hai logs', 'hai logs -n 20 -f')
 }
 
-async function start(session: Session): Promise<undefined> {
+async function start(session: Session, keep: boolean): Promise<undefined> {
   await sayWhichStack(session)
-  const { ensureRunning } = await import('../../runner/instance.ts')
+  const { ensureRunning, keepInstance } = await import('../../runner/instance.ts')
   const progress = (phase: string) => session.note(phase)
   const { env } = session.io
+  if (keep) keepInstance({ env })
   const instance = await ensureRunning({ env, progress, wanted: true }).catch((error: unknown) => {
     throw asFailure(error)
   })
   session.print(`running at ${instance.endpoint}, workspace ${instance.workspace}`)
+  const { isKept } = await import('../../runner/instance.ts')
+  if (keep) session.note('it runs until hai down')
+  else if (instance.idle_minutes && !isKept(instance.data_dir))
+    session.note(
+      `it stops after ${instance.idle_minutes} minutes without a call; to keep it running: hai up --keep`,
+    )
 }
 
 async function stop(session: Session): Promise<undefined> {
@@ -81,7 +89,7 @@ async function noteOtherFolders(session: Session): Promise<void> {
 }
 
 async function show(session: Session, json: boolean): Promise<undefined> {
-  const { foldersOf, readInstance } = await import('../../runner/instance.ts')
+  const { foldersOf, isKept, readInstance } = await import('../../runner/instance.ts')
   const { env } = session.io
   const folders = { ...(await foldersOf(env)), state_dir: stateDirOf(env) }
   const instance = readInstance(folders.data_dir)
@@ -89,18 +97,20 @@ async function show(session: Session, json: boolean): Promise<undefined> {
     session.printJson({
       running: instance?.ready ?? false,
       endpoint: instance?.endpoint ?? null,
+      chat_endpoint: instance?.chat_endpoint ?? null,
       workspace: instance?.workspace ?? null,
       token_file: instance?.token_file ?? null,
       ...folders,
       database_url: instance ? withoutPassword(instance.database_url, '') : null,
       pids: instance?.pids ?? null,
+      idle_minutes: instance ? (isKept(folders.data_dir) ? 0 : (instance.idle_minutes ?? null)) : null,
       version: instance?.version ?? version(),
     })
     return
   }
   await sayWhichStack(session)
   const facts = instance
-    ? runningFacts(instance, env)
+    ? runningFacts(instance, env, isKept(folders.data_dir))
     : [['running', 'no; it starts when a command needs it']]
   const places = [
     ['cluster', folders.cluster_dir ?? (instance?.ready ? 'on a server of its own' : 'not made yet')],
@@ -121,13 +131,16 @@ async function show(session: Session, json: boolean): Promise<undefined> {
   }
 }
 
-function runningFacts(instance: Instance, env: Session['io']['env']): string[][] {
+function runningFacts(instance: Instance, env: Session['io']['env'], kept: boolean): string[][] {
+  const { chat_endpoint: chat, idle_minutes: idle } = instance
   const state = instance.ready ? `yes, since ${relative(instance.started_at)}` : `starting: ${instance.phase}`
   return [
     ['running', instance.error ? `no: ${instance.error}` : state],
     ['endpoint', instance.endpoint],
     ['workspace', instance.workspace],
     ['token', tilde(instance.token_file, env)],
+    ...(chat ? [['chat', `${chat}/v1, for chat clients; the API key is that token, or a member's`]] : []),
+    ...(idle && !kept ? [['stops', `after ${idle} minutes without a call; hai up --keep keeps it`]] : []),
     ['database', withoutPassword(instance.database_url)],
     ['processes', processes(instance)],
   ]
@@ -151,7 +164,8 @@ async function sayWhichStack(session: Session): Promise<void> {
 
 function processes({ pids }: Instance): string {
   const workers = pids.workers.length > 0 ? `, workers ${pids.workers.join(' ')}` : ''
-  return `runner ${pids.runner}${pids.postgres ? `, postgres ${pids.postgres}` : ''}${workers}`
+  const chat = pids.chat ? `, chat ${pids.chat}` : ''
+  return `runner ${pids.runner}${pids.postgres ? `, postgres ${pids.postgres}` : ''}${workers}${chat}`
 }
 
 function withoutPassword(url: string, mark = '***'): string {

@@ -18,6 +18,7 @@ import { tokenFindings, userFindings } from './accounts.ts'
 type Check = (session: Session) => Promise<Finding[]>
 
 const NODE = 20
+const CHAT_MS = 10_000
 const ROOMY_BYTES = 1024 ** 3
 const TIGHT_BYTES = 100 * 1024 ** 2
 
@@ -34,13 +35,13 @@ async function node(): Promise<Finding[]> {
 
 async function build(): Promise<Finding[]> {
   const root = checkout()
-  const built = ['hai.cjs', 'worker.cjs', 'runner.cjs'].map((name) => join(root, 'build', name))
+  const built = ['hai.cjs', 'worker.cjs', 'serve.cjs', 'runner.cjs'].map((name) => join(root, 'build', name))
   const what = 'build'
   const fix = 'npm run build'
   const missing = built.find((file) => !existsSync(file))
   if (missing) return [{ what, verdict: 'bad', text: `${missing} is missing`, fix }]
   const oldest = Math.min(...built.map((file) => statSync(file).mtimeMs))
-  const newer = ['cli', 'worker', 'runner']
+  const newer = ['cli', 'worker', 'serve', 'runner']
     .flatMap((folder) => sources(join(root, folder)))
     .find((file) => statSync(file).mtimeMs > oldest)
   if (newer) return [{ what, verdict: 'unsure', text: `${newer} is newer than the build`, fix }]
@@ -126,7 +127,7 @@ async function server(session: Session): Promise<Finding[]> {
   } catch (error) {
     return [...findings, failed('server', error)]
   }
-  findings.push(...(await settings(session, health)), await model(session))
+  findings.push(...(await settings(session, health)), await model(session), ...(await chat(session)))
   findings.push(...(await orFailed('tokens', tokenFindings(session))))
   findings.push(...(await orFailed('users', userFindings(session))))
   findings.push(...(health.drift ?? []).map(driftFinding))
@@ -170,6 +171,26 @@ async function model(session: Session): Promise<Finding> {
   } catch (error) {
     return failed(what, error)
   }
+}
+
+/** Where chat clients call, and with what; a house elsewhere doesn't say. */
+async function chat(session: Session): Promise<Finding[]> {
+  const { io } = session
+  const { local } = await session.profile()
+  const { runningStack } = await import('../call/connection.ts')
+  const stack = local ? await runningStack(io) : undefined
+  if (!stack?.chat_endpoint) return []
+  const { chat_endpoint: endpoint, token_file: file } = stack
+  const what = 'chat'
+  const fix = 'hai down && hai up; hai logs'
+  try {
+    const { status } = await fetch(`${endpoint}/api/version`, { signal: AbortSignal.timeout(CHAT_MS) })
+    if (status !== 200) return [{ what, verdict: 'bad', text: `${endpoint} answers ${status}`, fix }]
+  } catch (error) {
+    return [{ what, verdict: 'bad', text: `${endpoint} does not answer: ${(error as Error).message}`, fix }]
+  }
+  const text = `base URL ${endpoint}/v1, API key: what ${tilde(file, io.env)} holds, or a member's token`
+  return [{ what, verdict: 'good', text }]
 }
 
 /** Who is no operator is told whom to ask, as nothing of it is a member's to mend. */

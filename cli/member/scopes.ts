@@ -24,7 +24,12 @@ const OF_ROLE = {
 }
 const OF_USE: Record<Use, string[]> = {
   inbox: [doors('inbox'), routes('inbox', 'inbox/*')],
-  chat: [routes('chat', 'model', 'models')],
+  // by the route, and by hai serve, which calls the doors
+  chat: [
+    doors('inbox', 'task/events', 'task/leave', 'task/result', 'task/show'),
+    'jobs:read',
+    routes('chat', 'model', 'models'),
+  ],
   health: [doors('admin/health')],
   drift: [doors('admin/drift')],
   worker: [

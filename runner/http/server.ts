@@ -1,9 +1,10 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server as Listener } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { ApiError } from '../api-error.ts'
+import { readText, writeAtomically } from '../files.ts'
 import { authentication, authorization, refuseForeign } from './access.ts'
 import { tokenRoutes, userRoutes } from './accounts.ts'
 import type { Api, Call, Stack } from './context.ts'
@@ -79,15 +80,30 @@ export async function listen(api: Hono<Api>, ports: number[]): Promise<{ server:
   const server = createAdaptorServer({ fetch: api.fetch, overrideGlobalObjects: false }) as Server
   // Longer than a client's own, so that a kept connection isn't closed under a request.
   server.keepAliveTimeout = 75_000
+  return { server, port: await listenOn(server, ports) }
+}
+
+/** Opens a port of 127.0.0.1 for the server: the first of these that is free, else any. Returns it. */
+export async function listenOn(server: Listener, ports: number[]): Promise<number> {
   for (const port of [...ports, 0]) {
     const error = await tryToListen(server, port)
-    if (!error) return { server, port: (server.address() as AddressInfo).port }
+    if (!error) return (server.address() as AddressInfo).port
     if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error
   }
   throw new Error('no port is free on 127.0.0.1')
 }
 
-function tryToListen(server: Server, port: number): Promise<NodeJS.ErrnoException | undefined> {
+/** The port that a server had last time, from the file that remembers it; none where it is not known. */
+export function lastPort(file: string): number[] {
+  const port = Number(readText(file))
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? [port] : []
+}
+
+export function rememberPort(file: string, port: number): void {
+  writeAtomically(file, `${port}\n`)
+}
+
+function tryToListen(server: Listener, port: number): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     const failed = (error: NodeJS.ErrnoException) => resolve(error)
     server.once('error', failed)

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { readText } from '../files.ts'
@@ -15,6 +16,8 @@ export interface Instance {
   error?: string
   /** `http://127.0.0.1:<port>`, without `/api`; empty until it listens. */
   endpoint: string
+  /** Where chat clients call, `http://127.0.0.1:<port>`; missing until it listens. */
+  chat_endpoint?: string
   workspace: string
   token_file: string
   data_dir: string
@@ -27,7 +30,10 @@ export interface Instance {
   settings?: string[]
   /** What it was started in; missing until the settings have been read. */
   environment?: EnvironmentMark
-  pids: { runner: number; postgres: number | null; workers: number[] }
+  /** `chat` serves chat clients, since one has called. */
+  pids: { runner: number; postgres: number | null; workers: number[]; chat?: number }
+  /** Minutes without a call after which it stops by itself; 0 never. Missing in records of earlier releases. */
+  idle_minutes?: number
   version: string
 }
 
@@ -51,6 +57,13 @@ export function settingsFolder(env: Env): string {
 export function recordFileOf(dataDir: string): string {
   return join(dataDir, 'runner.json')
 }
+
+/** While this file is there, the stack of the data directory does not stop for being idle. */
+export function keepFileOf(dataDir: string): string {
+  return join(dataDir, 'keep')
+}
+
+export const isKept = (dataDir: string): boolean => existsSync(keepFileOf(dataDir))
 
 export function logFileOf(dataDir: string): string {
   return join(dataDir, 'logs', 'runner.log')

@@ -19,6 +19,7 @@ import {
   dataDirOf,
   type Instance,
   isRunner,
+  keepFileOf,
   logFileOf,
   readInstance,
   readRecord,
@@ -153,7 +154,7 @@ export async function stopEverything(dataDir: string): Promise<boolean> {
   const { stopPostmaster } = await import('../postgres/postmaster.ts')
   const cluster = record?.cluster_dir || clusterDirOf(dataDir)
   const postgres = await stopPostmaster(cluster)
-  rmSync(recordFileOf(dataDir), { force: true })
+  for (const file of [recordFileOf(dataDir), keepFileOf(dataDir)]) rmSync(file, { force: true })
   return runners.length > 0 || workers > 0 || postgres
 }
 

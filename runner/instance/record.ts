@@ -15,9 +15,9 @@ export class InstanceRecord {
   }
 
   /** Makes this process the runner of the data directory; undefined when a live one is there. */
-  static claim(dataDir: string, workspace: string): InstanceRecord | undefined {
+  static claim(dataDir: string, workspace: string, idleMinutes: number): InstanceRecord | undefined {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    const instance = blankInstance(dataDir, workspace)
+    const instance = { ...blankInstance(dataDir, workspace), idle_minutes: idleMinutes }
     const file = recordFileOf(dataDir)
     const own = `${file}.${process.pid}.claim`
     writeFileSync(own, render(instance), { mode: 0o600 })

@@ -19,7 +19,7 @@ const COMMANDS = paths(createProgram(new Session(new FakeIo({ env }))))
 it('has the commands that are listed here, and no other', () => {
   const under = (noun: string, ...verbs: string[]) => [noun, ...verbs.map((verb) => `${noun} ${verb}`)]
   const expected = [
-    ...['ask', 'reply', 'chat', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion'],
+    ...['ask', 'reply', 'chat', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion', 'serve'],
     ...under('task', 'add', 'ls', 'show', 'result', 'tail', 'logs', 'cancel', 'retry', 'rate'),
     ...under('todo', 'add', 'ls', 'next', 'show', 'edit', 'done', 'drop', 'reopen', 'run'),
     ...under('cost', 'task', 'cap', 'cap raise', 'import'),
@@ -86,10 +86,12 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       profile                        choose which server hai talks to
       auth                           keep a profile's token, and make those of members
       member                         choose who may call
-      up                             start the local stack; commands also start it when they need it
+      up [options]                   start the local stack; commands also start it when they need it
       down                           stop the local stack
       status [options]               say whether the local stack runs, and where
       logs [options]                 print the local stack's log
+      serve [options]                serve chat clients of OpenAI and Ollama; the local stack does so by
+                                     itself
       worker                         answer a server's tasks with what this machine has
       gitops                         look at hai in a cluster, and make what its manifests need
       doctor [options]               check everything hai needs; each failure comes with its cure

@@ -168,10 +168,10 @@ function takeLock(lock: string): void {
 }
 
 function isFresh(root: string): boolean {
-  const built = ['hai.cjs', 'runner.cjs', 'kubernetes.cjs'].map((name) =>
+  const built = ['hai.cjs', 'runner.cjs', 'serve.cjs', 'kubernetes.cjs'].map((name) =>
     changedAt(join(root, 'build', name)),
   )
-  const sources = ['cli', 'worker', 'runner', 'f/hai/core'].flatMap((folder) =>
+  const sources = ['cli', 'worker', 'serve', 'runner', 'f/hai/core'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
       changedAt(join(root, folder, name)),
     ),

@@ -62,6 +62,8 @@ describe('hai status', () => {
     expect(JSON.parse(stdout)).toEqual({
       running: true,
       endpoint: server.endpoint,
+      chat_endpoint: null,
+      idle_minutes: null,
       workspace: 'test',
       token_file: join(dataDir, 'token'),
       data_dir: dataDir,
