@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { HaiError, parse } from '../base/errors.ts'
 import { storableJson } from '../base/text.ts'
-import { CONTENT_BYTES, CONTEXT_BYTES } from '../task/envelope.ts'
-import type { AnswerForm, Said } from '../task/shape.ts'
+import { type AnswerForm, CONTENT_BYTES, CONTEXT_BYTES, type Said } from '../task/shape.ts'
 import { isErrand, unwrapped } from './openai_forms.ts'
 import { type Message, refused, type Told, told } from './openai_messages.ts'
 

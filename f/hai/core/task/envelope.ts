@@ -5,10 +5,7 @@ import { conversationKey } from '../base/normal.ts'
 import { record } from '../base/own.ts'
 import { hasNul } from '../base/text.ts'
 import { Chat, chatText } from './chat.ts'
-import { PRIORITIES, type Priority, type SentChat } from './shape.ts'
-
-export const CONTENT_BYTES = 256 * 1024
-export const CONTEXT_BYTES = 4 * 1024 * 1024
+import { CONTENT_BYTES, CONTEXT_BYTES, PRIORITIES, type Priority, type SentChat } from './shape.ts'
 
 const bytes = (text: string) => Buffer.byteLength(text, 'utf8')
 /** Postgres text can't hold it, and it never is what a person typed. */

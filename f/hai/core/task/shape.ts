@@ -3,6 +3,10 @@ import type { Total } from '../base/contract.ts'
 /** The `data_tier` of what may not leave the house: only `billing: local` answers it, whatever a file or a worker says. */
 export const RESTRICTED = 'restricted'
 
+/** What a task may bring: the text of what is asked, and all that is attached to it, or was said before it. */
+export const CONTENT_BYTES = 256 * 1024
+export const CONTEXT_BYTES = 4 * 1024 * 1024
+
 export const STATES = [
   'pending',
   'running',
