@@ -10,12 +10,14 @@ export const answerColumns = (sql: Sql): Part => sql`
       'input', coalesce(sum(input), 0), 'output', coalesce(sum(output), 0),
       'cached', coalesce(sum(cache_read), 0), 'reasoning', coalesce(sum(reasoning), 0)) end
     from hai.usage where usage.task_id = task_queue.id) end as usage,
-  case when state = 'done' then case
-    when (select response -> 'answer' ->> 'ending' from hai.task_step
+  case when state = 'done' then coalesce(
+    case (select response -> 'answer' ->> 'ending' from hai.task_step
       where task_step.task_id = task_queue.id and task_step.state = 'finished'
-      order by task_step.finished_at desc limit 1) in ('content_filter', 'refusal') then 'content_filter'
-    when exists (${toldLast(sql, sql`'cut'`)}) then 'length'
-    else 'stop' end end as ending,
+      order by task_step.finished_at desc limit 1)
+      when 'content_filter' then 'content_filter' when 'refusal' then 'content_filter'
+      -- of one that was asked to be no longer nothing is told
+      when 'length' then 'length' end,
+    case when exists (${toldLast(sql, sql`'cut'`)}) then 'length' else 'stop' end) end as ending,
   case when finished_at is not null then (
     select jsonb_agg(text order by seq) from (
       ${toldLast(sql, sql`'notice'`)}
