@@ -51,7 +51,7 @@ async function addTasks(sql: Sql, { from, to, state, age }: Rows): Promise<void>
   await sql.unsafe(`
     insert into hai.task_queue (id, state, source, requester, content, conversation_id, priority, data_tier,
       request_digest, lane, run_at, claim_at, max_attempts, backoff_seconds, attempt, next_attempt, lease_no, last_seq,
-      agent, output, error, idempotency_key, idempotency_until, chat, errand, created_at, started_at, finished_at)
+      agent, output, error, idempotency_key, idempotency_until, chat, errand, created_at, started_at, finished_at, waiters, left_at)
     select '01' || lpad(n::text, 10, '0') || left(upper(md5(n::text)), 14), state,
       (array['cli', 'voice', 'zulip', 'alertmanager', 'scheduled', 'holmesgpt'])[1 + n % 6],
       (array['operator', 'operator', 'operator', 'guest', 'robot'])[1 + n % 5],
@@ -61,12 +61,17 @@ async function addTasks(sql: Sql, { from, to, state, age }: Rows): Promise<void>
       case state when 'done' then null when 'pending' then null else '{"code": "x", "message": "x"}'::jsonb end,
       case when at > now() - interval '1 day' then 'key ' || n end,
       case when at > now() - interval '1 day' then at + interval '1 day' end,
-      n / 5 % 4 = 0, n / 5 % 4 = 0 and n % 5 = 4, at, at, case when state in ('pending', 'running', 'awaiting_approval') then null else at + interval '5 seconds' end
+      n / 5 % 4 = 0, n / 5 % 4 = 0 and n % 5 = 4, at, at, case when state in ('pending', 'running', 'awaiting_approval') then null else at + interval '5 seconds' end,
+      -- of those that run one was left
+      case when state = 'running' and n % 5 = 1 then '{}'::text[] end, case when state = 'running' and n % 5 = 1 then at end
     from (select n, ${state} as state, now() - (${age}) as at from generate_series(${from}, ${to}) n) made
     order by n`)
   await sql.unsafe(`
     insert into hai.lease select id, 1, 'w-1', now() + interval '1 hour' from hai.task_queue
     where state = 'running' on conflict do nothing`)
+  await sql.unsafe(`
+    insert into hai.chat (task_id, instructions, turns, answer, message_digest, question_digest, created_at)
+    select id, '', '[]', '{}', md5(id), md5(content), created_at from hai.task_queue where chat on conflict do nothing`)
 }
 
 async function addTodos(sql: Sql, { from, to, state, age }: Rows): Promise<void> {
@@ -92,6 +97,6 @@ async function withoutIndexes(sql: Pool, load: () => Promise<void>): Promise<voi
 
 async function settle(sql: Pool): Promise<void> {
   await Promise.all(
-    ['task_queue', 'todo', 'lease'].map((table) => sql`vacuum (analyze) ${sql(`hai.${table}`)}`),
+    ['task_queue', 'todo', 'lease', 'chat'].map((table) => sql`vacuum (analyze) ${sql(`hai.${table}`)}`),
   )
 }

@@ -4,10 +4,12 @@ import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { health } from '../../../f/hai/core/health.ts'
 import { home } from '../../../f/hai/core/home.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
+import { giveWay } from '../../../f/hai/core/task/give_way.ts'
 import { claim } from '../../../f/hai/core/task/lease.ts'
 import { listTasks } from '../../../f/hai/core/task/list.ts'
 import { showTask, taskEvents } from '../../../f/hai/core/task/show.ts'
 import { sweep } from '../../../f/hai/core/task/sweep.ts'
+import { leave } from '../../../f/hai/core/task/waiter.ts'
 import { wake } from '../../../f/hai/core/task/wake.ts'
 import { listTodos } from '../../../f/hai/core/todo/list.ts'
 import { showTodo } from '../../../f/hai/core/todo/todos.ts'
@@ -66,12 +68,32 @@ const FEW = 150
 /** The same, and what it takes to count chats: an index of nothing but their questions, here 40,000. */
 const CHATS = 1200
 
+const chatTurns = [
+  { role: 'user', content: 'what about disk 8 on node 8?' },
+  { role: 'assistant', content: `${'fine. '.repeat(30)}` },
+]
+const ask = (sql: Sql, content: string, turns: object[]) =>
+  enqueue(
+    sql,
+    { source: 'openwebui', content, chat: { waiter: 'w', turns } },
+    { requester: 'operator', firstLane },
+  )
+
 const EVERYTHING: [name: string, work: Work, index: string, most?: number][] = [
   [
     'enqueue',
     (sql) => enqueue(sql, anEnvelope({ idempotency_key: 'k' }), { requester: 'operator', firstLane }),
     'task_idempotency',
   ],
+  ['enqueue what a chat asks on', (sql) => ask(sql, 'and now?', chatTurns), 'chat_by_question'],
+  [
+    'enqueue what a chat asks first',
+    (sql) => ask(sql, 'what about disk 7 on node 7?', []),
+    'chat_by_question',
+  ],
+  ['join a question that is under way', (sql) => ask(sql, 'and now?', chatTurns), 'task_same'],
+  ['leave', (sql) => leave(sql, { id: task, waiter: 'w' }, operator), 'task_queue_pkey'],
+  ['give way', (sql) => giveWay(sql), 'task_due'],
   ['claim', (sql) => claim(sql, { worker: 'w-1' }), 'task_due'],
   // whether it is a conversation's next turn
   ['claim by turns', (sql) => claim(sql, { worker: 'w-1' }), 'task_turn'],
