@@ -1,11 +1,14 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { createAdaptorServer } from '@hono/node-server'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Webhook } from '../../cli/call/webhook.ts'
 import { scopesFor } from '../../cli/member/scopes.ts'
 import { readInstance } from '../../runner/instance.ts'
+import { commandOf } from '../../runner/process/table.ts'
 import { createApp } from '../../serve/app.ts'
 import { runServe, type ServeFlags } from '../../serve/main.ts'
 import { Streams } from '../../serve/streams.ts'
@@ -480,6 +483,14 @@ describe('a stream that is silent', () => {
   })
 })
 
+it('is called as its page shows', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/serve.md'), 'utf8')
+  const [, example = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(page) ?? []
+  const env = { PATH: process.env.PATH, HAI_CHAT: door, HAI_TOKEN: stack.token }
+  const { stdout } = await promisify(execFile)('sh', ['-c', example], { env })
+  expect(saidIn(stdout)).toBe('nothing is open')
+})
+
 describe('the process of it', () => {
   it('begins anew with the next call when it was killed, and is told of', async () => {
     const { pids } = readInstance(stack.env.HAI_DATA_DIR!)!
@@ -493,5 +504,20 @@ describe('the process of it', () => {
       chat_endpoint: door,
     })
     expect((await hai(stack.env, ['doctor'])).stdout).toContain(`base URL ${door}/v1`)
+  })
+
+  it('lets a stack that runs be kept from stopping, until it is stopped', async () => {
+    const idle = async () => JSON.parse((await hai(stack.env, ['status', '--json'])).stdout).idle_minutes
+    expect(await idle()).toBe(10)
+    expect((await hai(stack.env, ['up'])).stderr).toContain('stops after 10 minutes')
+    expect((await hai(stack.env, ['up', '--keep'])).stderr).toContain('runs until hai down')
+    expect(await idle()).toBe(0)
+  })
+
+  it('ends with the runner, also one that is killed', async () => {
+    const { pids } = readInstance(stack.env.HAI_DATA_DIR!)!
+    expect(commandOf(pids.chat!)).toContain('serve.cjs')
+    process.kill(pids.runner, 'SIGKILL')
+    await expect.poll(() => commandOf(pids.chat!)).toBeUndefined()
   })
 })
