@@ -104,6 +104,27 @@ describe('a group of alerts', () => {
   })
 })
 
+describe('an alert that two Prometheus watch', () => {
+  const early = anAlert({ starts_at: '2026-11-29T02:18:38.1Z' })
+  const late = anAlert({ starts_at: '2026-11-29T02:18:53.2Z' })
+
+  it('is one, whichever begin is told, and ends once', async () => {
+    const { task_id } = await tell(db.sql, [late])
+    expect(await tell(db.sql, [early])).toEqual({ status: 'duplicate', task_id })
+    expect(await tell(db.sql, [over(early)])).toEqual({ status: 'resolved', task_id })
+    expect((await showWithAlerts(db.sql, task_id!, operator)).alerts).toMatchObject({ total: 1, firing: 0 })
+  })
+
+  it('is another one when it began after it was last heard of, as nobody told that it was over', async () => {
+    const { task_id } = await tell(db.sql, [early])
+    const again = anAlert({ starts_at: new Date(Date.now() + 60_000).toISOString() })
+    const second = await tell(db.sql, [again])
+    expect(second.status).toBe('accepted')
+    expect(await stateOf(task_id!)).toBe('done')
+    expect(await stateOf(second.task_id!)).toBe('pending')
+  })
+})
+
 describe('the end of all alerts of a task', () => {
   it('closes it where nobody has begun, with how long it took', async () => {
     const { task_id } = await tell(db.sql, [anAlert()])

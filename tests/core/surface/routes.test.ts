@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ErrorBody } from '../../../f/hai/core/base/contract.ts'
@@ -70,6 +72,36 @@ describe('POST /inbox', () => {
     expect((await stack.request('/api/r/hai/inbox', { method: 'POST', headers, body: '{}' })).status).toBe(
       401,
     )
+  })
+})
+
+describe('POST /inbox/…', () => {
+  const recorded = (name: string) =>
+    JSON.parse(readFileSync(join(import.meta.dirname, '../alert/alertmanager', `${name}.json`), 'utf8'))
+
+  it('takes alerts, with a slash at the end or none, and no name of theirs for an order', async () => {
+    const firing = await send<Accepted>('POST', 'inbox/alertmanager/', recorded('firing'))
+    expect(firing).toMatchObject({ status: 202, body: { status: 'accepted' } })
+    const { task_id } = firing.body
+    const again = await send('POST', 'inbox/alertmanager', recorded('repeated'))
+    expect(again).toMatchObject({ status: 202, body: { status: 'duplicate', task_id } })
+    const over = await send('POST', 'inbox/alertmanager', recorded('resolved'))
+    expect(over).toMatchObject({ status: 202, body: { status: 'resolved', task_id } })
+    await expect
+      .poll(async () => (await send('GET', `admin/tasks/${task_id}`)).body)
+      .toMatchObject({
+        ...{ state: 'done', alerts: { total: 1, firing: 0 } },
+      })
+  })
+
+  it('asks a signed webhook for no token, and takes none that is not signed', async () => {
+    const headers = { 'content-type': 'application/json', 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` }
+    const address = `${stack.instance.endpoint}/api/r/hai/inbox/signed/forge`
+    const response = await fetch(address, { method: 'POST', headers, body: '{"a": 1}' })
+    expect({ status: response.status, body: await response.json() }).toEqual({
+      status: 401,
+      body: { error: { code: 'unauthorized', message: expect.stringContaining('nothing was stored') } },
+    })
   })
 })
 

@@ -51,6 +51,8 @@ const PRIORITY: Record<Severity, Priority> = {
 
 /** An alert with what is known of it. */
 interface Known extends Heard {
+  /** When it began, as it is stored. */
+  key: string
   /** Null where it is new. */
   task_id: string | null
   ended: string | null
@@ -80,6 +82,7 @@ export async function deliver(sql: Sql, delivery: Delivery, caller: Caller): Pro
       caller.name,
     )
     await end(tx, over, caller.name)
+    const before = await endBefore(tx, fresh, caller.name)
     const begun = fresh.length > 0 ? await takeIn(tx, delivery, fresh, caller) : undefined
     for (const id of tasksOf(again)) {
       const back = again.filter(({ task_id }) => task_id === id).length
@@ -88,7 +91,8 @@ export async function deliver(sql: Sql, delivery: Delivery, caller: Caller): Pro
     // what fires is told with other words each time: how full the disk is by now
     for (const id of tasksOf(firing)) await attach(tx, id)
     let closed = false
-    for (const id of tasksOf([...again, ...over])) closed = (await closeIfOver(tx, id)) || closed
+    for (const id of new Set([...tasksOf([...again, ...over]), ...before]))
+      closed = (await closeIfOver(tx, id)) || closed
     if (begun) return begun
     const task_id = known.find((one) => one.task_id)?.task_id
     const status = closed ? 'resolved' : again.length > 0 ? 'joined' : 'duplicate'
@@ -98,18 +102,26 @@ export async function deliver(sql: Sql, delivery: Delivery, caller: Caller): Pro
 
 /** What is known of each; it is told twice where the same is there twice. */
 async function lookUp(tx: Sql, alerts: Heard[], requester: string): Promise<Known[]> {
-  const named = alerts.map(({ fingerprint, starts_at }, n) => ({ n, fingerprint, starts_at }))
-  const rows = await tx<{ n: number; task_id: string; ended: string | null; late: boolean; told: boolean }[]>`
-    select n, task_id, ended, t.finished_at is not null as told,
+  const named = alerts.map(({ fingerprint, starts_at, ends_at }, n) => ({
+    ...{ n, fingerprint, starts_at, over: ends_at !== null },
+  }))
+  const rows = await tx<
+    { n: number; key: string; task_id: string; ended: string | null; late: boolean; told: boolean }[]
+  >`
+    select n, a.starts_at::text as key, task_id, ended, t.finished_at is not null as told,
       coalesce(ended = 'resolved' and ended_at > now() - make_interval(secs => ${LATE}), false) as late
-    from jsonb_to_recordset(${json(tx, named)}) as given (n int, fingerprint text, starts_at timestamptz)
-    join hai.alert a using (fingerprint, starts_at)
-    join hai.task_queue t on t.id = a.task_id
-    where a.requester = ${requester}`
+    from jsonb_to_recordset(${json(tx, named)}) as given (n int, fingerprint text, starts_at timestamptz, over boolean)
+    cross join lateral (
+      select * from hai.alert
+      where requester = ${requester} and fingerprint = given.fingerprint
+        -- of two that watch the same each has its own begin, and the earlier one is told in the end
+        and (starts_at = given.starts_at or ended is null and (given.over or given.starts_at <= heard_at))
+      order by starts_at = given.starts_at desc, starts_at desc limit 1) a
+    join hai.task_queue t on t.id = a.task_id`
   const found = new Map(rows.map(({ n, ...row }) => [n, row]))
   return alerts.map((alert, n) => ({
     ...alert,
-    ...(found.get(n) ?? { task_id: null, ended: null, late: false, told: false }),
+    ...(found.get(n) ?? { key: alert.starts_at, task_id: null, ended: null, late: false, told: false }),
   }))
 }
 
@@ -131,11 +143,24 @@ async function hearAgain(tx: Sql, firing: Known[], requester: string): Promise<v
 
 async function end(tx: Sql, over: Known[], requester: string): Promise<void> {
   if (over.length === 0) return
-  const said = over.map(({ fingerprint, starts_at, ends_at }) => ({ fingerprint, starts_at, ends_at }))
+  const said = over.map(({ fingerprint, key, ends_at }) => ({ fingerprint, starts_at: key, ends_at }))
   await tx`
     update hai.alert a set ended = 'resolved', ended_at = now(), ends_at = said.ends_at, heard_at = now()
     from jsonb_to_recordset(${json(tx, said)}) as said (fingerprint text, starts_at timestamptz, ends_at timestamptz)
     where a.requester = ${requester} and a.fingerprint = said.fingerprint and a.starts_at = said.starts_at`
+}
+
+/** What fires anew was over in between, though nobody told. Gives the tasks of what has ended so. */
+async function endBefore(tx: Sql, fresh: Known[], requester: string): Promise<string[]> {
+  if (fresh.length === 0) return []
+  const said = fresh.map(({ fingerprint, starts_at }) => ({ fingerprint, starts_at }))
+  const ended = await tx<{ task_id: string }[]>`
+    update hai.alert a set ended = 'resolved', ended_at = now(), ends_at = a.heard_at
+    from jsonb_to_recordset(${json(tx, said)}) as said (fingerprint text, starts_at timestamptz)
+    where a.requester = ${requester} and a.fingerprint = said.fingerprint and a.starts_at < said.starts_at
+      and a.ended is null
+    returning task_id`
+  return ended.map(({ task_id }) => task_id)
 }
 
 /** Puts new ones to the task of their group, to that of a storm, or to one of their own. */
