@@ -36,7 +36,9 @@ export function told(messages: readonly Message[]): Told {
   const calls = new Map(messages.flatMap(callsOf).map(({ id, name }) => [id, name]))
   const wordsAt = (index: number) => wordsOf(messages[index]!, calls)
   const isInstruction = ({ role }: Message, index: number) => index !== at && INSTRUCTING.includes(role)
-  const others = messages.map((message, index) => ({ ...message, index })).filter(isNot(isInstruction))
+  const others = messages
+    .map((message, index) => ({ ...message, index }))
+    .filter((message, index) => !isInstruction(message, index))
   const turns = others
     .filter(({ index }) => index < at)
     .map(({ role, index }) => ({ role: roleOf(role), content: storable(wordsAt(index)) }))
@@ -51,11 +53,6 @@ export function told(messages: readonly Message[]): Told {
     ...(isSaid(begun) ? { begun: storable(begun) } : {}),
   }
 }
-
-const isNot =
-  <T>(is: (value: T, index: number) => boolean) =>
-  (value: T, index: number) =>
-    !is(value, index)
 
 const isSaid = (text: string) => text.trim() !== ''
 
