@@ -23,6 +23,9 @@ export interface ModelTask {
   priority: Priority
   key: string | null
   ttl: boolean
+  /** Of a chat: which question, and who waits: by a name, without one, or nobody any more. */
+  question: number | null
+  waits: 'named' | 'unnamed' | 'nobody'
   max_attempts: number
   attempt: number
   next_attempt: boolean
@@ -52,12 +55,22 @@ export class QueueModel {
     return this.now + this.ticks * 1e-6
   }
 
-  isOver = (task: ModelTask) => task.ttl && OPEN.includes(task.state) && task.expires_at <= this.now
+  isLeft = (task: ModelTask) => task.waits === 'nobody'
+
+  /** As what it ends when its time is over. */
+  over = (task: ModelTask): State => (this.isLeft(task) ? 'cancelled' : 'expired')
+
+  isOver = (task: ModelTask) =>
+    (task.ttl || this.isLeft(task)) && OPEN.includes(task.state) && task.expires_at <= this.now
 
   enqueue(given: { priority: Priority; key: string | null; ttl: boolean; max_attempts: number }): Outcome {
     const first = this.tasks.findIndex((task) => task.key !== null && task.key === given.key)
     // the digest holds the priority, and no other thing that differs here
     if (first >= 0) return this.tasks[first]!.priority === given.priority ? `duplicate ${first}` : 'conflict'
+    return this.put({ ...given, question: null, waits: 'unnamed' })
+  }
+
+  put(given: Pick<ModelTask, 'priority' | 'key' | 'ttl' | 'max_attempts' | 'question' | 'waits'>): Outcome {
     const time = this.time()
     this.tasks.push({
       ...given,
@@ -74,11 +87,49 @@ export class QueueModel {
     return `accepted ${this.tasks.length - 1}`
   }
 
+  /** The same question joins the task under way, or one whose answer nobody has seen. */
+  ask(question: number): Outcome {
+    const same = this.tasks
+      .map((task, index) => ({ task, index }))
+      .filter(({ task }) => task.question === question)
+    const open = same.filter(({ task }) => OPEN.includes(task.state) && !this.isOver(task))
+    const unseen = same.filter(({ task }) => task.state === 'done' && this.isLeft(task))
+    const { task, index } = open.at(-1) ?? unseen.at(-1) ?? {}
+    if (task) {
+      if (task.waits !== 'unnamed') task.waits = 'named'
+      task.events.push('joined')
+      return `duplicate ${index}`
+    }
+    // in the same chat, and nobody has seen yet that its time is over
+    for (const one of same) {
+      if (!OPEN.includes(one.task.state) || !this.isLeft(one.task)) continue
+      this.end(one.index, 'cancelled')
+      this.leases.delete(one.index)
+    }
+    return this.put({ question, waits: 'named', priority: 'normal', key: null, ttl: false, max_attempts: 3 })
+  }
+
+  leave(index: number): Outcome {
+    const task = this.tasks[index]!
+    if (OPEN.includes(task.state) && task.waits === 'named') {
+      task.waits = 'nobody'
+      task.expires_at = this.now + LEASE_SECONDS
+      task.events.push('left')
+    }
+    return this.isLeft(task) ? `${task.state} left` : task.state
+  }
+
   claim(): Outcome {
     if (this.leases.size >= SLOTS) return 'nothing'
     const due = this.tasks
       .map((task, index) => ({ task, index }))
-      .filter(({ task }) => task.state === 'pending' && task.claim_at <= this.time() && !this.isOver(task))
+      .filter(
+        ({ task }) =>
+          task.state === 'pending' &&
+          task.claim_at <= this.time() &&
+          !this.isOver(task) &&
+          !this.isLeft(task),
+      )
       .toSorted((a, b) => a.task.claim_at - b.task.claim_at)[0]
     if (!due) return 'nothing'
     const { task, index } = due
@@ -109,13 +160,14 @@ export class QueueModel {
       return 'kept'
     }
     const task = this.tasks[token.task]!
-    if (this.isOver(task)) this.end(token.task, 'expired')
+    if (this.isOver(task)) this.end(token.task, this.over(task))
     return this.lost(token)
   }
 
   /** Without the secret a number opens nothing. That time ran out is the clock's doing, whoever looks. */
   forge(token: Token, looks: boolean): Outcome {
-    if (looks && this.isOver(this.tasks[token.task]!)) this.end(token.task, 'expired')
+    const task = this.tasks[token.task]!
+    if (looks && this.isOver(task)) this.end(token.task, this.over(task))
     return 'conflict'
   }
 
@@ -157,7 +209,7 @@ export class QueueModel {
   complete(token: Token): Outcome {
     const held = this.holds(token)
     if (!held) return this.lost(token)
-    this.end(token.task, this.isOver(held) ? 'expired' : 'done')
+    this.end(token.task, this.isOver(held) ? this.over(held) : 'done')
     this.leases.delete(token.task)
     return held.state
   }
@@ -166,7 +218,7 @@ export class QueueModel {
     const held = this.holds(token)
     if (!held) return this.lost(token)
     this.leases.delete(token.task)
-    if (this.isOver(held)) this.end(token.task, 'expired')
+    if (this.isOver(held)) this.end(token.task, this.over(held))
     else if (!retryable || held.attempt >= held.max_attempts) this.end(token.task, 'dead')
     else {
       held.state = 'pending'
@@ -199,6 +251,7 @@ export class QueueModel {
     task.attempt = 0
     task.next_attempt = true
     task.suspends = 0
+    task.waits = 'unnamed'
     task.claim_at = this.time() - PRIORITY_SHIFT[task.priority]
     task.expires_at = this.now + TTL
     task.events.push('retried')
@@ -213,7 +266,7 @@ export class QueueModel {
     let rescued = 0
     for (const [index, task] of this.tasks.entries()) {
       if (!this.isOver(task)) continue
-      this.end(index, 'expired')
+      this.end(index, this.over(task))
       expired += 1
     }
     const waiting = this.woke_at !== null && this.woke_at > this.now - LEASE_SECONDS

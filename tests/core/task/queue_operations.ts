@@ -8,6 +8,7 @@ import { claim, type Held, heartbeat, release } from '../../../f/hai/core/task/l
 import { PRIORITIES, type Priority } from '../../../f/hai/core/task/shape.ts'
 import { finishStep, startStep } from '../../../f/hai/core/task/steps.ts'
 import { sweep } from '../../../f/hai/core/task/sweep.ts'
+import { leave } from '../../../f/hai/core/task/waiter.ts'
 import { aCaller, anEnvelope, FOR_A_MODEL } from '../../support/factories.ts'
 import fc from '../../support/fast-check.ts'
 import { type Outcome, type QueueModel, RETRY_AFTER, type Token, TTL } from './queue_model.ts'
@@ -22,9 +23,10 @@ type Write =
 /** `at` chooses among the tasks, or for a worker's write among all tokens ever given, stale ones too: the newest is 0. */
 export type Operation =
   | { do: 'enqueue'; priority: Priority; key: string | null; ttl: boolean; max_attempts: number }
+  | { do: 'ask'; question: number }
   | { do: 'claim' }
   | { do: 'sweep' }
-  | On<'cancel' | 'retry'>
+  | On<'cancel' | 'retry' | 'leave'>
   | Write
   // a write by somebody who guesses, for one who holds or held the task
   | { do: 'forge'; at: number; write: Write; token: string | undefined }
@@ -49,11 +51,16 @@ const failing: Operation[] = [
   { do: 'pass', seconds: 20, asleep: false },
   { do: 'claim' },
 ]
+const hangUp: Operation[] = [{ do: 'ask', question: 0 }, { do: 'claim' }, { do: 'leave', at: 0 }]
 const begin = (once: boolean): Operation => ({ do: 'startStep', at: 0, call: 0, once })
 const story = fc.constantFrom<Operation[]>(
   crash,
   nap,
   failing,
+  [...hangUp, { do: 'ask', question: 0 }, { do: 'complete', at: 0 }],
+  [...hangUp, { do: 'complete', at: 0 }, { do: 'ask', question: 0 }, { do: 'ask', question: 0 }],
+  [...hangUp, { do: 'pass', seconds: 20, asleep: false }, { do: 'ask', question: 0 }, { do: 'retry', at: 1 }],
+  [...hangUp, { do: 'release', at: 0 }, { do: 'claim' }, ...crash],
   [{ do: 'claim' }, begin(true), ...crash, begin(true), { do: 'retry', at: 0 }, { do: 'claim' }, begin(true)],
   [
     { do: 'claim' },
@@ -84,6 +91,8 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('fail' as const), at, retryable: fc.boolean() }) },
   { weight: 1, arbitrary: on('release') },
   { weight: 2, arbitrary: on('cancel') },
+  { weight: 2, arbitrary: on('leave') },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('ask' as const), question: fc.nat(1) }) },
   { weight: 2, arbitrary: on('retry') },
   {
     weight: 4,
@@ -137,12 +146,15 @@ export function expected(model: QueueModel, operation: Operation): Outcome | und
       const { do: _, ...given } = operation
       return model.enqueue(given)
     }
+    case 'ask':
+      return model.ask(operation.question)
     case 'claim':
     case 'sweep':
       return model[operation.do]()
     case 'pass':
       return model.pass(operation.seconds, operation.asleep)
     case 'cancel':
+    case 'leave':
     case 'retry': {
       const index = chosen(model.tasks.length, operation.at)
       return index === undefined ? undefined : model[operation.do](index)
@@ -200,6 +212,17 @@ async function dispatch(sql: Pool, known: Known, operation: Operation): Promise<
       const passed = known.clock.then(() => pass(sql, operation.seconds, operation.asleep))
       known.clock = passed
       return passed
+    }
+    case 'ask': {
+      const chat = { source: 'openwebui', content: `question ${operation.question}`, chat: { waiter: 'w' } }
+      const { task_id, status } = await enqueue(sql, chat, { requester: 'operator', firstLane })
+      return `${status} ${numberOf(known, task_id)}`
+    }
+    case 'leave': {
+      const id = known.ids[chosen(known.ids.length, operation.at) ?? -1]
+      if (!id) return undefined
+      const { state, left } = await leave(sql, { id, waiter: 'w' }, aCaller())
+      return left ? `${state} left` : state
     }
     case 'cancel':
     case 'retry': {

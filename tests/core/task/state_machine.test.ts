@@ -116,6 +116,8 @@ const MOVES: Record<string, [from: string[], to: string | null]> = {
   dead: [['running'], 'dead'],
   expired: [OPEN, 'expired'],
   cancelled: [OPEN, 'cancelled'],
+  left: [OPEN, null],
+  joined: [[...OPEN, 'done'], null],
   retried: [['dead', 'cancelled', 'expired', 'rejected'], 'pending'],
   step: [['running'], null],
   step_done: [['running'], null],
