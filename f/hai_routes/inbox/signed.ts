@@ -1,6 +1,7 @@
 import { signedRoute } from '../../hai/core/base/door.ts'
 import { fieldsOf, type RequestEvent } from '../../hai/core/surface/request.ts'
-import { ByName, receiveSigned, signedWith } from '../../hai/core/surface/signed.ts'
+import { signedWith } from '../../hai/core/surface/signature.ts'
+import { ByName, receiveSigned } from '../../hai/core/surface/signed.ts'
 
 /** What of the request becomes arguments; of a signature its digest, of which nobody makes one. */
 export async function preprocessor(event: RequestEvent) {
