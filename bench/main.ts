@@ -1,6 +1,7 @@
 import { answers, overheadAlone } from './answers.ts'
 import { cost } from './cost.ts'
 import { runner } from './runner.ts'
+import { serve } from './serve.ts'
 import { server } from './server.ts'
 import { spine } from './spine.ts'
 
@@ -10,6 +11,7 @@ const BENCHES: Record<string, () => Promise<void>> = {
   overhead: overheadAlone,
   runner,
   cost,
+  serve,
   server,
 }
 

@@ -43,6 +43,11 @@ export class BenchStack {
     return this.#instance
   }
 
+  /** The operator's. */
+  get token(): string {
+    return this.#token
+  }
+
   /** The command line of the built `hai`. */
   hai(...args: string[]): string[] {
     return [process.execPath, join(this.root, 'cli', 'bin.cjs'), ...args]
