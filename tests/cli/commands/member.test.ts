@@ -318,7 +318,9 @@ describe('with members', () => {
     expect(await ask('/api/users/tokens/create', token, {})).toBe(401)
     const chat = await tokenOf('--for', 'alerts', '--allow', 'chat')
     expect(await ask('/api/r/hai/v1/models', chat)).toBe(200)
-    expect(await door('inbox', chat, { body })).toBe(403)
+    // what hai serve calls for it, and no other door
+    expect(await door('inbox', chat, { body })).toBe(200)
+    expect(await door('todo/list', chat)).toBe(403)
     const watch = await tokenOf('--for', 'alerts', '--allow', 'health')
     expect(await door('admin/health', watch)).toBe(200)
     expect(await door('inbox', watch, { body })).toBe(403)
