@@ -43,13 +43,14 @@ async function serve(session: Session, flags: ServeFlags): Promise<void> {
   const profile = await profileOf(io, session.profileFlag)
   const where = await placeOf(io, profile)()
   const streams = new Streams()
+  const warn = (line: string) => session.warn(line)
   const loopback = isLoopback(host)
   const server = doorServer({
     house: houseAt(placeOf(io, profile)),
-    origins: async () => [...origins, ...(await listedOrigins(io))],
+    origins: async () => [...origins, ...(await listedOrigins(io, warn))],
     loopback,
     streams,
-    log: (line) => session.warn(line),
+    log: warn,
   })
   const address = `${host.includes(':') ? `[${host}]` : host}:${await listening(server, host, port)}`
   session.note(`chat clients of ${where.endpoint} are served at http://${address}/v1`)
@@ -83,8 +84,15 @@ function houseAt(place: () => Promise<Place>): Surroundings['house'] {
   }
 }
 
-async function listedOrigins({ env }: Io): Promise<readonly string[]> {
-  return (await readConfig(env)).allow_origins
+/** Those that config.yaml lists. One that can't be read lists none, and whoever reads the log is told why. */
+async function listedOrigins({ env }: Io, log: (line: string) => void): Promise<readonly string[]> {
+  try {
+    return (await readConfig(env)).allow_origins
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    log(error.message)
+    return []
+  }
 }
 
 function doorServer(surroundings: Surroundings): Server {
@@ -150,13 +158,14 @@ function besideStack(): void {
   })
   const { endpoint, workspace } = values
   const io = processIo()
+  const log = (line: string) => void process.stderr.write(`${line}\n`)
   const streams = new Streams()
   const server = doorServer({
     house: houseAt(async () => ({ endpoint, workspace, local: true })),
-    origins: () => listedOrigins(io),
+    origins: () => listedOrigins(io, log),
     loopback: true,
     streams,
-    log: (line) => process.stderr.write(`${line}\n`),
+    log,
   })
   process.on('message', (_, socket) => {
     // who hung up on the way is handed over as nothing

@@ -148,6 +148,10 @@ describe('what chat clients ask first', () => {
       })
       const got = await post(chat({ stream: true }, 'what is open?'), { headers: { origin } })
       expect(got).toMatchObject({ status: 200, headers: { 'access-control-allow-origin': origin } })
+      // a mistake in it shuts out pages alone
+      writeFileSync(file, 'allow_origins: chat.example.com\n')
+      expect((await preflight()).status).toBe(403)
+      expect((await post(chat({}, 'what is open?'))).status).toBe(200)
     } finally {
       rmSync(file)
     }
