@@ -9,6 +9,6 @@ export async function preprocessor(event: RequestEvent) {
 }
 
 /** Takes a webhook that is signed with a secret of the operator's. `POST /inbox/signed/{name}`. */
-export async function main(name: string, raw_string: string, marks: Record<string, string>) {
+export async function main(name: string, raw_string: string, marks: { [header: string]: string }) {
   return signedRoute((sql, as) => receiveSigned(sql, { name, raw_string, marks }, as))
 }
