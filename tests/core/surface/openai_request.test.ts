@@ -264,6 +264,32 @@ describe('a question behind files', () => {
   })
 })
 
+describe('a message beside which files lie', () => {
+  const names =
+    '<attached_files>\n<file type="file" id="1" url="1" content_type="text/plain" name="notes.txt"/>\n</attached_files>\n\n'
+  const hello = [user('hello'), assistant('Hello.')]
+
+  it.each([
+    ['beside it alone', names],
+    ['behind their text', `${FILES}${names}`],
+  ])('says what was said, and the instructions which files, %s', (_, before) => {
+    const envelope = asked(...hello, user(`${before}what is open?`))
+    expect(envelope.content).toBe('what is open?')
+    expect(envelope.chat.instructions).toContain('name="notes.txt"')
+  })
+
+  it('is in the past what it was when it was asked', () => {
+    const envelope = asked(user([part(names), part('what is it?')]), assistant('A list.'), user('and now?'))
+    expect(envelope.chat.turns[0]).toEqual({ role: 'user', content: 'what is it?' })
+    expect(envelope.chat.instructions).toBe('')
+  })
+
+  it('is left as it came where it says nothing, or names them elsewhere', () => {
+    for (const content of [names, `what is <attached_files>?`, names.replace('<file', 'file')])
+      expect(asked(user(content)).content).toBe(content)
+  })
+})
+
 describe('how an answer is to be made', () => {
   const schema = { name: 'a', strict: true, schema: { type: 'object', properties: {} } }
   it.each([

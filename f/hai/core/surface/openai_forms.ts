@@ -55,6 +55,22 @@ export function unwrapped(said: Told): Told {
   }
 }
 
+/** How Open WebUI says which files of its own lie beside a message: names and numbers for its own tools. */
+const ATTACHED = /^\s*<attached_files>\n(?:<[^\n]*>\n)+<\/attached_files>\s*/
+
+/** A chat whose messages say what was said, and its instructions which files lie beside what is asked now. */
+export function withoutFiles({ turns, ...said }: Told): Told {
+  const [files] = ATTACHED.exec(said.content) ?? []
+  const plain = turns.map(({ role, content }) => ({
+    role,
+    content: content.replace(ATTACHED, '') || content,
+  }))
+  const content = said.content.replace(ATTACHED, '')
+  if (files === undefined || content === '') return { ...said, turns: plain }
+  const instructions = [said.instructions, files.trim()].filter(Boolean).join('\n\n')
+  return { ...said, turns: plain, content, instructions }
+}
+
 /** Older templates have the question in marks of its own, and some versions once more behind them. */
 function questionIn(rest: string): string {
   const from = rest.indexOf(QUERY)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { HaiError, parse } from '../base/errors.ts'
 import { storableJson } from '../base/text.ts'
 import { type AnswerForm, CONTENT_BYTES, CONTEXT_BYTES, type Said } from '../task/shape.ts'
-import { isErrand, unwrapped } from './openai_forms.ts'
+import { isErrand, unwrapped, withoutFiles } from './openai_forms.ts'
 import { type Message, refused, type Told, told } from './openai_messages.ts'
 
 /** The model there is for a chat client, who answers is hai's to choose; and the one for what the client asks for itself. */
@@ -127,7 +127,7 @@ export function chatRequest(body: unknown): ChatRequest {
   const stream = given.stream === true
   const said = told(messages as Message[])
   const errand = model === SMALL_MODEL || isErrand(said, stream)
-  const { content, ...before } = fitting(unwrapped(said))
+  const { content, ...before } = fitting(withoutFiles(unwrapped(said)))
   const answer = formOf(given)
   const user = whoSpeaks(given.user)
   const envelope: ChatEnvelope = {
