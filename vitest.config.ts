@@ -2,6 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import LongestFirst from './tests/support/longest-first.ts'
+import { quickFolder } from './tests/support/quick-folder.mjs'
+
+// of all that the tests make, in whichever process
+process.env.TMPDIR = quickFolder()
 
 /** The test files below a folder in whose text that stands. */
 const having = (text: RegExp, folder: string) =>

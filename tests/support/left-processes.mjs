@@ -1,9 +1,9 @@
 // What a run of tests leaves behind would hold the output of whoever started it open, and go on working unseen. All that
 // a run starts has its temporary folder somewhere about it: in its environment, its command line, or as its open log.
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as elapse } from 'node:timers/promises'
+import { quickFolder } from './quick-folder.mjs'
 
 const PREFIX = 'hai-gate-'
 
@@ -13,11 +13,12 @@ const POLL_MS = 50
 
 /** A folder for all that a gate makes. What gates that were killed have left is ended and removed. */
 export async function gateFolder() {
-  for (const name of readdirSync(tmpdir())) {
+  const root = quickFolder()
+  for (const name of readdirSync(root)) {
     const [, pid] = new RegExp(`^${PREFIX}(\\d+)-`).exec(name) ?? []
-    if (pid && !isAlive(Number(pid))) await remove(join(tmpdir(), name))
+    if (pid && !isAlive(Number(pid))) await remove(join(root, name))
   }
-  return passable(mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`)))
+  return passable(mkdtempSync(join(root, `${PREFIX}${process.pid}-`)))
 }
 
 async function remove(folder) {
