@@ -488,7 +488,7 @@ describe('a stream that is silent', () => {
 })
 
 it('is called as its page shows', async () => {
-  const page = readFileSync(join(import.meta.dirname, '../../docs/serve.md'), 'utf8')
+  const page = readFileSync(join(import.meta.dirname, '../../docs/chat.md'), 'utf8')
   const [, example = ''] = /^```sh\n([\s\S]*?)^```$/m.exec(page) ?? []
   const env = { PATH: process.env.PATH, HAI_CHAT: door, HAI_TOKEN: stack.token }
   const { stdout } = await promisify(execFile)('sh', ['-c', example], { env })
