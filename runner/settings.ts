@@ -184,7 +184,7 @@ export class SettingsWatch {
 /** What the bundle lets an operator set, by the defaults that it ships. */
 function shippedBy(bundle: Bundle): { names: string[]; defaults: string } {
   const shipped = bundle.items('resource').flatMap(([path, { resource_type, value }]) => {
-    const [, name] = /^f\/hai\/([a-z]+)$/.exec(path) ?? []
+    const [, name] = /^f\/hai\/([a-z_]+)$/.exec(path) ?? []
     return name && resource_type === `c_hai_${name}` ? [{ name, value }] : []
   })
   return { names: shipped.map(({ name }) => name), defaults: JSON.stringify(shipped) }

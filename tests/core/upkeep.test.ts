@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { reserve } from '../../f/hai/core/cost/reserve.ts'
 import { cancel } from '../../f/hai/core/task/change.ts'
 import { upkeep } from '../../f/hai/core/upkeep.ts'
@@ -21,4 +21,17 @@ it('tends every room while the settings can’t be read, and says so at the end'
   // nobody has said where Windmill is
   await expect(upkeep(db.sql, 60)).rejects.toMatchObject({ code: 'unavailable' })
   expect(await callOf(db.sql, call)).toMatchObject({ state: 'presumed', ending: 'lost' })
+})
+
+it('ends with the first of two errors, and has the other in the log of its job', async () => {
+  await db.sql`delete from hai.pulse where name = 'settings'`
+  await db.sql`alter table hai.alert rename to alert_away`
+  const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
+  try {
+    await expect(upkeep(db.sql, 60)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(logged.mock.calls).toEqual([[expect.stringContaining('PostgresError 42P01')]])
+  } finally {
+    logged.mockRestore()
+    await db.sql`alter table hai.alert_away rename to alert`
+  }
 })

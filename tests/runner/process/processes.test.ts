@@ -68,8 +68,8 @@ export async function main() {
   console.log(String(child.pid))
   await new Promise(() => {})
 }`,
-  'f/hai/channels.resource.yaml':
-    'resource_type: c_hai_channels\nvalue: { phone: { url: $env:NAMED_KEY } }\n',
+  'f/hai/own_channels.resource.yaml':
+    'resource_type: c_hai_own_channels\nvalue: { phone: { url: $env:NAMED_KEY } }\n',
   'f/other/pid.ts': 'export function main() { return process.pid }',
   'f/other/names.ts': 'export function main() { return Object.keys(process.env) }',
   'f/hai/version.ts': "import { version } from './library.ts'\nexport function main() { return version }",
