@@ -48,9 +48,13 @@ export function checkout(): string {
 }
 
 /** The version in package.json. */
-export function version(): string {
-  const manifest = JSON.parse(readFileSync(join(checkout(), 'package.json'), 'utf8')) as { version: string }
-  return manifest.version
+export const version = (): string => manifest().version
+
+/** The versions of Node that package.json says hai runs on. */
+export const supportedNode = (): string => manifest().engines.node
+
+function manifest(): { version: string; engines: { node: string } } {
+  return JSON.parse(readFileSync(join(checkout(), 'package.json'), 'utf8'))
 }
 
 /** What a file holds; undefined where there is none. */

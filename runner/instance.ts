@@ -12,7 +12,7 @@ import {
 /** What the CLI asks of a stack without waiting for anything is read from its file. */
 export { differencesFrom, emptyReferences, programOnlyHere } from './instance/environment.ts'
 export { dataDirOf, type Instance, isKept, logFileOf, readInstance } from './instance/file.ts'
-export { misnamedFiles } from './instance/misnamed.ts'
+export { misnamedFiles, unknownFiles } from './instance/misnamed.ts'
 export { endOwnAndAbandoned, endOwnNow, MARK, ownMark } from './process/mark.ts'
 
 type Env = Record<string, string | undefined>

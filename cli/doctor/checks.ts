@@ -7,9 +7,9 @@ import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import type { Health } from '../../f/hai/core/shape.ts'
 import { contractProblem } from '../call/decode.ts'
 import { Failure } from '../failure.ts'
-import { checkout, tilde } from '../files.ts'
+import { checkout, supportedNode, tilde } from '../files.ts'
 import type { Session } from '../session.ts'
-import { localFindings, settingsFolder } from '../settings/local.ts'
+import { localFindings, settingsFolder, unknownSettings } from '../settings/local.ts'
 import { inPlace, isOfSettings } from '../settings/notes.ts'
 import type { Finding } from '../show/finding.ts'
 import { relative } from '../show/words.ts'
@@ -17,7 +17,6 @@ import { tokenFindings, userFindings } from './accounts.ts'
 
 type Check = (session: Session) => Promise<Finding[]>
 
-const NODE = 20
 const CHAT_MS = 10_000
 const ROOMY_BYTES = 1024 ** 3
 const TIGHT_BYTES = 100 * 1024 ** 2
@@ -26,11 +25,25 @@ const TIGHT_BYTES = 100 * 1024 ** 2
 export const CHECKS: readonly Check[] = [node, build, path, disk, connection]
 
 async function node(): Promise<Finding[]> {
-  const { node } = process.versions
-  const good = Number(node.split('.')[0]) >= NODE
+  return [nodeFinding(process.versions.node, supportedNode())]
+}
+
+/** Whether a version is one of a range: steps of `^1.2.3` and `>=1.2.3` with `||` between them, as in package.json. */
+export function nodeFinding(version: string, range: string): Finding {
   const what = 'node'
-  if (good) return [{ what, verdict: 'good', text: node }]
-  return [{ what, verdict: 'bad', text: `${node} is too old`, fix: `install Node ${NODE} or newer` }]
+  const steps = range.split('||').map((step) => step.trim())
+  if (steps.some((step) => isOf(step, version))) return { what, verdict: 'good', text: version }
+  const wanted = steps.map((step) => step.replace(/^\^(\d+)/, '$1 from $1').replace(/^>=/, 'any from '))
+  const text = `${version} is none that hai runs on`
+  return { what, verdict: 'bad', text, fix: `install Node ${wanted.join(', ')}` }
+}
+
+function isOf(step: string, version: string): boolean {
+  const [least, found] = [step, version].map((text) => text.replace(/^\D+/, '').split('.').map(Number))
+  const differs = least!.findIndex((part, at) => part !== found![at])
+  if (differs < 0) return true
+  if (step.startsWith('^') && differs === 0) return false
+  return found![differs]! > least![differs]!
 }
 
 async function build(): Promise<Finding[]> {
@@ -213,7 +226,7 @@ async function settings(session: Session, health: Health): Promise<Finding[]> {
   const { problems, guards = [] } = health
   const what = 'settings'
   const broken = await Promise.all(problems.filter(isOfSettings).map((text) => inPlace(session, text)))
-  const found = (await localFindings(session)).map(
+  const found = [...(await localFindings(session)), ...(await unknownSettings(session))].map(
     ({ what, text, fix, bad }): Finding => ({ what, verdict: bad ? 'bad' : 'unsure', text, fix }),
   )
   // what they hold and whether they are taken is the operator's

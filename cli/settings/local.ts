@@ -24,6 +24,21 @@ export async function misnamedSettings(session: Session): Promise<LocalFinding[]
   return instance ? misnamed(session, instance) : []
 }
 
+/** Files there that no setting is near to: for who looks for what is wrong, as another program's may lie there. */
+export async function unknownSettings(session: Session): Promise<LocalFinding[]> {
+  const instance = await localInstance(session)
+  if (!instance?.settings) return []
+  const { config_dir, settings } = instance
+  const { unknownFiles } = await import('../../runner/instance.ts')
+  const named = settings.map((name) => `${name}.yaml`).join(', ')
+  return unknownFiles(config_dir, settings).map((file) => ({
+    what: 'settings',
+    text: `${tilde(join(config_dir, file), session.io.env)} is not read; what is read there: ${named}`,
+    fix: 'put what you want of it into one of these',
+    bad: false,
+  }))
+}
+
 /** The same of the environment alone, a line each: for when a model is not where it was expected. */
 export async function environmentNotes(session: Session): Promise<string[]> {
   const instance = await localInstance(session)

@@ -33,6 +33,16 @@ export function misnamedFiles(folder: string, settings: readonly string[]): Misn
     })
 }
 
+/** Files that look like settings, and are none by any name that is near to theirs. */
+export function unknownFiles(folder: string, settings: readonly string[]): string[] {
+  const known = [...OTHERS, ...settings].map((name) => `${name}.yaml`)
+  const misnamed = misnamedFiles(folder, settings).map(({ file }) => file)
+  return namesIn(folder)
+    .filter((file) => /\.ya?ml$/i.test(file) && !LEFT.test(file))
+    .filter((file) => !known.includes(file) && !misnamed.includes(file))
+    .filter((file) => !known.some((name) => isSame(join(folder, file), join(folder, name))))
+}
+
 function namesIn(folder: string): string[] {
   try {
     const entries = readdirSync(folder, { withFileTypes: true })

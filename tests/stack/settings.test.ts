@@ -221,7 +221,10 @@ describe('a broken setting', () => {
     const home = await hai(stack.env, [])
     expect(home.stdout).toContain(broken)
     expect(home.stdout).toContain(misnamed)
+    await write('agents.yaml', '')
     const doctor = await hai(stack.env, ['doctor'])
+    await rm(join(folder, 'agents.yaml'))
+    expect(doctor.stdout).toMatch(/– settings: .*agents\.yaml is not read; .* budget\.yaml, /)
     expect(doctor.stdout).toContain(`✗ settings: ${broken}`)
     expect(doctor.stdout).toMatch(
       /✗ settings: .*models\.yml is not read.*\n {2}→ mv \S+models\.yml \S+models\.yaml/,

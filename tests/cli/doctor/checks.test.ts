@@ -1,7 +1,26 @@
 import { expect, it } from 'vitest'
-import { driftFinding } from '../../../cli/doctor/checks.ts'
+import { driftFinding, nodeFinding } from '../../../cli/doctor/checks.ts'
 
 const HOUR = 3_600_000
+
+it.each([
+  ['20.19.0', 'good'],
+  ['20.20.2', 'good'],
+  ['20.18.9', 'bad'],
+  ['22.13.1', 'good'],
+  ['22.9.0', 'bad'],
+  ['21.7.3', 'bad'],
+  ['23.11.0', 'bad'],
+  ['24.0.0', 'good'],
+  ['25.1.0', 'good'],
+  ['18.20.8', 'bad'],
+])('knows whether hai runs on Node %s', (version, verdict) => {
+  const found = nodeFinding(version, '^20.19.0 || ^22.13.0 || >=24.0.0')
+  expect(found).toMatchObject({ what: 'node', verdict })
+  if (verdict === 'bad')
+    expect(found.fix).toBe('install Node 20 from 20.19.0, 22 from 22.13.0, any from 24.0.0')
+})
+
 const reported = (hours: number, more: object = {}) =>
   driftFinding({
     kind: 'windmill',
