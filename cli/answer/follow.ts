@@ -41,6 +41,8 @@ export const STANDING: readonly State[] = [
   'awaiting_approval',
 ]
 const PAGE = 1000
+/** A place in a queue, which is told at once and whenever it is another. */
+const PLACES: (string | undefined)[] = ['lane_full', 'behind']
 /** Without an event for so long, the task is asked what it waits for. */
 const QUIET_MS = 3_000
 const QUIET_AGAIN_MS = 10_000
@@ -59,7 +61,13 @@ export async function follow(webhook: Webhook, following: Following): Promise<Ta
   if (patient && !seen) await pace.pause(signal)
   for (;;) {
     signal.throwIfAborted()
-    const page = { id, after, limit: PAGE, with_result: true }
+    const page = {
+      id,
+      after,
+      limit: PAGE,
+      with_result: true,
+      with_waiting: following.onWaiting !== undefined,
+    }
     const look = () => webhook.call<TaskEvents>('task/events', page)
     const answer: TaskEvents | undefined = seen ?? (await connection.attempt(look))
     seen = undefined
@@ -71,8 +79,11 @@ export async function follow(webhook: Webhook, following: Following): Promise<Ta
       if (answer.events.length === PAGE) continue
       if (STANDING.includes(answer.state)) return answer.outcome
       const due = silence.isOver(answer.events.length)
-      const task = due && (await connection.attempt(() => webhook.call<TaskView>('task/show', { id })))
-      if (task) silence.explain(task.waiting_on)
+      const { waiting_on } = answer
+      if (waiting_on === undefined) {
+        const task = due && (await connection.attempt(() => webhook.call<TaskView>('task/show', { id })))
+        if (task) silence.explain(task.waiting_on)
+      } else if (due || PLACES.includes(waiting_on?.code)) silence.explain(waiting_on)
     }
     await pace.pause(signal)
   }

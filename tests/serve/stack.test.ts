@@ -192,6 +192,30 @@ describe('an answer', () => {
     expect(new Set(chunks.map(({ id }) => id)).size).toBe(1)
   })
 
+  it('is had without a look, when the job that was called gives it soon', async () => {
+    const looks = async () => {
+      const list = await stack.request(`/api/w/${stack.workspace}/jobs/list?per_page=100`)
+      const jobs = (await list.json()) as { script_path: string }[]
+      return jobs.filter(({ script_path }) => script_path === 'f/hai/task/events').length
+    }
+    const more = async () => {
+      const before = await looks()
+      expect(saidIn((await post(chat({ stream: true }, anew()))).text)).toBe('It is well.')
+      return (await looks()) - before
+    }
+    await expect.poll(more).toBe(0)
+  })
+
+  it('is waited for with a place in the queue, which is told soon and when it changes', async () => {
+    const slow: Move = { text: 'Because.', pause: { first: 999 } }
+    const all = await Promise.all([1, 2, 3].map(() => post(chat({ stream: true }, anew(slow)))))
+    expect(all.map(({ text }) => saidIn(text))).toEqual(['Because.', 'Because.', 'Because.'])
+    const places = all.map(({ text }) =>
+      [...text.matchAll(/^: .*position (\d)/gm)].map(([, at]) => at).join(''),
+    )
+    expect(places.toSorted()).toEqual(['', expect.stringMatching(/1$/), expect.stringMatching(/2.*1$/)])
+  })
+
   it('is the same whole, and ends as the model said', async () => {
     const content = anew({ text: 'Because', finish: 'length' })
     const got = JSON.parse((await post(chat({ max_tokens: 5 }, content))).text)

@@ -402,6 +402,22 @@ describe('taskEvents', () => {
     expect(await taskEvents(db.sql, { id }, operator)).not.toHaveProperty('outcome')
   })
 
+  it('says what a task waits for that has not ended, where it is asked for', async () => {
+    const ahead = await aTask(db.sql, { source: 'cli' })
+    const id = await aTask(db.sql, { source: 'cli' })
+    const waiting_on = { code: 'behind', text: 'position 2 in lane builtin' }
+    expect(await taskEvents(db.sql, { id, with_waiting: true }, operator)).toMatchObject({ waiting_on })
+    expect(await taskEvents(db.sql, { id }, operator)).not.toHaveProperty('waiting_on')
+    const held = heldOf(await claimed(db.sql))
+    expect(await taskEvents(db.sql, { id: ahead, with_waiting: true }, operator)).toMatchObject({
+      waiting_on: null,
+    })
+    await complete(db.sql, { ...held, output: 'yes' })
+    expect(await taskEvents(db.sql, { id: ahead, with_waiting: true }, operator)).not.toHaveProperty(
+      'waiting_on',
+    )
+  })
+
   it('names the job that works on the task', async () => {
     const id = await aTask(db.sql)
     expect(await taskEvents(db.sql, { id }, operator)).not.toHaveProperty('job_id')

@@ -177,6 +177,8 @@ export interface TaskEvents {
   job_id?: string
   /** Where it was asked for, of a task that has ended or waits for approval, with the last of its events. Not `result`, whose `error` would be the call's. */
   outcome?: TaskResult
+  /** Where it was asked for, of a task that has not ended: why it isn't moving, null when it is. */
+  waiting_on?: WaitingOn | null
 }
 
 /** One message of a chat, as it was sent. */

@@ -73,7 +73,18 @@ const closed = ({ seq, at, type, text }: TaskEvent): TaskEvent => ({
 
 /** How a task stands: its answer when there is one with what it took, else what had come of it; its error when it ended badly. */
 export async function taskResult(sql: Sql, given: string, caller: Caller): Promise<TaskResult> {
-  const id = await taskId(sql, given, caller)
+  return resultOf(sql, await taskId(sql, given, caller), caller)
+}
+
+/** The same of a task that the caller is known to see, once it has ended or waits for approval; undefined before. */
+export async function outcomeOf(sql: Sql, id: string, caller: Caller): Promise<TaskResult | undefined> {
+  const result = await resultOf(sql, id, caller)
+  return stands(result) ? result : undefined
+}
+
+const stands = ({ state }: { state: State }) => state !== 'pending' && state !== 'running'
+
+async function resultOf(sql: Sql, id: string, caller: Caller): Promise<TaskResult> {
   const [row] = await sql<(Stored & { requester: string; data_tier: string })[]>`
     select id, state, output, result, error, ${answerColumns(sql)}, requester, data_tier
     from hai.task_queue where id = ${id}`
@@ -95,6 +106,7 @@ const Events = z.strictObject({
   after: z.int().min(0).default(0),
   limit: z.int().min(1).max(1000).default(200),
   with_result: z.boolean().default(false),
+  with_waiting: z.boolean().default(false),
 })
 
 interface Followed {
@@ -112,7 +124,7 @@ export async function taskEvents(
   input: z.input<typeof Events>,
   caller: Caller,
 ): Promise<TaskEvents> {
-  const { id: given, after, limit, with_result } = parse(Events, input)
+  const { id: given, after, limit, with_result, with_waiting } = parse(Events, input)
   const id = isFullId(given) ? given : await taskId(sql, given, caller)
   const [task] = await sql<Followed[]>`
     select state, last_seq, job_id, requester, data_tier, coalesce((
@@ -129,10 +141,11 @@ export async function taskEvents(
   // JSON that Postgres made has its own form of a time
   const timed = task.events.map((event) => ({ ...event, at: new Date(event.at).toISOString() }))
   const events = isClosed({ requester, data_tier }, caller) ? timed.map(closed) : timed
-  const stands = task.state !== 'pending' && task.state !== 'running'
-  const whole = with_result && stands && events.length < limit
-  const outcome = whole ? { outcome: await taskResult(sql, id, caller) } : {}
-  return { ...rest, events, ...(job_id ? { job_id } : {}), ...outcome }
+  const whole = with_result && stands(task) && events.length < limit
+  const outcome = whole ? { outcome: await resultOf(sql, id, caller) } : {}
+  const asked = with_waiting && !stands(task)
+  const waiting = asked ? { waiting_on: withStepFor(caller, await waitingOn(sql, id)) } : {}
+  return { ...rest, events, ...(job_id ? { job_id } : {}), ...outcome, ...waiting }
 }
 
 /** States of a task that ended without the whole of its answer. */
