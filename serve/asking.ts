@@ -46,7 +46,6 @@ export async function askTask(asking: Asking): Promise<TaskResult> {
       id,
       accepted,
       signal,
-      onStep: () => {},
       // of a server that is away for a while the client is told nothing but that its answer takes longer
       onNote: () => {},
       onWaiting,

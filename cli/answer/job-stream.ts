@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser } from 'eventsource-parser'
+import type { TaskResult } from '../../f/hai/core/task/shape.ts'
 import { ConnectionError } from '../call/http.ts'
 import { longer } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
@@ -16,14 +17,22 @@ export interface Watching {
   taskId: string
   signal: AbortSignal
   onPiece(piece: Piece): void
-  /** No more comes of the task's answer from this job: it says so, or it is over. */
-  onEnd(): void
+  /** No more comes of the task's answer from this job: it says so, perhaps with what came of it, or it is over. */
+  onEnd(outcome?: TaskResult): void
 }
 
 /** Before a broken connection is made again: short for one that had something to say, or stood for a while. */
 const AGAIN_MS = 100
 const AGAIN_MOST_MS = 3_000
 const STOOD_MS = 5_000
+
+interface Line {
+  id?: unknown
+  at?: unknown
+  text?: unknown
+  end?: unknown
+  outcome?: TaskResult
+}
 
 interface Update {
   type?: string
@@ -115,9 +124,9 @@ class UpdateReader {
   }
 
   #line(line: string): void {
-    const piece = json<{ id?: unknown; at?: unknown; text?: unknown; end?: unknown }>(line)
+    const piece = json<Line>(line)
     if (piece?.id !== this.#watching.taskId) return
-    if (piece.end === true) this.#watching.onEnd()
+    if (piece.end === true) this.#watching.onEnd(piece.outcome)
     if (typeof piece.at === 'number' && typeof piece.text === 'string') {
       this.#watching.onPiece({ at: piece.at, text: piece.text })
     }

@@ -12,8 +12,11 @@ export interface LiveFollowing {
   after?: number | undefined
   /** Ends the watch with a rejection. */
   signal: AbortSignal
-  /** What was done, once and in order; never the answer's text. */
-  onStep(event: TaskEvent): void
+  /**
+   * What was done, once and in order; never the answer's text. Who does without has the end as soon as a job's stream
+   * tells it, and looks less often.
+   */
+  onStep?: ((event: TaskEvent) => void) | undefined
   onNote(line: string): void
   /** What a quiet task waits for; told as a note where this is not given. */
   onWaiting?: ((waiting: WaitingOn) => void) | undefined
@@ -26,17 +29,22 @@ export async function followLive(
   webhook: Webhook,
   following: LiveFollowing,
 ): Promise<TaskResult | undefined> {
-  const { id, accepted, after, signal, onStep, onNote, onWaiting, onText } = following
+  const { id, accepted, after, onStep, onNote, onWaiting, onText } = following
+  const over = new AbortController()
+  const signal = AbortSignal.any([following.signal, over.signal])
+  const sparing = onStep === undefined
   const { local } = webhook.target
   const fresh = accepted?.status === 'accepted'
   // the job that was called for it takes it up, as a rule: its end, which costs no look, tells when there is something to see
   const called = fresh ? accepted.job_id : undefined
-  const pace = new Pace(local, fresh)
-  const answer = new LiveAnswer(onText ?? (() => {}))
-  const jobs = new CurrentJob(webhook, { id, signal, pace, onPiece: (piece) => answer.stream(piece) })
+  const told = called !== undefined
+  const pace = new Pace(local, fresh, { sparing, told })
+  const answer = new LiveAnswer(onText ?? (() => {}), { trusting: sparing && told })
+  const onPiece = (piece: Piece) => answer.stream(piece)
+  const jobs = new CurrentJob(webhook, { id, signal, pace, sparing, onPiece })
   const onEvents = (events: TaskEvent[], page: TaskEvents) => {
     if (signal.aborted) return
-    for (const event of events) if (event.type !== 'delta') onStep(event)
+    for (const event of events) if (event.type !== 'delta') onStep?.(event)
     // Of a task that has ended the result tells all.
     if (!onText || STANDING.includes(page.state)) return
     answer.tell(events)
@@ -44,7 +52,7 @@ export async function followLive(
   }
   if (called !== undefined) jobs.listen(called)
   // where a look is a job, and where the end is heard of, the first one is not wasted
-  const patient = fresh && (!local || called !== undefined)
+  const patient = fresh && (!local || told)
   try {
     const ended = follow(webhook, {
       id,
@@ -57,32 +65,46 @@ export async function followLive(
       onNote,
       onWaiting,
     })
-    return await Promise.race([ended, jobs.failed])
+    return await Promise.race([ended, jobs.failed, ...(sparing ? [jobs.ended] : [])])
   } finally {
+    over.abort()
     jobs.leave()
   }
+}
+
+interface Heard {
+  id: string
+  signal: AbortSignal
+  pace: Pace
+  /** Nobody but the answer is waited for. */
+  sparing: boolean
+  onPiece: (piece: Piece) => void
 }
 
 /** Listens to the job that works on the task now. */
 class CurrentJob {
   /** Rejects when listening met an error that is not the connection's. */
   readonly failed: Promise<never>
+  /** Resolves when the job says what came of the task. */
+  readonly ended: Promise<TaskResult>
   #webhook: Webhook
-  #task: { id: string; signal: AbortSignal; pace: Pace; onPiece: (piece: Piece) => void }
+  #task: Heard
   #jobId: string | undefined
+  #hears = false
   #leave = new AbortController()
   #fail: (error: unknown) => void = () => {}
+  #end: (outcome: TaskResult) => void = () => {}
   #working = false
   /** A model is asked: what comes next is its text. */
   #calling = false
   #written = false
 
-  constructor(
-    webhook: Webhook,
-    task: { id: string; signal: AbortSignal; pace: Pace; onPiece: (piece: Piece) => void },
-  ) {
+  constructor(webhook: Webhook, task: Heard) {
     this.#webhook = webhook
     this.#task = task
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
     this.failed = new Promise((_, reject) => {
       this.#fail = reject
     })
@@ -94,29 +116,43 @@ class CurrentJob {
       this.#working = type !== 'claimed' && (this.#working || type !== 'accepted')
       this.#calling = type === 'step' || (type === 'delta' && this.#calling)
     }
+    const { pace, sparing } = this.#task
+    const isWorthIt = state === 'running' && (this.#working || sparing)
+    if (isWorthIt && job_id && job_id !== this.#jobId) this.listen(job_id)
     // all that is to be seen before the text has been seen, and the stream tells of the text and of its end
-    if (this.#webhook.target.local) this.#task.pace.calm(this.#calling && this.#jobId === job_id)
-    if (this.#working && state === 'running' && job_id && job_id !== this.#jobId) this.listen(job_id)
+    const seen = sparing ? state === 'running' && this.#hears : this.#calling
+    if (this.#webhook.target.local) pace.calm(seen && this.#jobId === job_id)
   }
 
   listen(jobId: string): void {
     this.leave()
     this.#jobId = jobId
     this.#leave = new AbortController()
-    const { id, signal, pace, onPiece } = this.#task
+    this.#hears = true
+    const { signal: left } = this.#leave
+    const { id, signal, pace, sparing, onPiece } = this.#task
     watchJob(this.#webhook, {
       jobId,
       taskId: id,
-      signal: AbortSignal.any([signal, this.#leave.signal]),
+      signal: AbortSignal.any([signal, left]),
       onPiece: (piece) => {
         // what was claimed has to be seen before its text
-        if (this.#working || this.#written) pace.stir()
+        if (this.#working || this.#written || sparing) pace.stir()
         else pace.wake()
         this.#written = true
         onPiece(piece)
       },
-      onEnd: () => pace.wake(),
-    }).catch(this.#fail)
+      onEnd: (outcome) => {
+        const tells = sparing && outcome?.id === id && STANDING.includes(outcome.state)
+        if (tells) this.#end(outcome)
+        else pace.wake()
+      },
+    }).then(() => {
+      if (left.aborted) return
+      this.#hears = false
+      pace.calm(false)
+      if (sparing) pace.wake()
+    }, this.#fail)
   }
 
   leave(): void {
@@ -140,10 +176,15 @@ export class LiveAnswer {
   #early: Piece[] = []
   #streaming = false
   #claimed = false
+  #trusting: boolean
 
-  /** `show` gets the whole answer so far, whenever it has grown or begun anew. */
-  constructor(show: (text: string) => void) {
+  /**
+   * `show` gets the whole answer so far, whenever it has grown or begun anew. `trusting`: what is streamed before an
+   * attempt was seen to begin is of the first one, and shown, if need be twice.
+   */
+  constructor(show: (text: string) => void, { trusting = false } = {}) {
     this.#show = show
+    this.#trusting = trusting
   }
 
   /** What events tell: `claimed` begins an attempt, `delta` is text of it. */
@@ -163,11 +204,18 @@ export class LiveAnswer {
     const anew = piece.at === 0
     if (!this.#claimed || this.#early.length > 0 || (anew && this.#streaming)) {
       this.#early = anew ? [piece] : [...this.#early, piece]
+      if (this.#trusting && !this.#claimed) this.#foretell()
       return
     }
     this.#streaming ||= anew
     // Until its attempt begins, what comes is the rest of one that is over.
     if (this.#streaming) this.#place(piece)
+  }
+
+  #foretell(): void {
+    let text = ''
+    for (const { at, text: more } of this.#early) if (at === text.length) text += more
+    if (text !== '') this.#show(text)
   }
 
   #begin(): void {

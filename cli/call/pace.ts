@@ -5,6 +5,8 @@ interface Rhythm {
   first: number
   factor: number
   most: number
+  /** The pause while what comes next is told in another way as well. */
+  calm: number
   /** As long as text comes in no further apart than this, there is nothing else to be seen. */
   quiet: number
   /** While it does, a look comes no later than this after it was due. */
@@ -12,13 +14,18 @@ interface Rhythm {
 }
 
 /** Milliseconds. */
-const LOCAL: Rhythm = { soon: [], first: 8, factor: 1.5, most: 100, quiet: 100, stirred: 1_000 }
+const LOCAL: Rhythm = { soon: [], first: 8, factor: 1.5, most: 100, calm: 100, quiet: 100, stirred: 1_000 }
+/** For who only wants the answer: the work itself has to wait for each look, as a rule for nothing. */
+const SPARING: Rhythm = { ...LOCAL, soon: [30, 70, 150], first: 250, most: 500, calm: 1_000 }
+/** The first look where a job's stream is the first to tell. */
+const TOLD_MS = 250
 /** Each look is a job there, and its stream tells of new text every half second at most. */
 const REMOTE: Rhythm = {
   soon: [150, 300, 600],
   first: 1_000,
   factor: 2,
   most: 10_000,
+  calm: 10_000,
   quiet: 1_000,
   stirred: 10_000,
 }
@@ -40,10 +47,14 @@ export class Pace {
   #quietAt = 0
   #end: (() => void) | undefined
 
-  /** `fresh`: what is looked at was begun just now. */
-  constructor(local: boolean, fresh: boolean) {
-    this.#rhythm = local ? LOCAL : REMOTE
-    this.#soon = fresh ? [...this.#rhythm.soon] : []
+  /**
+   * `fresh`: what is looked at was begun just now. `sparing`: nothing but the end is looked for; and `told`, that a
+   * stream tells of it.
+   */
+  constructor(local: boolean, fresh: boolean, { sparing = false, told = false } = {}) {
+    this.#rhythm = local ? (sparing ? SPARING : LOCAL) : REMOTE
+    const { soon } = this.#rhythm
+    this.#soon = fresh ? (local && sparing && told ? [TOLD_MS] : [...soon]) : []
     this.#delay = this.#rhythm.first
   }
 
@@ -75,7 +86,7 @@ export class Pace {
   }
 
   #next(): number {
-    if (this.#calm) return this.#rhythm.most
+    if (this.#calm) return this.#rhythm.calm
     const delay = this.#delay
     this.#delay = longer(delay, this.#rhythm.most, this.#rhythm.factor)
     return delay

@@ -6,9 +6,9 @@ import { anEvent } from '../samples.ts'
 const claimed = () => ({ ...anEvent(0, 'claimed'), type: 'claimed' })
 const delta = (at: number, text: string) => ({ ...anEvent(0, text), type: 'delta', data: { at } })
 
-function anAnswer() {
+function anAnswer({ trusting = false } = {}) {
   const shown: string[] = []
-  const answer = new LiveAnswer((text) => shown.push(text))
+  const answer = new LiveAnswer((text) => shown.push(text), { trusting })
   return { answer, shown, last: () => shown.at(-1) ?? '' }
 }
 
@@ -83,4 +83,30 @@ it('takes from events that come together only the last attempt', () => {
   const { answer, shown } = anAnswer()
   answer.tell([claimed(), delta(0, 'first'), claimed(), delta(0, 'second')])
   expect(shown).toEqual(['second'])
+})
+
+it('shows at once what comes before its attempt was seen to begin, where that can be no other', () => {
+  const { answer, shown, last } = anAnswer({ trusting: true })
+  answer.stream({ at: 0, text: 'one ' })
+  answer.stream({ at: 4, text: 'two ' })
+  expect(shown).toEqual(['one ', 'one two '])
+  answer.tell([claimed(), delta(0, 'one ')])
+  expect(last()).toBe('one two ')
+  answer.stream({ at: 8, text: 'three' })
+  expect(last()).toBe('one two three')
+})
+
+it('shows another attempt in its place where that one broke before it was seen', () => {
+  const { answer, last } = anAnswer({ trusting: true })
+  answer.stream({ at: 0, text: 'first' })
+  answer.stream({ at: 0, text: 'second' })
+  expect(last()).toBe('second')
+  answer.tell([claimed(), claimed()])
+  expect(last()).toBe('second')
+})
+
+it('shows nothing of an attempt of which the beginning is missing', () => {
+  const { answer, shown } = anAnswer({ trusting: true })
+  answer.stream({ at: 5, text: ' and its end' })
+  expect(shown).toEqual([])
 })

@@ -48,10 +48,11 @@ describe('work', () => {
   it('says in its stream that an answer is given, to who rang it of his own tasks', async () => {
     const id = await aTask(db.sql)
     await aTask(db.sql, {}, 'guest')
-    const ended: string[] = []
-    const streamEnd = (task: string) => void ended.push(task)
+    const ended: unknown[] = []
+    const streamEnd = (...told: unknown[]) => void ended.push(told)
     expect(await work(db.sql, shift({ reader: 'operator', streamEnd }))).toEqual({ ran: 2 })
-    expect(ended).toEqual([id])
+    const outcome = { id, state: 'done', output: 'nothing is open' }
+    expect(ended).toEqual([[id, expect.objectContaining(outcome)]])
   })
 
   it('is done at once when there is nothing to do', async () => {

@@ -53,9 +53,16 @@ export function streamAnswer(id: string, at: number, text: string): void {
   stream({ id, at, text })
 }
 
-/** Says down the same stream that no more comes of the task's answer: who follows it need not wait to find out. */
-export function streamEnd(id: string): void {
-  stream({ id, end: true })
+/** Characters; a longer outcome is asked for, and not kept twice with the job. */
+const LONGEST_OUTCOME = 16_384
+
+/**
+ * Says down the same stream that no more comes of the task's answer: who follows it need not wait to find out, nor ask what
+ * came of it where that is given.
+ */
+export function streamEnd(id: string, outcome?: object): void {
+  const isShort = outcome !== undefined && JSON.stringify(outcome).length <= LONGEST_OUTCOME
+  stream({ id, end: true, ...(isShort ? { outcome } : {}) })
 }
 
 function stream(piece: object): void {

@@ -18,7 +18,8 @@ import {
 } from '../task/backend.ts'
 import { admit, handOver, leaveToModels } from '../task/lane.ts'
 import { BUILT_IN, leaseLost } from '../task/lease.ts'
-import { type ClaimedTask, RESTRICTED } from '../task/shape.ts'
+import { type ClaimedTask, RESTRICTED, type TaskResult } from '../task/shape.ts'
+import { outcomeOf } from '../task/show.ts'
 import type { Start } from '../task/wake.ts'
 import { answerBuiltIn } from './built_in.ts'
 import { tellingAtLeast } from './report.ts'
@@ -31,8 +32,8 @@ export interface ExecuteOptions {
   models?: (sql: Sql, task: ClaimedTask) => Promise<Access | NoAccess>
   /** Where an answer's text goes while it is written, with its place in the answer: down the stream of the job. */
   stream?: (id: string, at: number, text: string) => void
-  /** No more of it comes. */
-  streamEnd?: (id: string) => void
+  /** No more of it comes; with what came of the task, once it has ended. */
+  streamEnd?: (id: string, outcome?: TaskResult) => void
   /** Whose job it is: who can read its stream, so that it shows that one's own tasks only. */
   reader?: string | undefined
   /** From here on the task mostly waits: its worker may take another one meanwhile. */
@@ -50,7 +51,7 @@ export async function execute(
 ): Promise<void> {
   const handle = tellingAtLeast(sql, task, held)
   if (await answerBuiltIn(sql, task, means.principal(task.requester))) {
-    if (isShown(task, means)) means.streamEnd?.(task.id)
+    await tellEnd(sql, task, means)
     return
   }
   if (task.lane === BUILT_IN) return leaveToModels(sql, task)
@@ -80,7 +81,7 @@ async function ask(
   const admission = new TaskAdmission(sql, task, handle)
   if (!(await admission.mayAsk(access))) return
   means.waits?.()
-  const { stream = () => {}, streamEnd = () => {} } = isShown(task, means) ? means : {}
+  const { stream = () => {} } = isShown(task, means) ? means : {}
   const local = async () => {
     const instead = await localAccess(sql)
     if (!instead) return undefined
@@ -93,7 +94,14 @@ async function ask(
     local,
     stream: (at: number, text: string) => stream(task.id, at, text),
   })
-  streamEnd(task.id)
+  await tellEnd(sql, task, means)
+}
+
+async function tellEnd(sql: Sql, task: ClaimedTask, means: ExecuteOptions): Promise<void> {
+  if (!means.streamEnd || !isShown(task, means)) return
+  // what can't be told here is asked for, and nothing that happened to the task
+  const outcome = await outcomeOf(sql, task.id, means.principal(task.requester)).catch(() => undefined)
+  means.streamEnd(task.id, outcome)
 }
 
 /** Everybody else follows a task by its events, which ask who reads. */
