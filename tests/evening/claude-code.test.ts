@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { TaskView } from '../../f/hai/core/task/shape.ts'
 import { spawnHai } from '../cli/run-hai.ts'
 import type { Ran } from '../support/hai.ts'
+import { ASK_AGAIN } from '../support/patience.ts'
 import {
   type ClaudeProgram,
   claudeProgram,
@@ -139,7 +140,7 @@ describe('a limit that Claude Code tells in prose', () => {
       claude.at('KLIMIT', stdout, 'exit 1')
       await evening.forget()
       const [id] = await evening.putDown('please explain KLIMIT')
-      await expect.poll(async () => (await evening.show(id!)).error, { interval: 50 }).not.toBeNull()
+      await expect.poll(async () => (await evening.show(id!)).error, ASK_AGAIN).not.toBeNull()
       const { state, error, run_at, events } = await evening.show(id!)
       const late = (Date.parse(run_at) - at!.getTime()) / 60_000
       const used = events.some(({ text }) => /attempt \d failed/.test(text))
@@ -193,7 +194,7 @@ describe('Claude Code that is not there', () => {
   ])('ends the attempt at once, in its own words, as does one that %s', async (_, program, words) => {
     writeFileSync(join(claude.bin, 'claude'), program, { mode: 0o755 })
     const [id] = await evening.putDown('please explain KCANNOT')
-    await expect.poll(async () => (await evening.show(id!)).error, { interval: 50 }).not.toBeNull()
+    await expect.poll(async () => (await evening.show(id!)).error, ASK_AGAIN).not.toBeNull()
     const text = said(await evening.show(id!))
     expect(text).toMatch(words)
     expect(text).not.toMatch(/no sign of life/)

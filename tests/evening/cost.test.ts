@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { CostReport, KeyAmount } from '../../f/hai/core/cost/shape.ts'
 import type { TaskEvents } from '../../f/hai/core/task/shape.ts'
+import { ASK_AGAIN } from '../support/patience.ts'
 import { type ByteServer, byteServer } from './bytes.ts'
 import { DONE, end, finish, text, usage } from './openai-bytes.ts'
 import { CACHE_WRITES, callLine, FOLDERS, sessionFolder } from './session-files.ts'
@@ -129,7 +130,7 @@ async function cancelled(word: string, pieces: number): Promise<string> {
   await expect.poll(told).toContain(`piece${pieces - 1}`)
   expect((await evening.run('task', 'cancel', id!)).code).toBe(0)
   await expect.poll(() => server.of(word).at(-1)!.leftAt).toBeDefined()
-  await expect.poll(async () => (await evening.costs(id!)).calls[0]?.state).not.toBe('open')
+  await expect.poll(async () => (await evening.costs(id!)).calls[0]?.state, ASK_AGAIN).not.toBe('open')
   return id!
 }
 
@@ -165,7 +166,9 @@ describe('a call that ends otherwise', () => {
   const words = async (word: string, play: Parameters<ByteServer['at']>[1]) => {
     server.at(word, play)
     const [id] = await evening.putDown(`please explain ${word}`)
-    await expect.poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open').not.toBe('open')
+    await expect
+      .poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open', ASK_AGAIN)
+      .not.toBe('open')
     await evening.run('task', 'cancel', id!)
     return (await evening.run('cost', 'task', id!)).stdout
   }
@@ -192,7 +195,9 @@ describe('a call that ends otherwise', () => {
   it('counts what had come when it broke off after some text', async () => {
     server.at('KHALF', { body: Array.from({ length: 40 }, (_, n) => text(` p${n}`)).join(''), end: 'cut' })
     const [id] = await evening.putDown('please explain KHALF')
-    await expect.poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open').not.toBe('open')
+    await expect
+      .poll(async () => (await evening.costs(id!)).calls[0]?.state ?? 'open', ASK_AGAIN)
+      .not.toBe('open')
     expect((await evening.costs(id!)).calls[0]!.tokens.output).toBeGreaterThanOrEqual(20)
     await evening.run('task', 'cancel', id!)
   })

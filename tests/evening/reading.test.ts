@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TaskView } from '../../f/hai/core/task/shape.ts'
 import type { Ran } from '../support/hai.ts'
+import { ASK_AGAIN } from '../support/patience.ts'
 import * as anthropic from './anthropic-bytes.ts'
 import { type ByteServer, type Bytes, byteServer, textOf } from './bytes.ts'
 import {
@@ -268,7 +269,7 @@ describe('the server’s own words', () => {
     server.at('KBROKEN', { status: 500, body: `{"error":"${WORDS}"}` })
     const { stdout } = await evening.run('task', 'add', '--json', 'please explain KBROKEN')
     const { task_id } = JSON.parse(stdout)
-    await expect.poll(async () => said(await evening.show(task_id))).toContain(WORDS)
+    await expect.poll(async () => said(await evening.show(task_id)), ASK_AGAIN).toContain(WORDS)
     await evening.run('task', 'cancel', task_id)
   })
 

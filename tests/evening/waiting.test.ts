@@ -5,6 +5,7 @@ import { spawnHai } from '../cli/run-hai.ts'
 import type { Call } from '../support/models/behaviour.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
 import { type FakeLlamaCpp, fakeLlamaCpp, type LlamaCpp } from '../support/models/llama-cpp.ts'
+import { ASK_AGAIN } from '../support/patience.ts'
 import { type ByteServer, type Bytes, byteServer } from './bytes.ts'
 import { end, text } from './openai-bytes.ts'
 import { anEvening, type Evening, said } from './world.ts'
@@ -78,14 +79,14 @@ describe('a first token that is slow to come', () => {
   it('is given up after the first byte’s own limit, and the next step names the setting', async () => {
     await bytes({ after: 60_000 }, '', 'first_byte_seconds: 1\nliveness_seconds: 1')
     const [id] = await evening.putDown('why?')
-    await expect.poll(async () => said(await evening.show(id!))).toMatch(/first_byte_seconds/)
+    await expect.poll(async () => said(await evening.show(id!)), ASK_AGAIN).toMatch(/first_byte_seconds/)
     await evening.run('task', 'cancel', id!)
   })
 
   it('is another thing than silence after the first byte, which ends the attempt with a next step that names its setting', async () => {
     await bytes({ body: text('half'), end: 'hang' })
     const [id] = await evening.putDown('why?')
-    await expect.poll(async () => said(await evening.show(id!))).toMatch(/liveness_seconds/)
+    await expect.poll(async () => said(await evening.show(id!)), ASK_AGAIN).toMatch(/liveness_seconds/)
     await evening.run('task', 'cancel', id!)
   })
 })
@@ -150,7 +151,7 @@ describe('a model that is being loaded', () => {
   it('says while it waits what it waits for', async () => {
     await llama({ loadMs: 60_000 })
     const [id] = await evening.putDown('why?')
-    await expect.poll(async () => (await evening.show(id!)).waiting_on?.text).toMatch(/load/i)
+    await expect.poll(async () => (await evening.show(id!)).waiting_on?.text, ASK_AGAIN).toMatch(/load/i)
     const { stdout } = await evening.run('task', 'show', id!)
     expect(stdout).not.toMatch(/unreachable|attempt 1 failed/)
     await evening.run('task', 'cancel', id!)
@@ -177,7 +178,7 @@ describe('a server that is not there at the moment', () => {
     const port = Number(new URL(gone.url).port)
     await gone.stop()
     const [id] = await evening.putDown('why?')
-    await expect.poll(async () => (await evening.show(id!)).error).not.toBeNull()
+    await expect.poll(async () => (await evening.show(id!)).error, ASK_AGAIN).not.toBeNull()
     servers.push(await fakeLlamaCpp({ port }))
     // what is asked now is answered now
     const started = Date.now()
@@ -190,7 +191,7 @@ describe('a server that is not there at the moment', () => {
     const gone = await llama()
     await gone.stop()
     const [id] = await evening.putDown('why?')
-    await expect.poll(async () => (await evening.show(id!)).error).not.toBeNull()
+    await expect.poll(async () => (await evening.show(id!)).error, ASK_AGAIN).not.toBeNull()
     const { stdout } = await evening.run()
     expect(stdout).toMatch(/llama.*(unreachable|refused|not reach|no answer)/i)
     expect(stdout).not.toMatch(/verbose: true|fetch\(\)/)

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as elapse } from 'node:timers/promises'
 import postgres from 'postgres'
-import { vi } from 'vitest'
+import { afterAll, vi } from 'vitest'
 import type { TaskCost } from '../../f/hai/core/cost/shape.ts'
 import type { Accepted, TaskView } from '../../f/hai/core/task/shape.ts'
 import { runHai } from '../cli/run-hai.ts'
@@ -30,10 +30,15 @@ export interface Evening {
   forget(): Promise<void>
 }
 
+const opened: postgres.Sql[] = []
+afterAll(() => Promise.all(opened.map((sql) => sql.end({ timeout: 1 }))))
+
 const ENDED = ['done', 'dead', 'cancelled', 'expired', 'rejected']
 
 export async function anEvening(env: Record<string, string> = {}, shared = true): Promise<Evening> {
   const stack = await startStack({ shared, env: { TZ: 'UTC', ...env } })
+  const sql = postgres(stack.instance.database_url, { max: 1, onnotice: () => {} })
+  opened.push(sql)
   const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
   mkdirSync(folder, { recursive: true })
   // in this process, where a process of its own adds nothing to what is looked at
@@ -68,12 +73,14 @@ export async function anEvening(env: Record<string, string> = {}, shared = true)
     },
     settled: async (id) => {
       const deadline = Date.now() + PATIENCE.timeout
-      for (;;) {
-        const task = await show(id)
-        // one that has not ended by then is shown too: what it says tells why
-        if (ENDED.includes(task.state) || Date.now() > deadline) return task
-        await elapse(50)
+      // of the database: to ask the door each time is most of the work of such a test
+      const hasEnded = async () => {
+        const rows = await sql`select from hai.task_queue where id = ${id} and state::text = any(${ENDED})`
+        return rows.length > 0
       }
+      while (Date.now() < deadline && !(await hasEnded().catch(() => false))) await elapse(20)
+      // one that has not ended by then is shown too: what it says tells why
+      return show(id)
     },
     show,
     costs: async (id) => {
@@ -82,9 +89,7 @@ export async function anEvening(env: Record<string, string> = {}, shared = true)
       return JSON.parse(stdout)
     },
     forget: async () => {
-      const sql = postgres(stack.instance.database_url, { max: 1, onnotice: () => {} })
       await sql`delete from hai.endpoint`
-      await sql.end()
     },
   }
 }

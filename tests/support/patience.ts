@@ -13,3 +13,6 @@ vi.waitUntil = (callback, options) => waitUntil(callback, withPatience(options))
 function withPatience(options: Parameters<typeof waitFor>[1]) {
   return { ...PATIENCE, ...(typeof options === 'number' ? { timeout: options } : options) }
 }
+
+/** For a wait that asks a door each time, which is a job of the stack's: thirty of them are a second of the processor. */
+export const ASK_AGAIN = { interval: 100 }

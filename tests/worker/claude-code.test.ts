@@ -12,6 +12,7 @@ import { deltas, usageOf } from '../core/model/records.ts'
 import { age, aTask, eventTypes, rowOf } from '../support/factories.ts'
 import { type ClaudeScript, type FakeClaude, fakeClaude } from '../support/models/claude.ts'
 import { fakeOpenAi } from '../support/models/openai.ts'
+import { ASK_AGAIN } from '../support/patience.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 import { type RunningWorker, startWorker } from './running-worker.ts'
 
@@ -222,7 +223,9 @@ describe('a worker that lives elsewhere', () => {
 
   it('does not repeat a call that a killed worker had journaled', async () => {
     const id = await ask()
-    await expect.poll(async () => (await call<TaskView>('task/show', { id })).lane).toBe('claude-code')
+    await expect
+      .poll(async () => (await call<TaskView>('task/show', { id })).lane, ASK_AGAIN)
+      .toBe('claude-code')
     const claimed = await call<{ task: ClaimedTask }>('worker/claim', {
       worker: 'w-1',
       lanes: ['claude-code'],

@@ -8,6 +8,7 @@ import type { Accepted, TaskView } from '../../../f/hai/core/task/shape.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aPulledModel, type FakeOllama, fakeOllama } from '../../support/models/ollama.ts'
 import { fakeOpenAi, OPENAI_REFUSES } from '../../support/models/openai.ts'
+import { ASK_AGAIN } from '../../support/patience.ts'
 import { startStack, type TestStack } from '../../support/stack.ts'
 
 const db = testDatabase()
@@ -44,7 +45,7 @@ async function answered(given: Record<string, unknown>): Promise<TaskView> {
   const body = { source: 'cli', content: 'why?', ...given }
   const { task_id: id } = await call<Accepted>('inbox', { body })
   const show = () => call<TaskView>('task/show', { id })
-  await expect.poll(async () => ['done', 'dead'].includes((await show()).state)).toBe(true)
+  await expect.poll(async () => ['done', 'dead'].includes((await show()).state), ASK_AGAIN).toBe(true)
   return show()
 }
 

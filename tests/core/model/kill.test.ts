@@ -5,6 +5,7 @@ import { readInstance } from '../../../runner/instance.ts'
 import { age } from '../../support/factories.ts'
 import type { Behaviour } from '../../support/models/behaviour.ts'
 import { type FakeOllama, fakeOllama } from '../../support/models/ollama.ts'
+import { ASK_AGAIN } from '../../support/patience.ts'
 import { startStack, type TestStack } from '../../support/stack.ts'
 import { callsOf, usageOf } from './records.ts'
 
@@ -87,7 +88,7 @@ describe('a work process that is killed', () => {
       await goOn()
       await rescue(id)
 
-      await expect.poll(async () => (await show(id)).state).toBe('done')
+      await expect.poll(async () => (await show(id)).state, ASK_AGAIN).toBe('done')
       const { output, attempt, events } = await show(id)
       expect({ output, attempt }).toEqual({ output: ANSWER, attempt: 2 })
       expect(events.filter(({ type }) => type === 'done')).toHaveLength(1)
