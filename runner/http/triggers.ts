@@ -35,12 +35,25 @@ export function triggerRoutes(stack: Stack): Hono<Api> {
     stack.called()
     await stack.settle()
     const request = requestOf(stack, call, match, { identity, input: await routeInputOf(call) })
-    const job = await (trigger.is_flow ? stack.flows : stack.executor).submit(request)
+    const job = await submitted(stack, trigger, request)
     if (trigger.request_type === 'async') return call.text(job.id, 201)
     if (trigger.request_type === 'sync_sse') return streamUpdates(stack, call, job, RESULT_ONLY)
     return completedOrTimeout(stack, call, job)
   })
   return routes
+}
+
+/**
+ * Machines call routes, and come again after a 503. A 429, as there is for more jobs than a user may have, they take for a
+ * refusal: Alertmanager drops what it has to tell.
+ */
+async function submitted(stack: Stack, { is_flow }: HttpTrigger, request: RunRequest) {
+  try {
+    return await (is_flow ? stack.flows : stack.executor).submit(request)
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 429) throw error
+    throw new ApiError(503, error.message, error.retryAfter)
+  }
 }
 
 const pathOf = (call: Call): string => pathAfter(call, '/api/r/').replace(/\/+$/, '')

@@ -30,6 +30,14 @@ const { root } = bundleFolder({
   'u/operator/own__flow/flow.yaml':
     'summary: own\nvalue:\n  modules:\n    - id: a\n      value: { type: script, path: u/operator/who, input_transforms: {} }\n',
   'f/hai_routes/who.ts': WHO,
+  'f/hai_routes/who.http_trigger.yaml': [
+    'script_path: f/hai_routes/who',
+    'route_path: who',
+    'http_method: post',
+    'request_type: sync',
+    'authentication_method: windmill',
+    'is_flow: false',
+  ].join('\n'),
   'f/hai/secret.variable.yaml': 'value: hush\nis_secret: true\n',
   'f/hai_routes/secret.variable.yaml': 'value: hush\nis_secret: true\n',
   'u/operator/secret.variable.yaml': 'value: hush\nis_secret: true\n',
@@ -243,6 +251,8 @@ describe('a member without rights', () => {
       for (const id of ids.splice(0)) await ask(`/api/w/hai/jobs_u/queue/cancel/${id}`, {}, token)
     }
     expect(await hoard({})).toEqual([429, expect.stringContaining('guest has 100 unfinished jobs')])
+    // a machine that calls a route comes again after this one, and not after the other
+    expect(await ask('/api/r/who', {}, token)).toEqual([503, expect.stringContaining('guest has 100')])
     expect((await ask(`${WAIT}/f/hai/who`, {}))[0]).toBe(200)
     await free()
     expect(await hoard({ value: 'x'.repeat(5_000_000) })).toEqual([429, expect.stringContaining('bytes')])
