@@ -158,6 +158,29 @@ describe('a task that all have left', () => {
     expect(await ask('b')).toMatchObject({ status: 'accepted', task_id: expect.not.stringMatching(id) })
   })
 
+  it.each([
+    ['nobody has swept yet', async () => {}],
+    ['it was ended', async () => void (await expire(db.sql))],
+  ])('frees its key when they are over, and %s', async (_, swept) => {
+    const id = await left({ idempotency_key: 'k' })
+    await age(db.sql, id, 16)
+    await swept()
+    const again = await ask('b', { idempotency_key: 'k' })
+    expect(again).toMatchObject({ status: 'accepted', task_id: expect.not.stringMatching(id) })
+    expect(await ask('c', { idempotency_key: 'k' })).toMatchObject({ task_id: again.task_id })
+  })
+
+  it('keeps its key where it was answered all the same, or ended by somebody', async () => {
+    const { task_id: id } = await ask('a', { idempotency_key: 'k' })
+    const task = await claimed(db.sql)
+    await leaves(id, 'a')
+    await complete(db.sql, { ...heldOf(task), output: 'x', agent: 'general', route: 'a/b' })
+    expect(await ask('b', { idempotency_key: 'k' })).toMatchObject({ task_id: id, status: 'duplicate' })
+    const { task_id: other } = await ask('a', { idempotency_key: 'l' })
+    await cancel(db.sql, { id: other }, aCaller())
+    expect(await ask('b', { idempotency_key: 'l' })).toMatchObject({ task_id: other, status: 'duplicate' })
+  })
+
   it('never ends later by that', async () => {
     const id = await left({ ttl_seconds: 5 })
     expect((await waiting(id)).seconds).toBeLessThan(6)

@@ -181,6 +181,7 @@ async function refuseFlood(sql: Sql, rows: Row[]): Promise<void> {
   }
 }
 
+/** Also that of a task which ended, or is about to, as whoever asked had left: the same asked again is to be answered. */
 async function forgetOldKeys(sql: Sql, rows: Row[]): Promise<void> {
   const keys = rows.flatMap((row) => row.idempotency_key ?? [])
   if (keys.length === 0) return
@@ -188,7 +189,8 @@ async function forgetOldKeys(sql: Sql, rows: Row[]): Promise<void> {
     update hai.task_queue
     set idempotency_key = null, idempotency_until = null
     where requester = ${rows[0]!.requester} and idempotency_key = any(${keys})
-      and idempotency_until < now()`
+      and (idempotency_until < now() or left_at is not null and (state = 'cancelled'
+        or finished_at is null and expires_at <= now()))`
 }
 
 /** Columns of the queue that come of an envelope as they are; any other follows from them, or is not set yet. */
