@@ -72,6 +72,10 @@ async function atOnce(
 async function inPieces(answering: Answering, request: ChatRequest, signal: AbortSignal): Promise<ToSend> {
   const { webhook, key } = answering
   const stream = new Stream(answering, request)
+  // before the task is left, which takes its time where the house is away as well
+  signal.addEventListener('abort', () => stream.begun && stream.fail(problemOf(signal.reason)), {
+    once: true,
+  })
   try {
     const { envelope } = request
     const task = await askTask({
@@ -149,7 +153,7 @@ class Stream {
   #write(make: (frames: ReturnType<Form['frames']>) => string): void {
     const { outgoing, headers, form } = this.#answering
     const frames = this.#frames
-    if (!frames || outgoing.destroyed) return
+    if (!frames || outgoing.destroyed || outgoing.writableEnded) return
     this.#spokeAt = performance.now()
     const begins = this.begun ? '' : frames.begin()
     if (!this.begun) outgoing.writeHead(200, { 'content-type': form.type, ...AT_ONCE, ...headers })

@@ -438,6 +438,26 @@ describe('hai serve, for a house elsewhere', () => {
     expect(await taskOf(content)).toMatchObject({ waiters: [] })
   })
 
+  it('tells them at once also where the house answers no more, and leaves their tasks when it does', async () => {
+    const { url, stop, ended } = await serving({ grace: 0 })
+    const content = anew({ text: ['Because '], ending: 'hang' })
+    const { runner } = readInstance(stack.env.HAI_DATA_DIR!)!.pids
+    const waiting = chatAt(url, chat({ stream: true }, content), {
+      onPiece: (piece) => {
+        if (!piece.includes('Because')) return
+        process.kill(runner, 'SIGSTOP')
+        stop()
+      },
+    })
+    try {
+      expect(chunksIn((await waiting).text).at(-1).error).toMatchObject({ code: 'broken_off' })
+    } finally {
+      process.kill(runner, 'SIGCONT')
+    }
+    expect(await ended).toBe(0)
+    expect(await taskOf(content)).toMatchObject({ waiters: [] })
+  })
+
   it('lets the pages call that its command line lists', async () => {
     const { url, stop, ended } = await serving({ allowOrigin: ['https://chat.example.com/'] })
     const preflight = { method: 'OPTIONS', headers: { origin: 'https://chat.example.com' } }
