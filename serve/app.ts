@@ -11,7 +11,7 @@ import { type Form, OLLAMA, OPENAI } from './forms.ts'
 import { NOT_SERVED, OLLAMA_VERSION, shown, tags, untagged } from './ollama.ts'
 import { meantPath } from './paths.ts'
 import { isMistake, problemOf } from './problems.ts'
-import { foreignness, jsonIn, Refused, requestIdOf, tokenIn } from './requests.ts'
+import { foreignness, jsonIn, keyIn, Refused, requestIdOf, tokenIn } from './requests.ts'
 import type { Streams } from './streams.ts'
 
 /** What a door for chat clients stands in. */
@@ -149,7 +149,7 @@ async function chat(call: Call, surroundings: Surroundings): Promise<Response> {
   const headers = { 'x-request-id': call.get('id'), ...sharedWith(call.req.header('origin')) }
   const form = call.get('form')
   const webhook = await house(call.get('token'))
-  const key = call.req.header('idempotency-key')
+  const key = keyIn(call.req.header('idempotency-key'))
   const toSend = await answer({ body, form, webhook, key, outgoing, headers, streams, silence, log })
   if (toSend === undefined) return RESPONSE_ALREADY_SENT
   if ('status' in toSend) return refuse(call, toSend)

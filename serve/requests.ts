@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { MOST_LEVELS } from '../f/hai/core/base/errors.ts'
+import { isTooDeep } from '../f/hai/core/surface/request.ts'
 
 /** Bytes; more than a task with all that may be attached to it. */
 const LONGEST = 16 * 1024 * 1024
@@ -26,6 +28,21 @@ export function tokenIn(header: string | undefined): string | undefined {
   return /^\s*Bearer\s+([\x21-\x7e]+)\s*$/i.exec(header ?? '')?.[1]
 }
 
+/** Characters; no task has a longer one. */
+const LONGEST_KEY = 200
+
+/** The `Idempotency-Key` that a request brings; undefined when it brings none. Throws `Refused`. */
+export function keyIn(header: string | undefined): string | undefined {
+  const key = header?.trim()
+  if (!key || key.length <= LONGEST_KEY) return key || undefined
+  throw new Refused(
+    400,
+    'invalid',
+    `Idempotency-Key: expected at most ${LONGEST_KEY} characters`,
+    'Idempotency-Key',
+  )
+}
+
 /** The client's own name for the request where it is one, else a new one. */
 export function requestIdOf(header: string | undefined): string {
   return header && /^[\w.:-]{1,128}$/.test(header) ? header : `req_${randomUUID().replaceAll('-', '')}`
@@ -43,6 +60,12 @@ export async function jsonIn(request: IncomingMessage): Promise<unknown> {
     throw new Refused(400, 'invalid_body', 'the body is not UTF-8 text; send JSON in UTF-8')
   }
   if (text.trim() === '') throw new Refused(400, 'invalid_body', 'the body is empty; send JSON')
+  if (isTooDeep(text))
+    throw new Refused(
+      400,
+      'invalid_body',
+      `the body goes more than ${MOST_LEVELS} levels deep; send it flatter`,
+    )
   try {
     return JSON.parse(text)
   } catch (error) {

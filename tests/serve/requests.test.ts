@@ -81,6 +81,10 @@ describe('a body', () => {
     [400, 'empty', ' \n', {}],
     [400, 'not valid JSON', '{"secret": ', {}],
     [400, 'UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), {}],
+    [400, 'levels deep', '['.repeat(201) + ']'.repeat(201), {}],
+    // parsed, this would keep everybody waiting for seconds
+    [400, 'levels deep', '['.repeat(8_000_000), {}],
+    [400, 'levels deep', `{"model": "hai", "tools": ${'{"a": '.repeat(300)}`, {}],
     [413, 'larger than 16 MiB', `"${'x'.repeat(16 * 1024 * 1024)}"`, {}],
   ])('is refused with %i and %j', async (status, said, body, headers) => {
     const refused = jsonIn(request(body, headers as Record<string, string>))

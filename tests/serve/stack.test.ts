@@ -268,6 +268,10 @@ describe('an answer', () => {
     ]
     expect(JSON.parse(one.text).choices[0].message.content).toBe(saidIn(other.text))
     expect(calls().length).toBe(before + 1)
+    const long = await post(chat(), { headers: { 'idempotency-key': 'k'.repeat(201) } })
+    expect(long.status).toBe(400)
+    expect(JSON.parse(long.text).error).toMatchObject({ param: 'Idempotency-Key', code: 'invalid' })
+    expect(long.text).not.toContain('kkk')
     expect(await post(chat({}, anew()), { headers })).toMatchObject({
       status: 409,
       text: expect.stringContaining('"type":"invalid_request_error"'),

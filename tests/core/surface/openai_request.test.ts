@@ -294,6 +294,7 @@ describe('how an answer is to be made', () => {
   const schema = { name: 'a', strict: true, schema: { type: 'object', properties: {} } }
   it.each([
     [{ max_tokens: 5 }, { max_tokens: 5 }],
+    [{ max_tokens: Number.MAX_SAFE_INTEGER }, { max_tokens: Number.MAX_SAFE_INTEGER }],
     [{ max_tokens: 50, max_completion_tokens: 9 }, { max_tokens: 9 }],
     [{ stop: '###' }, { stop: ['###'] }],
     [{ stop: ['a', 'b'] }, { stop: ['a', 'b'] }],
@@ -356,6 +357,8 @@ describe('a request that can’t be done', () => {
     ['web_search_options', { web_search_options: {} }],
     ['max_tokens', { max_tokens: 0 }],
     ['max_tokens', { max_tokens: 1.5 }],
+    ['max_tokens', { max_tokens: 1e30 }],
+    ['max_completion_tokens', { max_completion_tokens: 2 ** 53 }],
     ['max_completion_tokens', { max_completion_tokens: -1 }],
     ['stop', { stop: '' }],
     ['stop', { stop: ['secret', ''] }],

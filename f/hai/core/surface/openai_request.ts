@@ -60,7 +60,7 @@ const only = (is: (value: unknown) => boolean, why: string) =>
 const isList = (value: unknown): value is unknown[] => Array.isArray(value)
 const isIn = (least: number, most: number) => (value: unknown) =>
   typeof value === 'number' && value >= least && value <= most
-const isWhole = (value: unknown) => Number.isInteger(value) && (value as number) >= 1
+const isWhole = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1
 
 const UNASKED = ['auto', 'none']
 const NO_TOOLS = 'a client’s tools are not called: expected auto or none, or leave it out'
@@ -79,7 +79,7 @@ const isStop = (value: unknown) => {
   return all.length <= 16 && all.every((one) => typeof one === 'string' && one !== '' && !one.includes('\0'))
 }
 
-const limit = only(isWhole, 'expected a whole number of tokens, at least 1')
+const limit = only(isWhole, 'expected a whole number of tokens, at least 1 and at most 9007199254740991')
 
 /** What would change the shape of the answer and can't be done is refused; what only tunes a model passes. */
 const Chat = z.looseObject({

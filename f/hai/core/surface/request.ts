@@ -123,7 +123,7 @@ const notJson = () => notTaken('expected JSON; send it with content-type: applic
 const notTaken = (why: string) => new HaiError('invalid', `body: ${why}`)
 
 /** Told without parsing, which takes as much memory as there are levels. */
-function isTooDeep(json: string): boolean {
+export function isTooDeep(json: string): boolean {
   let depth = 0
   for (let at = 0; at < json.length; at += 1) {
     const code = json.charCodeAt(at)
