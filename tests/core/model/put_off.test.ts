@@ -79,6 +79,28 @@ describe('a task', () => {
     })
   })
 
+  it('waits a minute when it is a chat, before which somebody sits', async () => {
+    const other = await aTask(db.sql, { content: 'later?' })
+    const id = await aTask(db.sql, { content: 'why?', chat: {} })
+    const choice = llama()
+    await server.stop()
+    await ask(choice)
+    await ask(choice)
+    expect(await rowOf(db.sql, id)).toMatchObject({ state: 'pending', error: { code: 'unreachable' } })
+    await db.sql`update hai.task_queue set waited = '{"unreachable": 59.5}'`
+    for (const each of [id, other]) await age(db.sql, each, 60)
+    await ask(choice)
+    await ask(choice)
+    expect(await rowOf(db.sql, id)).toMatchObject({
+      ...{ state: 'dead', attempt: 1 },
+      error: {
+        code: 'unreachable',
+        message: expect.stringMatching(/; a chat waits at most 60 s for that$/),
+      },
+    })
+    expect(await rowOf(db.sql, other)).toMatchObject({ state: 'pending', error: { code: 'unreachable' } })
+  })
+
   it('waits for a server that refuses connections, and is answered as soon as a look sees it again', async () => {
     const id = await aTask(db.sql, { content: 'why?' })
     const choice = llama()

@@ -210,9 +210,10 @@ export function failureOf({ id, state, error }: TaskResult): Refusal | undefined
   return refusal(code === 'budget' ? 429 : 503, { message, code })
 }
 
+// clients tell it from other refusals by the first words
 const TOO_MUCH = {
   message:
-    'this is longer than the model’s maximum context length, even without what was said before; shorten it, or begin a new chat',
+    "this model's maximum context length is exceeded, even without what was said before; shorten it, or begin a new chat",
 }
 
 /** What the backend can't do for an answer, by the field that asks for it. */

@@ -109,21 +109,22 @@ export async function fail(
 ): Promise<{ state: State; run_at: string | null }> {
   const failure = parse(Fail, input)
   const { id, code, message, retryable, uses_attempt, not_before = null, put_off } = failure
-  const { most, first, longest } = patienceOf(code)
+  const { most, inChat = CHAT_SECONDS, first, longest } = patienceOf(code)
   const told = failure.retry_after_seconds ?? null
   const { next_step } = failure
   const again = next_step && !retryable && MENDED.has(code) ? { next_step: thenRetry(next_step, id) } : {}
   const error = errorOf({ ...failure, ...again })
-  const tired: TaskError = {
+  const tired = (who: string, seconds: number): TaskError => ({
     ...error,
-    message: `${message}; a task waits at most ${span(most)} for that`,
+    message: `${message}; ${who} waits at most ${span(seconds)} for that`,
     next_step: `hai task retry ${shortId(id)}`,
-  }
+  })
   const known = put_off ? undefined : toldByFailure(sql, failure, sql`moved`)
   const [task] = await sql<{ state: State; run_at: string | null }[]>`
     with task as (
       select id, attempt, max_attempts, backoff_seconds, expires_at, left_at, waited,
-        coalesce((waited ->> ${code})::float8, 0) as so_far
+        coalesce((waited ->> ${code})::float8, 0) as so_far,
+        case when chat then ${inChat}::float8 else ${most}::float8 end as most
       from hai.task_queue
       where ${inHandsOf(sql, failure)}
       for update
@@ -142,12 +143,12 @@ export async function fail(
       from task
     ), held as (
       select id, so_far, seconds,
-        not ${uses_attempt} and so_far + seconds > ${most}::float8 as tired,
+        not ${uses_attempt} and so_far + seconds > most as tired,
         case
           when expires_at <= now() then ${endOfTime(sql)}
           when not ${retryable} then 'dead'
           when ${uses_attempt} then case when attempt < max_attempts then 'pending' else 'dead' end
-          when so_far + seconds > ${most}::float8 then 'dead'
+          when so_far + seconds > most then 'dead'
           else 'pending'
         end as next,
         case when ${not_before}::timestamptz > now() then ${not_before}::timestamptz
@@ -156,7 +157,9 @@ export async function fail(
     ), moved as (
       update hai.task_queue t
       set state = held.next, next_attempt = ${uses_attempt},
-          error = case when held.next = 'cancelled' then ${wasLeft(sql, sql`t.id`)} when ${retryable} and held.tired then ${json(sql, tired)}::jsonb else ${json(sql, error)}::jsonb end,
+          error = case when held.next = 'cancelled' then ${wasLeft(sql, sql`t.id`)} when ${retryable} and held.tired
+            then case when t.chat then ${json(sql, tired('a chat', inChat))}::jsonb else ${json(sql, tired('a task', most))}::jsonb end
+            else ${json(sql, error)}::jsonb end,
           waited = case when held.next = 'pending' and not ${uses_attempt}
             then coalesce(t.waited, '{}') || jsonb_build_object(${code}::text, held.so_far + held.seconds) end,
           waits_for = case held.next when 'pending' then ${blamed(failure)?.id ?? null} end,
@@ -203,6 +206,8 @@ const errorOf = ({ code, message, next_step, backend }: AttemptFailure): TaskErr
 export interface Patience {
   /** In all, over every time that it was put off for this; then it ends, with the trouble as its reason. */
   most: number
+  /** The same for a chat's question, before which somebody sits and sees nothing; a minute when not given. */
+  inChat?: number
   /** Until the second try where nobody says when to come again; each later wait is half as long as all before it. */
   first: number
   /** No wait grows longer than this by itself. */
@@ -213,9 +218,11 @@ const MINUTE = 60
 const HOUR = 3600
 const DAY = 86_400
 
+const CHAT_SECONDS = MINUTE
+
 const PATIENCE: Record<string, Patience> = {
   // 20 GB from a slow disk take some minutes
-  loading: { most: 15 * MINUTE, first: 2, longest: 15 },
+  loading: { most: 15 * MINUTE, inChat: 15 * MINUTE, first: 2, longest: 15 },
   // a machine that is switched off at night, a host that is being upgraded
   unreachable: { most: 6 * HOUR, first: 2, longest: MINUTE },
   // it answers that it can't now: a proxy before a server that restarts, one that is overloaded
