@@ -6,7 +6,7 @@ import { harmless } from '../show/width.ts'
 const TAIL = /(?:[\r\n]+|[\ud800-\udbff])$/
 
 /**
- * Writes an answer to stdout while it grows: as it is, or harmless and with light Markdown on a terminal. Remarks go to
+ * Writes an answer to stdout while it grows: as it is, or harmless and as Markdown on a terminal. Remarks go to
  * stderr, and never into the middle of a line of the answer.
  */
 export class AnswerPrinter {
@@ -39,6 +39,12 @@ export class AnswerPrinter {
     this.stop()
   }
 
+  /** An answer that is data, and no text to be styled. */
+  data(text: string): void {
+    this.stop()
+    this.#out(`${this.#session.io.stdout.isTTY ? harmless(text) : text}\n`)
+  }
+
   /** Ends without an answer. What had come of one goes to stderr, as it is none, unless it was shown while it came. */
   partial(come: string | undefined): void {
     this.stop()
@@ -65,7 +71,10 @@ export class AnswerPrinter {
 
   /** A remark for now: a person shall not look at half a line and wonder. */
   note(line: string): void {
-    if (this.#open && this.#session.io.merged) this.#out('\n')
+    if (this.#session.io.merged) {
+      this.#out(this.#style?.interrupted() ?? '')
+      if (this.#open) this.#out('\n')
+    }
     this.#flushSteps()
     this.#session.note(line)
   }

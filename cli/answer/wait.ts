@@ -2,6 +2,7 @@ import type { Accepted, State, TaskEvent, TaskResult } from '../../f/hai/core/ta
 import { EXIT, exitOfState, Failure, type Interrupt, outcomeOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { environmentNotes } from '../settings/local.ts'
+import { prepareMarkdown } from '../show/markdown.ts'
 import { eventText } from '../show/task.ts'
 import { shortId } from '../show/words.ts'
 import { STANDING } from './follow.ts'
@@ -34,7 +35,7 @@ export interface WaitOptions {
  * how, unless it is done. Ctrl-C, a signal to end and `timeout` end the waiting, never the task.
  */
 export async function waitFor(session: Session, id: string, options: WaitOptions): Promise<undefined> {
-  const webhook = await session.webhook()
+  const [webhook] = await Promise.all([session.webhook(), options.json || prepareMarkdown(session)])
   const stop = new AbortController()
   const { signal } = stop
   const printer = new AnswerPrinter(session)
@@ -153,21 +154,16 @@ export async function printResult(
 ): Promise<undefined> {
   const task = known ?? (await session.call<TaskResult>('task/result', { id }))
   await session.touch({ id: task.id })
-  const answer = answerOf(task)
+  if (how !== 'json') await prepareMarkdown(session)
   if (how === 'json') session.printJson(task)
-  else if (answer !== undefined) how.finish(answer)
-  else how.partial(task.partial)
+  else if (task.output) how.finish(task.output.replace(/\n+$/, ''))
+  else if (task.result === undefined || task.result === null) how.partial(task.partial)
+  else how.data(JSON.stringify(task.result, null, 2))
   const exit = exitOfState(task.state, task.error?.code)
   if (exit === EXIT.done) return undefined
   if (UNREACHED.has(task.error?.code ?? ''))
     for (const line of await environmentNotes(session)) session.warn(line)
   throw new Failure(exit, sentence(task), { next: task.error?.next_step ?? nextOf(task) })
-}
-
-/** What a person gets: the text, else the structured result. */
-function answerOf(task: TaskResult): string | undefined {
-  if (task.output) return task.output.replace(/\n+$/, '')
-  return task.result === undefined || task.result === null ? undefined : JSON.stringify(task.result, null, 2)
 }
 
 function sentence(task: TaskResult): string {

@@ -26,6 +26,7 @@ import {
 } from '../command.ts'
 import { EXIT, Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
+import { prepareMarkdown } from '../show/markdown.ts'
 import { leftOut, taskTable, taskText } from '../show/task.ts'
 import { harmless } from '../show/width.ts'
 import { shortId } from '../show/words.ts'
@@ -74,6 +75,7 @@ function addShowing(task: Command, session: Session): void {
       session.run(async (id: string, { all, json }: { all?: boolean; json?: boolean }) => {
         const view = await viewOf(session, id)
         if (all) view.events = await allEvents(session, view.id)
+        if (!json) await prepareMarkdown(session)
         if (json) session.printJson(view)
         else session.print(...taskText(view, session))
         return undefined

@@ -15,6 +15,7 @@ import { harmless, oneLine, pad } from './width.ts'
 import { dueText, duration, relative, shortId, shortIds, timeOfDay } from './words.ts'
 
 const LABEL = 14
+const INDENT = '  '
 
 /** One task for people to read: what, from whom, how far, why it waits or failed, its steps and its answer. */
 export function taskText(task: TaskShown, session: Session): string[] {
@@ -26,8 +27,8 @@ export function taskText(task: TaskShown, session: Session): string[] {
     ...section('Task', harmless(task.content), session),
     ...section(alertsTitle(task), (task.alerts?.shown ?? []).map(alertLine).join('\n'), session),
     ...section(`Events since ${timeOfDay(task.created_at)}`, eventsOf(task).join('\n'), session),
-    ...section('Answer', rendered(session, answerOf(task)), session),
-    ...section('What had come (not whole)', rendered(session, task.partial ?? ''), session),
+    ...section('Answer', answerOf(task, session), session),
+    ...section('What had come (not whole)', rendered(session, task.partial ?? '', INDENT.length), session),
   ]
 }
 
@@ -93,16 +94,18 @@ function errorText(error: TaskError): string {
   return error.next_step ? `${error.message} → ${error.next_step}` : error.message
 }
 
-function answerOf(task: TaskView): string {
-  if (task.output) return task.output
-  return task.result === null || task.result === undefined ? '' : JSON.stringify(task.result, null, 2)
+function answerOf(task: TaskView, session: Session): string {
+  if (task.output) return rendered(session, task.output, INDENT.length)
+  return task.result === null || task.result === undefined
+    ? ''
+    : harmless(JSON.stringify(task.result, null, 2))
 }
 
 function section(title: string, text: string, session: Session): string[] {
   const body = text.trimEnd()
   return body === ''
     ? []
-    : ['', session.paint.dim(title), ...body.split('\n').map((line) => `  ${line}`.trimEnd())]
+    : ['', session.paint.dim(title), ...body.split('\n').map((line) => `${INDENT}${line}`.trimEnd())]
 }
 
 function size(bytes: number): string {

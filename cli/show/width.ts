@@ -1,5 +1,5 @@
-/** Letters of one column each: ASCII, Latin, dashes, quotes and the ellipsis. */
-const SINGLE = /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2015\u2018-\u201f\u2026]*$/
+/** Letters of one column each: ASCII, Latin, the space that keeps words together, dashes, quotes and the ellipsis. */
+const SINGLE = /^[\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2015\u2018-\u201f\u2026]*$/
 
 type Measure = (text: string) => number
 let measureWide: Measure | undefined
@@ -11,6 +11,11 @@ let measureWide: Measure | undefined
 export async function prepareWidths(texts: string[]): Promise<void> {
   if (measureWide || texts.every((text) => SINGLE.test(text))) return
   measureWide = (await import('string-width')).default
+}
+
+/** Whether each of its letters takes one column, and is one character. */
+export function isSingle(text: string): boolean {
+  return SINGLE.test(text)
 }
 
 /** How many terminal columns the text takes: 2 for CJK and emoji, 0 for combining marks. */
