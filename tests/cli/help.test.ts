@@ -90,8 +90,7 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       down                           stop the local stack
       status [options]               say whether the local stack runs, and where
       logs [options]                 print the local stack's log
-      serve [options]                serve chat clients of OpenAI and Ollama; the local stack does so by
-                                     itself
+      serve [options]                serve chat clients; the local stack does so by itself
       worker                         answer a server's tasks with what this machine has
       gitops                         look at hai in a cluster, and make what its manifests need
       doctor [options]               check everything hai needs; each failure comes with its cure
