@@ -7,6 +7,7 @@ import type { Webhook } from '../cli/call/webhook.ts'
 import { modelList, modelOf, type Refusal } from '../f/hai/core/surface/openai_answer.ts'
 import { unknownModel } from '../f/hai/core/surface/openai_request.ts'
 import { answer, type Silence } from './answering.ts'
+import { Chatters } from './chatters.ts'
 import { type Form, OLLAMA, OPENAI } from './forms.ts'
 import { NOT_SERVED, OLLAMA_VERSION, shown, tags, untagged } from './ollama.ts'
 import { meantPath } from './paths.ts'
@@ -50,9 +51,10 @@ export function createApp(surroundings: Surroundings): Hono<Door> {
 
   const bearing = bearers()
   const known = holders(surroundings)
+  const chatters = new Chatters()
   app.get('/v1/models', bearing, known, (call) => call.json(modelList()))
   app.get('/v1/models/:id', bearing, known, (call) => call.json(modelNamed(call.req.param('id'))))
-  app.post('/v1/chat/completions', bearing, (call) => chat(call, surroundings))
+  app.post('/v1/chat/completions', bearing, (call) => chat(call, surroundings, chatters))
 
   app.get('/api/version', (call) => call.json({ version: OLLAMA_VERSION }))
   app.get('/api/tags', bearing, known, (call) => call.json(tags(modelList().data.map(({ id }) => id))))
@@ -62,7 +64,7 @@ export function createApp(surroundings: Surroundings): Hono<Door> {
     modelNamed(untagged(model ?? name))
     return call.json(shown())
   })
-  app.post('/api/chat', bearing, (call) => chat(call, surroundings))
+  app.post('/api/chat', bearing, (call) => chat(call, surroundings, chatters))
   for (const name of NOT_SERVED) {
     app.all(`/api/${name}/*`, () => {
       throw new Refused(501, 'not_implemented', `hai does not serve /api/${name}; it serves /api/chat`)
@@ -142,7 +144,7 @@ function holders({ house }: Surroundings) {
   })
 }
 
-async function chat(call: Call, surroundings: Surroundings): Promise<Response> {
+async function chat(call: Call, surroundings: Surroundings, chatters: Chatters): Promise<Response> {
   const { incoming, outgoing } = call.env
   const { house, streams, silence, log } = surroundings
   const body = await jsonIn(incoming)
@@ -150,6 +152,7 @@ async function chat(call: Call, surroundings: Surroundings): Promise<Response> {
   const form = call.get('form')
   const webhook = await house(call.get('token'))
   const key = keyIn(call.req.header('idempotency-key'))
+  await chatters.admit(webhook)
   const toSend = await answer({ body, form, webhook, key, outgoing, headers, streams, silence, log })
   if (toSend === undefined) return RESPONSE_ALREADY_SENT
   if ('status' in toSend) return refuse(call, toSend)

@@ -293,13 +293,29 @@ describe('an answer', () => {
     expect(chunksIn((await second!).text)[0].id).toBe(chunksIn(first.text)[0].id)
   })
 
-  it('is given by a token that may chat and nothing else', async () => {
+  const tokenFor = async (use: 'chat' | 'inbox') => {
     const made = await stack.request('/api/users/tokens/create', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ label: 'chat', scopes: scopesFor('machine', ['chat']) }),
+      body: JSON.stringify({ label: use, scopes: scopesFor('machine', [use]) }),
     })
-    const headers = { authorization: `bearer ${await made.text()}` }
+    return { authorization: `bearer ${await made.text()}` }
+  }
+
+  it('is not asked for by a token that could not hear it', async () => {
+    const headers = await tokenFor('inbox')
+    const content = anew()
+    const before = calls().length
+    for (const asked of [content, content, 'what is open?']) {
+      const refused = await post(chat({ stream: true }, asked), { headers })
+      expect(refused).toMatchObject({ status: 403, text: expect.stringContaining('--allow chat') })
+    }
+    expect(await taskOf(content)).toBeUndefined()
+    expect(calls().length).toBe(before)
+  })
+
+  it('is given by a token that may chat and nothing else', async () => {
+    const headers = await tokenFor('chat')
     expect((await get('/v1/models', { headers })).status).toBe(200)
     const content = anew({ text: ['Because ', 'it reads.'], pause: { between: 100 } })
     expect(saidIn((await post(chat({ stream: true }, content), { headers })).text)).toBe('Because it reads.')
