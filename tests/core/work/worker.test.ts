@@ -157,7 +157,7 @@ describe('work', () => {
   it('gives back a task that it was handed while being told to stop: no attempt is lost', async () => {
     const id = await aTask(db.sql, { retry_policy: { max_attempts: 1 } })
     const stopping = new AbortController()
-    const claiming = afterQuery(db.sql, 'lane_slot', () => stopping.abort())
+    const claiming = afterQuery(db.sql, 'insert into hai.lease', () => stopping.abort())
     await work(claiming, shift({ signal: stopping.signal }))
     expect(await eventTypes(db.sql, id)).toEqual(['accepted', 'claimed', 'released'])
     expect(await work(db.sql, shift())).toEqual({ ran: 1 })

@@ -7,6 +7,14 @@ const MOST_GIVEN_WAY = 3
 /** No more places are asked for at once than a lane has. */
 const MOST_WANTED = 64
 
+/** Slots of tasks that may be asked to give them up. */
+export const unaskedHolders = (sql: Sql) => sql`
+  select s.lane, t.id, t.left_at, t.started_at
+  from hai.lane_slot s join hai.task_queue t on t.id = s.task_id
+  where t.state = 'running' and s.lane <> ${BUILT_IN} and not s.closing
+    and (t.left_at is not null or (t.errand and ${MOST_GIVEN_WAY} > (
+      select count(*) from hai.task_event e where e.task_id = t.id and e.type = 'gave_way')))`
+
 /**
  * Has tasks that nobody waits for give up their places, at once and as many as others want that are due: in these lanes,
  * or in all. One that all have left ends; an errand goes back for a question, and no attempt is used. Their workers learn it
@@ -17,13 +25,10 @@ export async function giveWay(sql: Sql, lanes: readonly string[] | null = null):
     select from hai.task_queue t where t.lane = place.lane and ${claimable(sql)}`
   const moved = await sql`
     with holder as (
-      select s.lane, t.id, t.left_at is not null as left,
-        row_number() over (partition by s.lane order by t.left_at is null, t.started_at desc) as nth
-      from hai.lane_slot s join hai.task_queue t on t.id = s.task_id
-      where t.state = 'running' and s.lane <> ${BUILT_IN} and not s.closing
-        and (${lanes as string[] | null}::text[] is null or s.lane = any(${lanes as string[] | null}::text[]))
-        and (t.left_at is not null or (t.errand and ${MOST_GIVEN_WAY} > (
-          select count(*) from hai.task_event e where e.task_id = t.id and e.type = 'gave_way')))
+      select lane, id, left_at is not null as left,
+        row_number() over (partition by lane order by left_at is null, started_at desc) as nth
+      from (${unaskedHolders(sql)}) unasked
+      where ${lanes as string[] | null}::text[] is null or lane = any(${lanes as string[] | null}::text[])
     ), place as (
       select lane, (
         select count(*) from hai.lane_slot s where s.lane = held.lane and s.task_id is null and not s.closing) as free

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Sql } from '../base/db.ts'
 import { ringer, startScript } from '../base/windmill.ts'
 import { fail } from './finish.ts'
-import { giveWay } from './give_way.ts'
+import { giveWay, unaskedHolders } from './give_way.ts'
 import { claimable } from './lease.ts'
 
 export const WORKER = 'f/hai/worker/run'
@@ -18,17 +18,30 @@ export type Start = typeof startScript
 
 /**
  * Calls as many workers as due tasks could use free slots, less those that `caller` called and that are not here yet:
- * what another one called may have been cancelled by that one. Who holds a slot and is waited for by nobody gives it up first. After the commit that made work due. When a call fails the row is still
- * there and the sweep calls again. Gives the first job's id.
+ * what another one called may have been cancelled by that one. Who holds a slot that others want and is waited for by
+ * nobody gives it up. After the commit that made work due. When a call fails the row is still there and the sweep calls
+ * again. Gives the first job's id.
  */
 export async function wake(
   sql: Sql,
   start: Start = startScript,
   caller: string = ringer(),
 ): Promise<string | undefined> {
-  await giveWay(sql)
+  const first = await call(sql, start, caller)
+  if (!first.unasked || (await giveWay(sql)) === 0) return first.jobId
+  const then = await call(sql, start, caller)
+  return first.jobId ?? then.jobId
+}
+
+/** Calls workers for what is due and free at this moment, and rings; `unasked`: somebody holds a slot for nobody, or for an errand. */
+async function call(
+  sql: Sql,
+  start: Start,
+  caller: string,
+): Promise<{ jobId: string | undefined; unasked: boolean }> {
   const jobIds = Array.from({ length: MOST_CALLS }, () => randomUUID())
-  const called = await sql<{ job_id: string }[]>`
+  // one statement, as whoever asked waits for it
+  const [called] = await sql<[{ job_ids: string[]; unasked: boolean }]>`
     with lane as (
       select s.lane, count(*) filter (where s.task_id is null) as free from hai.lane_slot s
       where not s.elsewhere and not s.closing group by s.lane
@@ -50,21 +63,21 @@ export async function wake(
       where called_at > now() - make_interval(secs => ${CALL_SECONDS})
     ), place as (
       select no, row_number() over (order by no) as nth from own where no not in (select no from coming)
+    ), called as (
+      insert into hai.wakeup as w (no, job_id)
+      select place.no, call.job_id
+      from wanted, place join unnest(${jobIds}::text[]) with ordinality as call (job_id, nth) using (nth)
+      where nth <= wanted.workers - (select count(*) from coming)
+      order by place.no
+      -- another caller took the same place at this moment: its worker will do
+      on conflict (no) do update set job_id = excluded.job_id, called_at = now()
+        where w.called_at <= now() - make_interval(secs => ${CALL_SECONDS})
+      returning job_id
     )
-    insert into hai.wakeup as w (no, job_id)
-    select place.no, call.job_id
-    from wanted, place join unnest(${jobIds}::text[]) with ordinality as call (job_id, nth) using (nth)
-    where nth <= wanted.workers - (select count(*) from coming)
-    order by place.no
-    -- another caller took the same place at this moment: its worker will do
-    on conflict (no) do update set job_id = excluded.job_id, called_at = now()
-      where w.called_at <= now() - make_interval(secs => ${CALL_SECONDS})
-    returning job_id`
-  const [started] = await Promise.all([
-    Promise.all(called.map(({ job_id }) => startOne(sql, start, job_id))),
-    ring(sql),
-  ])
-  return started.find((jobId) => jobId !== undefined)
+    select array(select job_id from called) as job_ids, exists (${unaskedHolders(sql)}) as unasked,
+      (select count(*) from (${rings(sql)}) rung)`
+  const started = await Promise.all(called.job_ids.map((jobId) => startOne(sql, start, jobId)))
+  return { jobId: started.find((jobId) => jobId !== undefined), unasked: called.unasked }
 }
 
 async function startOne(sql: Sql, start: Start, jobId: string): Promise<string | undefined> {
@@ -144,7 +157,9 @@ export async function left(sql: Sql, worker: string): Promise<void> {
 
 /** Wakes the workers that sleep; costs next to nothing where there are none. */
 export async function ring(sql: Sql): Promise<void> {
-  await sql`
-    select pg_notify(${CHANNEL}, '') from hai.worker
-    where asleep and seen_at > now() - make_interval(secs => ${GONE_SECONDS}) limit 1`
+  await rings(sql)
 }
+
+const rings = (sql: Sql) => sql`
+  select pg_notify(${CHANNEL}, '') from hai.worker
+  where asleep and seen_at > now() - make_interval(secs => ${GONE_SECONDS}) limit 1`
