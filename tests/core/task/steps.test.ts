@@ -30,6 +30,29 @@ describe('startStep', () => {
     expect(await eventTypes(db.sql, task.id)).toEqual(['accepted', 'claimed', 'step'])
   })
 
+  it('takes the same request that comes twice at one moment for one, as it does the end of it', async () => {
+    const task = await aRunningTask(db.sql)
+    const twice = <T>(ask: () => Promise<T>) => Promise.all([ask(), ask()])
+    const started = { state: 'started' }
+    expect(await twice(() => startStep(db.sql, { ...holding(task), ...call }))).toEqual([started, started])
+    expect(await steps()).toMatchObject([{ state: 'started' }])
+    const done = { ...holding(task), call_id: 'call-1', response: 4 }
+    const finished = { state: 'finished', response: 4 }
+    expect(await twice(() => finishStep(db.sql, done))).toEqual([finished, finished])
+    const types = await eventTypes(db.sql, task.id)
+    expect(types.filter((type) => type === 'step_done')).toHaveLength(1)
+  })
+
+  it('keeps a password out of the name that is told, and kept', async () => {
+    const task = await aRunningTask(db.sql)
+    await startStep(db.sql, { ...holding(task), ...call, name: 'ask http://me:secret@llm.example.com' })
+    await finishStep(db.sql, { ...holding(task), call_id: 'call-1', response: 4 })
+    const told = await db.sql`
+      select text from hai.task_event union all select name from hai.task_step`
+    expect(JSON.stringify(told)).toContain('llm.example.com')
+    expect(JSON.stringify(told)).not.toContain('secret')
+  })
+
   it('gives a later attempt the response of a finished step, to be used instead of calling', async () => {
     const first = await aRunningTask(db.sql)
     await startStep(db.sql, { ...holding(first), ...call })

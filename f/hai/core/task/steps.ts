@@ -12,9 +12,15 @@ export interface Step {
   response?: unknown
 }
 
+const Name = z
+  .string()
+  .min(1)
+  .max(200)
+  .transform((name) => withoutPasswords(storable(name)))
+
 const Start = Held.extend({
   call_id: z.string().min(1).max(200),
-  name: z.string().min(1).max(200),
+  name: Name,
   request: z.unknown().optional(),
   /** A call that may not happen twice (class C or D): a start without a finish is never repeated. */
   once: z.boolean().default(false),
@@ -28,11 +34,12 @@ const Start = Held.extend({
  */
 export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise<Step> {
   const step = parse(Start, input)
+  const digest = createHash('sha256')
+    .update(JSON.stringify(step.request ?? null))
+    .digest('hex')
+  if (await begun(sql, step, digest)) return { state: 'started' }
   return inTransaction(sql, async (tx) => {
     await lock(tx, step)
-    const digest = createHash('sha256')
-      .update(JSON.stringify(step.request ?? null))
-      .digest('hex')
     const known = await find(tx, step.call_id)
     if (known && (known.task_id !== step.id || known.request_digest !== digest)) {
       throw new HaiError(
@@ -55,11 +62,35 @@ export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise
   })
 }
 
+/** Journals a call that nobody has begun, in one statement, as whoever asked waits for it; false where that is not so. */
+async function begun(sql: Sql, step: z.output<typeof Start>, digest: string): Promise<boolean> {
+  const { call_id, name } = step
+  const rows = await sql`
+    with numbered as (
+      update hai.task_queue set last_seq = last_seq + 1
+      where ${inHandsOf(sql, step)} and (expires_at is null or expires_at > now())
+        and not exists (select from hai.task_step where call_id = ${call_id})
+      returning last_seq
+    ), made as (
+      insert into hai.task_step (call_id, task_id, lease_no, token_digests, name, once, state, request_digest)
+      select ${call_id}, ${step.id}, ${step.lease_no}, array[${tokenDigest(step)}::bytea], ${name}, ${step.once},
+        'started', ${digest}
+      from numbered
+      -- the same request came twice at this moment
+      on conflict (call_id) do nothing
+      returning name
+    )
+    insert into hai.task_event (task_id, seq, type, text, data)
+    select ${step.id}, last_seq, 'step', made.name, ${json(sql, { call_id })} from numbered, made
+    returning seq`
+  return rows.length > 0
+}
+
 const Finish = Held.extend({
   call_id: z.string().min(1).max(200),
   response: z.unknown().optional(),
   /** What was called, where only its answer tells. */
-  name: z.string().min(1).max(200).optional(),
+  name: Name.optional(),
   /** What the history is to say of it besides. */
   told: z.record(z.string(), z.unknown()).default({}),
 })
@@ -67,23 +98,31 @@ const Finish = Held.extend({
 /** Journals the response. `conflict` when the lease is lost, `not_found` when the step was never started. */
 export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promise<Step> {
   const step = parse(Finish, input)
+  const { id, call_id } = step
   const response = storableJson(step.response ?? null)
+  const told = withoutPasswordsIn(storableJson({ call_id, ...step.told }))
+  const done = await sql`
+    with numbered as (
+      update hai.task_queue set last_seq = last_seq + 1
+      where ${inHandsOf(sql, step)} and (expires_at is null or expires_at > now())
+        and exists (select from hai.task_step where call_id = ${call_id} and task_id = ${id} and state = 'started')
+      returning last_seq
+    ), finished as (
+      update hai.task_step
+      set state = 'finished', response = ${json(sql, response)}, name = coalesce(${step.name ?? null}, name),
+        finished_at = clock_timestamp()
+      from numbered
+      where call_id = ${call_id} and task_id = ${id} and state = 'started'
+      returning last_seq, name, (extract(epoch from clock_timestamp() - started_at) * 1000)::int as ms
+    )
+    insert into hai.task_event (task_id, seq, type, text, data)
+    select ${id}, last_seq, 'step_done', name || ' (' || ms || ' ms)',
+      ${json(sql, told)}::jsonb || jsonb_build_object('ms', ms)
+    from finished
+    returning seq`
+  if (done.length > 0) return { state: 'finished', response }
   return inTransaction(sql, async (tx) => {
     await lock(tx, step)
-    const [row] = await tx<{ name: string; ms: number }[]>`
-      update hai.task_step
-      set state = 'finished', response = ${json(tx, response)}, name = coalesce(${step.name ?? null}, name),
-        finished_at = clock_timestamp()
-      where call_id = ${step.call_id} and task_id = ${step.id} and state = 'started'
-      returning name, (extract(epoch from clock_timestamp() - started_at) * 1000)::int as ms`
-    if (row) {
-      await note(tx, step, 'step_done', `${row.name} (${row.ms} ms)`, {
-        call_id: step.call_id,
-        ms: row.ms,
-        ...step.told,
-      })
-      return { state: 'finished', response }
-    }
     const known = await find(tx, step.call_id)
     if (known?.task_id === step.id && known.state === 'finished')
       return { state: 'finished', response: known.response }
