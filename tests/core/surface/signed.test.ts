@@ -61,7 +61,11 @@ describe('a signed webhook', () => {
     const [artifact] = await db.sql`select content from hai.artifact where task_id = ${task.id}`
     expect(artifact!.content).toBe(BODY)
     // the same again, as a sender does that has heard no answer, or somebody who has overheard it
-    expect((await post(name, headers)).answer.result).toMatchObject({ status: 'duplicate', task_id: task.id })
+    await db.sql`update hai.task_queue set job_id = gen_random_uuid() where id = ${task.id}`
+    const again = (await post(name, headers)).answer.result
+    expect(again).toMatchObject({ status: 'duplicate', task_id: task.id })
+    // a sender without a token is told of no job
+    expect(again).not.toHaveProperty('job_id')
     // what was told is its answer, as there is no model
     await vi.waitUntil(async () => (await rowOf(db.sql, task.id)).state === 'done')
     expect(await db.sql`select from hai.todo`).toHaveLength(0)

@@ -38,7 +38,7 @@ export async function receiveSigned(
     idempotency_key: `signed:${name}:${digest(body)}`,
   }
   const { name: requester, sees, zone } = as(webhook.member)
-  const told = await enqueue(sql, envelope, { requester, sees, zone })
+  const { job_id: _, ...told } = await enqueue(sql, envelope, { requester, sees, zone })
   await wake(sql)
   return accepted(told)
 }
