@@ -168,8 +168,9 @@ function besideStack(): void {
     log,
   })
   process.on('message', (_, socket) => {
-    // who hung up on the way is handed over as nothing
-    if (socket) server.emit('connection', (socket as Socket).resume())
+    // who hung up on the way is handed over as nothing; nothing small waits for what was sent before it to be acknowledged,
+    // as on connections that the server takes itself
+    if (socket) server.emit('connection', (socket as Socket).setNoDelay().resume())
   })
   const end = async () => {
     await closed(server, streams, Number(values['grace-ms']))
