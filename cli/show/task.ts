@@ -34,8 +34,14 @@ export function taskText(task: TaskShown, session: Session): string[] {
 
 const alertsTitle = ({ alerts }: TaskShown): string =>
   alerts
-    ? `${count(alerts.total, 'alert')}, of which ${alerts.firing} ${alerts.firing === 1 ? 'fires' : 'fire'}${alerts.total > alerts.shown.length ? `; the first ${alerts.shown.length}` : ''}`
+    ? `${count(alerts.total, 'alert')}, ${firing(alerts)}${alerts.total > alerts.shown.length ? `; the first ${alerts.shown.length}` : ''}`
     : ''
+
+function firing({ total, firing }: { total: number; firing: number }): string {
+  if (firing === 0) return total === 1 ? 'resolved' : 'all resolved'
+  if (firing === total) return total === 1 ? 'firing' : 'all firing'
+  return `${firing} of them firing`
+}
 
 function alertLine({ name, of, severity, state, starts_at, ends_at }: AlertShown): string {
   const lasted = span(((ends_at ? Date.parse(ends_at) : Date.now()) - Date.parse(starts_at)) / 1000)

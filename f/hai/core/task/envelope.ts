@@ -75,7 +75,7 @@ export const Envelope = z.strictObject({
     .boolean()
     .refine(
       (isSaid) => !isSaid,
-      'true is not accepted: nothing asks a person before such a task yet; ask for what changes nothing, or leave it out',
+      'nothing asks a person before such a task yet; ask for what changes nothing, or leave it out',
     )
     .default(false),
   metadata: record(z.unknown())
