@@ -66,9 +66,11 @@ export async function objectOf(call: Call): Promise<Args> {
 
 /** By how its type begins, in Windmill's spelling; a type that it doesn't know is text, and no error. */
 function fromBody(bytes: Buffer, type: string | undefined): Input {
-  if (type === undefined && bytes.length === 0) return { args: {}, body: {}, text: '' }
   const isOf = (...types: string[]) => types.some((known) => type?.startsWith(known))
-  if (type === undefined || isOf('application/json')) return fromJson(textOf(bytes))
+  if (type === undefined || isOf('application/json')) {
+    // many clients name the type of a body that they don't send
+    return bytes.length === 0 ? { args: {}, body: {}, text: '' } : fromJson(textOf(bytes))
+  }
   if (isOf('application/x-www-form-urlencoded')) {
     const text = textOf(bytes)
     const fields = Object.fromEntries(new URLSearchParams(text))

@@ -134,6 +134,9 @@ describe('arguments', () => {
     expect(await a('a=x&b=y', { 'content-type': 'application/x-www-form-urlencoded' })).toBe('x')
     expect(await a('{"a":1}', { 'content-type': 'application/json; charset=utf-8' })).toBe(1)
     expect(await a('', { 'content-type': '' })).toBe(null)
+    expect(await a('', JSON_TYPE)).toBe(null)
+    expect(await a('', { 'content-type': 'application/json; charset=utf-8' })).toBe(null)
+    expect(await a(' ', JSON_TYPE)).toEqual([400, expect.stringMatching(/^Bad request: invalid json: /)])
     // the whole body as it came is for who asks for it, and no argument
     expect(await a('{"a":1}', { 'content-type': 'application/weird' })).toBe(null)
     expect(await a('[1,2]', JSON_TYPE, 'echo?include_query=absent')).toBe(null)
