@@ -46,8 +46,12 @@ export async function fillHistory(sql: Pool): Promise<void> {
   await settle(sql)
 }
 
+const idFrom = (n: number) => `01${String(n).padStart(10, '0')}`
+
 /** Every fourth conversation is a chat, of four questions and an errand. */
 async function addTasks(sql: Sql, { from, to, state, age }: Rows): Promise<void> {
+  // no more than these: who adds others meanwhile would meet the same rows in another order
+  const added = `id >= '${idFrom(from)}' and id < '${idFrom(to + 1)}'`
   await sql.unsafe(`
     insert into hai.task_queue (id, state, source, requester, content, conversation_id, priority, data_tier,
       request_digest, lane, run_at, claim_at, max_attempts, backoff_seconds, attempt, next_attempt, lease_no, last_seq,
@@ -68,10 +72,11 @@ async function addTasks(sql: Sql, { from, to, state, age }: Rows): Promise<void>
     order by n`)
   await sql.unsafe(`
     insert into hai.lease select id, 1, 'w-1', now() + interval '1 hour' from hai.task_queue
-    where state = 'running' on conflict do nothing`)
+    where state = 'running' and ${added}`)
   await sql.unsafe(`
     insert into hai.chat (task_id, instructions, turns, answer, message_digest, question_digest, created_at)
-    select id, '', '[]', '{}', md5(id), md5(content), created_at from hai.task_queue where chat on conflict do nothing`)
+    select id, '', '[]', '{}', md5(id), md5(content), created_at from hai.task_queue
+    where chat and ${added}`)
 }
 
 async function addTodos(sql: Sql, { from, to, state, age }: Rows): Promise<void> {
