@@ -27,6 +27,8 @@ export function ask(
   const all = Object.entries({ ...type, ...headers }).filter(([, value]) => value !== undefined)
   return new Promise((resolve, reject) => {
     const sent = send(url, {
+      // a connection of its own: one that is kept may lead to a process that was killed
+      agent: false,
       method: method ?? (text === undefined ? 'GET' : 'POST'),
       headers: Object.fromEntries(all) as Record<string, string>,
       ...(signal ? { signal } : {}),

@@ -59,13 +59,14 @@ export const ARGUMENT_CASES: Case[] = [
     },
   },
   {
-    name: 'takes the payload of a GET, and refuses one that says JSON and brings none',
+    name: 'takes the payload of a GET, and breaks at none that says JSON and brings none',
     async run(server) {
       const payload = encodeURIComponent(Buffer.from('{"n":4}').toString('base64'))
       const path = `jobs/run_wait_result/p/${server.path('double')}?payload=${payload}`
       assert.deepEqual((await server.call(path)).json, { twice: 8 })
       const headers = { 'content-type': 'application/json' }
-      assert.equal((await server.call(path, { headers })).status, 400)
+      // refused by releases before August 2026
+      assert.ok([200, 400].includes((await server.call(path, { headers })).status))
     },
   },
   {
