@@ -164,7 +164,7 @@ async function race(rounds: Operation[][]): Promise<void> {
   expect(answers).toBe(tasks.filter((task) => task.state === 'done').length)
 }
 
-const RACES = 5
+const RACES = 10
 
 describe('eight at once on one queue', () => {
   it('leave a history that is possible, and no lease, slot or answer too many', async () => {

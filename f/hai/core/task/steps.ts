@@ -66,19 +66,22 @@ export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise
 async function begun(sql: Sql, step: z.output<typeof Start>, digest: string): Promise<boolean> {
   const { call_id, name } = step
   const rows = await sql`
-    with numbered as (
-      update hai.task_queue set last_seq = last_seq + 1
+    with held as (
+      select id from hai.task_queue
       where ${inHandsOf(sql, step)} and (expires_at is null or expires_at > now())
-        and not exists (select from hai.task_step where call_id = ${call_id})
-      returning last_seq
+      for update
     ), made as (
       insert into hai.task_step (call_id, task_id, lease_no, token_digests, name, once, state, request_digest)
       select ${call_id}, ${step.id}, ${step.lease_no}, array[${tokenDigest(step)}::bytea], ${name}, ${step.once},
         'started', ${digest}
-      from numbered
-      -- the same request came twice at this moment
+      from held
       on conflict (call_id) do nothing
       returning name
+    ), numbered as (
+      -- only then: the same request may come twice at this moment, and no number is given for nothing
+      update hai.task_queue set last_seq = last_seq + 1
+      where id = ${step.id} and exists (select from made)
+      returning last_seq
     )
     insert into hai.task_event (task_id, seq, type, text, data)
     select ${step.id}, last_seq, 'step', made.name, ${json(sql, { call_id })} from numbered, made
@@ -102,23 +105,25 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
   const response = storableJson(step.response ?? null)
   const told = withoutPasswordsIn(storableJson({ call_id, ...step.told }))
   const done = await sql`
-    with numbered as (
-      update hai.task_queue set last_seq = last_seq + 1
+    with held as (
+      select id from hai.task_queue
       where ${inHandsOf(sql, step)} and (expires_at is null or expires_at > now())
-        and exists (select from hai.task_step where call_id = ${call_id} and task_id = ${id} and state = 'started')
-      returning last_seq
+      for update
     ), finished as (
       update hai.task_step
       set state = 'finished', response = ${json(sql, response)}, name = coalesce(${step.name ?? null}, name),
         finished_at = clock_timestamp()
-      from numbered
-      where call_id = ${call_id} and task_id = ${id} and state = 'started'
-      returning last_seq, name, (extract(epoch from clock_timestamp() - started_at) * 1000)::int as ms
+      where call_id = ${call_id} and task_id = (select id from held) and state = 'started'
+      returning name, (extract(epoch from clock_timestamp() - started_at) * 1000)::int as ms
+    ), numbered as (
+      update hai.task_queue set last_seq = last_seq + 1
+      where id = ${id} and exists (select from finished)
+      returning last_seq
     )
     insert into hai.task_event (task_id, seq, type, text, data)
     select ${id}, last_seq, 'step_done', name || ' (' || ms || ' ms)',
       ${json(sql, told)}::jsonb || jsonb_build_object('ms', ms)
-    from finished
+    from finished, numbered
     returning seq`
   if (done.length > 0) return { state: 'finished', response }
   return inTransaction(sql, async (tx) => {
