@@ -1,5 +1,5 @@
 import type { Caller } from '../base/caller.ts'
-import { inTransaction, json, type Sql } from '../base/db.ts'
+import { inTransaction, json, lockNames, type Sql } from '../base/db.ts'
 import { count } from '../base/words.ts'
 import { enqueueOne } from '../task/enqueue.ts'
 import { REPORT } from '../task/envelope.ts'
@@ -9,7 +9,7 @@ import { closeIfOver } from './over.ts'
 import { FACTS, toldOf } from './rows.ts'
 import type { Severity } from './shape.ts'
 import { stormTask } from './storm.ts'
-import { factsOf, isWorse, questionOf, severityOf, type Told, WRITTEN, worst } from './text.ts'
+import { factsOf, questionOf, rankOf, severityOf, type Told, WRITTEN, worst } from './text.ts'
 
 /** One alert as it is told; its texts are anybody's. */
 export interface Heard {
@@ -68,7 +68,7 @@ interface Known extends Heard {
  */
 export async function deliver(sql: Sql, delivery: Delivery, caller: Caller): Promise<Delivered> {
   return inTransaction(sql, async (tx) => {
-    await tx`select pg_advisory_xact_lock(hashtext('hai.alert'), hashtext(${caller.name}))`
+    await lockNames(tx, 'hai.alert', [caller.name])
     const known = await lookUp(tx, delivery.alerts, caller.name)
     const firing = known.filter(({ ends_at }) => ends_at === null)
     const back = firing.filter(({ ended, late }) => ended !== null && !late)
@@ -199,9 +199,7 @@ async function begin(
   alerts: Told[],
   caller: Caller,
 ): Promise<string> {
-  const ranked = alerts.toSorted((one, other) =>
-    isWorse(one.severity, other.severity) ? -1 : isWorse(other.severity, one.severity) ? 1 : 0,
-  )
+  const ranked = alerts.toSorted((one, other) => rankOf(one.severity) - rankOf(other.severity))
   const envelope = {
     source,
     content: questionOf(ranked),

@@ -39,8 +39,8 @@ export function severityOf({ severity = '' }: Record<string, string>): Severity 
   return (Object.hasOwn(WORDS, said) && WORDS[said]) || 'warning'
 }
 
-export const isWorse = (one: Severity, other: Severity): boolean =>
-  SEVERITIES.indexOf(one) < SEVERITIES.indexOf(other)
+/** 0 for the worst. */
+export const rankOf = (severity: Severity): number => SEVERITIES.indexOf(severity)
 
 export const worst = (severities: Severity[]): Severity =>
   SEVERITIES.find((one) => severities.includes(one)) ?? 'info'

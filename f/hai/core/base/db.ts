@@ -88,6 +88,18 @@ export async function inTransaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>):
   return (await (sql as postgres.TransactionSql<Record<never, never>>).savepoint(unlessBroken)) as T
 }
 
+/**
+ * Until the transaction ends nobody else holds one of these names of that kind. All are taken in one order, so that two
+ * who want several never wait for each other in a circle.
+ */
+export async function lockNames(tx: Sql, kind: string, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return
+  await tx`
+    select pg_advisory_xact_lock(hashtext(${kind}), name) from (
+      select distinct hashtext(given) as name from unnest(${[...names]}::text[]) as given order by name
+    ) locks`
+}
+
 const BROKEN = ['CONNECTION_CLOSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']
 
 /**

@@ -1,5 +1,5 @@
 import type { Caller } from '../base/caller.ts'
-import type { Sql } from '../base/db.ts'
+import { lockNames, type Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { cancelOpen } from './change.ts'
@@ -21,12 +21,7 @@ type Sees = Caller['sees']
  */
 export async function lockConversations(tx: Sql, newcomers: Newcomer[]): Promise<void> {
   const names = newcomers.filter(isCareful).map((task) => task.conversation_id)
-  if (names.length === 0) return
-  await tx`
-    select pg_advisory_xact_lock(hashtext('hai.conversation'), name) from (
-      -- all in one order, so that two batches never wait for each other in a circle
-      select distinct hashtext(given) as name from unnest(${names}::text[]) as given order by name
-    ) locks`
+  await lockNames(tx, 'hai.conversation', names)
 }
 
 /** A conversation belongs to whoever began it; one who may not see that task is `forbidden` to go on with it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
-import type { Part, Sql } from '../base/db.ts'
+import { lockNames, type Part, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, taskId } from '../base/ids.ts'
 import { WAITER } from './chat.ts'
@@ -48,12 +48,7 @@ export function refuseRepeats(rows: Waiting[]): void {
 /** Until the transaction ends, nobody else decides whether these are asked for the first time. */
 export async function lockQuestions(tx: Sql, rows: Waiting[]): Promise<void> {
   const names = rows.filter(joins).map((row) => `${row.requester} ${row.request_digest}`)
-  if (names.length === 0) return
-  await tx`
-    select pg_advisory_xact_lock(hashtext('hai.question'), name) from (
-      -- all in one order, so that two batches never wait for each other in a circle
-      select distinct hashtext(given) as name from unnest(${names}::text[]) as given order by name
-    ) locks`
+  await lockNames(tx, 'hai.question', names)
 }
 
 /**
