@@ -66,11 +66,7 @@ export async function startStep(sql: Sql, input: z.input<typeof Start>): Promise
 async function begun(sql: Sql, step: z.output<typeof Start>, digest: string): Promise<boolean> {
   const { call_id, name } = step
   const rows = await sql`
-    with held as (
-      select id from hai.task_queue
-      where ${inHandsOf(sql, step)} and (expires_at is null or expires_at > now())
-      for update
-    ), made as (
+    with held as (${lockedRow(sql, step)}), made as (
       insert into hai.task_step (call_id, task_id, lease_no, token_digests, name, once, state, request_digest)
       select ${call_id}, ${step.id}, ${step.lease_no}, array[${tokenDigest(step)}::bytea], ${name}, ${step.once},
         'started', ${digest}
@@ -105,11 +101,7 @@ export async function finishStep(sql: Sql, input: z.input<typeof Finish>): Promi
   const response = storableJson(step.response ?? null)
   const told = withoutPasswordsIn(storableJson({ call_id, ...step.told }))
   const done = await sql`
-    with held as (
-      select id from hai.task_queue
-      where ${inHandsOf(sql, step)} and (expires_at is null or expires_at > now())
-      for update
-    ), finished as (
+    with held as (${lockedRow(sql, step)}), finished as (
       update hai.task_step
       set state = 'finished', response = ${json(sql, response)}, name = coalesce(${step.name ?? null}, name),
         finished_at = clock_timestamp()
@@ -180,12 +172,17 @@ export async function orLate<T>(sql: Sql, finished: Promise<T>, step: z.input<ty
   }
 }
 
-/** The task's row lock orders everything that is written about it. */
+/**
+ * The task's row, locked, which orders everything that is written about it; none where it is out of the holder's hands or
+ * its time is over.
+ */
+const lockedRow = (sql: Sql, held: Held) => sql`
+  select id from hai.task_queue
+  where ${inHandsOf(sql, held)} and (expires_at is null or expires_at > now())
+  for update`
+
 async function lock(tx: Sql, held: Held): Promise<void> {
-  const [row] = await tx`
-    select 1 from hai.task_queue
-    where ${inHandsOf(tx, held)} and (expires_at is null or expires_at > now())
-    for update`
+  const [row] = await lockedRow(tx, held)
   if (!row) throw await leaseLost(tx, held)
 }
 
