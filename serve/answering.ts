@@ -72,7 +72,7 @@ async function atOnce(
 async function inPieces(answering: Answering, request: ChatRequest, signal: AbortSignal): Promise<ToSend> {
   const { webhook, key } = answering
   const stream = new Stream(answering, request)
-  // before the task is left, which takes its time where the house is away as well
+  // before the task is left, which takes its time where the server is away as well
   signal.addEventListener('abort', () => stream.begun && stream.fail(problemOf(signal.reason)), {
     once: true,
   })

@@ -17,8 +17,8 @@ import type { Streams } from './streams.ts'
 
 /** What a door for chat clients stands in. */
 export interface Surroundings {
-  /** A client of the house's own doors, with this token. Rejects with a `Failure` while the house is away. */
-  house(token: string): Promise<Webhook>
+  /** A client of hai's webhooks, with this token. Rejects with a `Failure` while there is no server. */
+  webhookOf(token: string): Promise<Webhook>
   /** Origins of the pages that may call, as `https://chat.example.com`. */
   origins(): Promise<readonly string[]>
   /** Nobody but this machine is meant to call. */
@@ -132,9 +132,9 @@ function bearers() {
 }
 
 /** Lets in whose token is known, where nothing else would tell. */
-function holders({ house }: Surroundings) {
+function holders({ webhookOf }: Surroundings) {
   return createMiddleware<Door>(async (call, next) => {
-    const webhook = await house(call.get('token'))
+    const webhook = await webhookOf(call.get('token'))
     const workspace = encodeURIComponent(webhook.target.workspace)
     const { status } = await webhook.api('GET', `w/${workspace}/users/whoami`)
     // 403: it is known, and for less than this
@@ -146,11 +146,11 @@ function holders({ house }: Surroundings) {
 
 async function chat(call: Call, surroundings: Surroundings, chatters: Chatters): Promise<Response> {
   const { incoming, outgoing } = call.env
-  const { house, streams, silence, log } = surroundings
+  const { webhookOf, streams, silence, log } = surroundings
   const body = await jsonIn(incoming)
   const headers = { 'x-request-id': call.get('id'), ...sharedWith(call.req.header('origin')) }
   const form = call.get('form')
-  const webhook = await house(call.get('token'))
+  const webhook = await webhookOf(call.get('token'))
   const key = keyIn(call.req.header('idempotency-key'))
   await chatters.admit(webhook)
   const toSend = await answer({ body, form, webhook, key, outgoing, headers, streams, silence, log })

@@ -4,7 +4,7 @@ import { Failure } from '../cli/failure.ts'
 
 /** No task has this id, and no wait this name. */
 const NOBODYS = { id: '0'.repeat(26), waiter: 'nobody' }
-/** What a token is told that may leave a task; a house of before it has no such door. */
+/** What a token is told that may leave a task; a server of an earlier release has no such door. */
 const ADMITTED = ['not_found', 'no_door']
 
 /** Who may chat. A token that may only put questions down would have them answered, and paid for, and hear nothing. */

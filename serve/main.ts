@@ -46,7 +46,7 @@ async function serve(session: Session, flags: ServeFlags): Promise<void> {
   const warn = (line: string) => session.warn(line)
   const loopback = isLoopback(host)
   const server = doorServer({
-    house: houseAt(placeOf(io, profile)),
+    webhookOf: webhooksAt(placeOf(io, profile)),
     origins: async () => [...origins, ...(await listedOrigins(io, warn))],
     loopback,
     streams,
@@ -75,8 +75,8 @@ function placeOf(io: Io, profile: Profile): () => Promise<Place> {
   }
 }
 
-/** Clients of the house, each with its caller's token, over connections that they share. */
-function houseAt(place: () => Promise<Place>): Surroundings['house'] {
+/** Clients of the webhooks there, each with its caller's token, over connections that they share. */
+function webhooksAt(place: () => Promise<Place>): Surroundings['webhookOf'] {
   const http = new Http()
   return async (token) => {
     const target = { name: 'hai', token, token_from: 'the request', ...(await place()) }
@@ -161,7 +161,7 @@ function besideStack(): void {
   const log = (line: string) => void process.stderr.write(`${line}\n`)
   const streams = new Streams()
   const server = doorServer({
-    house: houseAt(async () => ({ endpoint, workspace, local: true })),
+    webhookOf: webhooksAt(async () => ({ endpoint, workspace, local: true })),
     origins: () => listedOrigins(io, log),
     loopback: true,
     streams,

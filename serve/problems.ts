@@ -23,7 +23,7 @@ export function problemOf(error: unknown): Refusal {
   return problem(500, 'internal_error', OWN)
 }
 
-/** What a call of the house's own doors came to. */
+/** What a call of a webhook came to. */
 function problemOfFailure({ code, message, details }: Failure): Refusal {
   if (code === 'unauthorized') return problem(401, 'invalid_api_key', 'the token is not known here')
   if (code === 'forbidden') return problem(403, 'forbidden', NO_SCOPE)

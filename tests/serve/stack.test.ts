@@ -531,9 +531,9 @@ describe('a stream that is silent', () => {
       workspace: stack.workspace,
       token_from: '',
     }
-    const house = async (token: string) => new Webhook({ ...target, token }, () => {})
+    const webhookOf = async (token: string) => new Webhook({ ...target, token }, () => {})
     const { fetch } = createApp({
-      ...{ house, streams, loopback: true, origins: async () => [], log: (line) => expect.fail(line) },
+      ...{ webhookOf, streams, loopback: true, origins: async () => [], log: (line) => expect.fail(line) },
       silence: { first: 30, most: 60 },
     })
     const server = createAdaptorServer({ fetch, overrideGlobalObjects: false })
