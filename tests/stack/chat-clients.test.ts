@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { ChatOpenAI } from '@langchain/openai'
 import { generateObject, generateText, jsonSchema, streamText, tool } from 'ai'
@@ -11,19 +9,14 @@ import type { TaskList } from '../../f/hai/core/task/shape.ts'
 import type { TodoList } from '../../f/hai/core/todo/shape.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
 import { fakeOpenAi } from '../support/models/openai.ts'
-import { startStack, type TestStack } from '../support/stack.ts'
+import { answerBy, startStack, type TestStack } from '../support/stack.ts'
 
 let server: FakeServer
 let stack: TestStack
 beforeAll(async () => {
   server = await fakeOpenAi()
   stack = await startStack({ shared: true, env: { OPENAI_API_KEY: 'sk-fake' } })
-  const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
-  await mkdir(folder, { recursive: true })
-  await writeFile(
-    join(folder, 'models.yaml'),
-    `default: llama/gpt-fake\nbackends:\n  llama: { kind: openai-compatible, url: '${server.url}', billing: local, models: { gpt-fake: {} } }\n`,
-  )
+  await answerBy(stack, server.url)
   await stack.call('f/hai/model/list')
 })
 afterAll(() => server?.stop())

@@ -1,11 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { testDatabase } from '../support/database.ts'
 import type { Behaviour } from '../support/models/behaviour.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
 import { fakeOpenAi } from '../support/models/openai.ts'
-import { startStack, type TestStack } from '../support/stack.ts'
+import { answerBy, startStack, type TestStack } from '../support/stack.ts'
 
 const db = testDatabase()
 let server: FakeServer
@@ -13,12 +11,7 @@ let stack: TestStack
 beforeAll(async () => {
   server = await fakeOpenAi()
   stack = await startStack({ databaseUrl: db.url })
-  const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
-  await mkdir(folder, { recursive: true })
-  await writeFile(
-    join(folder, 'models.yaml'),
-    `default: llama/gpt-fake\nbackends:\n  llama: { kind: openai-compatible, url: '${server.url}', billing: local, models: { gpt-fake: {} } }\n`,
-  )
+  await answerBy(stack, server.url)
   await stack.call('f/hai/model/list')
 })
 afterAll(() => server?.stop())

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { firstLane } from '../../f/hai/core/builtin/first_lane.ts'
@@ -8,7 +8,7 @@ import { testDatabase } from '../support/database.ts'
 import { eventTypes, rowOf } from '../support/factories.ts'
 import type { FakeServer } from '../support/models/fake-server.ts'
 import { fakeOpenAi } from '../support/models/openai.ts'
-import { startStack, type TestStack } from '../support/stack.ts'
+import { answerBy, startStack, type TestStack } from '../support/stack.ts'
 
 /** In all that the operator asks and is answered, and in nothing that anybody else may read. */
 const MARK = 'XYLOPHONE'
@@ -20,14 +20,9 @@ let guest: string
 beforeAll(async () => {
   server = await fakeOpenAi()
   stack = await startStack({ databaseUrl: db.url, env: { OPENAI_API_KEY: 'sk-fake' } })
-  const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
-  await mkdir(folder, { recursive: true })
+  await answerBy(stack, server.url)
   await writeFile(
-    join(folder, 'models.yaml'),
-    `default: llama/gpt-fake\nbackends:\n  llama: { kind: openai-compatible, url: '${server.url}', billing: local, models: { gpt-fake: {} } }\n`,
-  )
-  await writeFile(
-    join(folder, 'members.yaml'),
+    join(stack.env.XDG_CONFIG_HOME!, 'hai', 'members.yaml'),
     'operator: { role: operator, usernames: [operator] }\nguest: { role: member, usernames: [guest] }\n',
   )
   const user = { email: 'guest@example.com', username: 'guest', is_admin: false }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, vi } from 'vitest'
@@ -63,6 +63,14 @@ export async function startStack(options: StackOptions = {}): Promise<TestStack>
 afterAll(async () => {
   await Promise.all([...started].map((stack) => stack.stop()))
 })
+
+/** Has the model server at `url` answer by default, under the name `llama`. */
+export async function answerBy(stack: TestStack, url: string): Promise<void> {
+  const folder = join(stack.env.XDG_CONFIG_HOME!, 'hai')
+  await mkdir(folder, { recursive: true })
+  const models = `default: llama/gpt-fake\nbackends:\n  llama: { kind: openai-compatible, url: '${url}', billing: local, models: { gpt-fake: {} } }\n`
+  await writeFile(join(folder, 'models.yaml'), models)
+}
 
 /** The environment of a user who has just one fresh home directory. */
 export async function testEnvironment(options: StackOptions = {}): Promise<Record<string, string>> {
