@@ -39,6 +39,10 @@ export function createApi(stack: Stack): Hono<Api> {
   api.use(refuseForeign())
   api.get('/api/version', (call) => call.text(VERSION))
   api.route('/api/r', triggerRoutes(stack))
+  // whoever was given this address with a good token is not to hear that the token is wrong
+  api.on('ALL', ['/v1', '/v1/*', '/chat/*'], (call) =>
+    call.text(`Not found: ${call.req.path}; chat clients have an address of their own: hai status`, 404),
+  )
   api.use(authentication(stack))
   api.use('/api/*', authorization())
   api.route('/api/users', tokenRoutes(stack))

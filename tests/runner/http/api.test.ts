@@ -52,6 +52,15 @@ describe('authentication', () => {
     }
   })
 
+  it('tells a chat client that was given this address where its own is, whatever its token', async () => {
+    for (const path of ['/v1', '/v1/models', '/v1//models/', '/chat/completions'])
+      for (const authorization of ['', 'Bearer wrong', `Bearer ${stack.token}`]) {
+        const [status, said] = await text(path, { headers: { authorization } })
+        expect(status, path).toBe(404)
+        expect(said).toContain('hai status')
+      }
+  })
+
   it('refuses a wrong token before it has read the body', async () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const headers = { authorization: 'Bearer wrong', 'content-length': '1000000', ...JSON_TYPE }
