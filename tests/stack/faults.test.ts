@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Accepted, TaskView } from '../../f/hai/core/task/shape.ts'
 import type { TodoList } from '../../f/hai/core/todo/shape.ts'
 import { ensureRunning, type Instance, readInstance } from '../../runner/instance.ts'
+import { commandOf, signal } from '../../runner/process/table.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 let stack: TestStack
@@ -17,6 +18,11 @@ const everyPid = ({ pids }: Instance) => [
   ...pids.workers,
   ...(pids.postgres ? [pids.postgres] : []),
 ]
+/** A process that is killed is there for a moment yet, and a stack of which it is the runner with it. */
+async function kill(pids: number[]): Promise<void> {
+  for (const pid of pids) signal(pid, 'SIGKILL')
+  for (const pid of pids) await expect.poll(() => commandOf(pid)).toBeUndefined()
+}
 const restart = () => ensureRunning({ env: stack.env, progress: () => {} })
 
 async function call<T>(path: string, args: unknown): Promise<T> {
@@ -92,7 +98,7 @@ describe('a task that runs', () => {
 
   it('comes back and finishes once when the whole stack is killed', async () => {
     const task = await running('stack')
-    for (const pid of everyPid(instance())) process.kill(pid, 'SIGKILL')
+    await kill(everyPid(instance()))
     await task.release()
     await restart()
     await hasten(task.id)
@@ -137,6 +143,7 @@ describe('postgres killed under load', () => {
           acknowledged.push((await submit('what is open?')).task_id)
         } catch (error) {
           refused.push(String(error))
+          await new Promise((resolve) => setImmediate(resolve))
         }
       }
     })

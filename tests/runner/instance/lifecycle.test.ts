@@ -257,6 +257,7 @@ describe('after kill -9', () => {
     const env = await environment({ HAI_DATABASE_URL: '' })
     const first = await start(env)
     process.kill(first.pid, 'SIGKILL')
+    await expect.poll(() => commandOf(first.pid)).toBeUndefined()
     const second = await start(env)
     expect(second.pids.postgres).toBe(first.pids.postgres)
     process.kill(second.pid, 'SIGKILL')
