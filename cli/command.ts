@@ -15,9 +15,15 @@ export const IN_OPTION = [
   "go on with this conversation: '#name', an id, or @ for the last one",
 ] as const
 
-export const TASK_ID = ['<id>', "the task's id, or its last characters; @ is the last task"] as const
+export const TASK_ID = [
+  '<id>',
+  "the task's id, or its last characters; @ is the last task, 2 the second of the last list",
+] as const
 
-export const TODO_ID = ['<id>', "the todo's id, or its last characters"] as const
+export const TODO_ID = [
+  '<id>',
+  "the todo's id, or its last characters; @ is the last todo, 2 the second of the last list",
+] as const
 
 export function priorityOption(): Option {
   return new Option('--priority <level>', 'how urgent it is').choices(PRIORITIES)

@@ -1,7 +1,7 @@
 import pc from 'picocolors'
 import { connect, profileOf } from './call/connection.ts'
 import type { Profile } from './call/profile.ts'
-import { type Recent, recall, remember } from './call/recent.ts'
+import { type Kind, type Recent, recall, remember, rememberList } from './call/recent.ts'
 import type { Webhook } from './call/webhook.ts'
 import { EXIT, Failure, isInterruption } from './failure.ts'
 import type { Io, Output } from './io.ts'
@@ -99,24 +99,49 @@ export class Session {
     return (await this.webhook()).call<T>(path, args, options)
   }
 
-  /** The id meant on the command line: `@` and `@2` are recent tasks, anything else is as typed. */
+  /** The id meant on the command line: `@` and `@2` are recent tasks, a number is a row of the list last shown. */
   async taskId(text: string): Promise<string> {
-    return (await this.recent(text))?.id ?? text
+    return (await this.recent('task', text))?.id ?? text
   }
 
-  /** The recent task meant by `@` or `@2`; undefined for an id. */
-  async recent(text: string): Promise<Recent | undefined> {
-    return recall(this.io.env, (await this.profile()).name, text)
+  /** The same of todos. */
+  async todoId(text: string): Promise<string> {
+    return (await this.recent('todo', text))?.id ?? text
+  }
+
+  /** The recent task, or todo, meant by `@`, `@2` or the number of a row; undefined for an id. */
+  async recent(kind: Kind, text: string): Promise<Recent | undefined> {
+    return recall(this.io.env, (await this.profile()).name, kind, text)
   }
 
   /** Makes a task `@`. Its being forgotten is no reason to fail what was asked, only to say so. */
   async touch(task: Recent): Promise<void> {
+    await this.#keep('@ does not know this task', (profile) =>
+      remember(this.io.env, profile, 'task', [recentOf(task)]),
+    )
+  }
+
+  /** Makes the first of these todos `@`, and those after it `@2` and so on. */
+  async touchTodos(todos: Recent[]): Promise<void> {
+    if (todos.length === 0) return
+    await this.#keep('@ does not know this todo', (profile) =>
+      remember(this.io.env, profile, 'todo', todos.map(recentOf)),
+    )
+  }
+
+  /** Keeps what a list on a terminal has just shown, whose rows are named by their numbers from now on. */
+  async listed(kind: Kind, rows: Recent[]): Promise<void> {
+    if (this.columns === undefined) return
+    await this.#keep('the numbers of these rows are not known', (profile) =>
+      rememberList(this.io.env, profile, kind, rows.map(recentOf)),
+    )
+  }
+
+  async #keep(otherwise: string, work: (profile: string) => void): Promise<void> {
     try {
-      const { id, conversation_id } = task
-      const recent = conversation_id === undefined ? { id } : { id, conversation_id }
-      remember(this.io.env, (await this.profile()).name, recent)
+      work((await this.profile()).name)
     } catch (error) {
-      this.note(`@ does not know this task: ${error instanceof Error ? error.message : String(error)}`)
+      this.note(`${otherwise}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 
@@ -144,6 +169,9 @@ export class Session {
     if (!(await this.onTerminal())) throw new Failure('usage', message, { next })
   }
 }
+
+const recentOf = ({ id, conversation_id }: Recent): Recent =>
+  conversation_id === undefined ? { id } : { id, conversation_id }
 
 function coloured(stream: Output, env: Env): boolean {
   return Boolean(stream.isTTY) && !env.NO_COLOR && env.TERM !== 'dumb'

@@ -7,7 +7,7 @@ const NAME = /^(?!#$)\S{1,200}$/
 
 /** The conversation meant on the command line: `#name` or an id is as typed, `@` is that of the last task. */
 export async function conversationOf(session: Session, text: string): Promise<string> {
-  const task = await session.recent(text)
+  const task = await session.recent('task', text)
   if (task) return task.conversation_id ?? (await shownConversation(session, task.id))
   if (NAME.test(text)) return text
   throw new Failure(
@@ -18,7 +18,7 @@ export async function conversationOf(session: Session, text: string): Promise<st
 
 /** The conversation of the last task touched from here. */
 export async function lastConversation(session: Session): Promise<string> {
-  const last = await session.recent('@')
+  const last = await session.recent('task', '@')
   if (!last) throw new Failure('usage', 'there is nothing to reply to yet', { next: 'hai ask "…"' })
   return last.conversation_id ?? shownConversation(session, last.id)
 }

@@ -1,4 +1,5 @@
 import type { Accepted, State, TaskEvent, TaskResult } from '../../f/hai/core/task/shape.ts'
+import type { Recent } from '../call/recent.ts'
 import { EXIT, exitOfState, Failure, type Interrupt, outcomeOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { environmentNotes } from '../settings/local.ts'
@@ -154,6 +155,7 @@ export async function printResult(
 ): Promise<undefined> {
   const task = known ?? (await session.call<TaskResult>('task/result', { id }))
   await session.touch({ id: task.id })
+  await session.touchTodos(todoOf(task.result))
   if (how !== 'json') await prepareMarkdown(session)
   if (how === 'json') session.printJson(task)
   else if (task.output) how.finish(task.output.replace(/\n+$/, ''))
@@ -164,6 +166,12 @@ export async function printResult(
   if (UNREACHED.has(task.error?.code ?? ''))
     for (const line of await environmentNotes(session)) session.warn(line)
   throw new Failure(exit, sentence(task), { next: task.error?.next_step ?? nextOf(task) })
+}
+
+/** The one todo that hai put down, changed or showed for what was asked. */
+function todoOf(result: unknown): Recent[] {
+  const { id, body, created_by } = (result ?? {}) as Record<string, unknown>
+  return typeof id === 'string' && typeof body === 'string' && typeof created_by === 'string' ? [{ id }] : []
 }
 
 function sentence(task: TaskResult): string {

@@ -233,6 +233,7 @@ async function list(session: Session, options: ListOptions): Promise<undefined> 
     return
   }
   session.print(...(await taskTable(found.tasks, session)))
+  await session.listed('task', found.tasks)
   if (found.tasks.length === 0) session.note(none(options, conversation_id))
   noteRest(session, found, found.tasks.length, { searched: filters.text !== undefined })
 }

@@ -35,11 +35,13 @@ export function addEdit(todo: Command, session: Session): void {
     .addOption(priorityOption())
     .option(...JSON_OPTION)
     .action(
-      session.run(async (id: string, { json, ...options }: EditOptions) => {
+      session.run(async (given: string, { json, ...options }: EditOptions) => {
+        const id = await session.todoId(given)
         const changes = Object.keys(options).length > 0 ? options : await inEditor(session, id)
         const changed =
           changes &&
           (await session.call<Todo>('todo/update', { id, ...(await fields(session, id, changes)) }))
+        if (changed) await session.touchTodos([changed])
         if (!changed) session.note('nothing was changed')
         else if (json) session.printJson(changed)
         else {
@@ -98,7 +100,9 @@ async function inEditor(session: Session, id: string): Promise<EditOptions | und
     }
     const text = readFileSync(file, 'utf8').trim()
     if (text === '')
-      throw new Failure('usage', 'the text is empty; nothing was changed', { next: `hai todo drop ${id}` })
+      throw new Failure('usage', 'the text is empty; nothing was changed', {
+        next: `hai todo drop ${shortId(id)}`,
+      })
     return text === body.trim() ? undefined : { body: text }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -126,15 +130,21 @@ export function addClosing(todo: Command, session: Session): void {
     const command = todo
       .command(closing.verb)
       .description(closing.description)
-      .argument('[id...]', 'their ids, or the last characters of them; without one, pick from a list')
+      .argument('[id...]', 'ids, their last characters, @, or numbers of the last list; without one, pick')
       .option(...JSON_OPTION)
       .action(
         session.run(async (ids: string[], { json }: { json?: boolean }) => {
-          const chosen = ids.length > 0 ? ids : await pick(session, closing)
+          const named = await Promise.all(ids.map((id) => session.todoId(id)))
+          const chosen = ids.length > 0 ? named : await pick(session, closing)
           return close(session, closing, [...new Set(chosen)], json ?? false)
         }),
       )
-    examples(command, `hai todo ${closing.verb} 7f3k2m`, `hai todo ${closing.verb} 7f3k2m 9xq4ta`)
+    examples(
+      command,
+      `hai todo ${closing.verb} 7f3k2m`,
+      `hai todo ${closing.verb} 1 3`,
+      `hai todo ${closing.verb} @`,
+    )
   }
 }
 
@@ -156,6 +166,7 @@ async function close(session: Session, closing: Closing, ids: string[], json: bo
       exit ||= status
     }
   }
+  await session.touchTodos(changed)
   if (json && changed.length > 0) session.printJson(ids.length === 1 ? changed[0] : changed)
   noteOwner(session, changed)
   const undo = closing.verb === 'reopen' ? 'done' : 'reopen'

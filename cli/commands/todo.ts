@@ -71,10 +71,11 @@ function addAdding(todo: Command, session: Session): void {
             body,
             parse: !raw,
             tags: tag,
-            depends_on: after,
+            depends_on: after && (await Promise.all(after.map((id) => session.todoId(id)))),
             idempotency_key: newKey(),
           }),
         )
+        await session.touchTodos([added])
         if (json) session.printJson(added)
         else session.print(`added ${todoLine(added)}`)
         // said only of what looks like a date: the word alone may be meant as it is
@@ -135,13 +136,14 @@ function addShow(todo: Command, session: Session): void {
     .option(...JSON_OPTION)
     .action(
       session.run(async (id: string, { json }: { json?: boolean }) => {
-        const found = await session.call<TodoView>('todo/show', { id })
+        const found = await session.call<TodoView>('todo/show', { id: await session.todoId(id) })
+        await session.touchTodos([found])
         if (json) session.printJson(found)
         else session.print(...todoText(found, session))
         return undefined
       }),
     )
-  examples(show, 'hai todo show 7f3k2m')
+  examples(show, 'hai todo show 7f3k2m', 'hai todo show 2')
 }
 
 function addRun(todo: Command, session: Session): void {
@@ -151,10 +153,11 @@ function addRun(todo: Command, session: Session): void {
     .argument(...TODO_ID)
     .option(...JSON_OPTION)
     .action(
-      session.run(async (id: string, options: WaitOptions & { wait: boolean }) => {
+      session.run(async (given: string, options: WaitOptions & { wait: boolean }) => {
+        const id = await session.todoId(given)
         const accepted = await session.call<Accepted>('todo/run', { id, idempotency_key: newKey() })
         const { task_id, conversation_id, written_by } = accepted
-        if (written_by) session.note(`what it says is ${written_by}'s; hai todo show ${id} shows it`)
+        if (written_by) session.note(`what it says is ${written_by}'s; hai todo show ${shortId(id)} shows it`)
         await session.touch({ id: task_id, conversation_id })
         if (!options.wait) return printAccepted(session, accepted, options)
         return waitFor(session, task_id, { ...options, accepted })
@@ -176,6 +179,7 @@ async function list(
   }
   for (const problem of found.problems ?? []) session.warn(await inPlace(session, problem))
   session.print(...(await todoTable(found.todos, session)))
+  await session.listed('todo', found.todos)
   if (found.todos.length === 0) session.note(await none(session, filters))
   noteRest(session, found, found.todos.length)
 }

@@ -10,7 +10,7 @@ import type {
 } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
 import { rendered } from './markdown.ts'
-import { table } from './table.ts'
+import { type Cell, numbered, table } from './table.ts'
 import { harmless, oneLine, pad } from './width.ts'
 import { dueText, duration, relative, shortId, shortIds, timeOfDay } from './words.ts'
 
@@ -123,7 +123,7 @@ function size(bytes: number): string {
 export async function taskTable(tasks: TaskSummary[], session: Session): Promise<string[]> {
   if (tasks.length === 0) return []
   const ids = shortIds(tasks.map((task) => task.id))
-  const rows = tasks.map((task, i) => [
+  const rows = tasks.map((task, i): Cell[] => [
     { text: ids[i] ?? '', paint: session.paint.bold },
     {
       text: task.state === 'awaiting_approval' ? 'approval' : task.state,
@@ -135,18 +135,15 @@ export async function taskTable(tasks: TaskSummary[], session: Session): Promise
     // of a chat the newest question stands for all
     { text: task.excerpt, tail: (task.questions ?? 1) > 1 ? `(${task.questions} questions)` : '' },
   ])
-  return table(
-    [
-      { title: 'ID' },
-      { title: 'STATE' },
-      { title: 'PUT DOWN', spare: 1 },
-      { title: 'FROM', min: 4, spare: 2 },
-      { title: 'BY', min: 4, spare: 3 },
-      { title: 'TASK' },
-    ],
-    rows,
-    { columns: session.columns, title: session.paint.dim },
-  )
+  const header = [
+    { title: 'ID' },
+    { title: 'STATE' },
+    { title: 'PUT DOWN', spare: 1 },
+    { title: 'FROM', min: 4, spare: 2 },
+    { title: 'BY', min: 4, spare: 3 },
+    { title: 'TASK' },
+  ]
+  return table(...numbered(session, header, rows), { columns: session.columns, title: session.paint.dim })
 }
 
 /** The colour of a state: red needs a look, yellow waits for somebody, green is done. */

@@ -1,6 +1,6 @@
 import type { Todo, TodoView } from '../../f/hai/core/todo/shape.ts'
 import type { Session } from '../session.ts'
-import { type Cell, table } from './table.ts'
+import { type Cell, numbered, table } from './table.ts'
 import { harmless, oneLine, pad } from './width.ts'
 import { dueText, relative, shortId, shortIds } from './words.ts'
 
@@ -22,17 +22,14 @@ export async function todoTable(todos: Todo[], session: Session): Promise<string
       todo.status === 'open' ? todo.body : { text: todo.body, paint: dim },
     ]
   })
-  return table(
-    [
-      { title: 'ID' },
-      { title: 'DUE', spare: 1 },
-      { title: '', spare: 2 },
-      { title: 'TAGS', min: 6, spare: 3 },
-      { title: 'TODO' },
-    ],
-    rows,
-    { columns: session.columns, title: dim },
-  )
+  const header = [
+    { title: 'ID' },
+    { title: 'DUE', spare: 1 },
+    { title: '', spare: 2 },
+    { title: 'TAGS', min: 6, spare: 3 },
+    { title: 'TODO' },
+  ]
+  return table(...numbered(session, header, rows), { columns: session.columns, title: dim })
 }
 
 /** One todo in one line: `7F3K2M replace the UPS battery, due Fri 27 Nov, #rack`. */

@@ -102,7 +102,8 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       $ journalctl -u k3s | hai ask "what broke?"
       $ hai todo ls
 
-    An id may be given by its last characters; @ is the last task you touched, @2 the one before.
+    An id may be given by its last characters. @ is the last task, or todo, you touched, @2 the one before;
+    lists on a terminal number their rows, and 2 is the second of the last one.
 
     Exit status:
         0  done

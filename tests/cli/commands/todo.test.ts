@@ -129,31 +129,32 @@ describe('hai todo done, drop and reopen', () => {
     ['drop', 'dropped'],
     ['reopen', 'open'],
   ])('hai todo %s makes several todos %s', async (verb, status) => {
-    const ran = await hai('todo', verb, '1', '2', '1')
+    const ran = await hai('todo', verb, '0001', '0002', '0001')
     expect(ran).toMatchObject({
       exit: 0,
       stdout: expect.stringContaining(`${status}: 000001 replace the UPS battery\n`),
     })
     expect(server.callsOf('todo/update').map(({ args }) => args)).toEqual([
-      { id: '1', status },
-      { id: '2', status },
+      { id: '0001', status },
+      { id: '0002', status },
     ])
   })
 
   it('does the others when one is not there, and ends with its status', async () => {
     serve({
-      'todo/update': ({ id }) => (id === '1' ? refusal(404, 'not_found', 'no todo 1') : { result: aTodo() }),
+      'todo/update': ({ id }) =>
+        id === '0001' ? refusal(404, 'not_found', 'no todo 1') : { result: aTodo() },
     })
-    const ran = await hai('todo', 'done', '1', '2')
+    const ran = await hai('todo', 'done', '0001', '0002')
     expect(ran).toMatchObject({ exit: 3, stdout: 'open: CD9XQ4 replace the UPS battery\n' })
     expect(ran.stderr).toContain('hai: no todo 1')
   })
 
   it('names every one that failed', async () => {
     serve({ 'todo/update': ({ id }) => refusal(404, 'not_found', `no todo ${id}`) })
-    const ran = await hai('todo', 'done', '1', '2')
+    const ran = await hai('todo', 'done', '0001', '0002')
     expect(ran).toMatchObject({ exit: 3, stdout: '' })
-    expect(ran.stderr).toContain('hai: no todo 1\nhai: no todo 2\n')
+    expect(ran.stderr).toContain('hai: no todo 0001\nhai: no todo 0002\n')
   })
 
   it('asks for ids when there is no terminal to pick at', async () => {
@@ -166,22 +167,22 @@ describe('hai todo done, drop and reopen', () => {
 
 describe('hai todo edit', () => {
   it('changes what is given and nothing else', async () => {
-    await hai('todo', 'edit', '7', '--body', 'new text', '--due', 'monday', '--priority', 'low')
-    expect(lastArgs('todo/update')).toEqual({ id: '7', body: 'new text', due: 'monday', priority: 'low' })
+    await hai('todo', 'edit', '0007', '--body', 'new text', '--due', 'monday', '--priority', 'low')
+    expect(lastArgs('todo/update')).toEqual({ id: '0007', body: 'new text', due: 'monday', priority: 'low' })
   })
 
   it('takes the due date away with --no-due', async () => {
-    await hai('todo', 'edit', '7', '--no-due')
-    expect(lastArgs('todo/update')).toEqual({ id: '7', due: null })
+    await hai('todo', 'edit', '0007', '--no-due')
+    expect(lastArgs('todo/update')).toEqual({ id: '0007', due: null })
   })
 
   it('adds and removes tags, and keeps the others', async () => {
-    await hai('todo', 'edit', '7', '--tag', '#new', '--untag', 'ups')
-    expect(lastArgs('todo/update')).toEqual({ id: '7', tags: ['rack', 'new'] })
+    await hai('todo', 'edit', '0007', '--tag', '#new', '--untag', 'ups')
+    expect(lastArgs('todo/update')).toEqual({ id: '0007', tags: ['rack', 'new'] })
   })
 
   it('refuses to remove a tag that is not there', async () => {
-    const ran = await hai('todo', 'edit', '7', '--untag', 'nope')
+    const ran = await hai('todo', 'edit', '0007', '--untag', 'nope')
     expect(ran.exit).toBe(2)
     expect(ran.stderr).toContain('this todo has no tag nope; its tags: rack, ups')
     expect(server.callsOf('todo/update')).toEqual([])
@@ -191,9 +192,9 @@ describe('hai todo edit', () => {
     ['sed -i s/UPS/NAS/', 'replace the NAS battery'],
     ["sh -c 'echo new > $1; exit' sh", 'new'],
   ])('opens the text in the editor (%s) when no option is given', async (EDITOR, body) => {
-    const ran = await runHai(['todo', 'edit', '7'], { env: { ...env, EDITOR }, attended: true })
+    const ran = await runHai(['todo', 'edit', '0007'], { env: { ...env, EDITOR }, attended: true })
     expect(ran.exit).toBe(0)
-    expect(lastArgs('todo/update')).toEqual({ id: '7', body })
+    expect(lastArgs('todo/update')).toEqual({ id: '0007', body })
   })
 
   it.each([
@@ -201,27 +202,27 @@ describe('hai todo edit', () => {
     ['false', 2, 'the editor (false) ended with 1; nothing was changed'],
     ['truncate -s 0', 2, 'the text is empty; nothing was changed'],
   ])('changes nothing after the editor %s', async (EDITOR, exit, message) => {
-    const ran = await runHai(['todo', 'edit', '7'], { env: { ...env, EDITOR }, attended: true })
+    const ran = await runHai(['todo', 'edit', '0007'], { env: { ...env, EDITOR }, attended: true })
     expect(ran.exit).toBe(exit)
     expect(ran.stderr).toContain(message)
     expect(server.callsOf('todo/update')).toEqual([])
   })
 
   it('asks what should change when there is no terminal', async () => {
-    expect((await hai('todo', 'edit', '7')).exit).toBe(2)
+    expect((await hai('todo', 'edit', '0007')).exit).toBe(2)
   })
 })
 
 describe('hai todo run', () => {
   it('hands the todo over and waits for the answer', async () => {
     serve({ ...doorsOfTask('done', { output: 'ordered' }), 'todo/run': () => ({ result: anAccepted() }) })
-    expect(await hai('todo', 'run', '7')).toMatchObject({ exit: 0, stdout: 'ordered\n' })
-    expect(lastArgs('todo/run')).toEqual({ id: '7', idempotency_key: expect.any(String) })
+    expect(await hai('todo', 'run', '0007')).toMatchObject({ exit: 0, stdout: 'ordered\n' })
+    expect(lastArgs('todo/run')).toEqual({ id: '0007', idempotency_key: expect.any(String) })
   })
 
   it("prints the task's id with --no-wait", async () => {
     serve({ 'todo/run': () => ({ result: anAccepted() }) })
-    expect(await hai('todo', 'run', '7', '--no-wait')).toMatchObject({ exit: 0, stdout: `${TASK_ID}\n` })
+    expect(await hai('todo', 'run', '0007', '--no-wait')).toMatchObject({ exit: 0, stdout: `${TASK_ID}\n` })
   })
 })
 
@@ -260,18 +261,18 @@ describe('who changed a todo', () => {
     serve({
       'todo/show': () => ({ result: aTodo({ ...kims, status: 'done', closed_at: at, closed_by: 'kim' }) }),
     })
-    const closed = await hai('todo', 'show', '1')
+    const closed = await hai('todo', 'show', '0001')
     expect(closed.stdout).toMatch(/^closed +\S.* by kim$/m)
     expect(closed.stdout).not.toMatch(/^changed/m)
     serve({ 'todo/show': () => ({ result: aTodo(kims) }) })
-    expect((await hai('todo', 'show', '1')).stdout).toMatch(/^changed +\S.* by kim$/m)
+    expect((await hai('todo', 'show', '0001')).stdout).toMatch(/^changed +\S.* by kim$/m)
     const note = 'put down by operator; todos are shared by the house\n'
     for (const argv of [['done'], ['drop'], ['reopen'], ['edit', '--body', 'x']]) {
       const [verb = '', ...rest] = argv
       serve({ 'todo/update': () => ({ result: aTodo(kims) }) })
-      expect((await hai('todo', verb, '1', ...rest)).stderr).toContain(note)
+      expect((await hai('todo', verb, '0001', ...rest)).stderr).toContain(note)
       serve({ 'todo/update': () => ({ result: aTodo({ ...kims, changed_by: 'operator' }) }) })
-      expect((await hai('todo', verb, '1', ...rest)).stderr).not.toContain('shared')
+      expect((await hai('todo', verb, '0001', ...rest)).stderr).not.toContain('shared')
     }
   })
 })
