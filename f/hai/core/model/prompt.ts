@@ -6,11 +6,8 @@ import type { Turn } from '../task/conversation.ts'
 import type { Said, SentChat } from '../task/shape.ts'
 import { attach } from './attach.ts'
 import { type Estimate, estimate } from './estimate.ts'
+import { ownInstructions } from './instructions.ts'
 import { asMessage, chatBefore, conversationBefore, earlier, OWN_TOKENS } from './said_before.ts'
-
-const SYSTEM =
-  'You are hai, the assistant of the operator of a homelab. Answer first, briefly and plainly; explain after. ' +
-  'Say so when you do not know. You have no tools and cannot look anything up or change anything.'
 
 /** Where what is attached meets the question. */
 const SEAM = 2
@@ -69,6 +66,8 @@ interface Asked {
   context: Parameters<typeof attach>[0]
   /** Where there is one, it is what was said before, and how to answer. */
   chat?: SentChat | null
+  /** IANA zone of whoever asks; the worker's where nobody said. */
+  time_zone?: string | null
 }
 
 /**
@@ -109,8 +108,8 @@ export function buildPrompt(task: Asked, turns: Turn[], { window, known, ratio, 
   }
 }
 
-const instructionsOf = ({ chat }: Asked): string =>
-  chat && chat.instructions.trim() !== '' ? chat.instructions : SYSTEM
+const instructionsOf = ({ chat, time_zone }: Asked): string =>
+  chat && chat.instructions.trim() !== '' ? chat.instructions : ownInstructions(time_zone)
 
 /** What the answer begins with, if with anything that shows. */
 const begunOf = ({ chat }: Asked): string[] => (chat?.begun?.trim() ? [chat.begun] : [])
