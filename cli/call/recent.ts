@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Failure } from '../failure.ts'
 import { readBytes, stateDirOf, writePrivate } from '../files.ts'
+import { NUMBERED } from '../show/numbered.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -18,8 +19,6 @@ const FILES: Record<Kind, { touched: string; listed: string }> = {
 }
 
 const KEPT = 20
-/** Rows of a list that have a number. */
-export const NUMBERED = 999
 /** So many digits may also be the end of an id. */
 const ID_DIGITS = 3
 

@@ -1,5 +1,3 @@
-import { NUMBERED } from '../call/recent.ts'
-import type { Session } from '../session.ts'
 import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
 
 type Paint = (text: string) => string
@@ -68,14 +66,6 @@ export async function table(
     ),
     ...lines,
   ]
-}
-
-/** On a terminal the same rows with their numbers in front, by which the next command may name them. */
-export function numbered(session: Session, header: Column[], rows: Cell[][]): [Column[], Cell[][]] {
-  if (session.columns === undefined) return [header, rows]
-  const { dim } = session.paint
-  const numbers = rows.map((_, i) => ({ text: i < NUMBERED ? String(i + 1) : '', paint: dim }))
-  return [[{ title: '', spare: 4, right: true }, ...header], rows.map((row, i) => [numbers[i]!, ...row])]
 }
 
 function tailOf(cell: Cell): string {

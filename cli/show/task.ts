@@ -10,7 +10,8 @@ import type {
 } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
 import { rendered } from './markdown.ts'
-import { type Cell, numbered, table } from './table.ts'
+import { numbered } from './numbered.ts'
+import { type Cell, table } from './table.ts'
 import { harmless, oneLine, pad } from './width.ts'
 import { dueText, duration, relative, shortId, shortIds, timeOfDay } from './words.ts'
 

@@ -1,6 +1,7 @@
 import type { Todo, TodoView } from '../../f/hai/core/todo/shape.ts'
 import type { Session } from '../session.ts'
-import { type Cell, numbered, table } from './table.ts'
+import { numbered } from './numbered.ts'
+import { type Cell, table } from './table.ts'
 import { harmless, oneLine, pad } from './width.ts'
 import { dueText, relative, shortId, shortIds } from './words.ts'
 
