@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Failure } from '../failure.ts'
 import { readBytes, stateDirOf, writePrivate } from '../files.ts'
-import { NUMBERED } from '../show/numbered.ts'
+import { NUMBERED } from '../show/words.ts'
 
 type Env = Record<string, string | undefined>
 

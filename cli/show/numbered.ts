@@ -1,8 +1,6 @@
 import type { Session } from '../session.ts'
 import type { Cell, Column } from './table.ts'
-
-/** Rows of a list that have a number. */
-export const NUMBERED = 999
+import { NUMBERED } from './words.ts'
 
 /** On a terminal the same rows with their numbers in front, by which the next command may name them. */
 export function numbered(session: Session, header: Column[], rows: Cell[][]): [Column[], Cell[][]] {

@@ -101,3 +101,6 @@ export function shortIds(ids: string[]): string[] {
   while (length < 26 && new Set(ids.map((id) => id.slice(-length))).size < distinct) length++
   return ids.map((id) => id.slice(-length))
 }
+
+/** Rows of a list that have a number, which is no longer than three digits. */
+export const NUMBERED = 999
