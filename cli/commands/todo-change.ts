@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { Todo, TodoList, TodoStatus } from '../../f/hai/core/todo/shape.ts'
+import { newKey } from '../call/webhook.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
@@ -152,9 +153,11 @@ export function addClosing(todo: Command, session: Session): void {
 async function close(session: Session, closing: Closing, ids: string[], json: boolean): Promise<number> {
   const changed: Todo[] = []
   let exit = 0
+  // so that all of them can be taken back at once
+  const batch = ids.length > 1 ? { batch: newKey() } : {}
   for (const id of ids) {
     try {
-      const todo = await session.call<Todo>('todo/update', { id, status: closing.status })
+      const todo = await session.call<Todo>('todo/update', { id, status: closing.status, ...batch })
       changed.push(todo)
       if (!json)
         session.print(

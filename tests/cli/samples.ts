@@ -73,6 +73,8 @@ export function aTodo(fields: Partial<Todo> = {}): Todo {
     priority: 'normal',
     due: '2099-11-27',
     overdue: false,
+    recur: null,
+    follows: null,
     depends_on: [],
     blocked_by: [],
     metadata: {},

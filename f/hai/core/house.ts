@@ -41,4 +41,9 @@ export const NOW: readonly ((sql: Sql, caller: Caller, since: string) => Promise
 ]
 
 /** What is done for a room once a minute, without anybody's asking. */
-export const UPKEEP: readonly ((sql: Sql) => Promise<unknown>)[] = [cost.tend, model.tend, alert.tend]
+export const UPKEEP: readonly ((sql: Sql) => Promise<unknown>)[] = [
+  todo.tend,
+  cost.tend,
+  model.tend,
+  alert.tend,
+]

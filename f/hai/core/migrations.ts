@@ -16,7 +16,7 @@ import {
   TURNS,
   WAITING,
 } from './task/schema.ts'
-import { TODO_CHANGERS, TODO_WRITERS, TODOS } from './todo/schema.ts'
+import { TODO_CHANGERS, TODO_JOURNAL, TODO_WRITERS, TODOS } from './todo/schema.ts'
 
 export interface Migration {
   name: string
@@ -50,4 +50,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'settings gone', sql: SETTINGS_GONE },
   { name: 'chats', sql: CHATS + ERRAND_CALLS },
   { name: 'alerts', sql: ALERTS },
+  { name: 'todo journal', sql: TODO_JOURNAL },
 ]

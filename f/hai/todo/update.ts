@@ -1,7 +1,7 @@
 import { door } from '../core/base/door.ts'
 import { updateTodo } from '../core/todo/todos.ts'
 
-/** Changes what is given and nothing else; an empty `due` takes the date away. */
+/** Changes what is given and nothing else; an empty `due` takes the date away. Calls with one `batch` are taken back as one. */
 export async function main(
   id: string,
   body?: string,
@@ -11,8 +11,9 @@ export async function main(
   due?: string | null,
   depends_on?: string[],
   metadata?: object,
+  batch?: string,
 ) {
   const given = metadata as Record<string, unknown> | undefined
-  const change = { body, status, tags, priority, due, depends_on, metadata: given }
+  const change = { body, status, tags, priority, due, depends_on, metadata: given, batch }
   return door({ id, ...change }, updateTodo)
 }

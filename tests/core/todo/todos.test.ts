@@ -30,6 +30,8 @@ describe('addTodo', () => {
       priority: 'high',
       due: '2030-11-27',
       overdue: false,
+      recur: null,
+      follows: null,
       depends_on: [],
       blocked_by: [],
       metadata: { room: 1 },

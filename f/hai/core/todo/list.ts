@@ -30,7 +30,7 @@ export const todoColumns = (sql: Sql, zone: string, sees: Sees = nobody) => sql`
   id, body, status, tags, priority,
   coalesce(to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), due_on::text) as due,
   status = 'open' and coalesce(due_at < now(), due_on < (now() at time zone ${zone})::date, false) as overdue,
-  depends_on,
+  recur, follows, depends_on,
   array(${openDependencies(sql)}) as blocked_by,
   metadata, created_by, task_id, ${seen(sql, sees, sql`result`)} as result, created_at, updated_at, closed_at,
   closed_by, changed_by, changed_at`

@@ -1,6 +1,7 @@
 import type { Caller } from '../base/caller.ts'
 import { dayBounds } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
+import { forgetChanges } from './journal.ts'
 import { listTodos } from './list.ts'
 import type { TodosNow } from './shape.ts'
 
@@ -33,3 +34,6 @@ async function countTodos(
     ) todo`
   return row
 }
+
+/** What was changed long ago is kept no longer. */
+export const tend = forgetChanges

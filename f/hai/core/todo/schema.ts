@@ -43,3 +43,28 @@ alter table hai.todo add column written_by text;`
 export const TODO_CHANGERS = `
 -- who closed it, and who changed it last and when; null of what nobody or the release before did
 alter table hai.todo add column closed_by text, add column changed_by text, add column changed_at timestamptz;`
+
+export const TODO_JOURNAL = `
+-- what one call, or several with one batch, made of a todo: only the columns that it changed. Kept for a while
+create table hai.todo_change (
+  id bigint generated always as identity primary key,
+  batch text not null,
+  todo_id text collate "C" not null references hai.todo,
+  made_by text not null,
+  made_at timestamptz(3) not null default now(),
+  -- null of one that was put down
+  was jsonb,
+  became jsonb not null,
+  undone_at timestamptz,
+  -- by which call, as one whose answer was lost is sent again
+  undone_key text
+);
+create index todo_change_last on hai.todo_change (made_by, id desc) where undone_at is null;
+create index todo_change_batch on hai.todo_change (made_by, batch);
+create index todo_change_todo on hai.todo_change (todo_id, id desc);
+create index todo_change_time on hai.todo_change (made_at);
+create index todo_change_undone on hai.todo_change (made_by, undone_key) where undone_key is not null;
+-- by what rule there is a next one, as it is read again and in whose zone, and which one it came after
+alter table hai.todo add column recur text check (char_length(recur) between 1 and 200), add column recur_zone text,
+  add column follows text collate "C" references hai.todo, add check ((recur is null) = (recur_zone is null));
+create unique index todo_follows on hai.todo (follows) where follows is not null;`

@@ -13,6 +13,10 @@ export interface Todo {
   priority: Priority
   due: string | null
   overdue: boolean
+  /** By what rule there is a next one when it is done, such as `every monday`; null of one that does not recur. */
+  recur: string | null
+  /** The one that was done before it, where it recurs. */
+  follows: string | null
   depends_on: string[]
   /** Those of `depends_on` that are still open. */
   blocked_by: string[]
@@ -54,4 +58,27 @@ export interface TodosNow {
     /** What can be done now, the most pressing first. */
     next: Todo[]
   }
+}
+
+/** A todo after a change. */
+export interface TodoChanged extends Todo {
+  /** The next one, of one that recurs and was done: put down with it. */
+  next?: Todo
+}
+
+/** What was done to a todo, as far as it can be taken back. */
+export type TodoDeed = 'added' | 'done' | 'dropped' | 'reopened' | 'edited'
+
+/** What `todo/undo` took back: one change, or all that were made as one. */
+export interface TodosUndone {
+  /** When the last of them was made. */
+  made_at: string
+  undone: {
+    /** What had been done. */
+    deed: TodoDeed
+    /** What of an edited one was given back, such as `due`. */
+    fields: string[]
+    /** The todo as it is now; one that had been added is dropped. */
+    todo: Todo
+  }[]
 }

@@ -8,6 +8,7 @@ import { newId, shortId, todoId } from '../base/ids.ts'
 import { Tag } from '../base/normal.ts'
 import { record } from '../base/own.ts'
 import { PRIORITIES } from '../task/shape.ts'
+import { asItWas, writeAdded, writeDown } from './journal.ts'
 import { todoColumns } from './list.ts'
 import { TODO_STATUSES, type Todo, type TodoView } from './shape.ts'
 import { parseTodoText } from './text.ts'
@@ -70,7 +71,9 @@ export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise
         case when ${given.idempotency_key !== undefined} then now() + interval '24 hours' end, ${digest})
       on conflict do nothing
       returning ${todoColumns(tx, given.zone)}`
-    return added ?? (await firstWith(tx, given, digest))
+    if (!added) return firstWith(tx, given, digest)
+    await writeAdded(tx, added.id, { name: given.created_by, batch: added.id })
+    return added
   })
 }
 
@@ -118,6 +121,8 @@ const Change = z.strictObject({
   due: z.string().nullish(),
   depends_on: z.array(z.string()).max(50).optional(),
   metadata: metadata.optional(),
+  /** What several calls have in common that are taken back as one. */
+  batch: z.string().min(1).max(200).optional(),
 })
 
 /** Who looks at a todo. */
@@ -127,7 +132,7 @@ type Changer = Pick<Caller, 'name' | 'zone' | 'sees'>
 /** Changes what is given and nothing else, and keeps who did. `invalid` when nothing is given, or when a dependency would form a circle. */
 export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller: Changer): Promise<Todo> {
   const { zone, name, sees } = caller
-  const { id: given, due: said, ...change } = parse(Change, input)
+  const { id: given, due: said, batch = newId(), ...change } = parse(Change, input)
   if (said === undefined && Object.values(change).every((value) => value === undefined)) {
     throw new HaiError(
       'invalid',
@@ -141,6 +146,7 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller
     const id = await todoId(tx, given)
     // to close what is closed changes nothing
     const same = tx`(${onlyStatus} and status = ${status ?? null})`
+    const was = await asItWas(tx, id)
     const depends_on = change.depends_on ? await resolve(tx, change.depends_on) : null
     if (depends_on) await refuseCycle(tx, id, depends_on)
     const [todo] = await tx<Todo[]>`
@@ -162,6 +168,7 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller
         updated_at = now()
       where id = ${id}
       returning ${todoColumns(tx, zone, sees)}`
+    await writeDown(tx, id, was, { name, batch })
     return todo!
   })
 }
