@@ -99,6 +99,7 @@ function quietIo(env) {
     stdout: silent(),
     stderr: silent(),
     stdinKind: async () => 'none',
+    isFed: () => false,
     onInterrupt: () => () => {},
     env,
     cwd: env.HOME,

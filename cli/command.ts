@@ -25,6 +25,16 @@ export const TODO_ID = [
   "the todo's id, or its last characters; @ is the last todo, 2 the second of the last list",
 ] as const
 
+const readers = new WeakSet<Command>()
+
+/** Marks a command that takes what is piped in; every other one refuses it. */
+export function readingStdin(command: Command): Command {
+  readers.add(command)
+  return command
+}
+
+export const readsStdin = (command: Command): boolean => readers.has(command)
+
 export function priorityOption(): Option {
   return new Option('--priority <level>', 'how urgent it is').choices(PRIORITIES)
 }

@@ -1,12 +1,12 @@
-import { fstatSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, writeSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { EXIT, INTERRUPTS, type Interrupt } from './failure.ts'
 
 /** A stream that may be a terminal, as process.stdout is. */
 export type Output = Writable & { isTTY?: boolean; columns?: number }
 
-/** `text` is a pipe, a socket or a file: something that nobody types. `none` is /dev/null, or closed. */
-export type StdinKind = 'terminal' | 'text' | 'none'
+/** `none` is /dev/null, or closed. */
+export type StdinKind = 'terminal' | 'pipe' | 'socket' | 'file' | 'none'
 
 /** Everything the CLI takes from its process, so that tests can run it without one. */
 export interface Io {
@@ -17,6 +17,8 @@ export interface Io {
   readonly merged: boolean
   /** Known without opening stdin, which costs milliseconds. */
   stdinKind(): Promise<StdinKind>
+  /** Whether something lies in stdin that was piped to this very process. What it takes from there is lost. */
+  isFed(): boolean
   env: Record<string, string | undefined>
   cwd: string
   /** Calls `handler` at the first Ctrl-C, or other request to end, from now on; the returned function takes it back. */
@@ -46,6 +48,7 @@ export function processIo(): Io & { flush(): Promise<void> } {
       return isOnePlace()
     },
     stdinKind,
+    isFed,
     env: process.env,
     cwd: process.cwd(),
     onInterrupt(handler) {
@@ -90,10 +93,33 @@ async function stdinKind(): Promise<StdinKind> {
   if (isatty(0)) return 'terminal'
   try {
     const stdin = fstatSync(0)
-    return stdin.isFIFO() || stdin.isFile() || stdin.isSocket() ? 'text' : 'none'
+    return stdin.isFIFO() ? 'pipe' : stdin.isSocket() ? 'socket' : stdin.isFile() ? 'file' : 'none'
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EBADF') return 'none'
     throw error
+  }
+}
+
+const PEEKED = 4096
+
+/**
+ * A loop's file and a script that is read from stdin are the shell's own, which has it too; only what is another's than
+ * the parent's was meant for this process. Where that can't be known (without /proc) nothing was.
+ */
+function isFed(): boolean {
+  try {
+    const stdin = fstatSync(0)
+    if (!stdin.isFIFO() && !stdin.isFile()) return false
+    if (readlinkSync('/proc/self/fd/0') === readlinkSync(`/proc/${process.ppid}/fd/0`)) return false
+    const again = openSync('/proc/self/fd/0', constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const bytes = Buffer.alloc(PEEKED)
+      return bytes.subarray(0, readSync(again, bytes)).toString().trim() !== ''
+    } finally {
+      closeSync(again)
+    }
+  } catch {
+    return false
   }
 }
 

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { readsStdin } from './command.ts'
 import { addAsk } from './commands/ask.ts'
 import { addAuth } from './commands/auth.ts'
 import { addChat } from './commands/chat.ts'
@@ -54,9 +55,10 @@ export async function runProgram(argv: string[], io: Io): Promise<number> {
   const session = new Session(io)
   const program = createProgram(session, argv[0])
   try {
-    const { operands, unknown } = program.parseOptions(argv)
-    const help = unknown.some((option) => option === '-h' || option === '--help')
-    await program.parseAsync(operands.length === 0 && !help ? ['home', ...argv] : argv, { from: 'user' })
+    const words = helpOf(program, argv)
+    const { operands, unknown } = program.parseOptions(words)
+    const bare = operands.length === 0 && !unknown.some(isHelp)
+    await program.parseAsync(bare ? ['home', ...words] : words, { from: 'user' })
     return session.exit
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
@@ -96,6 +98,7 @@ export function createProgram(session: Session, first?: string): Command {
     .on('option:profile', (name: string) => {
       session.profileFlag = name
     })
+    .hook('preAction', (_, command) => refuseFed(session, command))
   const named = COMMANDS.find(({ names }) => names.includes(first ?? ''))
   for (const { group, add } of named ? [named] : COMMANDS) {
     program.commandsGroup(group)
@@ -103,6 +106,29 @@ export function createProgram(session: Session, first?: string): Command {
   }
   program.commandsGroup('Setup:').helpCommand('help [command]', 'show help for a command')
   return program.addHelpText('after', rootHelp)
+}
+
+/** What is piped in is used or refused: whoever pipes it thinks that it is read. */
+function refuseFed(session: Session, command: Command): void {
+  if (readsStdin(command) || usesStdin(command) || !session.io.isFed()) return
+  const next = takesStdin(command)
+    ? `… | ${pathOf(command)} - takes the text from there; -n leaves it alone`
+    : '… | hai ask TEXT puts a question about it; to leave it alone: < /dev/null'
+  throw new Failure(
+    'usage',
+    `something is piped in, and ${pathOf(command)} does not read it; nothing was done`,
+    {
+      next,
+    },
+  )
+}
+
+const takesStdin = (command: Command) => command.options.some(({ long }) => long === '--no-stdin')
+
+/** Whether a `-` stands for stdin on this command line, or `-n` says that it is another's. */
+function usesStdin(command: Command): boolean {
+  const options = command.opts()
+  return options.stdin === false || [...command.args, ...Object.values(options)].includes('-')
 }
 
 function rootHelp(): string {
@@ -128,7 +154,9 @@ function usage(error: CommanderError, program: Command, argv: string[]): Failure
   const takesText = command.registeredArguments.some((argument) => argument.variadic)
   const dashes =
     error.code === 'commander.unknownOption' && takesText ? '; put -- before text that begins with -' : ''
-  const help = `see: ${pathOf(command)} --help${dashes}`
+  const piped = error.code === 'commander.missingArgument' && takesStdin(command)
+  const stdin = piped ? `; - takes the text from stdin: … | ${pathOf(command)} -` : ''
+  const help = `see: ${pathOf(command)} --help${dashes}${stdin}`
   return new Failure('usage', message, { next: meant ? `did you mean ${meant}? ${help}` : help })
 }
 
@@ -141,6 +169,39 @@ function commandAt(program: Command, argv: string[]): Command {
     command = child
   }
   return command
+}
+
+const isHelp = (word: string) => word === '-h' || word === '--help'
+
+/** `help a b` as `a b --help`; and what asks for the help of a command that isn't there without that wish, which then is refused. */
+function helpOf(program: Command, argv: string[]): string[] {
+  const { plain, unknown } = namesIn(program, argv)
+  const [first, second] = plain
+  if (first !== undefined && second !== undefined && argv[first] === 'help')
+    return helpOf(program, [...argv.slice(0, first), ...argv.slice(first + 1), '--help'])
+  const end = argv.indexOf('--')
+  const own = end < 0 ? argv : argv.slice(0, end)
+  return unknown && own.some(isHelp) ? argv.filter((word) => !isHelp(word)) : argv
+}
+
+/** Where the words stand that are neither options nor their values, and whether one names a command that isn't there. */
+function namesIn(program: Command, argv: string[]): { plain: number[]; unknown: boolean } {
+  const plain: number[] = []
+  let command = program
+  let unknown = false
+  for (let at = 0; at < argv.length && argv[at] !== '--'; at++) {
+    const word = argv[at]!
+    if (word.startsWith('-')) {
+      const options = [...command.options, ...program.options]
+      if (options.some(({ short, long, required }) => required && (word === short || word === long))) at += 1
+      continue
+    }
+    plain.push(at)
+    const child = command.commands.find((one) => one.name() === word)
+    if (child) command = child
+    else unknown ||= command.commands.length > 0 && command.registeredArguments.length === 0
+  }
+  return { plain, unknown }
 }
 
 /** None where a global option lacks its value: that is what is wrong, and belongs to no command. */

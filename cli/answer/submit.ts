@@ -3,12 +3,13 @@ import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import type { IfBusy } from '../../f/hai/core/task/envelope.ts'
 import type { Accepted, TaskResult } from '../../f/hai/core/task/shape.ts'
 import { newKey } from '../call/webhook.ts'
-import { collect, given, JSON_OPTION, lengthOfTime, priorityOption } from '../command.ts'
+import { collect, given, JSON_OPTION, lengthOfTime, priorityOption, readingStdin } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { tellSettings } from '../settings/notes.ts'
 import { shortId } from '../show/words.ts'
-import { attachments, readStdin } from './attach.ts'
+import { isDash, STDIN_OPTION, wordsOf } from '../stdin.ts'
+import { attachments } from './attach.ts'
 
 /** Whoever is asked for by name answers; this one does so with a model. */
 const MODEL_AGENT = 'general'
@@ -16,6 +17,8 @@ const MODEL_AGENT = 'general'
 /** What can be said about a task when it is put down. */
 export interface SubmitOptions {
   file?: string[]
+  /** False by `-n`. */
+  stdin?: boolean
   agent?: string
   model?: boolean
   ifBusy?: IfBusy
@@ -27,9 +30,10 @@ export interface SubmitOptions {
 
 /** Adds the text argument and the options of everything that puts a task into the inbox. */
 export function taskOptions(command: Command): Command {
-  return command
+  return readingStdin(command)
     .argument('<text...>', 'what you want; - reads it from stdin')
-    .option('-f, --file <path>', 'attach a text file; may be repeated; - waits for stdin', collect)
+    .option('-f, --file <path>', 'attach a text file; may be repeated; - is stdin', collect)
+    .option(...STDIN_OPTION)
     .option('--agent <name>', 'who should do it')
     .addOption(new Option('--model', 'skip the built-in answers').conflicts('agent'))
     .addOption(ifBusyOption())
@@ -51,11 +55,10 @@ export async function submit(
   options: SubmitOptions,
   conversation?: string,
 ): Promise<Accepted> {
-  const stdinTaken = words.length === 1 && words[0] === '-'
-  const content = (stdinTaken ? await readStdin(session.io) : words.join(' ')).trim()
+  const content = (await wordsOf(session.io, words, options.stdin)).trim()
   if (content === '') throw new Failure('usage', 'there is no text; say what you want')
-  const note = (line: string) => session.note(line)
-  const context = await attachments(session.io, options.file ?? [], { stdinTaken, note })
+  const stdin = isDash(words) ? 'question' : options.stdin === false ? 'left' : 'open'
+  const context = await attachments(session.io, options.file ?? [], stdin)
   return put(session, {
     content,
     context: context.length > 0 ? context : undefined,

@@ -25,6 +25,7 @@ export function addAsk(program: Command, session: Session): void {
     `hai ask --in '#rack-move' "which cables go first?"`,
     'hai ask --model "what is open?"',
     'journalctl -u k3s | hai ask "what broke?" -f notes.md',
+    'while read -r line; do hai ask -n "$line"; done < questions.txt',
   )
 
   const reply = taskOptions(program.command('reply'))

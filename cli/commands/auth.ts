@@ -1,13 +1,13 @@
 import { existsSync, rmSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { readStdin } from '../answer/attach.ts'
 import { checkToken, type Profile, readToken } from '../call/profile.ts'
-import { examples } from '../command.ts'
+import { examples, readingStdin } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { tilde, writePrivate } from '../files.ts'
 import { USES } from '../member/scopes.ts'
 import type { AddFlags } from '../member/token.ts'
 import type { Session } from '../session.ts'
+import { readStdin } from '../stdin.ts'
 
 /** Characters of a token that may be shown, and how long it must be for them to give nothing away. */
 const SHOWN = 4
@@ -20,8 +20,7 @@ export function addAuth(program: Command, session: Session): void {
     .description("keep a profile's token, and make those of members")
     .helpCommand(false)
 
-  const set = auth
-    .command('set-token')
+  const set = readingStdin(auth.command('set-token'))
     .description('store a token, read from stdin or a hidden prompt')
     .action(session.run(() => setToken(session)))
   examples(

@@ -30,6 +30,7 @@ import { prepareMarkdown } from '../show/markdown.ts'
 import { leftOut, taskTable, taskText } from '../show/task.ts'
 import { harmless } from '../show/width.ts'
 import { shortId } from '../show/words.ts'
+import { textOf } from '../stdin.ts'
 
 /** As many events as a server gives at once. */
 const PAGE = 1000
@@ -266,11 +267,11 @@ export function addTaskChanges(task: Command, session: Session): void {
     .command('cancel')
     .description('cancel a task')
     .argument(...TASK_ID)
-    .option('--reason <text>', 'why')
+    .option('--reason <text>', 'why; - reads it from stdin')
     .option(...JSON_OPTION)
     .action(
-      session.run((id: string, { reason, json }: { reason?: string; json?: boolean }) =>
-        change(session, 'task/cancel', id, given({ reason }), json),
+      session.run(async (id: string, { reason, json }: { reason?: string; json?: boolean }) =>
+        change(session, 'task/cancel', id, given({ reason: await typed(session, reason) }), json),
       ),
     )
   examples(cancel, 'hai task cancel @ --reason "found it myself"')
@@ -290,15 +291,18 @@ export function addTaskChanges(task: Command, session: Session): void {
     .description('say what an answer was worth')
     .argument(...TASK_ID)
     .addArgument(task.createArgument('<verdict>', 'what it was').choices(VERDICTS))
-    .option('--note <text>', 'a word on it')
+    .option('--note <text>', 'a word on it; - reads it from stdin')
     .option(...JSON_OPTION)
     .action(
-      session.run((id: string, verdict: string, { note, json }: { note?: string; json?: boolean }) =>
-        change(session, 'task/feedback', id, given({ verdict, note }), json),
+      session.run(async (id: string, verdict: string, { note, json }: { note?: string; json?: boolean }) =>
+        change(session, 'task/feedback', id, given({ verdict, note: await typed(session, note) }), json),
       ),
     )
   examples(rate, 'hai task rate @ useful', 'hai task rate 7f3k2m noise --note "knew that already"')
 }
+
+const typed = async (session: Session, text: string | undefined) =>
+  text === undefined ? undefined : (await textOf(session.io, text)).trim()
 
 async function change(
   session: Session,

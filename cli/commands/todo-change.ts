@@ -11,6 +11,7 @@ import type { Session } from '../session.ts'
 import { noteOwner, todoLine } from '../show/todo.ts'
 import { oneLine } from '../show/width.ts'
 import { dueText, shortId, shortIds } from '../show/words.ts'
+import { textOf } from '../stdin.ts'
 
 interface EditOptions {
   body?: string
@@ -28,7 +29,7 @@ export function addEdit(todo: Command, session: Session): void {
     .command('edit')
     .description('change a todo; without options, its text in your editor')
     .argument(...TODO_ID)
-    .option('--body <text>', 'its text')
+    .option('--body <text>', 'its text; - reads it from stdin')
     .option('--due <when>', 'friday, tomorrow 17:00, 2026-11-27')
     .option('--no-due', 'it is due no more')
     .option('--tag <tag>', 'add a tag; may be repeated', collect)
@@ -56,12 +57,14 @@ export function addEdit(todo: Command, session: Session): void {
     edit,
     'hai todo edit 7f3k2m --due "next friday" --tag rack',
     'hai todo edit 7f3k2m --no-due',
+    'hai todo edit 7f3k2m --body - < plan.md',
     'hai todo edit 7f3k2m',
   )
 }
 
 async function fields(session: Session, id: string, changes: EditOptions): Promise<object> {
-  const { body, due, tag, untag, priority } = changes
+  const { due, tag, untag, priority } = changes
+  const body = changes.body === undefined ? undefined : (await textOf(session.io, changes.body)).trimEnd()
   const tags = tag || untag ? await changedTags(session, id, tag ?? [], untag ?? []) : undefined
   return given({ body, due: due === false ? null : due, tags, priority })
 }

@@ -11,6 +11,7 @@ import type { Session } from '../session.ts'
 import { inPlace } from '../settings/notes.ts'
 import { todoLine, todoTable, todoText } from '../show/todo.ts'
 import { shortId } from '../show/words.ts'
+import { STDIN_OPTION, wordsOf } from '../stdin.ts'
 import { waitOptions } from './ask.ts'
 import { addClosing, addEdit } from './todo-change.ts'
 
@@ -20,6 +21,7 @@ interface AddOptions {
   priority?: string
   after?: string[]
   raw?: boolean
+  stdin?: boolean
   json?: boolean
 }
 
@@ -53,16 +55,17 @@ function addAdding(todo: Command, session: Session): void {
   const add = todo
     .command('add')
     .description('add a todo; "#tag", "due friday" and "!high" in the text are understood')
-    .argument('<text...>', 'what is to be done')
+    .argument('<text...>', 'what is to be done; - reads it from stdin')
     .option('--tag <tag>', 'a tag; may be repeated', collect)
     .option('--due <when>', 'friday, tomorrow 17:00, 2026-11-27')
     .addOption(priorityOption())
     .option('--after <id>', 'comes after this todo; may be repeated', collect)
     .option('--raw', 'take the text as it is')
+    .option(...STDIN_OPTION)
     .option(...JSON_OPTION)
     .action(
-      session.run(async (words: string[], { after, tag, raw, json, ...options }: AddOptions) => {
-        const body = words.join(' ')
+      session.run(async (words: string[], { after, tag, raw, stdin, json, ...options }: AddOptions) => {
+        const body = await wordsOf(session.io, words, stdin)
         if (body.trim() === '') throw new Failure('usage', 'there is no text; say what is to be done')
         const added = await session.call<Todo>(
           'todo/add',
@@ -89,6 +92,8 @@ function addAdding(todo: Command, session: Session): void {
     'hai todo add "replace the UPS battery #rack due friday"',
     'hai todo add "order the battery" --tag rack --due "next monday" --priority high',
     'hai todo add --raw "read the post on #hashtags"',
+    'wl-paste | hai todo add -',
+    'while read -r line; do hai todo add -n "$line"; done < todos.txt',
   )
 }
 

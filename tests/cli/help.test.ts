@@ -58,6 +58,38 @@ it('shows only commands and options that exist in its examples', async () => {
   }
 })
 
+it.each([
+  [['tod', '--help'], "unknown command 'tod'", 'did you mean todo?'],
+  [['help', 'nope'], "unknown command 'nope'", 'see: hai --help'],
+  [['task', 'nope', '-h'], "unknown command 'nope'", 'see: hai task --help'],
+  [['help', 'todo', 'lst'], "unknown command 'lst'", 'did you mean ls?'],
+  [['--profile', 'nas', 'help', 'nope'], "unknown command 'nope'", 'see: hai --help'],
+  [['cost', 'cap', 'rais', '--help'], "unknown command 'rais'", 'did you mean raise?'],
+])('says of the help of a command that is not there that it is not: %j', async (words, message, next) => {
+  const ran = await runHai(words, { env })
+  expect(ran).toMatchObject({ exit: 2, stdout: '' })
+  expect(ran.stderr).toMatch(`hai: ${message}`)
+  expect(ran.stderr).toContain(next)
+})
+
+it.each([
+  [['help', 'todo', 'add'], 'hai todo add'],
+  [['help', 'cost'], 'hai cost'],
+  [['cost', '--days', '30', '--help'], 'hai cost'],
+  [['task', 'ls', '--text', 'nope', '-h'], 'hai task ls'],
+  [['help'], 'hai'],
+])('shows the help that %j asks for', async (words, path) => {
+  const ran = await runHai(words, { env })
+  expect(ran).toMatchObject({ exit: 0, stderr: '' })
+  expect(ran.stdout).toMatch(new RegExp(`^Usage: ${path} \\[`))
+})
+
+it('says to whom pipes a text and asks nothing how that is asked', async () => {
+  const ran = await runHai(['ask'], { env, stdin: 'a long question' })
+  expect(ran).toMatchObject({ exit: 2, stdout: '' })
+  expect(ran.stderr).toContain('… | hai ask -')
+})
+
 it('shows groups, an example and the exit statuses at the root', async () => {
   const { exit, stdout } = await runHai(['--help'], { env })
   expect(exit).toBe(0)
@@ -136,7 +168,8 @@ it('describes ask', async () => {
       text                 what you want; - reads it from stdin
 
     Options:
-      -f, --file <path>    attach a text file; may be repeated; - waits for stdin
+      -f, --file <path>    attach a text file; may be repeated; - is stdin
+      -n, --no-stdin       don't read stdin; in a while read loop it is the loop's
       --agent <name>       who should do it
       --model              skip the built-in answers
       --if-busy <how>      when another task of the conversation is not done: wait, give up, or cancel
@@ -159,6 +192,7 @@ it('describes ask', async () => {
       $ hai ask --in '#rack-move' "which cables go first?"
       $ hai ask --model "what is open?"
       $ journalctl -u k3s | hai ask "what broke?" -f notes.md
+      $ while read -r line; do hai ask -n "$line"; done < questions.txt
     "
   `)
 })

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -24,8 +24,13 @@ const quoted = `"${process.execPath}" "${PROGRAM}"`
 
 /** Runs a line in bash, where `hai` is the program; the exit status is that of `hai` in the pipe. */
 function inBash(line: string) {
-  const child = spawn('bash', ['-c', `hai() { ${quoted} "$@"; }; ${line}`], {
-    env,
+  // a function would be run by a shell between
+  const bin = join(home.path, 'bin')
+  mkdirSync(bin, { recursive: true })
+  writeFileSync(join(bin, 'hai'), `#!/bin/sh\nexec ${quoted} "$@"\n`, { mode: 0o755 })
+  const child = spawn('bash', ['-c', line], {
+    env: { ...env, PATH: `${bin}:${env.PATH}` },
+    cwd: home.path,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
@@ -131,13 +136,27 @@ describe('in a pipe', () => {
     expect(server.callsOf('inbox')[0]?.args.body).not.toHaveProperty('context')
   })
 
-  it('does not hang on a stdin that is open and silent, and says so', async () => {
-    serve(doorsOfTask('done', { output: 'ok' }))
-    const { child, ended } = spawnHai(['ask', 'x'], { env, stdin: 'pipe' })
-    const ran = await ended
-    child.stdin?.destroy()
-    expect(ran).toMatchObject({ exit: 0, stdout: 'ok\n' })
-    expect(ran.stderr).toContain('stdin stayed silent for 3 s and is not attached')
+  it.each(['hai todo ls', 'hai todo add x', 'hai todo add x < some.txt', 'hai'])(
+    'refuses what is piped into %s, which does not read it',
+    async (line) => {
+      writeFileSync(join(home.path, 'some.txt'), 'some text\n')
+      const ran = await inBash(line.includes('<') ? line : `echo "some text" | ${line}`)
+      expect(ran).toMatchObject({ exit: 2, stdout: '' })
+      expect(ran.stderr).toMatch(
+        /^hai: something is piped in, and hai [a-z ]+ does not read it; nothing was done\n→ /,
+      )
+      expect(server.calls).toEqual([])
+    },
+  )
+
+  it('leaves a loop its lines, and what is not piped to it where it is', async () => {
+    serve({ 'todo/add': ({ body }) => ({ result: aTodo({ body: String(body) }) }) })
+    const loop = 'while read -r line; do hai todo add "$line"; done'
+    const ran = await inBash(
+      `printf 'a\\nb\\n' | ${loop}; echo c > c.txt; ${loop} < c.txt; true | hai todo add d`,
+    )
+    expect(ran.stderr).not.toContain('piped')
+    expect(server.callsOf('todo/add').map(({ args }) => args.body)).toEqual(['a', 'b', 'c', 'd'])
   })
 
   it('waits for a slow stdin with -f -', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import type { Interrupt } from '../../cli/failure.ts'
-import type { Io, Output } from '../../cli/io.ts'
+import type { Io, Output, StdinKind } from '../../cli/io.ts'
 import { main } from '../../cli/main.ts'
 import { commandsIn, refusalOf } from '../support/next-steps.ts'
 import { PATIENCE } from '../support/patience.ts'
@@ -30,6 +30,8 @@ export function aHomeFolder(): { path: string; env: Env; remove(): void } {
 interface World {
   env: Env
   stdin?: string
+  /** What stdin is when nobody sits at it; a pipe where it has a text. */
+  stdinKind?: StdinKind
   /** Makes stdout a terminal of that width. */
   columns?: number
   /** A person sits at stdin and stderr. */
@@ -83,7 +85,8 @@ export class FakeIo implements Io {
   merged: boolean
   env: Env
   cwd: string
-  #kind: 'none' | 'text' | 'terminal'
+  #kind: StdinKind
+  #fed: boolean
   #interrupt: ((signal: Interrupt) => void) | undefined
 
   constructor(options: World) {
@@ -91,13 +94,19 @@ export class FakeIo implements Io {
     this.stderr = new Captured(options.attended ? 80 : undefined) as Captured & Output
     this.stdin = options.stdin === undefined ? new PassThrough() : Readable.from([Buffer.from(options.stdin)])
     this.merged = options.merged ?? (options.columns !== undefined && options.attended === true)
-    this.#kind = options.attended ? 'terminal' : options.stdin === undefined ? 'none' : 'text'
+    const kind = options.stdinKind ?? (options.stdin === undefined ? 'none' : 'pipe')
+    this.#kind = options.attended ? 'terminal' : kind
+    this.#fed = Boolean(options.stdin?.trim())
     this.env = { NO_COLOR: '1', ...options.env }
     this.cwd = options.cwd ?? options.env.HOME ?? '/'
   }
 
-  async stdinKind(): Promise<'none' | 'text' | 'terminal'> {
+  async stdinKind(): Promise<StdinKind> {
     return this.#kind
+  }
+
+  isFed(): boolean {
+    return this.#fed
   }
 
   onInterrupt(handler: (signal: Interrupt) => void): () => void {

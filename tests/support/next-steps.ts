@@ -6,7 +6,12 @@ import { createProgram } from '../../cli/program.ts'
 import { Session } from '../../cli/session.ts'
 
 /** Nobody hears what is only tried. */
-const SILENT = { stdout: new PassThrough(), stderr: new PassThrough(), env: {} } as unknown as Io
+const SILENT = {
+  stdout: new PassThrough(),
+  stderr: new PassThrough(),
+  env: {},
+  isFed: () => false,
+} as unknown as Io
 
 /** Where an expression stood in a text; what it may be is not known to who reads the source. */
 export const HOLE = '␣'

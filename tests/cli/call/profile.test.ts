@@ -297,7 +297,7 @@ describe('hai auth', () => {
 
   it('leaves the token of the local stack alone', async () => {
     for (const verb of ['set-token', 'logout']) {
-      const ran = await runHai(['auth', verb], { env, stdin: TOKEN })
+      const ran = await runHai(['auth', verb], { env, ...(verb === 'set-token' ? { stdin: TOKEN } : {}) })
       expect(ran.exit).toBe(2)
       expect(ran.stderr).toContain('the local stack keeps its own token')
     }

@@ -230,6 +230,15 @@ describe('what goes along with a question', () => {
     expect(sent()).not.toHaveProperty('context')
   })
 
+  it('leaves stdin alone with -n', async () => {
+    await runHai(['ask', '-n', 'x'], { env, stdin: 'the next lines of a loop' })
+    expect(sent()).not.toHaveProperty('context')
+    for (const words of [['-'], ['x', '-f', '-']]) {
+      const ran = await runHai(['ask', '-n', ...words], { env, stdin: 'x' })
+      expect(ran).toMatchObject({ exit: 2, stderr: expect.stringContaining('-n leaves') })
+    }
+  })
+
   it('reads the question from stdin when the text is -', async () => {
     await runHai(['ask', '-'], { env, stdin: 'what is open?\n' })
     expect(sent()).toMatchObject({ content: 'what is open?' })
