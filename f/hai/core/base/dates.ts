@@ -1,4 +1,3 @@
-import * as chrono from 'chrono-node/en'
 import { HaiError } from './errors.ts'
 import { MONTHS, WEEKDAYS } from './words.ts'
 
@@ -6,82 +5,11 @@ import { MONTHS, WEEKDAYS } from './words.ts'
 export interface Clock {
   zone: string
   now: Date
+  /** Whether 3/4 is 3 April, or 4 March; undefined where nobody has said. */
+  dayFirst?: boolean | undefined
 }
 
 const DAY_MS = 86_400_000
-
-const LONGEST_PHRASE = 80
-
-/**
- * Reads a due date that fills the whole of `text`: ISO forms first, then English ("friday 5pm", "in 3 days").
- * A day comes back as `YYYY-MM-DD` in the zone, a time as a UTC instant; undefined when any of it is not understood,
- * could be read two ways (3/4, "at 5") or does not exist (30 February).
- */
-export function parseDue(text: string, clock: Clock): { due: string } | undefined {
-  if (text.length > LONGEST_PHRASE) return undefined
-  const phrase = text.trim().replace(/\s+/g, ' ').toLowerCase().replace(/^the /, '')
-  if (/^\d{4}-/.test(phrase) && !/ \d[\d:]* ?[ap]m$/.test(phrase)) return isoDue(phrase, clock.zone)
-  return spokenDue(SYNONYMS.get(phrase) ?? phrase, clock)
-}
-
-const ISO =
-  /^([12]\d{3}-\d\d-\d\d)(?:(?:t| | at )(\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(z|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?$/
-
-function isoDue(phrase: string, zone: string): { due: string } | undefined {
-  const [, day, time, offset] = phrase.match(ISO) ?? []
-  if (!day || !isDay(day)) return undefined
-  if (!time) return { due: day }
-  const wall = new Date(`${day}T${time}Z`)
-  // Some engines roll 24:00 over to the next day; nobody should be surprised by that.
-  if (Number.isNaN(wall.getTime()) || isoDay(wall) !== day) return undefined
-  if (!offset) return { due: instantAt(wall, zone).toISOString() }
-  const [, sign, hours, minutes] = offset.match(/^([+-])(\d\d):?(\d\d)$/) ?? []
-  const ahead = sign ? Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) : 0
-  return { due: new Date(wall.getTime() - ahead * 60_000).toISOString() }
-}
-
-/** Phrases chrono reads by the machine's own zone, or as a time of day that may have passed. */
-const SYNONYMS = new Map([
-  ['day after tomorrow', 'in 2 days'],
-  ['this morning', 'today'],
-  ['this afternoon', 'today'],
-  ['this evening', 'today'],
-])
-
-/** "5 minutes" measures something; "in 5 minutes" is a date. */
-const BARE_DURATION =
-  /^(?!in |within |end |.*\bnext week$).*\b(?:second|sec|minute|min|hour|hr|day|week|month|year)s?$/
-/** Only the order of day and month tells 3/4 from 4/3, and that differs from country to country. */
-const DAY_OR_MONTH = /^(?!(\d+)\D0*\1\b)0?(?:[1-9]|1[0-2])[/.-]0?(?:[1-9]|1[0-2])\b(?!:)/
-const CLOCK_TIME = /\d:\d\d|\b(?:noon|midnight)\b/
-
-function spokenDue(phrase: string, { zone, now }: Clock): { due: string } | undefined {
-  if (phrase === 'now' || BARE_DURATION.test(phrase) || DAY_OR_MONTH.test(phrase)) return undefined
-  const offset = (wallClock(now, zone).getTime() - now.getTime()) / 60_000
-  const found = chrono.casual.parse(
-    phrase,
-    { instant: now, timezone: offset },
-    { forwardDate: !/^last\b/.test(phrase) },
-  )
-  const [only] = found
-  if (!only || found.length > 1 || only.end || only.text.length !== phrase.length) return undefined
-  const { start } = only
-  const impliedOffset = start.isCertain('timezoneOffset') ? null : start.get('timezoneOffset')
-  if (impliedOffset !== null && impliedOffset !== offset) return undefined
-
-  const day = [start.get('year'), start.get('month'), start.get('day')].map(pad).join('-')
-  if (start.isCertain('weekday') && start.get('weekday') !== new Date(`${day}T00:00Z`).getUTCDay()) {
-    return undefined
-  }
-  if (!start.isCertain('hour')) {
-    const exact = start.isCertain('day') || start.isCertain('weekday') || /^(?:in|within) /.test(phrase)
-    return exact ? { due: day } : undefined
-  }
-  if (start.isCertain('timezoneOffset')) return { due: start.date().toISOString() }
-  if (!start.isCertain('meridiem') && !CLOCK_TIME.test(phrase)) return undefined
-  const wall = new Date(`${day}T${pad(start.get('hour'))}:${pad(start.get('minute'))}Z`)
-  return { due: instantAt(wall, zone).toISOString() }
-}
 
 /** `Fri 27 Nov 2026`, or `Fri 27 Nov 2026 17:00` in the clock's zone when `due` is an instant. */
 export function formatDue(due: string, { zone }: Clock): string {
@@ -101,9 +29,29 @@ export function addDays(day: string, count: number): string {
   return isoDay(new Date(Date.parse(`${day}T00:00Z`) + count * DAY_MS))
 }
 
+/** The day so many months after `day`; the last of its month where that is shorter. */
+export function monthsAfter(day: string, count: number): string {
+  const [year, month] = day.split('-').map(Number) as [number, number, number]
+  const first = isoDay(new Date(Date.UTC(year, month - 1 + count, 1)))
+  const last = lastOfMonth(first)
+  const same = `${first.slice(0, 8)}${day.slice(8)}`
+  return same < last ? same : last
+}
+
+/** The last day of the month that holds `day`. */
+export function lastOfMonth(day: string): string {
+  const [year, month] = day.split('-').map(Number) as [number, number, number]
+  return isoDay(new Date(Date.UTC(year, month, 0)))
+}
+
+/** 0 is Sunday. */
+export function weekdayOf(day: string): number {
+  return new Date(`${day}T00:00Z`).getUTCDay()
+}
+
 /** The Monday of the week that holds `day`. */
 export function mondayOf(day: string): string {
-  return addDays(day, -((new Date(`${day}T00:00Z`).getUTCDay() + 6) % 7))
+  return addDays(day, -((weekdayOf(day) + 6) % 7))
 }
 
 const NAMED_DAYS = new Map([

@@ -1,6 +1,7 @@
 import type { Caller } from '../base/caller.ts'
-import { addDays, type Clock, dayBounds, formatDue, isDay, mondayOf, parseDue, today } from '../base/dates.ts'
+import { addDays, type Clock, dayBounds, formatDue, isDay, mondayOf, today } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
+import { parseDue } from '../base/due.ts'
 import type { Todo } from '../todo/shape.ts'
 
 /** For whom an utterance is understood, and when it was said. */

@@ -1,4 +1,5 @@
-import { type Clock, parseDue } from '../base/dates.ts'
+import type { Clock } from '../base/dates.ts'
+import { parseDue } from '../base/due.ts'
 import { shortId } from '../base/ids.ts'
 import { TAG } from '../base/normal.ts'
 import { listTodos } from '../todo/list.ts'
@@ -53,12 +54,13 @@ export const addTodoIntent: Intent<AddSlots> = {
     return todo && WANTS_A_BELL.test(said) ? { ...todo, bell: true } : todo
   },
 
-  async run(sql, { bell, ...slots }, { caller, zone, now }) {
+  async run(sql, { bell, unread = [], ...slots }, { caller, zone, now }) {
     if (slots.body.trim() === '') throw nothingToDo()
-    const todo = await addTodo(sql, { ...slots, created_by: caller.name, zone })
+    const todo = await addTodo(sql, { ...slots, created_by: caller.name, zone, unread })
     const where = todo.due ? 'hai shows it when it is due' : 'hai todo ls shows it'
     const text = [
       `added todo ${named(todo)}${particulars(todo, { zone, now })}`,
+      ...(todo.read?.notes ?? []),
       ...(bell ? [`it is listed, and ${where}; hai can't ring`] : []),
     ].join('\n')
     return { text, undo: `hai todo drop ${shortId(todo.id)}`, todo: changed(todo), data: todo }

@@ -34,6 +34,34 @@ export interface Todo {
   changed_at: string | null
 }
 
+/** What in a text looks as if it said when, or how urgent, and was left where it stands. */
+export interface Unread {
+  text: string
+  why: string
+  /** What `hai todo edit ID` takes for it. */
+  option?: string
+  /** The two days or times that a date may mean, the day first and the month first. */
+  either?: [string, string]
+  /** The body without it, where it is a date that somebody may yet choose. */
+  without?: string
+}
+
+/** What was read in the text of a todo beside what is to be done. */
+export interface TodoRead {
+  /** `due Fri 4 Dec 17:00 · #rack · high`; empty when there is nothing. */
+  text: string
+  /** IANA zone in which it was read. */
+  time_zone: string
+  unread: Unread[]
+  /** What was left unread, a sentence each, with the command that mends it. */
+  notes: string[]
+}
+
+/** A todo that was just put down; `read` where its text was read. */
+export interface TodoAdded extends Todo {
+  read?: TodoRead
+}
+
 /** One todo, and how the task that was to do it stands, where one was started. */
 export interface TodoView extends Todo {
   task?: { state: State; error: TaskError | null }

@@ -1,39 +1,69 @@
-import { type Clock, parseDue } from '../base/dates.ts'
+import { type Clock, isDay } from '../base/dates.ts'
+import { parseDue } from '../base/due.ts'
 import { normal, TAG } from '../base/normal.ts'
 import type { Priority } from '../task/shape.ts'
+import { datesSaid, type Said } from './dates_said.ts'
+import type { Unread } from './shape.ts'
 
 export interface TodoText {
   body: string
   tags: string[]
   due?: string
   priority?: Priority
+  /** What looks as if it were meant, and was left in the body. */
+  unread?: Unread[]
 }
 
 /**
- * Reads a todo as people type it: `replace the UPS battery #rack !high due friday`. Tags and a priority may stand
- * anywhere outside quotes, a date only at the end; a tag inside a sentence ("clean the #rack fans") stays there too.
- * What is not understood stays in `body`, verbatim; `body` is '' when nothing is left.
+ * Reads a todo as people type it: `replace the UPS battery #rack !high due friday`. A date may stand anywhere, tags (`#rack`
+ * or `+rack`) and a priority at either end; a `#tag` inside a sentence ("clean the #rack fans") is one and stays there too.
+ * Quoted passages are left alone. What is not understood stays in `body`, verbatim; `body` is '' when nothing is left.
  */
 export function parseTodoText(text: string, clock: Clock): TodoText {
   const words = wordsOf(text)
-  const tags = words.map(tagOf).filter((tag) => tag !== undefined)
-  const priorities = new Set(words.map(priorityOf).filter((priority) => priority !== undefined))
+  const known = new Map<string, Mark | undefined>()
+  const marks = words.map((word) => {
+    if (!known.has(word)) known.set(word, markOf(word))
+    return known.get(word)
+  })
+  const dates = datesSaid(words, clock)
+  const taken = dateMeant(words, marks, dates, clock)
+  const isDate = (at: number) => taken?.some(({ from, to }) => at >= from && at < to) ?? false
+  const atEnds = marksAtEnds(words, marks, isDate)
+  const priorities = new Set([...atEnds].flatMap((at) => marks[at]!.priority ?? []))
   // Two priorities contradict each other: neither is understood.
   const priority = priorities.size === 1 ? [...priorities][0] : undefined
-
-  const prose = words.filter((word, at) => {
-    if (tagOf(word)) return BINDS.test(words[at - 1] ?? '')
-    return !(priority && priorityOf(word))
-  })
-  const tail = dueTail(prose, clock)
-  const rest = tail ? prose.slice(0, -tail.words) : prose
-  const body = rest.join('').trim()
+  const isTaken = (at: number) => atEnds.has(at) && (priority !== undefined || !marks[at]!.priority)
+  const tags = marks.flatMap((mark, at) => (mark?.tag && (isTaken(at) || !mark.plus) ? mark.tag : []))
+  const body = bodyOf(words, (at) => isDate(at) || isTaken(at), taken !== undefined)
+  const due = taken && dueOf(taken, clock)
+  const unread = [
+    ...unreadDates(words, marks, dates, taken, isTaken),
+    ...words.flatMap((word, at) => (isTaken(at) || !marks[at]?.priority ? [] : leftPriority(word))),
+  ]
   return {
-    body: unquoted(tail ? body.replace(/(?<![\s,;:–—-])[\s,;:–—-]+$/, '') : body),
+    body,
     tags: [...new Set(tags)],
-    ...(tail && { due: tail.due }),
+    ...(due && { due }),
     ...(priority && { priority }),
+    ...(unread.length > 0 && { unread: unread.slice(0, MOST_TOLD) }),
   }
+}
+
+const MOST_TOLD = 5
+
+/** What is left, without the quotes around it when it is one quoted passage and nothing else. */
+function bodyOf(words: string[], gone: (at: number) => boolean, dated: boolean): string {
+  const last = words.findLastIndex((_, at) => !gone(at))
+  const kept = words.map((word, at) => {
+    if (!gone(at)) return word
+    // what a date in the middle ends with divides what stands around it
+    return dated && at < last && !gone(at + 1) ? (word.match(/(?<!\d)[,;:.!?]$/)?.[0] ?? '') : ''
+  })
+  const body = kept.join('').trim()
+  if (!dated) return unquoted(body)
+  const rest = last < words.length - 1 ? body.replace(/(?<![\s,;:–—-])[\s,;:–—-]+$/, '') : body
+  return unquoted(gone(0) ? rest.replace(/^[,;:.!?–—-]+\s+/, '') : rest)
 }
 
 /** What closes a quoted passage, by what opens it. */
@@ -68,58 +98,151 @@ function isSpace(text: string, at: number): boolean {
   return code === 32 || (code > 8 && code < 14) || (code > 127 && /\s/.test(text[at]!))
 }
 
-const TAGGED = new RegExp(`^\\s*#(${TAG})[.,;:!?]*$`, 'u')
+const TAGGED = new RegExp(`^\\s*[#+](${TAG})[.,;:!?]*$`, 'u')
+/** `#ff00ff` is a colour. */
+const COLOUR = /^(?=.*\d|(.)\1+$)(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})$/i
 
-function tagOf(word: string): string | undefined {
-  if (!word.includes('#')) return undefined
-  const tag = word.normalize('NFC').match(TAGGED)?.[1]
-  return tag && normal(tag)
+/** What a word says beside the sentence. */
+interface Mark {
+  tag?: string
+  /** Written `+tag`, which inside a sentence is none. */
+  plus?: boolean
+  priority?: Priority
 }
 
-function priorityOf(word: string): Priority | undefined {
-  if (!word.includes('!')) return undefined
-  return word.match(/^\s*!(low|normal|high|urgent)[.,;:]*$/i)?.[1]?.toLowerCase() as Priority | undefined
-}
-
-/** The longest date phrase at the end of `words`, and how many words it takes up. */
-function dueTail(words: string[], clock: Clock): { due: string; words: number } | undefined {
-  for (let start = Math.max(0, words.length - LONGEST_TAIL); start < words.length; start++) {
-    const before = words.slice(0, start).join('').replace(/\s+/g, ' ')
-    const phrase = datePhrase(words.slice(start).join('').trim().replace(/\s+/g, ' '))
-    const due = phrase && parseDue(phrase.text, clock)?.due
-    if (!due) continue
-    // A shorter piece of a date that belongs to the sentence is no due date either.
-    if (RECURS.test(before) || (!phrase.marked && BINDS.test(before))) return undefined
-    return { due, words: words.length - start }
+function markOf(word: string): Mark | undefined {
+  const sign = word.trimStart()[0]
+  if (sign === '!') {
+    const [, level] = word.match(/^\s*!(low|normal|high|urgent)[.,;:]*$/i) ?? []
+    return level ? { priority: level.toLowerCase() as Priority } : undefined
   }
-  return undefined
+  if (sign !== '#' && sign !== '+') return undefined
+  const tag = word.normalize('NFC').match(TAGGED)?.[1]
+  if (!tag || (sign === '#' && COLOUR.test(tag))) return undefined
+  return { tag: normal(tag), plus: sign === '+' }
 }
 
-/** "due by friday the 27th of november at 17:00" and then some. */
-const LONGEST_TAIL = 10
-
-/** Characters, with the word that says so and what may stand around it. */
-const LONGEST_PHRASE = 120
-
-/** Words that say a date is meant, so that any date may follow. */
-const MARKED = /^\(?(?:due(?: by| on| at)?|by|on|at)(?:: ?| )(.+?)[)\].,;!?]*$/i
-/** What is a date by itself. Abbreviations and other dates are too often something else: "the cat sat". */
-const BARE =
-  /^\(?((?:today|tonight|tomorrow|next week|(?:(?:this|next) )?(?:mon|tues|wednes|thurs|fri|satur|sun)day|(?:the )?day after tomorrow)(?: .+)?|in (?:an?|half|\d+|one|two|three|four|five|six) .+?)[)\].,;!?]*$/i
-
-function datePhrase(tail: string): { text: string; marked: boolean } | undefined {
-  if (tail.length > LONGEST_PHRASE) return undefined
-  const marked = tail.match(MARKED)?.[1]
-  if (marked) return { text: marked, marked: true }
-  const bare = tail.match(BARE)?.[1]
-  return bare ? { text: bare.replace(/[)\].,;!?]+$/, ''), marked: false } : undefined
+function leftPriority(word: string): Unread {
+  const text = word.trim().replace(/[.,;:]+$/, '')
+  return { text, why: 'it stands inside the sentence', option: `--priority ${text.slice(1).toLowerCase()}` }
 }
 
-/** After these a tag or a date belongs to the sentence: "clean the #rack fans", "prepare for friday". */
-const BINDS =
-  /(?:^|\s)(?:a|about|after|all|an|and|at|before|between|by|each|either|every|except|for|from|in|last|like|my|of|on|or|other|our|since|than|that|the|then|this|through|till?|to|until|versus|vs|with|without)$/i
+type Marks = (Mark | undefined)[]
+
+/** Where the tags and priorities stand that begin or end the text, beside a date that does. */
+function marksAtEnds(words: string[], marks: Marks, isDate: (at: number) => boolean): Set<number> {
+  const found = new Set<number>()
+  const take = (at: number): boolean => {
+    if (isDate(at)) return true
+    // "look at #rack" needs its tag
+    if (!marks[at] || (marks[at].tag && binds(words[at - 1]))) return false
+    found.add(at)
+    return true
+  }
+  for (let at = words.length - 1; at >= 0 && take(at); at -= 1);
+  for (let at = 0; at < words.length && take(at); at += 1);
+  return found
+}
+
+/** After these a tag or a date belongs to the sentence: "clean the #rack fans", "prepare for friday", "it is due today". */
+const BINDING = new Set(
+  `a about after all am an and are as at be been before between but by close closes each either end ends every except for from has had in is isn't last like my not of on open opens or other our per since start starts than that the then this through til till to until versus vs was were what when which will with without your whats`.split(
+    ' ',
+  ),
+)
+
+function binds(word: string | undefined): boolean {
+  const said = (word ?? '').trim().toLowerCase()
+  return BINDING.has(said) || /['’][st]$/.test(said)
+}
 const RECURS =
   /(?:^|\s)(?:(?:every|each) (?:\S+ )?\S*(?:day|night|morning|evening|hour|week|month|year)s?|daily|nightly|weekly|monthly)$/i
+/** With these a sentence goes on behind a date: "call Bob on friday about the invoice". */
+const GOES_ON =
+  /^\s*(?:[([–—-].*|about|after|and|as|at|because|before|but|for|from|if|in|into|onto|or|over|re|regarding|since|so|then|to|unless|using|via|when|while|with|without)$/i
+/** What a todo may begin with, so that a weekday before it is when: "friday call mum", and not "friday report". */
+const ORDER =
+  /^\s*(?:add|ask|back|bake|book|bring|buy|call|cancel|change|check|clean|clear|close|collect|cook|create|cut|delete|deploy|do|download|drop|email|empty|feed|file|fill|find|finish|fix|get|give|go|install|learn|look|mail|make|meet|message|migrate|move|mow|open|order|pack|paint|pay|phone|pick|plan|plant|post|prepare|print|put|read|reboot|remove|renew|repair|replace|reply|restart|return|review|ring|run|see|sell|send|set|ship|sign|start|stop|swap|take|talk|tell|test|text|throw|tidy|turn|update|upgrade|vacuum|visit|walk|wash|watch|water|write)$/i
+
+/** "Due friday is what he said" is about the date. */
+const TELLS_OF_IT = /^\s*(?:is|was|are|were|will|would|be|means|dates?|or)$/i
+
+type Place = 'free' | 'bound' | 'inside'
+
+/** Whether a date says when, belongs to the sentence, or may be either. */
+function placeOf(words: string[], marks: Marks, { from, to, marker, text, unsure }: Said): Place {
+  const before = words
+    .slice(Math.max(0, from - 4), from)
+    .join('')
+    .replace(/\s+/g, ' ')
+  if (RECURS.test(before) || binds(words[from - 1])) return 'bound'
+  const after = words[to]
+  const ends = after === undefined || marks[to] || /[)\].,;:!?–—-]$/.test(words[to - 1]!)
+  if (unsure) return ends ? 'inside' : 'bound'
+  if (ends || GOES_ON.test(after)) return 'free'
+  if (marker?.startsWith('due')) return TELLS_OF_IT.test(after) ? 'inside' : 'free'
+  if (from > 0) return 'inside'
+  // "tomorrow 9am reboot router", "in 3 days check the pool": at the front these can be nothing else
+  const isNoun = /^(?:(?:this|next) )?(?:(?!today)\S+day|week|month|year|weekend)$/i.test(text)
+  return !isNoun || ORDER.test(after) ? 'free' : 'inside'
+}
+
+/** The words that say when it is due: one date, or a day and an hour that stand apart. */
+function dateMeant(words: string[], marks: Marks, dates: Said[], clock: Clock): Said[] | undefined {
+  const known = dates.filter(({ read }) => read && 'due' in read)
+  const free = known.filter((said) => placeOf(words, marks, said) === 'free')
+  const meant = free.filter(({ marker }) => marker?.startsWith('due'))
+  const chosen = meant.length > 0 ? meant : free.filter((said) => !leadsOn(words, said, dates))
+  const hours = known.filter((said) => said.unsure && placeOf(words, marks, said) === 'inside')
+  if (chosen.length === 1 && hours.length === 1 && dueOf([chosen[0]!, hours[0]!], clock))
+    return [...chosen, ...hours]
+  if (chosen.length === 1) return chosen
+  return chosen.length === 2 && dueOf(chosen, clock) ? chosen : undefined
+}
+
+/** "Friday to monday" is no day that something is due. */
+function leadsOn(words: string[], { to }: Said, dates: Said[]): boolean {
+  return (
+    /^\s*(?:to|and|or|-|–|through|till|until|vs)$/i.test(words[to] ?? '') &&
+    dates.some(({ from }) => from === to + 1 || from === to)
+  )
+}
+
+/** When it is due by one date, or by a day and the hour that is said elsewhere; undefined when two say different things. */
+function dueOf(taken: Said[], clock: Clock): string | undefined {
+  const [one, other] = taken
+  if (!other) return one!.read && 'due' in one!.read ? one!.read.due : undefined
+  const [day, hour] = HOUR.test(one!.phrase) ? [other, one!] : [one!, other]
+  if (HOUR.test(day.phrase) || !HOUR.test(hour.phrase)) return undefined
+  return parseDue(`${day.phrase} ${hour.phrase}`, clock)?.due
+}
+
+const HOUR = /\d:\d\d|\d ?[ap]\.?m|^at \d|\b(?:noon|midday|midnight)\b/
+
+/** What looks like a date and was not taken for one, with what mends it. */
+function unreadDates(
+  words: string[],
+  marks: Marks,
+  dates: Said[],
+  taken: Said[] | undefined,
+  gone: (at: number) => boolean,
+): Unread[] {
+  return dates.flatMap((said): Unread[] => {
+    const { text, read, phrase, marker, from, to } = said
+    const due = marker?.startsWith('due') ?? false
+    if (taken && (taken.includes(said) || !due)) return []
+    if (!read) return [{ text, why: 'it is no date', option: '--due DATE' }]
+    if ('none' in read) return [{ text, why: read.none, option: '--due DATE' }]
+    if ('either' in read) {
+      const without = bodyOf(words, (at) => (at >= from && at < to) || gone(at), true)
+      return [{ text, why: 'the day or the month may be first', either: read.either, without }]
+    }
+    const tellsOfIt = due || /^\s*(?:is|are|was|be)$/i.test(words[from - 1] ?? '')
+    if (!tellsOfIt && placeOf(words, marks, said) === 'bound') return []
+    const option = `--due ${isDay(read.due) ? read.due : `"${phrase}"`}`
+    return [{ text, why: 'it may belong to the sentence', option }]
+  })
+}
 
 /** `text` without its quotes when it is one quoted passage and nothing else. */
 function unquoted(text: string): string {

@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Caller } from '../base/caller.ts'
-import { type Clock, isDay, parseDue } from '../base/dates.ts'
+import { type Clock, isDay } from '../base/dates.ts'
 import { inTransaction, json, type Sql } from '../base/db.ts'
+import { readDate } from '../base/due.ts'
 import { HaiError, parse, shown } from '../base/errors.ts'
 import { newId, shortId, todoId } from '../base/ids.ts'
 import { Tag } from '../base/normal.ts'
 import { record } from '../base/own.ts'
 import { PRIORITIES } from '../task/shape.ts'
+import { dueEcho, readOf } from './echo.ts'
 import { asItWas, writeAdded, writeDown } from './journal.ts'
 import { todoColumns } from './list.ts'
-import { TODO_STATUSES, type Todo, type TodoView } from './shape.ts'
-import { parseTodoText } from './text.ts'
+import { TODO_STATUSES, type Todo, type TodoAdded, type TodoView, type Unread } from './shape.ts'
+import { parseTodoText, type TodoText } from './text.ts'
 
 const body = z
   .string()
@@ -38,6 +40,8 @@ const NewTodo = z.strictObject({
   body,
   /** Takes `#tag`, `due friday` and `!high` out of the body. */
   parse: z.boolean().default(false),
+  /** What whoever has read the text already left in it. */
+  unread: z.custom<Unread[]>().optional(),
   tags: tags.default([]),
   priority: z.enum(PRIORITIES).optional(),
   due: z.string().optional(),
@@ -49,17 +53,19 @@ const NewTodo = z.strictObject({
 })
 
 /** Adds a todo. The same key with the same content gives the first todo again, with other content `conflict`. */
-export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise<Todo> {
-  const given = parse(NewTodo, input)
+export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise<TodoAdded> {
+  const { unread, ...given } = parse(NewTodo, input)
   const clock = { zone: given.zone, now: new Date() }
-  const said = given.parse ? parseTodoText(given.body, clock) : { body: given.body, tags: [] }
+  const said: TodoText = given.parse
+    ? parseTodoText(given.body, clock)
+    : { body: given.body, tags: [], ...(unread && { unread }) }
   if (said.body.trim() === '') throw nothingToDo()
   const due = given.due ? readDue(given.due, clock) : (said.due ?? null)
   const text = parse(Said, { body: said.body, tags: [...given.tags, ...said.tags] })
   const digest = createHash('sha256')
     .update(JSON.stringify({ ...given, idempotency_key: undefined }))
     .digest('hex')
-  return inTransaction(sql, async (tx) => {
+  const todo = await inTransaction(sql, async (tx) => {
     await forgetOldKey(tx, given.created_by, given.idempotency_key)
     const depends_on = await resolve(tx, given.depends_on)
     const [added] = await tx<Todo[]>`
@@ -75,6 +81,7 @@ export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise
     await writeAdded(tx, added.id, { name: given.created_by, batch: added.id })
     return added
   })
+  return given.parse || unread ? { ...todo, read: readOf(todo, said.unread ?? [], clock) } : todo
 }
 
 async function forgetOldKey(sql: Sql, createdBy: string, key: string | undefined): Promise<void> {
@@ -84,7 +91,11 @@ async function forgetOldKey(sql: Sql, createdBy: string, key: string | undefined
     where created_by = ${createdBy} and idempotency_key = ${key} and idempotency_until < now()`
 }
 
-async function firstWith(sql: Sql, given: z.output<typeof NewTodo>, digest: string): Promise<Todo> {
+async function firstWith(
+  sql: Sql,
+  given: Omit<z.output<typeof NewTodo>, 'unread'>,
+  digest: string,
+): Promise<Todo> {
   const [first] = await sql<(Todo & { request_digest: string })[]>`
     select ${todoColumns(sql, given.zone)}, request_digest from hai.todo
     where created_by = ${given.created_by} and idempotency_key = ${given.idempotency_key!}`
@@ -180,9 +191,15 @@ async function resolve(sql: Sql, ids: string[]): Promise<string[]> {
 }
 
 function readDue(text: string, clock: Clock): string {
-  const read = parseDue(text, clock)
-  if (read) return read.due
-  const cure = 'is not a date; try "friday", "tomorrow 17:00" or 2026-11-27'
+  const read = readDate(text, clock)
+  if (read && 'due' in read) return read.due
+  if (read && 'either' in read) {
+    const [one, other] = read.either.map((due) => `${due} for ${dueEcho(due, clock)}`)
+    throw new HaiError('invalid', `due: ${shown(text)} may be two days; write ${one}, or ${other}`, {
+      plain: 'due may be two days; write the one that is meant as 2026-11-27',
+    })
+  }
+  const cure = `is not a date${read ? `: ${read.none}` : ''}; try "friday", "tomorrow 17:00" or 2026-11-27`
   throw new HaiError('invalid', `due: ${shown(text)} ${cure}`, { plain: `due ${cure}` })
 }
 
