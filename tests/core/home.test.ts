@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { home } from '../../f/hai/core/home.ts'
 import { fail } from '../../f/hai/core/task/finish.ts'
 import { testDatabase } from '../support/database.ts'
-import { aCaller, anEndedTask, aRunningTask, aTask, aTodo, clear } from '../support/factories.ts'
+import { aCaller, anEndedTask, aRunningTask, aTask, aTodo, clear, FOR_A_MODEL } from '../support/factories.ts'
 
 const db = testDatabase()
 beforeEach(() => clear(db.sql))
@@ -18,6 +18,7 @@ describe('home', () => {
       pending: 0,
       finished: [],
       failed: [],
+      failed_since: expect.any(String),
       totals: { waiting_for_you: 0, running: 0, finished: 0, failed: 0 },
       todos: { open: 0, overdue: 0, due_today: 0, due_later: 0, undated: 0, next: [] },
       spent_usd: null,
@@ -52,6 +53,41 @@ describe('home', () => {
     expect((await home(db.sql, {}, operator)).finished).toEqual([])
     const since = new Date(Date.now() - 26 * 3_600_000).toISOString()
     expect((await home(db.sql, { since }, operator)).finished).toMatchObject([{ id }])
+  })
+
+  it('tells no answer that was read, none that came before the caller looked, and none twice', async () => {
+    const before = await anEndedTask(db.sql, 'done')
+    await db.sql`update hai.task_queue set finished_at = now() - interval '2 hours' where id = ${before}`
+    const read = await anEndedTask(db.sql, 'done')
+    const fresh = await anEndedTask(db.sql, 'done')
+    const looked_at = new Date(Date.now() - 3_600_000).toISOString()
+    const now = await home(db.sql, { looked_at, read: [read] }, operator)
+    expect(now).toMatchObject({ since: looked_at, finished: [{ id: fresh }], totals: { finished: 1 } })
+  })
+
+  it('keeps a failure, however long ago the caller looked and whatever was read', async () => {
+    const id = await anEndedTask(db.sql, 'dead')
+    const looked_at = new Date(Date.now() + 60_000).toISOString()
+    expect((await home(db.sql, { looked_at, read: [id] }, operator)).failed).toMatchObject([{ id }])
+  })
+
+  it('tells no answer that a chat client was given, but one that it left before', async () => {
+    const chat = { ...FOR_A_MODEL, chat: { waiter: 'w' } }
+    await anEndedTask(db.sql, 'done', chat)
+    expect((await home(db.sql, {}, operator)).totals.finished).toBe(0)
+    await db.sql`update hai.task_queue set left_at = now()`
+    expect((await home(db.sql, {}, operator)).totals.finished).toBe(1)
+  })
+
+  it('says why what waits does not begin, and is silent on what is set for later', async () => {
+    const id = await aTask(db.sql, FOR_A_MODEL)
+    await aTask(db.sql, { ...FOR_A_MODEL, conversation_id: '#later' })
+    await db.sql`
+      update hai.task_queue set run_at = now() + interval '1 hour', claim_at = now() + interval '1 hour'
+      where conversation_id = '#later'`
+    const now = await home(db.sql, {}, operator)
+    expect(now.pending).toBe(2)
+    expect(now.waiting).toMatchObject([{ id, waiting_on: { code: 'starting' }, cost_usd: 0 }])
   })
 
   it('shows five of each and no more, the newest', async () => {

@@ -10,6 +10,7 @@ import { Channels } from './outbox/channels.ts'
 import * as outbox from './outbox/room.ts'
 import { Webhooks } from './surface/webhooks.ts'
 import * as task from './task/room.ts'
+import type { Past } from './task/shape.ts'
 import * as todo from './todo/room.ts'
 
 // The one file that knows all rooms. Lists of their functions and no list of rooms, so that a door loads what it asks for.
@@ -31,8 +32,8 @@ export const PROBLEMS: readonly ((sql: Sql) => Promise<string[]>)[] = [
   outbox.problems,
 ]
 
-/** What of a room matters to the caller now; `since` is an instant. Its `problems` are for the operator. */
-export const NOW: readonly ((sql: Sql, caller: Caller, since: string) => Promise<object>)[] = [
+/** What of a room matters to the caller now. Its `problems` are for the operator. */
+export const NOW: readonly ((sql: Sql, caller: Caller, past: Past) => Promise<object>)[] = [
   task.now,
   todo.now,
   cost.now,

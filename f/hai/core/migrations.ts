@@ -6,6 +6,7 @@ import { DASHBOARD_VIEWS } from './dashboard_views.ts'
 import { MODEL_FACTS } from './model/schema.ts'
 import { OUTBOX_RINGS } from './outbox/schema.ts'
 import {
+  ACKNOWLEDGED,
   BACKENDS,
   BUILT_IN_LANE,
   CHATS,
@@ -51,4 +52,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'chats', sql: CHATS + ERRAND_CALLS },
   { name: 'alerts', sql: ALERTS },
   { name: 'todo journal', sql: TODO_JOURNAL },
+  { name: 'acknowledged', sql: ACKNOWLEDGED },
 ]

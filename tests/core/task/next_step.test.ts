@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { showTask, taskResult, toldTo } from '../../../f/hai/core/task/show.ts'
+import { toldTo } from '../../../f/hai/core/task/next_step.ts'
+import { showTask, taskResult } from '../../../f/hai/core/task/show.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aCaller, aTask } from '../../support/factories.ts'
 

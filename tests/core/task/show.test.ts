@@ -70,8 +70,34 @@ describe('listTasks', () => {
       created_at: expect.stringMatching(/Z$/),
       started_at: null,
       finished_at: null,
+      on_behalf_of: null,
+      cost_usd: 0,
+      waiting_on: expect.objectContaining({ code: 'starting' }),
     })
     expect(next_cursor).toBeUndefined()
+  })
+
+  it('tells for whom a task was asked, what it cost as far as that is known, and why it waits', async () => {
+    const paid = await anEndedTask(db.sql, 'done', { user: 'ada' })
+    const unknown = await anEndedTask(db.sql, 'done')
+    const owned = await anEndedTask(db.sql, 'done')
+    const later = await aTask(db.sql)
+    await db.sql`update hai.task_queue set run_at = now() + interval '1 hour', claim_at = now() + interval '1 hour' where id = ${later}`
+    const call = (id: string, task: string, billing: string, usd: number | null) => db.sql`
+      insert into hai.usage (call_id, task_id, lease_no, backend, model, billing, usd, ms, requester)
+      values (${id}, ${task}, 1, 'b', 'm', ${billing}, ${usd}, 5, 'operator')`
+    await call('a', paid, 'metered', 0.25)
+    await call('b', paid, 'metered', 0.5)
+    await call('c', unknown, 'metered', 0.5)
+    await call('d', unknown, 'metered', null)
+    await call('e', owned, 'subscription', null)
+    const { tasks } = await listTasks(db.sql, {}, operator)
+    const told = Object.fromEntries(tasks.map((task) => [task.id, task]))
+    expect(told[paid]).toMatchObject({ cost_usd: 0.75, on_behalf_of: 'ada', waiting_on: null })
+    expect(told[unknown]).toMatchObject({ cost_usd: null, on_behalf_of: null })
+    expect(told[owned]).toMatchObject({ cost_usd: 0 })
+    expect(told[later]).toMatchObject({ waiting_on: { code: 'scheduled' } })
+    await db.sql`delete from hai.usage`
   })
 
   it('filters by state, by several states, and by open', async () => {

@@ -74,6 +74,7 @@ export async function retry(
           claim_at = now() - make_interval(secs => ${head} + (${sql.json(PRIORITY_SHIFT)} ->> priority)::int),
           expires_at = now() + make_interval(secs => ttl_seconds),
           output = null, result = null, error = null, verdict = null, verdict_note = null,
+          acknowledged_at = null, acknowledged_by = null,
           last_seq = last_seq + 1, updated_at = now(), finished_at = null
       from old where t.id = old.id
       returning t.*

@@ -8,6 +8,7 @@ import { COUNT_LIMIT, cursorOf, cut, readCursor, totalOf } from '../base/page.ts
 import { Instant } from '../base/time.ts'
 import { conversationMeant } from './conversation.ts'
 import { REPORT } from './envelope.ts'
+import { listed } from './listed.ts'
 import { STATES, type State, type TaskList, type TaskSummary } from './shape.ts'
 
 const OPEN: State[] = ['pending', 'running', 'awaiting_approval']
@@ -68,6 +69,14 @@ export async function listTasks(sql: Sql, input: z.input<typeof List>, caller: C
   const given = parse(List, input)
   const place = given.conversation_id
   const by = place ? { ...given, conversation_id: await conversationMeant(sql, place, caller.sees) } : given
+  const list = await pageOf(sql, by, caller)
+  return { ...list, tasks: await listed(sql, list.tasks, caller) }
+}
+
+/** Without what only lists tell. */
+type Page = Total & { tasks: TaskSummary[]; next_cursor?: string }
+
+async function pageOf(sql: Sql, by: Filter, caller: Caller): Promise<Page> {
   if (by.text) return searchTasks(sql, { ...by, text: by.text }, caller)
   const rows = isByChat(by) ? await linesOf(sql, by, caller) : await tasksOf(sql, by, caller)
   const { page: tasks, next_cursor } = cut(rows, by.limit)
@@ -98,7 +107,7 @@ async function countTasks(sql: Sql, by: Filter, caller: Caller): Promise<Total> 
   return totalOf(row!.found)
 }
 
-interface Page {
+interface Cut {
   columns: Part
   limit: number
   after: string | undefined
@@ -110,7 +119,7 @@ interface Page {
  * What is asked for, newest first, from where `after` says. A page per state, merged: `state = any(…)` would walk all of
  * history to find the few that are open.
  */
-function inOrder(sql: Sql, by: Filter, caller: Caller, { columns, limit, after, only = sql`` }: Page) {
+function inOrder(sql: Sql, by: Filter, caller: Caller, { columns, limit, after, only = sql`` }: Cut) {
   const from = after === undefined ? null : readCursor(after)
   const page = (inState: Part) => sql`
     select ${columns} from hai.task_queue
@@ -189,7 +198,7 @@ interface Searched {
   last_created_at: string | null
 }
 
-async function searchTasks(sql: Sql, by: Filter & { text: string }, caller: Caller): Promise<TaskList> {
+async function searchTasks(sql: Sql, by: Filter & { text: string }, caller: Caller): Promise<Page> {
   // a task of alerts is found by what each of them is about: in a storm its own words tell of the first
   const texts = sql`content, output, error ->> 'message', case when intent = ${REPORT} then (
     select string_agg(array_to_string(array(select value from jsonb_each_text(labels)), e'\\n'), e'\\n')

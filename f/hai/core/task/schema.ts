@@ -304,3 +304,12 @@ from hai.task_queue where not errand;`
 export const GIVEN_BACK = `
 -- how often a job that worked on it was told to stop or cancelled: whoever rang it may do that
 alter table hai.task_queue add column given_back int not null default 0;`
+
+export const ACKNOWLEDGED = `
+alter table hai.task_queue
+  -- that it failed is known, and by whom; what it failed of before a retry says nothing of the next time
+  add column acknowledged_at timestamptz,
+  add column acknowledged_by text;
+-- what nobody has seen to yet
+create index task_unacknowledged on hai.task_queue (finished_at desc, id desc)
+  where state in ('dead', 'expired') and not errand and (acknowledged_at is null or acknowledged_at < finished_at);`

@@ -139,8 +139,49 @@ export interface Accepted {
   guards?: string[]
 }
 
+/** A task as `task/list` tells it; servers before this release tell no more than a `TaskSummary`. */
+export interface TaskListed extends TaskSummary {
+  /** For whom it was asked, where its source says. */
+  on_behalf_of?: string | null
+  /** Null where it is not known; 0 where nothing was paid. Of a chat's line that of the newest question. */
+  cost_usd?: number | null
+  /** Of the first fifty of a list that are open; null of all others. */
+  waiting_on?: WaitingOn | null
+  /** It failed, and somebody said that that is known. */
+  acknowledged?: true
+}
+
 export interface TaskList extends Total {
-  tasks: TaskSummary[]
+  tasks: TaskListed[]
+  next_cursor?: string
+}
+
+/** Failures of which it was taken down just now that they are known, and how many others there are, counted to 1,000. */
+export interface Acknowledged {
+  acknowledged: TaskSummary[]
+  left: number
+}
+
+/** What one asked and was answered in a row. */
+export interface Conversation {
+  conversation_id: string
+  /** Where it was given one, with its `#`. */
+  name: string | null
+  turns: number
+  began_at: string
+  last_at: string
+  /** Its last task, and how that stands. */
+  last_id: string
+  last_state: State
+  /** First lines, at most 200 characters: of its first question, and of its last one. */
+  began_with: string
+  question: string
+  /** The last line of the last answer, at most 200 characters; null where there is none. */
+  answer: string | null
+}
+
+export interface ConversationList extends Total {
+  conversations: Conversation[]
   next_cursor?: string
 }
 
@@ -250,6 +291,13 @@ export interface BackendTrouble {
   next_step?: string
 }
 
+/** How far one looks back for what has ended, instants, and what of it is no news: tasks whose answers were read. */
+export interface Past {
+  since: string
+  failed_since: string
+  read: readonly string[]
+}
+
 /** What of the tasks matters now: the newest of each, and in `totals` how many there are. */
 export interface TasksNow {
   totals: {
@@ -263,8 +311,13 @@ export interface TasksNow {
   waiting_for_you: TaskSummary[]
   running: TaskSummary[]
   pending: number
+  /** What could begin and does not, or was put off: the oldest five, with why. */
+  waiting?: TaskListed[]
+  /** Since `since`; without what a chat client was given, what the caller has read, and alerts that fire. */
   finished: TaskSummary[]
+  /** Since `failed_since`, and not acknowledged. */
   failed: TaskSummary[]
+  failed_since?: string
 }
 
 /** When a schedule ran last; `late` where it should have run again since. */

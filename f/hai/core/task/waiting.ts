@@ -54,7 +54,12 @@ interface Facts {
 
 /** Why a task isn't moving, from facts only; null when it has ended or its worker is alive. */
 export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null> {
-  const [facts] = await sql<Omit<Facts, 'trouble'>[]>`
+  return (await waitingOnEach(sql, [id])).get(id) ?? null
+}
+
+/** The same of several tasks, by their ids. */
+export async function waitingOnEach(sql: Sql, ids: string[]): Promise<Map<string, WaitingOn | null>> {
+  const all = await sql<Omit<Facts, 'trouble'>[]>`
     select t.id, t.state, t.lane, t.attempt, t.error, t.given_back, t.created_at, t.updated_at, t.run_at,
       t.left_at, t.expires_at, greatest(0, ceil(extract(epoch from t.expires_at - now())))::int as left_seconds,
       t.claim_at <= now() as due,
@@ -93,14 +98,27 @@ export async function waitingOn(sql: Sql, id: string): Promise<WaitingOn | null>
     ) loading on loading.type = 'loading' and t.state = 'running'
       -- the call is made once it is loaded, and may be silent for long
       and not exists (select from hai.usage u where u.task_id = t.id and u.lease_no = t.lease_no)
-    where t.id = ${id}`
-  if (!facts) return null
+    where t.id = any(${ids})`
+  const troubles = new Map<string, Promise<Trouble | undefined>>()
+  const troubleAt = (id: string) => {
+    const known = troubles.get(id) ?? troubleOf(sql, id)
+    troubles.set(id, known)
+    return known
+  }
+  const told = all.map(async (facts) => [facts.id, await reasonOf(facts, troubleAt)] as const)
+  return new Map(await Promise.all(told))
+}
+
+async function reasonOf(
+  facts: Omit<Facts, 'trouble'>,
+  troubleAt: (id: string) => Promise<Trouble | undefined>,
+): Promise<WaitingOn | null> {
   if (facts.left_at !== null && isOpen(facts)) return leftBy(facts, facts.left_at)
   if (facts.state === 'awaiting_approval') return approval(facts)
   if (facts.state === 'running') return running(facts)
   if (facts.state !== 'pending') return null
   const waitsFor = facts.waits_for ?? (facts.elsewhere ? elsewhere(facts.lane).id : null)
-  return pending({ ...facts, trouble: waitsFor === null ? undefined : await troubleOf(sql, waitsFor) })
+  return pending({ ...facts, trouble: waitsFor === null ? undefined : await troubleAt(waitsFor) })
 }
 
 const isOpen = ({ state }: Pick<Facts, 'state'>) => state === 'pending' || state === 'running'
