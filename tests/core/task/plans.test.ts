@@ -3,6 +3,7 @@ import type { Pool, Sql } from '../../../f/hai/core/base/db.ts'
 import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import { health } from '../../../f/hai/core/health.ts'
 import { home } from '../../../f/hai/core/home.ts'
+import { listConversations } from '../../../f/hai/core/task/conversations.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { giveWay } from '../../../f/hai/core/task/give_way.ts'
 import { claim } from '../../../f/hai/core/task/lease.ts'
@@ -50,7 +51,10 @@ const list =
 const buffers = (plans: Plan[]) => plans.reduce((sum, plan) => sum + plan.buffers, 0)
 // what is pending is in three small indexes, and to count them each will do
 const ways = (plans: Plan[]) =>
-  plans.map((plan) => plan.scans.map((scan) => scan.replace(/task_pending_source|task_turn/, 'task_due')))
+  plans.map((plan) =>
+    // what is looked up for each row beside others may be in any order
+    plan.scans.map((scan) => scan.replace(/task_pending_source|task_turn/, 'task_due')).toSorted(),
+  )
 const readWhole = (plans: Plan[]) =>
   plans.flatMap((plan) => plan.scans).filter((scan) => /^(?:task_queue|todo) by Seq Scan/.test(scan))
 
@@ -65,8 +69,12 @@ async function bothPlans(sql: Pool, work: Work): Promise<Plan[][]> {
 
 /** So many blocks at most, where no other number is given: an index's, and those of a page of rows. */
 const FEW = 150
-/** The same, and what it takes to count chats: an index of nothing but their questions, here 40,000. */
-const CHATS = 1200
+/** The same of a list, for each of whose fifty rows its cost is looked up. */
+const LISTED = 400
+/** The same, and for each of them why it waits. */
+const OPEN = 900
+/** The same as of a list, and what it takes to count chats: an index of nothing but their questions, here 40,000. */
+const CHATS = 1450
 
 const chatTurns = [
   { role: 'user', content: 'what about disk 8 on node 8?' },
@@ -99,14 +107,19 @@ const EVERYTHING: [name: string, work: Work, index: string, most?: number][] = [
   ['claim by turns', (sql) => claim(sql, { worker: 'w-1' }), 'task_turn'],
   ['wake', (sql) => wake(sql, async () => {}), 'task_'],
   ['sweep', (sql) => sweep(sql, 5), 'task_'],
-  ['task/list open', list({ state: 'open' }), 'task_open'],
+  ['task/list open', list({ state: 'open' }), 'task_open', OPEN],
   ['task/list newest', list({}), 'task_by_time', CHATS],
-  ['task/list errands', list({ errands: true }), 'task_errand'],
-  ['task/list by state', list({ state: 'dead' }), 'task_ended'],
+  ['task/list errands', list({ errands: true }), 'task_errand', LISTED],
+  ['task/list by state', list({ state: 'dead' }), 'task_ended', LISTED],
   ['task/list by source', list({ source: 'voice' }), 'task_by_source', CHATS],
   ['task/list by requester', list({ requester: 'guest' }), 'task_by_requester', CHATS],
   ['task/list of a member', list({}, guest), 'task_by_requester', CHATS],
-  ['task/list by conversation', list({ conversation_id: 'conversation 620' }), 'task_by_conversation'],
+  [
+    'task/list by conversation',
+    list({ conversation_id: 'conversation 620' }),
+    'task_by_conversation',
+    LISTED,
+  ],
   ['task/list by agent', list({ agent: 'built-in' }), 'task_by_agent', CHATS],
   // the newest ten thousand are read as a whole
   ['task/list by a rare word', list({ text: 'printer' }), 'task_by_time', 1500],
@@ -120,11 +133,13 @@ const EVERYTHING: [name: string, work: Work, index: string, most?: number][] = [
     'task/list a page in the middle by state',
     (sql) => listTasks(sql, { state: 'dead', cursor: middle() }, operator),
     'task_ended',
+    LISTED,
   ],
   ['task/show by the end of its id', (sql) => showTask(sql, task.slice(-6), operator), 'task_suffix'],
   ['task/events', (sql) => taskEvents(sql, { id: task }, operator), 'task_queue_pkey'],
-  ['home', (sql) => home(sql, {}, operator), 'task_failed'],
-  ['home of a member', (sql) => home(sql, {}, guest), 'task_open'],
+  ['home', (sql) => home(sql, {}, operator), 'task_unacknowledged', 300],
+  ['home of a member', (sql) => home(sql, {}, guest), 'task_open', 300],
+  ['task/conversations', (sql) => listConversations(sql, {}, operator), 'task_by_requester', 16_000],
   ['health', health, 'task_failed'],
   ['todo/list', (sql) => listTodos(sql, { zone }), 'todo_'],
   ['todo/list done', (sql) => listTodos(sql, { status: 'done', zone }), 'todo_'],
