@@ -35,6 +35,13 @@ export function readingStdin(command: Command): Command {
 
 export const readsStdin = (command: Command): boolean => readers.has(command)
 
+/** Adds what tells how much is shown while a task is waited for. */
+export function loudnessOptions(command: Command): Command {
+  return command
+    .addOption(new Option('-q, --quiet', 'the answer and its notices, nothing else').conflicts('verbose'))
+    .option('-v, --verbose', 'show each step')
+}
+
 export function priorityOption(): Option {
   return new Option('--priority <level>', 'how urgent it is').choices(PRIORITIES)
 }

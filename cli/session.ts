@@ -5,10 +5,19 @@ import { type Kind, type Recent, recall, remember, rememberList } from './call/r
 import type { Webhook } from './call/webhook.ts'
 import { EXIT, Failure, isInterruption } from './failure.ts'
 import type { Io, Output } from './io.ts'
+import { type Doing, SignOfLife } from './show/sign-of-life.ts'
 import { oneLine } from './show/width.ts'
 
 type Colors = ReturnType<typeof pc.createColors>
 type Env = Record<string, string | undefined>
+
+/** Whoever writes a text to stdout piece by piece, and may be in the middle of a line. */
+export interface OpenText {
+  /** Ends its line where something else is to be written below it. */
+  makeRoom(): void
+  /** The column in which its line ends on the screen; 0 when it has ended, undefined when that is not known. */
+  column(): number | undefined
+}
 
 /** One run of `hai`: its streams, its profile, and the connection, made when a command first needs it. */
 export class Session {
@@ -19,6 +28,11 @@ export class Session {
   exit = 0
   /** What `--profile` said. */
   profileFlag: string | undefined
+  /** Nothing is to be shown but the result and what it is not to be read without. */
+  quiet = false
+  /** What is being written to stdout. */
+  openText: OpenText | undefined
+  #signOfLife: SignOfLife | undefined
   #profile: Promise<Profile> | undefined
   #webhook: Promise<Webhook> | undefined
 
@@ -43,8 +57,45 @@ export class Session {
     return this.io.stdout.isTTY ? (this.io.stdout.columns ?? 80) : undefined
   }
 
+  /** Tells on stderr what is waited for, when that takes a while. */
+  get signOfLife(): SignOfLife {
+    const { stderr, env } = this.io
+    const wipes = stderr.isTTY && env.TERM !== 'dumb'
+    this.#signOfLife ??= new SignOfLife({
+      columns: wipes ? (stderr.columns ?? 80) : undefined,
+      paint: (text) => this.paintErr.dim(text),
+      write: (text) => stderr.write(text),
+      note: (line) => this.note(line),
+      column: () => (this.io.stdout.isTTY && this.openText ? this.openText.column() : 0),
+    })
+    return this.#signOfLife
+  }
+
+  /** What is waited for from now on; nothing is said where all is to be quiet. */
+  waitsFor(doing: Doing): void {
+    if (!this.quiet) this.signOfLife.tell(doing)
+  }
+
+  /** Nothing is waited for any more. */
+  waited(): void {
+    this.#signOfLife?.stop()
+  }
+
+  /** Takes what is only for now from the screen: something is shown. */
+  shows(): void {
+    this.#signOfLife?.heard()
+  }
+
+  /** Writes to stderr on a line of its own. */
+  #say(text: string): void {
+    this.shows()
+    this.openText?.makeRoom()
+    this.io.stderr.write(text)
+  }
+
   /** Writes lines of the result to stdout. */
   print(...lines: string[]): void {
+    this.shows()
     for (const line of lines) this.io.stdout.write(`${line}\n`)
   }
 
@@ -55,12 +106,12 @@ export class Session {
 
   /** Writes a remark to stderr: progress, a step, a hint. Never part of the result. */
   note(line: string): void {
-    this.io.stderr.write(`${this.paintErr.dim(oneLine(line))}\n`)
+    this.#say(`${this.paintErr.dim(oneLine(line))}\n`)
   }
 
   /** Writes what must be seen to stderr, also where steps are hidden. */
   warn(line: string): void {
-    this.io.stderr.write(`${this.paintErr.yellow('!')} ${oneLine(line)}\n`)
+    this.#say(`${this.paintErr.yellow('!')} ${oneLine(line)}\n`)
   }
 
   /**
@@ -68,12 +119,13 @@ export class Session {
    * is everything but a Failure, may show its stack, and only with HAI_DEBUG=1.
    */
   report(error: unknown): number {
+    this.waited()
     const { stderr, env } = this.io
     const known = error instanceof Failure
     const message = error instanceof Error ? error.message || error.name : String(error)
     const next = known ? error.next : 'this is a bug; HAI_DEBUG=1 shows where'
     const name = known && isInterruption(error.exit) ? 'hai:' : this.paintErr.red('hai:')
-    stderr.write(`${name} ${oneLine(message)}\n`)
+    this.#say(`${name} ${oneLine(message)}\n`)
     if (next) stderr.write(`${this.paintErr.dim('→')} ${oneLine(next)}\n`)
     const exit = known ? error.exit : EXIT.bug
     if (exit === EXIT.bug && env.HAI_DEBUG === '1' && error instanceof Error) stderr.write(`${error.stack}\n`)
@@ -87,9 +139,13 @@ export class Session {
 
   /** The connection to the chosen profile; names the profile when it isn't `local`. */
   webhook(): Promise<Webhook> {
+    const since = Date.now()
     this.#webhook ??= this.profile().then((profile) => {
       if (!profile.local) this.note(`profile ${profile.name}`)
-      return connect(this.io, profile, (line) => this.note(line))
+      return connect(this.io, profile, {
+        note: (line) => this.note(line),
+        progress: (phase) => this.waitsFor({ label: `starting the local stack: ${phase}`, since }),
+      }).finally(() => this.waited())
     })
     return this.#webhook
   }
@@ -146,6 +202,7 @@ export class Session {
   }
 
   async close(): Promise<void> {
+    this.waited()
     const webhook = await this.#webhook?.catch(() => undefined)
     webhook?.close()
   }

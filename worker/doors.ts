@@ -124,7 +124,7 @@ export async function lastingWebhook(
   profile: Profile,
   note: (line: string) => void,
 ): Promise<Webhook> {
-  const first = await connect(io, profile, note)
+  const first = await connect(io, profile, { note, progress: note })
   const { target } = first
   first.close()
   if (!profile.local) return new Webhook(target, () => {})

@@ -9,7 +9,6 @@ import type {
 import type { Pace } from '../call/pace.ts'
 import type { Webhook } from '../call/webhook.ts'
 import { EXIT, Failure } from '../failure.ts'
-import { waitingText } from '../show/task.ts'
 import { shortId } from '../show/words.ts'
 
 export interface Following {
@@ -27,8 +26,10 @@ export interface Following {
   /** Events that were not handed over before, and the answer that brought them. */
   onEvents(events: TaskEvent[], answer: TaskEvents): void
   onNote(line: string): void
-  /** What a quiet task waits for; told as a note where this is not given. */
-  onWaiting?: ((waiting: WaitingOn) => void) | undefined
+  /** What a quiet task waits for. */
+  onWaiting(waiting: WaitingOn): void
+  /** Its place in a queue is told with the first look, and whenever it is another. */
+  places?: boolean | undefined
 }
 
 /** States in which nothing more happens without a person. */
@@ -44,8 +45,8 @@ const PAGE = 1000
 /** A place in a queue, which is told at once and whenever it is another. */
 const PLACES: (string | undefined)[] = ['lane_full', 'behind']
 /** Without an event for so long, the task is asked what it waits for. */
-const QUIET_MS = 3_000
-const QUIET_AGAIN_MS = 10_000
+const QUIET_MS = 1_000
+const QUIET_AGAIN_MS = 3_000
 /** How long a server may be away before the watch ends. */
 const AWAY_MS = 120_000
 
@@ -61,13 +62,8 @@ export async function follow(webhook: Webhook, following: Following): Promise<Ta
   if (patient && !seen) await pace.pause(signal)
   for (;;) {
     signal.throwIfAborted()
-    const page = {
-      id,
-      after,
-      limit: PAGE,
-      with_result: true,
-      with_waiting: following.onWaiting !== undefined,
-    }
+    const asks = following.places || silence.isDue()
+    const page = { id, after, limit: PAGE, with_result: true, with_waiting: asks }
     const look = () => webhook.call<TaskEvents>('task/events', page)
     const answer: TaskEvents | undefined = seen ?? (await connection.attempt(look))
     seen = undefined
@@ -80,7 +76,8 @@ export async function follow(webhook: Webhook, following: Following): Promise<Ta
       if (STANDING.includes(answer.state)) return answer.outcome
       const due = silence.isOver(answer.events.length)
       const { waiting_on } = answer
-      if (waiting_on === undefined) {
+      // servers before this release tell it only there
+      if (asks && waiting_on === undefined) {
         const task = due && (await connection.attempt(() => webhook.call<TaskView>('task/show', { id })))
         if (task) silence.explain(task.waiting_on)
       } else if (due || PLACES.includes(waiting_on?.code)) silence.explain(waiting_on)
@@ -100,18 +97,22 @@ class Silence {
   }
 
   /** Whether it is time to ask what the task waits for. */
+  isDue(): boolean {
+    return Date.now() >= this.#askAt
+  }
+
+  /** The same, once an answer has come with so many events. */
   isOver(events: number): boolean {
     if (events > 0) this.#askAt = Date.now() + QUIET_MS
-    if (Date.now() < this.#askAt) return false
+    if (!this.isDue()) return false
     this.#askAt = Date.now() + QUIET_AGAIN_MS
     return true
   }
 
-  explain(waiting: WaitingOn | null): void {
+  explain(waiting: WaitingOn | null | undefined): void {
     if (!waiting || waiting.text === this.#said) return
     this.#said = waiting.text
-    const { onNote, onWaiting = (what) => onNote(waitingText(what)) } = this.#following
-    onWaiting(waiting)
+    this.#following.onWaiting(waiting)
   }
 }
 

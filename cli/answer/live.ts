@@ -18,8 +18,8 @@ export interface LiveFollowing {
    */
   onStep?: ((event: TaskEvent) => void) | undefined
   onNote(line: string): void
-  /** What a quiet task waits for; told as a note where this is not given. */
-  onWaiting?: ((waiting: WaitingOn) => void) | undefined
+  /** What a quiet task waits for. */
+  onWaiting(waiting: WaitingOn): void
   /** The whole answer so far, as it grows; without it nothing is streamed. */
   onText?: ((text: string) => void) | undefined
 }
@@ -64,6 +64,8 @@ export async function followLive(
       onEvents,
       onNote,
       onWaiting,
+      // who sees no steps is told at once
+      places: sparing,
     })
     return await Promise.race([ended, jobs.failed, ...(sparing ? [jobs.ended] : [])])
   } finally {
@@ -112,9 +114,10 @@ class CurrentJob {
 
   /** What is answered at once has no step between its start and its end, and is not worth a connection. */
   see(events: TaskEvent[], { state, job_id }: TaskEvents): void {
-    for (const { type } of events) {
+    for (const { type, data } of events) {
       this.#working = type !== 'claimed' && (this.#working || type !== 'accepted')
-      this.#calling = type === 'step' || (type === 'delta' && this.#calling)
+      const goesOn = type === 'delta' || data.reads !== undefined
+      this.#calling = type === 'step' || (goesOn && this.#calling)
     }
     const { pace, sparing } = this.#task
     const isWorthIt = state === 'running' && (this.#working || sparing)

@@ -1,25 +1,38 @@
-import type { Session } from '../session.ts'
+import type { OpenText, Session } from '../session.ts'
 import { type Markdown, markdownFor } from '../show/markdown.ts'
-import { harmless } from '../show/width.ts'
+import { harmless, width } from '../show/width.ts'
 
 /** Not shown before more comes: an answer ends without them, and half a character is none. */
 const TAIL = /(?:[\r\n]+|[\ud800-\udbff])$/
+const ESC = '\u001b'
+/** What is written of an answer and takes no column: colours, and links but for their words. */
+const UNSEEN = new RegExp(`${ESC}\\[[\\d;]*m|${ESC}\\]8;[^${ESC}]*${ESC}\\\\`, 'g')
+/** Where a line ends that is longer than this is not counted. */
+const COUNTED = 1000
 
 /**
  * Writes an answer to stdout while it grows: as it is, or harmless and as Markdown on a terminal. Remarks go to
  * stderr, and never into the middle of a line of the answer.
  */
-export class AnswerPrinter {
+export class AnswerPrinter implements OpenText {
   #session: Session
   #style: Markdown | undefined
   #shown = ''
   #tail = ''
   #open = false
+  /** The line at hand, as far as it is counted. */
+  #line = ''
   #steps: string[] = []
 
   constructor(session: Session) {
     this.#session = session
     this.#style = markdownFor(session)
+    session.openText = this
+  }
+
+  /** Something of the answer has come, be it shown or not yet. */
+  get begun(): boolean {
+    return this.#shown !== ''
   }
 
   /** The answer so far. When it does not go on from what is shown, it starts again on a line of its own. */
@@ -62,21 +75,29 @@ export class AnswerPrinter {
     this.#flushSteps()
   }
 
-  /** What was done. It waits for the end of the line, where both streams may be one. */
+  /** What is to be read with the answer. It waits for the end of the line, where both streams may be one. */
   step(line: string): void {
     const { stdout, stderr } = this.#session.io
     this.#steps.push(line)
     if (!this.#open || Boolean(stdout.isTTY) !== Boolean(stderr.isTTY)) this.#flushSteps()
   }
 
-  /** A remark for now: a person shall not look at half a line and wonder. */
-  note(line: string): void {
+  /** For a remark that can't wait: nobody shall look at half a line and wonder. */
+  makeRoom(): void {
     if (this.#session.io.merged) {
       this.#out(this.#style?.interrupted() ?? '')
       if (this.#open) this.#out('\n')
     }
     this.#flushSteps()
-    this.#session.note(line)
+  }
+
+  column(): number | undefined {
+    const { columns } = this.#session
+    if (!this.#open) return 0
+    const line = this.#line.replace(UNSEEN, '')
+    if (columns === undefined || this.#line.length > COUNTED || line.includes('\t')) return undefined
+    const taken = width(line)
+    return taken < columns ? taken : undefined
   }
 
   #restart(): void {
@@ -97,8 +118,12 @@ export class AnswerPrinter {
 
   #out(text: string): void {
     if (text === '') return
+    this.#session.shows()
     this.#session.io.stdout.write(text)
     this.#open = !text.endsWith('\n')
+    const begins = text.lastIndexOf('\n') + 1
+    const line = begins > 0 ? text.slice(begins) : this.#line + text
+    this.#line = line.slice(0, COUNTED + 1)
     if (!this.#open) this.#flushSteps()
   }
 

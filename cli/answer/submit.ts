@@ -80,7 +80,9 @@ export async function put(
   saidNew = false,
 ): Promise<Accepted> {
   const envelope = { ...given(fields), source: 'cli', idempotency_key: newKey() }
-  const accepted = await session.call<Accepted>('inbox', { body: envelope })
+  const webhook = await session.webhook()
+  session.waitsFor({ label: 'handing it over', since: Date.now() })
+  const accepted = await webhook.call<Accepted>('inbox', { body: envelope }).finally(() => session.waited())
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
   if (accepted.begins_conversation && !saidNew) session.note(`${accepted.conversation_id} is new`)
   await tellSettings(session, accepted)

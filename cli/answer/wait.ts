@@ -1,17 +1,22 @@
-import type { Accepted, State, TaskEvent, TaskResult } from '../../f/hai/core/task/shape.ts'
+import type { Accepted, State, TaskEvent, TaskResult, WaitingOn } from '../../f/hai/core/task/shape.ts'
 import type { Recent } from '../call/recent.ts'
 import { EXIT, exitOfState, Failure, type Interrupt, outcomeOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { environmentNotes } from '../settings/local.ts'
 import { prepareMarkdown } from '../show/markdown.ts'
-import { eventText } from '../show/task.ts'
+import { eventText, waitingText } from '../show/task.ts'
 import { shortId } from '../show/words.ts'
 import { STANDING } from './follow.ts'
 import { followLive } from './live.ts'
 import { AnswerPrinter } from './printer.ts'
+import { isTrouble, Progress } from './progress.ts'
+import { Receipt } from './receipt.ts'
 
 /** Events after which the text that is being written does not go on, at least for a while. */
 const BREAKS = ['claimed', 'retry', 'released', 'rescued']
+
+/** What goes as it should, and only who looks closely wants to see. */
+const ROUTINE = ['accepted', 'claimed', 'route', 'step', 'loading', 'step_done']
 
 /** What an answer is not to be read without: it is told whatever is hidden. */
 const NOTICES = ['notice', 'cut']
@@ -20,8 +25,10 @@ const NOTICES = ['notice', 'cut']
 const UNREACHED = new Set(['no_route', 'unreachable', 'missing', 'invalid', 'certificate'])
 
 export interface WaitOptions {
-  /** Hides the steps. */
+  /** Shows no more than the answer and what it is not to be read without. */
   quiet?: boolean
+  /** Shows each step. */
+  verbose?: boolean
   json?: boolean
   /** Seconds. */
   timeout?: number
@@ -32,22 +39,26 @@ export interface WaitOptions {
 }
 
 /**
- * Waits for a task: its steps to stderr as they come, its answer to stdout. Ends with a Failure whose exit status tells
- * how, unless it is done. Ctrl-C, a signal to end and `timeout` end the waiting, never the task.
+ * Waits for a task: its answer to stdout, under it on stderr who gave it and what it took, and meanwhile what it waits
+ * for. Ends with a Failure whose exit status tells how, unless it is done. Ctrl-C, a signal to end and `timeout` end the
+ * waiting, never the task.
  */
 export async function waitFor(session: Session, id: string, options: WaitOptions): Promise<undefined> {
+  session.quiet = options.quiet ?? false
   const [webhook] = await Promise.all([session.webhook(), options.json || prepareMarkdown(session)])
   const stop = new AbortController()
   const { signal } = stop
   const printer = new AnswerPrinter(session)
+  const teller = new Teller(session, printer, options)
   const ended = followLive(webhook, {
     id,
     accepted: options.accepted,
     after: options.after,
     signal,
-    onStep: stepPrinter(printer, options.quiet ?? false),
-    onNote: (line) => printer.note(line),
-    onText: options.json ? undefined : (text) => printer.grow(text),
+    onStep: (event) => teller.step(event),
+    onNote: (line) => session.note(line),
+    onWaiting: (waiting) => teller.waiting(waiting),
+    onText: options.json ? undefined : (text) => teller.text(text),
   })
   try {
     const first = await Promise.race([
@@ -55,14 +66,71 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
       interruption(session, signal),
       timeUp(options.timeout, signal),
     ]).finally(() => stop.abort())
-    if (typeof first === 'object')
-      return await printResult(session, id, options.json ? 'json' : printer, first.result)
+    session.waited()
+    if (typeof first === 'object') {
+      await printResult(session, id, options.json ? 'json' : printer, first.result)
+      if (!options.json) teller.receipt(id)
+      return undefined
+    }
     if (first === 'timeout' && options.json) {
       session.printJson(await session.call<TaskResult>('task/result', { id }))
     }
     throw leftRunning(first, id, options.timeout)
   } finally {
+    session.waited()
     printer.stop()
+  }
+}
+
+/** Tells who waits for a task of it: as little as will do. */
+class Teller {
+  #session: Session
+  #printer: AnswerPrinter
+  #quiet: boolean
+  #step: (event: TaskEvent) => void
+  #progress = new Progress()
+  #receipt = new Receipt()
+  #writes = false
+  #troubles = new Set<string>()
+
+  constructor(session: Session, printer: AnswerPrinter, { quiet = false, verbose = false }: WaitOptions) {
+    this.#session = session
+    this.#printer = printer
+    this.#quiet = quiet
+    this.#step = stepPrinter(session, printer, (type) =>
+      quiet ? NOTICES.includes(type) : verbose || !ROUTINE.includes(type),
+    )
+    session.waitsFor({ label: 'waiting for a worker', since: Date.now() })
+  }
+
+  step(event: TaskEvent): void {
+    this.#receipt.tell(event)
+    const doing = this.#progress.tell(event)
+    if (doing) {
+      this.#writes = false
+      this.#session.waitsFor(doing)
+    }
+    this.#step(event)
+  }
+
+  text(text: string): void {
+    if (!this.#writes) this.#session.waitsFor(this.#progress.writes())
+    this.#writes = true
+    this.#printer.grow(text)
+  }
+
+  /** What passes by itself is shown while it lasts; what does not, once. */
+  waiting(waiting: WaitingOn): void {
+    this.#session.waitsFor(this.#progress.waits(waiting))
+    const name = `${waiting.code} ${waiting.next_step}`
+    if (!isTrouble(waiting) || this.#troubles.has(name)) return
+    this.#troubles.add(name)
+    this.#session.note(waitingText(waiting))
+  }
+
+  receipt(id: string): void {
+    const line = this.#receipt.line(id)
+    if (line && !this.#quiet) this.#session.note(line)
   }
 }
 
@@ -81,17 +149,21 @@ function leftRunning(why: 'timeout' | Interrupt, id: string, seconds: number | u
   })
 }
 
-/** Prints each event, with `quiet` no more than notices; one that ends the task only when another follows, as the answer tells how it ended. */
-function stepPrinter(printer: AnswerPrinter, quiet: boolean): (event: TaskEvent) => void {
+/** Prints each event that `shows`; one that ends the task only when another follows, as the answer tells how it ended. */
+function stepPrinter(
+  session: Session,
+  printer: AnswerPrinter,
+  shows: (type: string) => boolean,
+): (event: TaskEvent) => void {
   let ending: TaskEvent | undefined
   const print = (event: TaskEvent) => {
+    if (!shows(event.type)) return
     const text = eventText(event)
-    if (BREAKS.includes(event.type)) printer.note(text)
+    if (BREAKS.includes(event.type)) session.note(text)
     else printer.step(text)
   }
   const tries = new Tries(print)
   return (event) => {
-    if (quiet && !NOTICES.includes(event.type)) return
     if (ending) print(ending)
     ending = STANDING.includes(event.type as State) ? event : undefined
     if (!ending) tries.tell(event)

@@ -11,11 +11,18 @@ export async function profileOf(io: Io, flag: string | undefined): Promise<Profi
   return chooseProfile(await readConfig(io.env), flag, io.env)
 }
 
+/** Who hears what is said meanwhile. */
+interface Told {
+  note: (line: string) => void
+  /** How far a stack is that is being started. */
+  progress: (phase: string) => void
+}
+
 /** A webhook client for the profile. The local stack is started when it does not run; a remote one never. */
-export async function connect(io: Io, profile: Profile, note: (line: string) => void): Promise<Webhook> {
+export async function connect(io: Io, profile: Profile, { note, progress }: Told): Promise<Webhook> {
   const { Webhook } = await import('./webhook.ts')
   if (!profile.local) return new Webhook(remoteTarget(profile, note), note)
-  const start = async () => localTarget(profile, await startStack(io, note), note)
+  const start = async () => localTarget(profile, await startStack(io, progress), note)
   return new Webhook(await start(), note, {
     locate: async () => {
       const instance = await runningStack(io)
@@ -35,9 +42,9 @@ export async function runningStack(io: Io): Promise<Instance | undefined> {
   return instance?.ready ? instance : undefined
 }
 
-async function startStack(io: Io, note: (line: string) => void): Promise<Instance> {
+async function startStack(io: Io, progress: Told['progress']): Promise<Instance> {
   const { ensureRunning } = await import('../../runner/instance.ts')
-  return ensureRunning({ env: io.env, progress: note }).catch((error: unknown) => {
+  return ensureRunning({ env: io.env, progress }).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error)
     throw new Failure('unreachable', message, { cause: error, next: 'hai logs; hai doctor' })
   })

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { conversationOf, lastConversation } from '../answer/conversation.ts'
 import { printAccepted, type SubmitOptions, submit, taskOptions } from '../answer/submit.ts'
 import { type WaitOptions, waitFor } from '../answer/wait.ts'
-import { examples, IN_OPTION, lengthOfTime } from '../command.ts'
+import { examples, IN_OPTION, lengthOfTime, loudnessOptions } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { shortId } from '../show/words.ts'
@@ -44,8 +44,7 @@ export function addAsk(program: Command, session: Session): void {
 
 /** Adds the options of everything that waits for a task. */
 export function waitOptions(command: Command): Command {
-  return command
-    .option('-q, --quiet', "don't show the steps; notices come anyway")
+  return loudnessOptions(command)
     .option('--timeout <time>', 'give up waiting after so long (30, 5m); the task goes on', lengthOfTime)
     .option('--no-wait', "print the task's id and don't wait")
 }
@@ -56,6 +55,7 @@ async function askAndWait(
   options: AskOptions,
   conversation: string | undefined,
 ): Promise<undefined> {
+  session.quiet = options.quiet ?? false
   const accepted = await submit(session, words, options, conversation)
   if (!options.wait) return printAccepted(session, accepted, options)
   return waitFor(session, accepted.task_id, { ...options, accepted }).catch((error: unknown) => {

@@ -4,7 +4,7 @@ import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/task/shap
 import { conversationOf } from '../answer/conversation.ts'
 import { put } from '../answer/submit.ts'
 import { waitFor } from '../answer/wait.ts'
-import { examples, lengthOfTime, readingStdin } from '../command.ts'
+import { examples, lengthOfTime, loudnessOptions, readingStdin } from '../command.ts'
 import { EXIT, Failure, isInterruption } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { relative, shortId } from '../show/words.ts'
@@ -12,6 +12,7 @@ import { relative, shortId } from '../show/words.ts'
 interface ChatOptions {
   agent?: string
   quiet?: boolean
+  verbose?: boolean
   /** Seconds. */
   timeout?: number
 }
@@ -21,11 +22,10 @@ const COMMANDS =
 
 /** `hai chat`: a conversation, one message after the other. */
 export function addChat(program: Command, session: Session): void {
-  const chat = readingStdin(program.command('chat'))
+  const chat = loudnessOptions(readingStdin(program.command('chat')))
     .description('talk, message by message; lines of a pipe are messages too')
     .argument('[conversation]', "go on with this one: '#name' (in quotes), an id, or @ for the last one")
     .option('--agent <name>', 'who should answer')
-    .option('-q, --quiet', "don't show the steps; notices come anyway")
     .option('--timeout <time>', 'give up waiting for an answer after so long (30, 5m)', lengthOfTime)
     .action(
       session.run((name: string | undefined, options: ChatOptions) => new Chat(session, options).hold(name)),

@@ -21,6 +21,7 @@ import {
   IN_OPTION,
   JSON_OPTION,
   lengthOfTime,
+  loudnessOptions,
   moment,
   TASK_ID,
 } from '../command.ts'
@@ -98,11 +99,9 @@ function addShowing(task: Command, session: Session): void {
 }
 
 function addFollowing(task: Command, session: Session): void {
-  const tail = task
-    .command('tail')
-    .description("follow a task's steps and print its answer")
+  const tail = loudnessOptions(task.command('tail'))
+    .description('follow a task to its end and print its answer')
     .argument(...TASK_ID)
-    .option('-q, --quiet', "don't show the steps; notices come anyway")
     .option('--timeout <time>', 'give up waiting after so long (30, 5m); the task goes on', lengthOfTime)
     .option(...JSON_OPTION)
     .action(

@@ -183,8 +183,13 @@ export function timeline(events: TaskEvent[], start: string): string[] {
 /** An event in one line: of a step that is done, its tokens (`940+ out` where there may have been more), time and cost. */
 export function eventText({ type, text, data }: TaskEvent): string {
   if (type !== 'step_done' || typeof data.ms !== 'number') return text || type
-  const facts = [tokensText(data), duration(data.ms), costText(data)].filter(Boolean)
-  return `${text.replace(/ \(\d+ ms\)$/, '')}: ${facts.join(' · ')}`
+  return `${text.replace(/ \(\d+ ms\)$/, '')}: ${stepFacts(data).join(' · ')}`
+}
+
+/** What a step that is done took: tokens, time, and money where it cost some. */
+export function stepFacts(data: TaskEvent['data']): string[] {
+  const took = typeof data.ms === 'number' ? duration(data.ms) : ''
+  return [tokensText(data), took, costText(data)].filter(Boolean)
 }
 
 function tokensText({ tokens, at_least }: Record<string, unknown>): string {

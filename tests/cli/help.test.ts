@@ -178,7 +178,8 @@ it('describes ask', async () => {
       --ttl <time>         expire the task when it is not done by then (90s, 5m, 2h)
       --json               print the webhook's result as it is
       --in <conversation>  go on with this conversation: '#name', an id, or @ for the last one
-      -q, --quiet          don't show the steps; notices come anyway
+      -q, --quiet          the answer and its notices, nothing else
+      -v, --verbose        show each step
       --timeout <time>     give up waiting after so long (30, 5m); the task goes on
       --no-wait            print the task's id and don't wait
       -h, --help           show help

@@ -81,12 +81,13 @@ export class LiveTask {
   doors(): Record<string, Door> {
     return {
       inbox: () => ({ result: anAccepted() }),
-      'task/events': ({ after }) => ({
+      'task/events': ({ after, with_waiting }) => ({
         result: {
           events: this.#events.filter(({ seq }) => seq > Number(after)),
           state: this.state,
           last_seq: this.#events.length,
           job_id: this.jobId,
+          ...(with_waiting ? { waiting_on: null } : {}),
         },
       }),
       'task/result': () => ({

@@ -19,7 +19,7 @@ cannedWorld(
   },
 )
 
-const start = (argv: string[]) => startHai(argv, { env })
+const start = (argv: string[]) => startHai([...argv, '--verbose'], { env })
 
 const looks = (more: number) => task.looks(server, more)
 const listening = () => until(() => task.listening > 0, 'a subscriber')
@@ -37,7 +37,8 @@ describe('an answer while it is written', () => {
     expect(await hai.ended).toMatchObject({ exit: 0, stdout: 'A scrub reads\nall.\n' })
     const [, ...steps] = hai.io.stderr.text.trim().split('\n')
     const route = '→ ollama/llama3: its only model'
-    expect(steps).toEqual(['accepted from cli', 'attempt 1', route, 'ollama/llama3: 12 ms'])
+    const done = ['ollama/llama3: 12 ms', 'llama3 · 12 ms · @ AB7F3K']
+    expect(steps).toEqual(['accepted from cli', 'attempt 1', route, ...done])
   })
 
   it('leaves out what the job says about other tasks, and what it says that is no piece', async () => {

@@ -61,7 +61,7 @@ describe('a question that hai answers itself, to a remote server', () => {
     const events = [anEvent(1, 'accepted'), anEvent(2, 'claimed'), anEvent(3, 'done')]
     const seen = { state: 'done' as const, last_seq: 3, job_id: 'job-0', events, outcome: RESULT }
     server.doors.inbox = () => ({ result: anAccepted({ seen }) })
-    const asked = await runHai(['ask', 'what is open?'], { env })
+    const asked = await runHai(['ask', '-v', 'what is open?'], { env })
     expect(asked).toMatchObject({ exit: 0, stdout: 'nothing is open\n' })
     expect(asked.stderr).toContain('claimed')
     expect(server.calls.map(({ path }) => path)).toEqual(['inbox'])
@@ -132,7 +132,7 @@ it('shows no text before the attempt that it is of, and looks at once for that',
   Object.assign(server.doors, task.doors(), {
     inbox: () => ({ result: anAccepted({ job_id: 'job-1' }) }),
   })
-  const hai = startHai(['ask', 'x'], { env })
+  const hai = startHai(['ask', 'x', '-v'], { env })
   await until(() => task.listening > 0, 'a listener to the job')
   task.say(0, 'A scrub ')
   await hai.shows('A scrub ')

@@ -18,14 +18,14 @@ cannedWorld((world) => {
 const serve = (doors: Record<string, Door>) => Object.assign(server.doors, doors)
 
 describe('hai ask', () => {
-  it('prints the answer on stdout and the steps on stderr', async () => {
+  it('prints the answer on stdout and with --verbose the steps on stderr', async () => {
     serve(
       doorsOfTask('done', { output: 'nothing is open' }, [
         anEvent(1, 'accepted'),
         anEvent(2, 'understood: list'),
       ]),
     )
-    const ran = await runHai(['ask', 'what', 'is', 'open?'], { env })
+    const ran = await runHai(['ask', 'what', 'is', 'open?', '-v'], { env })
     expect(ran).toMatchObject({ exit: 0, stdout: 'nothing is open\n' })
     expect(ran.stderr.split('\n').slice(1)).toEqual(['accepted', 'understood: list', ''])
     expect(server.callsOf('inbox')[0]?.args).toEqual({
@@ -188,7 +188,7 @@ describe('hai ask', () => {
         }
       },
     })
-    const ran = await runHai(['ask', 'x'], { env })
+    const ran = await runHai(['ask', 'x', '-v'], { env })
     expect(ran.stderr.match(/step \d/g)).toEqual(['step 1', 'step 2', 'step 3', 'step 4'])
     expect(ran.stdout).toBe('ok\n')
   })

@@ -225,7 +225,7 @@ describe('hai task', () => {
   it('tails from the first event, prints the answer and ends with the status of the state', async () => {
     serve(doorsOfTask('cancelled', {}, [anEvent(1, 'accepted'), anEvent(2, 'cancelled by operator')]))
     serve({ 'task/show': () => ({ result: aView() }) })
-    const ran = await hai('task', 'tail', 'ab7f3k')
+    const ran = await hai('task', 'tail', 'ab7f3k', '-v')
     expect(ran.exit).toBe(7)
     expect(ran.stderr).toContain(
       'accepted\ncancelled by operator\nhai: task AB7F3K was cancelled\n→ hai task retry AB7F3K',
