@@ -20,6 +20,9 @@ import { type Overflow, overflowOf } from './overflow.ts'
 import { answerRoom, buildPrompt, type Fit, ledgerCall, TooLong } from './prompt.ts'
 import type { CallFailure } from './refusal.ts'
 
+/** Tokens that a model of one's own reads for seconds before it writes. */
+const LONG_READ = 1000
+
 /** Marks an error as the backend's: everything else is the database's or ours, and not to be explained as a call. */
 export class FailedCall extends Error {
   failure: CallFailure
@@ -108,6 +111,11 @@ async function asked(
   }
   // a chat reads them below its answer, and not what a first try left out
   if (!isChat) await tell()
+  // whoever waits for so long shall know why
+  if (prompt.fill >= LONG_READ) {
+    const text = `${choice.name}/${choice.model} reads about ${prompt.fill} tokens`
+    await handle.note('route', text, { reads: prompt.fill })
+  }
   const { call_id, ...more } = ids
   const call = {
     ...ledgerCall(call_id, choice, prompt.messages, answerRoom(prompt, fit), fit.ratio),
