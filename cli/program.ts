@@ -21,6 +21,7 @@ import { EXIT_TABLE, Failure } from './failure.ts'
 import { version } from './files.ts'
 import type { Io } from './io.ts'
 import { Session } from './session.ts'
+import { spelledOut } from './short-ways.ts'
 
 const COMMANDS: readonly {
   group: string
@@ -54,8 +55,9 @@ const COMMANDS: readonly {
 export async function runProgram(argv: string[], io: Io): Promise<number> {
   const session = new Session(io)
   const program = createProgram(session, argv[0])
+  let words = argv
   try {
-    const words = helpOf(program, argv)
+    words = helpOf(program, await spelledOut(program, program.parseOptions(argv).operands, argv))
     const { operands, unknown } = program.parseOptions(words)
     const bare = operands.length === 0 && !unknown.some(isHelp)
     await program.parseAsync(bare ? ['home', ...words] : words, { from: 'user' })
@@ -63,7 +65,7 @@ export async function runProgram(argv: string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     if (error instanceof CommanderError && error.code === 'commander.help') return 2
-    return session.report(error instanceof CommanderError ? usage(error, program, argv) : error)
+    return session.report(error instanceof CommanderError ? await usage(error, program, words) : error)
   } finally {
     await session.close()
   }
@@ -135,7 +137,8 @@ function rootHelp(): string {
   const statuses = EXIT_TABLE.map(([, status, meaning]) => `  ${String(status).padStart(3)}  ${meaning}`)
   return `
 Examples:
-  $ hai ask "add todo: replace the UPS battery #rack due friday"
+  $ hai "what is open?"
+  $ hai todo replace the UPS battery +rack due friday
   $ journalctl -u k3s | hai ask "what broke?"
   $ hai todo ls
 
@@ -147,7 +150,7 @@ ${statuses.join('\n')}`
 }
 
 /** A command line that commander refused, as a Failure with its suggestion or the help to read. */
-function usage(error: CommanderError, program: Command, argv: string[]): Failure {
+async function usage(error: CommanderError, program: Command, argv: string[]): Promise<Failure> {
   const [message = '', hint] = error.message.replace(/^error: /, '').split('\n')
   const command = commandAt(program, argv)
   const meant = /Did you mean (?:one of )?(.*?)\?\)/.exec(hint ?? '')?.[1]
@@ -157,7 +160,11 @@ function usage(error: CommanderError, program: Command, argv: string[]): Failure
   const piped = error.code === 'commander.missingArgument' && takesStdin(command)
   const stdin = piped ? `; - takes the text from stdin: … | ${pathOf(command)} -` : ''
   const help = `see: ${pathOf(command)} --help${dashes}${stdin}`
-  return new Failure('usage', message, { next: meant ? `did you mean ${meant}? ${help}` : help })
+  const instead =
+    error.code === 'commander.unknownCommand'
+      ? (await import('./meant.ts')).insteadOf(command, wordsAfter(command, program, argv))
+      : meant && `did you mean ${meant}?`
+  return new Failure('usage', message, { next: instead ? `${instead} ${help}` : help })
 }
 
 /** The innermost command that the words name; what belongs to a global option is no word of it. */
@@ -202,6 +209,14 @@ function namesIn(program: Command, argv: string[]): { plain: number[]; unknown: 
     else unknown ||= command.commands.length > 0 && command.registeredArguments.length === 0
   }
   return { plain, unknown }
+}
+
+/** What was typed after the words that name `command`, up to an option. */
+function wordsAfter(command: Command, program: Command, argv: string[]): string[] {
+  const words = wordsIn(program, argv)
+  const rest = words.slice(command.parent ? words.indexOf(command.name()) + 1 : 0)
+  const end = rest.findIndex((word) => word.startsWith('-'))
+  return end < 0 ? rest : rest.slice(0, end)
 }
 
 /** None where a global option lacks its value: that is what is wrong, and belongs to no command. */

@@ -39,7 +39,9 @@ interface ListOptions {
 export function addTodo(program: Command, session: Session): void {
   const todo = program
     .command('todo')
-    .description('keep the list of what is to be done, shared by the house')
+    .description(
+      'keep the list of what is to be done, shared by the house; words that are no command add one',
+    )
     .helpCommand(false)
   addAdding(todo, session)
   addListing(todo, session)
@@ -48,7 +50,12 @@ export function addTodo(program: Command, session: Session): void {
   addEdit(todo, session)
   addClosing(todo, session)
   addRun(todo, session)
-  examples(todo, 'hai todo add "replace the UPS battery #rack due friday"', 'hai todo ls')
+  examples(
+    todo,
+    'hai todo buy milk due friday',
+    'hai todo add "replace the UPS battery #rack"',
+    'hai todo ls',
+  )
 }
 
 function addAdding(todo: Command, session: Session): void {

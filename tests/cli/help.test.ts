@@ -108,7 +108,8 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       reply [options] <text...>      go on with the conversation of the last task
       chat [options] [conversation]  talk, message by message; lines of a pipe are messages too
       task                           put tasks down, look at them, change their course
-      todo                           keep the list of what is to be done, shared by the house
+      todo                           keep the list of what is to be done, shared by the house; words
+                                     that are no command add one
       cost [options]                 what model calls cost: by day, agent, source, model and route
       home [options]                 what matters now; the same as hai alone
 
@@ -130,7 +131,8 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       help [command]                 show help for a command
 
     Examples:
-      $ hai ask "add todo: replace the UPS battery #rack due friday"
+      $ hai "what is open?"
+      $ hai todo replace the UPS battery +rack due friday
       $ journalctl -u k3s | hai ask "what broke?"
       $ hai todo ls
 

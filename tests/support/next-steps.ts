@@ -4,6 +4,7 @@ import { parseAst } from 'vitest/node'
 import type { Io } from '../../cli/io.ts'
 import { createProgram } from '../../cli/program.ts'
 import { Session } from '../../cli/session.ts'
+import { spelledOut } from '../../cli/short-ways.ts'
 
 /** Nobody hears what is only tried. */
 const SILENT = {
@@ -141,7 +142,7 @@ export function commandsIn(text: string): string[] {
 function wordsOf(text: string): string[] {
   const words: string[] = []
   for (const [word] of text.matchAll(/"[^"]*"?|'[^']*'?|[^\s"']+/g)) {
-    if (/^(&&|\||→|·|#|<|>|\(|\))/.test(word)) break
+    if (/^(&&|\||→|·|#|<|>|\(|\)|\$$)/.test(word)) break
     // an expression that is glued to a command is an option or two
     const [, bare = '', mark = ''] = /^(.*?)([;,.:)…”]*)$/s.exec(word.replace(/^([a-z]+)␣+/, '$1')) ?? []
     // the end of a sentence or of a command
@@ -209,7 +210,8 @@ export async function refusalOf(line: string): Promise<string | undefined> {
   const session = new Session(SILENT)
   const parser = harmless(createProgram(session))
   try {
-    await parser.parseAsync(argv, { from: 'user' })
+    const { operands } = parser.parseOptions(argv)
+    await parser.parseAsync(await spelledOut(parser, operands, argv), { from: 'user' })
     return undefined
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return undefined

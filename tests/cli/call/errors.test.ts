@@ -130,7 +130,7 @@ describe('what no door answered', () => {
 
 describe('a command line that is wrong', () => {
   it.each([
-    [['tsk'], "unknown command 'tsk'", 'did you mean ask, task?'],
+    [['tsk'], "unknown command 'tsk'", 'did you mean ask or task? see: hai --help'],
     [['task', 'shwo', 'x'], "unknown command 'shwo'", 'did you mean show? see: hai task --help'],
     [['todo', 'ls', '--jsn'], "unknown option '--jsn'", 'did you mean --json? see: hai todo ls --help'],
     [['ask', 'why', '-x'], "unknown option '-x'", 'put -- before text that begins with -'],
