@@ -5,7 +5,7 @@ import type { State } from '../f/hai/core/task/shape.ts'
 /** Every exit status, in one place: `hai --help` prints this table. */
 export const EXIT_TABLE = [
   ['done', 0, 'done'],
-  ['bug', 1, 'a bug in hai'],
+  ['bug', 1, 'a bug in hai, or its output could not be written'],
   ['usage', 2, 'usage, or input that was refused'],
   ['notFound', 3, 'not found'],
   ['denied', 4, 'not allowed'],

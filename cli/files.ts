@@ -70,14 +70,49 @@ export function readBytes(file: string): Buffer | undefined {
 /** The same as text; nothing where there is no file. */
 export const readText = (file: string): string => readBytes(file)?.toString('utf8') ?? ''
 
-/** Writes a file whole or not at all, readable by its owner only, in a folder of the same kind. */
+/**
+ * Writes a file whole or not at all, readable by its owner only, in a folder of the same kind. A Failure says in one
+ * sentence why that can't be.
+ */
 export function writePrivate(file: string, content: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   // Behind a link, as people keep their settings in a repository, it is the linked file that changes.
   const target = existsSync(file) ? realpathSync(file) : file
   const draft = `${target}.${process.pid}.tmp`
-  writeFileSync(draft, content, { mode: 0o600 })
-  renameSync(draft, target)
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    writeFileSync(draft, content, { mode: 0o600 })
+    renameSync(draft, target)
+  } catch (error) {
+    discard(draft)
+    throw unwritten(file, error as NodeJS.ErrnoException)
+  }
+}
+
+function discard(draft: string): void {
+  try {
+    rmSync(draft, { force: true })
+  } catch {
+    // why it could not be written tells more
+  }
+}
+
+/** What a person can do something about, in words; the codes are the system's own. */
+const WHY: Record<string, string> = {
+  ENOSPC: 'no space left on device',
+  EDQUOT: 'the quota of disk space is used up',
+  EROFS: 'the file system is read-only',
+  EACCES: 'it is not allowed',
+  EPERM: 'it is not allowed',
+  ENOTDIR: 'what should be its folder is a file',
+  EEXIST: 'what should be its folder is a file',
+  EISDIR: 'it is a folder',
+}
+
+/** A file that can't be written, as a sentence; nothing of it was. */
+function unwritten(file: string, error: NodeJS.ErrnoException): Failure {
+  const full = error.code === 'ENOSPC' || error.code === 'EDQUOT'
+  const why = WHY[error.code ?? ''] ?? error.message
+  return new Failure(full ? 'bug' : 'usage', `cannot write ${file}: ${why}`, { cause: error })
 }
 
 /** Longer than any command keeps a file for itself. */
@@ -94,8 +129,9 @@ export async function alone<T>(file: string, work: () => Promise<T> | T): Promis
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     writeFileSync(own, String(process.pid), { mode: 0o600 })
-  } catch (cause) {
-    throw new Failure('usage', `cannot write ${file}: ${(cause as Error).message}`, { cause })
+  } catch (error) {
+    discard(own)
+    throw unwritten(file, error as NodeJS.ErrnoException)
   }
   try {
     for (const deadline = Date.now() + PATIENCE_MS; !linked(own, lock); await sleep(LOOK_MS)) {

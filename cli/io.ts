@@ -30,7 +30,7 @@ export function processIo(): Io & { flush(): Promise<void> } {
   const opened = new Map<'stdout' | 'stderr', Output>()
   // Each of them costs milliseconds to open, so it is opened when it is first used.
   const open = (name: 'stdout' | 'stderr'): Output => {
-    const stream = opened.get(name) ?? process[name].on('error', leave)
+    const stream = opened.get(name) ?? process[name].on('error', name === 'stdout' ? leave : goOn)
     opened.set(name, stream)
     return stream
   }
@@ -86,6 +86,11 @@ function leave(error: NodeJS.ErrnoException): void {
     // nothing can be written there either: the exit code alone tells
   }
   process.exit(1)
+}
+
+/** Remarks that can't be written are no reason to withhold the result and how it ended. */
+function goOn(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE' || error.code === 'EIO') leave(error)
 }
 
 async function stdinKind(): Promise<StdinKind> {

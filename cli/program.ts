@@ -77,7 +77,7 @@ export async function runProgram(argv: string[], io: Io): Promise<number> {
  */
 export function createProgram(session: Session, first?: string): Command {
   const { io } = session
-  const program = new Command('hai')
+  const program: Command = new Command('hai')
     .description('Put work down; get one good answer back.')
     .option('-V, --version', 'print the version')
     .option('--profile <name>', 'use this profile instead of the default one')
@@ -91,7 +91,11 @@ export function createProgram(session: Session, first?: string): Command {
       getOutHasColors: () => session.paint.isColorSupported,
       getErrHasColors: () => session.paintErr.isColorSupported,
     })
-    .configureHelp({ showGlobalOptions: true })
+    // of a command between, such as cost, they are its own
+    .configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions: (command) => (command.parent ? program.options.slice() : []),
+    })
     .helpOption('-h, --help', 'show help')
     .on('option:version', () => {
       session.print(version())

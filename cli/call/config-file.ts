@@ -18,11 +18,12 @@ interface Issue {
   keys?: string[] | undefined
 }
 
+const MISSING = ' is missing'
 const placeOf = ({ path = [] }: Issue) => path.join('.')
 
 const text = (issue: Issue) => {
   const { path = [], input } = issue
-  if (input === undefined) return `${path.slice(0, -1).join('.')}: ${String(path.at(-1))} is missing`
+  if (input === undefined) return `${path.slice(0, -1).join('.')}: ${String(path.at(-1))}${MISSING}`
   return `${placeOf(issue)}: ${JSON.stringify(input)} is not accepted; expected text`
 }
 const Text = z.string({ error: text }).check(z.minLength(1, { error: text }))
@@ -103,10 +104,32 @@ export function readConfigText(file: string, yaml: string): Written {
   }
   const { error, data } = Config.safeParse(written)
   if (!error) return data as Written
-  // a name that was mistyped is also one that is missing
-  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]!
-  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path
-  throw new Failure('usage', `${file}:${lineOf(document, lines, path)}: ${issue.message}`)
+  const faults = error.issues
+    .filter((issue) => !isEcho(issue, error.issues))
+    .flatMap(({ path, message, ...issue }) => {
+      if (issue.code !== 'unrecognized_keys') return [{ path, message }]
+      const expected = message.slice(message.indexOf(';'))
+      return issue.keys.map((key) => {
+        const at = [...path, key]
+        return { path: at, message: `unknown key ${at.join('.')}${expected}` }
+      })
+    })
+  const placed = faults.map(({ path, message }) => ({ line: lineOf(document, lines, path), message }))
+  const [first, ...others] = placed.toSorted((a, b) => a.line - b.line)
+  const rest = others.map(({ line, message }) => `; line ${line}: ${message}`)
+  throw new Failure('usage', `${file}:${first!.line}: ${first!.message}${rest.join('')}`)
+}
+
+/** A name that was mistyped is also one that is missing. */
+function isEcho(issue: z.core.$ZodIssue, all: z.core.$ZodIssue[]): boolean {
+  if (!issue.message.endsWith(MISSING)) return false
+  const place = issue.path.slice(0, -1).join('.')
+  const missing = all.filter(
+    ({ path, message }) => message.endsWith(MISSING) && path.slice(0, -1).join('.') === place,
+  )
+  const mistyped = all.filter((one) => one.code === 'unrecognized_keys' && one.path.join('.') === place)
+  const keys = mistyped.flatMap((one) => (one.code === 'unrecognized_keys' ? one.keys : []))
+  return keys.length >= missing.length
 }
 
 /** The line of the key at this path, else of the nearest thing above it. */

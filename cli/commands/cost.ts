@@ -2,6 +2,7 @@ import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { Breakdown } from '../../f/hai/core/cost/shape.ts'
 import { count, examples, JSON_OPTION, TASK_ID } from '../command.ts'
 import type { ReportFlags } from '../cost/report.ts'
+import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 
 const BREAKDOWNS: readonly Breakdown[] = [
@@ -23,7 +24,7 @@ interface Json {
  * wherever that stands, and its subcommands ask for it there.
  */
 export function addCost(program: Command, session: Session): void {
-  const cost = program
+  const cost: Command = program
     .command('cost')
     .description('what model calls cost: by day, agent, source, model and route')
     .helpCommand(false)
@@ -40,8 +41,10 @@ export function addCost(program: Command, session: Session): void {
       new Option('--html <file>', 'write a page that needs nothing else; - prints it').conflicts([
         'json',
         'csv',
+        'by',
       ]),
     )
+    .hook('preSubcommand', (_, verb) => refuseReportOptions(cost, verb))
     .action(session.run(async (flags: ReportFlags) => (await report()).showReport(session, flags)))
   examples(
     cost,
@@ -52,6 +55,17 @@ export function addCost(program: Command, session: Session): void {
   addTask(cost, session)
   addCap(cost, session)
   addImport(cost, session)
+}
+
+/** What says which report is meant means nothing to what is none; commander takes it for `cost` wherever it stands. */
+function refuseReportOptions(cost: Command, verb: Command): void {
+  const given = cost.options.filter((one) => cost.getOptionValueSource(one.attributeName()) === 'cli')
+  const option = given.find(({ long }) => long !== JSON_OPTION[0])
+  if (!option) return
+  const path = `hai cost ${verb.name()}`
+  throw new Failure('usage', `${option.long} is of hai cost itself, and means nothing to ${path}`, {
+    next: `see: ${path} --help`,
+  })
 }
 
 function addTask(cost: Command, session: Session): void {

@@ -175,6 +175,8 @@ async function printLog(session: Session, id: string): Promise<undefined> {
 
 interface ListOptions {
   state?: string[]
+  /** The same, as todos call it. */
+  status?: string[]
   source?: string
   agent?: string
   requester?: string
@@ -199,6 +201,7 @@ export function addTaskList(task: Command, session: Session): void {
         .choices(['open', ...STATES])
         .argParser(states),
     )
+    .addOption(new Option('--status <state>', 'the same').argParser(states).hideHelp().conflicts('state'))
     .option('--source <name>', 'only what came from there (cli, voice, …)')
     .option('--agent <name>', 'only what this one did')
     .option('--requester <name>', 'only what this one asked for')
@@ -211,7 +214,11 @@ export function addTaskList(task: Command, session: Session): void {
     .option('--all', 'all of them, however many')
     .option(...CURSOR_OPTION)
     .option(...JSON_OPTION)
-    .action(session.run((options: ListOptions) => list(session, options)))
+    .action(
+      session.run(({ status, ...options }: ListOptions) =>
+        list(session, { ...(status ? { state: status } : {}), ...options }),
+      ),
+    )
   examples(
     ls,
     'hai task ls',

@@ -28,6 +28,8 @@ interface AddOptions {
 interface ListOptions {
   all?: boolean
   status?: string
+  /** The same, as tasks call it. */
+  state?: string
   tag?: string
   text?: string
   limit?: number
@@ -112,14 +114,21 @@ function addListing(todo: Command, session: Session): void {
     .addOption(
       new Option('--status <status>', 'only these').choices([...TODO_STATUSES, 'all']).conflicts('all'),
     )
+    .addOption(
+      new Option('--state <status>', 'the same')
+        .choices([...TODO_STATUSES, 'all'])
+        .conflicts(['all', 'status'])
+        .hideHelp(),
+    )
     .option('--tag <tag>', 'only those with this tag')
     .option('--text <words>', 'only those that have this in their text, tags or result')
     .option(...LIMIT_OPTION)
     .option(...CURSOR_OPTION)
     .option(...JSON_OPTION)
     .action(
-      session.run(({ all, json, ...filters }: ListOptions) => {
-        return list(session, { ...filters, ...(all ? { status: 'all' } : {}) }, json)
+      session.run(({ all, state, json, ...filters }: ListOptions) => {
+        const status = all ? 'all' : state
+        return list(session, { ...filters, ...(status ? { status } : {}) }, json)
       }),
     )
   examples(ls, 'hai todo ls', 'hai todo ls --tag rack', 'hai todo ls --status done --json')

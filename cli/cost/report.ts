@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Breakdown, CostReport, TaskCost } from '../../f/hai/core/cost/shape.ts'
 import { given } from '../command.ts'
 import { Failure } from '../failure.ts'
@@ -41,13 +42,10 @@ async function writePage(session: Session, file: string, range: object): Promise
   }
   const { env, cwd } = session.io
   const path = resolve(cwd, expandHome(file, env))
-  try {
-    writePrivate(path, html)
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
-    if (!['EACCES', 'EISDIR', 'ENOTDIR', 'EROFS', 'ENOSPC', 'EPERM'].includes(code)) throw error
-    throw new Failure('usage', `${file} cannot be written (${code})`, { cause: error })
-  }
+  const folder = dirname(path)
+  if (!existsSync(folder))
+    throw new Failure('usage', `${file} cannot be written: there is no folder ${tilde(folder, env)}`)
+  writePrivate(path, html)
   session.print(`${tilde(path, env)} written; a browser shows it`)
 }
 

@@ -29,7 +29,9 @@ export async function list(session: Session, json = false): Promise<undefined> {
       { title: 'EXPIRES' },
       { title: 'LAST USED', spare: 1 },
     ]
-    session.print(...(await table(header, rows, { columns: session.columns, title: session.paint.dim })))
+    session.print(
+      ...(await table(header, rows, { columns: session.columns, title: session.paint.dim, headings: true })),
+    )
   }
   if (unseen.members.length > 0) session.warn(`the tokens of ${unseen.members.join(', ')}: ${unseen.why}`)
   if (error) session.warn(error)

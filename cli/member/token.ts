@@ -211,7 +211,7 @@ async function tokenTable(session: Session, tokens: MembersToken[]): Promise<str
     { title: 'LAST USED', spare: 1 },
     { title: 'MAY' },
   ]
-  return table(header, rows, { columns: session.columns, title: session.paint.dim })
+  return table(header, rows, { columns: session.columns, title: session.paint.dim, headings: true })
 }
 
 /** When it ends, or ended. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as later } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { alone } from '../../cli/files.ts'
+import { alone, writePrivate } from '../../cli/files.ts'
 
 let folder: string
 let file: string
@@ -45,4 +45,11 @@ it('gives the file back after a failure, whose error it is', async () => {
 
 it('says that a folder cannot be written', async () => {
   await expect(alone(join(file, 'below'), countUp)).rejects.toThrow(`cannot write ${join(file, 'below')}: `)
+})
+
+it('says in one sentence why a file cannot be written, and leaves nothing of it', () => {
+  const below = join(file, 'config.yaml')
+  expect(() => writePrivate(below, 'x')).toThrow(`cannot write ${below}: what should be its folder is a file`)
+  expect(() => writePrivate(folder, 'x')).toThrow(`cannot write ${folder}: it is a folder`)
+  expect(readdirSync(folder)).toEqual(['count'])
 })

@@ -141,7 +141,7 @@ it('shows groups, an example and the exit statuses at the root', async () => {
 
     Exit status:
         0  done
-        1  a bug in hai
+        1  a bug in hai, or its output could not be written
         2  usage, or input that was refused
         3  not found
         4  not allowed

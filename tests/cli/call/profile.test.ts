@@ -135,6 +135,10 @@ describe('a config.yaml that is wrong', () => {
     ['profiles:\n  NAS: {endpoint: http://x, workspace: a}\n', /:2: "NAS": expected lower case/],
     ['\nprofile: nas\n', /:2: profile: "nas" is not defined; expected one of local/],
     ['profiles: nas\n', /:1: profiles: expected a map/],
+    [
+      'profiles:\n  nas:\n    endpoint: nowhere\n    workspce: a\n    tokn: b\n  NAS: {endpoint: http://x, workspace: a}\n  two: {}\n',
+      /config\.yaml:3: profiles\.nas\.endpoint: expected a URL [^;]+; line 4: unknown key profiles\.nas\.workspce; [^;]+; line 5: unknown key profiles\.nas\.tokn; [^;]+; line 6: "NAS": [^;]+; line 7: profiles\.two: endpoint is missing; line 7: profiles\.two: workspace is missing$/m,
+    ],
   ])('%j ends with 2, file, line and what was expected', async (text, message) => {
     write('config.yaml', text)
     const ran = await runHai(['todo', 'ls'], { env })

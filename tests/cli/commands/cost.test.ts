@@ -21,6 +21,24 @@ afterEach(async () => {
 const hai = (argv: string[], columns?: number) =>
   runHai(argv, { env: { ...home.env, ...server.env }, ...(columns ? { columns } : {}) })
 
+it.each([
+  ['task', '@', '--days', '3'],
+  ['--csv', 'task', '@'],
+  ['cap', 'raise', '3', '--today', '--since', 'today'],
+  ['import', 'claude-code', '--by', 'model'],
+])('refuses what only the report knows in hai cost %s %s %s', async (...words) => {
+  const ran = await hai(['cost', ...words])
+  expect(ran).toMatchObject({ exit: 2, stdout: '' })
+  expect(ran.stderr).toMatch(/^hai: --[a-z]+ is of hai cost itself, and means nothing to hai cost [a-z]+$/m)
+  expect(server.calls).toEqual([])
+})
+
+it.each(['task', 'cap raise', 'import'])('does not offer it in the help of hai cost %s', async (verb) => {
+  const { stdout } = await hai(['cost', ...verb.split(' '), '--help'])
+  expect(stdout.match(/--json/g)).toHaveLength(1)
+  expect(stdout).not.toMatch(/--days|--csv|--html/)
+})
+
 describe('hai cost --html', () => {
   it('writes the page for its owner only, and nothing when the report is refused', async () => {
     server.doors['cost/page'] = () => ({ result: { html: '<!doctype html><p>$4.21' } })
@@ -32,6 +50,15 @@ describe('hai cost --html', () => {
     server.doors['cost/page'] = () => refusal(400, 'invalid', 'days: expected at most 3660')
     expect((await hai(['cost', '--days', '99999', '--html', 'other.html'])).exit).toBe(2)
     expect(existsSync(join(home.path, 'other.html'))).toBe(false)
+  })
+
+  it('makes no folders, and takes nothing that a page can’t show', async () => {
+    server.doors['cost/page'] = () => ({ result: { html: '' } })
+    const ran = await hai(['cost', '--html', 'reports/week.html'])
+    expect(ran).toMatchObject({ exit: 2, stdout: '' })
+    expect(ran.stderr).toContain('reports/week.html cannot be written: there is no folder ~/reports')
+    expect(existsSync(join(home.path, 'reports'))).toBe(false)
+    expect((await hai(['cost', '--html', 'week.html', '--by', 'model'])).exit).toBe(2)
   })
 
   it('says where it can’t write', async () => {

@@ -70,6 +70,13 @@ describe('@', () => {
 })
 
 describe('hai task', () => {
+  it('takes --status for --state, as todos have it', async () => {
+    serve({ 'task/list': () => ({ result: { tasks: [aTask()] } }) })
+    expect((await hai('task', 'ls', '--status', 'open,dead')).exit).toBe(0)
+    expect(lastArgs('task/list')).toEqual({ state: 'open,dead' })
+    expect((await hai('task', 'ls', '--status', 'open', '--state', 'dead')).exit).toBe(2)
+  })
+
   it('passes the filters of ls on', async () => {
     serve({ 'task/list': () => ({ result: { tasks: [aTask()] } }) })
     const filters = [

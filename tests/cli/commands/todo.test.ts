@@ -95,6 +95,7 @@ describe('hai todo ls and next', () => {
   it.each<[string[], object]>([
     [['ls'], {}],
     [['ls', '--all'], { status: 'all' }],
+    [['ls', '--state', 'done'], { status: 'done' }],
     [
       ['ls', '--status', 'dropped', '--tag', 'rack', '--text', 'ups'],
       { status: 'dropped', tag: 'rack', text: 'ups' },
