@@ -16,6 +16,7 @@ import { addServe } from './commands/serve.ts'
 import { addStack } from './commands/stack.ts'
 import { addTask } from './commands/task.ts'
 import { addTodo } from './commands/todo.ts'
+import { addUndo } from './commands/undo.ts'
 import { addWorker } from './commands/worker.ts'
 import { EXIT_TABLE, Failure } from './failure.ts'
 import { version } from './files.ts'
@@ -32,6 +33,7 @@ const COMMANDS: readonly {
   { group: 'Work:', names: ['chat'], add: addChat },
   { group: 'Work:', names: ['task'], add: addTask },
   { group: 'Work:', names: ['todo'], add: addTodo },
+  { group: 'Work:', names: ['undo'], add: addUndo },
   { group: 'Work:', names: ['cost'], add: addCost },
   { group: 'Work:', names: ['home'], add: addHome },
   { group: 'Setup:', names: ['model'], add: addModel },

@@ -20,6 +20,7 @@ it('has the commands that are listed here, and no other', () => {
   const under = (noun: string, ...verbs: string[]) => [noun, ...verbs.map((verb) => `${noun} ${verb}`)]
   const expected = [
     ...['ask', 'reply', 'chat', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion', 'serve'],
+    ...under('undo'),
     ...under('task', 'add', 'ls', 'show', 'result', 'tail', 'logs', 'cancel', 'retry', 'rate'),
     ...under('todo', 'add', 'ls', 'next', 'show', 'edit', 'done', 'drop', 'reopen', 'run'),
     ...under('cost', 'task', 'cap', 'cap raise', 'import'),
@@ -110,6 +111,7 @@ it('shows groups, an example and the exit statuses at the root', async () => {
       task                           put tasks down, look at them, change their course
       todo                           keep the list of what is to be done, shared by the house; words
                                      that are no command add one
+      undo [options] [todo]          take back your last change of a todo; once more, the one before
       cost [options]                 what model calls cost: by day, agent, source, model and route
       home [options]                 what matters now; the same as hai alone
 
