@@ -345,9 +345,8 @@ async function householdOf(sql: Sql): Promise<Household & { version: number }> {
   const [row] = answer
   prepareIf(sql, isDirect(answer, row!.backend))
   const zone = row!.zone ?? ownZone()
-  const secrets = Object.entries(process.env).flatMap(([name, value]) =>
-    value && (SECRET.test(name) || row!.referred?.includes(name)) ? [value] : [],
-  )
+  const hidden = Object.keys(process.env).filter((name) => SECRET.test(name) || row!.referred?.includes(name))
+  const secrets = hidden.flatMap((name) => process.env[name] || [])
   return {
     version: row!.version ?? 0,
     members: row!.members ?? DEFAULT_MEMBERS,

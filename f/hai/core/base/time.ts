@@ -25,15 +25,21 @@ export const EverySeconds = z
 export const Schedule = z.strictObject({ every_seconds: EverySeconds })
 export type Schedule = z.output<typeof Schedule>
 
+/** What was found last: each job of a process asks, and a formatter takes longer to make than most of their answers. */
+let found: { named: string | undefined; clock: string | undefined; zone: string } | undefined
+
 /**
  * IANA zone of whoever runs this, where nothing else says one: HAI_TIME_ZONE, else that of the process. A worker gives its
  * jobs none, which Bun may call `Etc/Unknown` and means UTC. `unavailable` when HAI_TIME_ZONE is no zone.
  */
 export function ownZone(): string {
-  const named = process.env.HAI_TIME_ZONE
+  const { HAI_TIME_ZONE: named, TZ: clock } = process.env
+  if (found && found.named === named && found.clock === clock) return found.zone
   try {
     const { timeZone } = new Intl.DateTimeFormat('en', named ? { timeZone: named } : {}).resolvedOptions()
-    return timeZone === 'Etc/Unknown' ? 'UTC' : timeZone
+    const zone = timeZone === 'Etc/Unknown' ? 'UTC' : timeZone
+    found = { named, clock, zone }
+    return zone
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause
     const expected =
