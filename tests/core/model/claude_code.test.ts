@@ -11,7 +11,12 @@ import { work } from '../../../f/hai/core/work/worker.ts'
 import { MARK } from '../../../runner/process/mark.ts'
 import { testDatabase } from '../../support/database.ts'
 import { aTask, clear, rowOf } from '../../support/factories.ts'
-import { type ClaudeScript, type FakeClaude, fakeClaude } from '../../support/models/claude.ts'
+import {
+  type ClaudeRun,
+  type ClaudeScript,
+  type FakeClaude,
+  fakeClaude,
+} from '../../support/models/claude.ts'
 import { setBudget } from '../cost/ledger.ts'
 import { anAccess, aShift } from './answering.ts'
 import { endPause, usageOf } from './records.ts'
@@ -52,6 +57,7 @@ async function install(script: ClaudeScript = {}): Promise<FakeClaude> {
 
 interface Given {
   choice?: Choice
+  firstByteSeconds?: number
   livenessSeconds?: number
   signal?: AbortSignal
   onText?: (text: string) => void
@@ -232,9 +238,14 @@ describe('Claude Code', () => {
     ['after some text', 'hang'],
   ] as const)('that is silent %s is stopped as stalled', async (_, mode) => {
     const claude = await install({ mode })
-    expect(await failureOf({ livenessSeconds: 1.5 })).toMatchObject({ code: 'stalled', retryable: true })
-    const [run] = await claude.runs()
-    await expect.poll(() => isAlive(run!.pid)).toBe(false)
+    let runs: ClaudeRun[] = []
+    // on a slow machine it may have been stopped before it began
+    for (let seconds = 1; runs.length === 0; seconds *= 2) {
+      const limits = { firstByteSeconds: mode === 'silent' ? seconds : 20, livenessSeconds: 1 }
+      expect(await failureOf(limits)).toMatchObject({ code: 'stalled', retryable: true })
+      runs = await claude.runs()
+    }
+    await expect.poll(() => isAlive(runs[0]!.pid)).toBe(false)
   })
 
   it('is gone within five seconds when it is no longer wanted, be it ever so stubborn', async () => {
