@@ -1,7 +1,7 @@
 import { door } from '../core/base/door.ts'
 import { addTodo } from '../core/todo/todos.ts'
 
-/** Adds a todo. With `parse`, `#tag`, `due friday` and `!high` are taken out of the body. */
+/** Adds a todo. With `parse`, `#tag`, `due friday` and `!high` are taken out of the body. `recur`: how often. */
 export async function main(
   body: string,
   parse: boolean = false,
@@ -11,8 +11,9 @@ export async function main(
   depends_on: string[] = [],
   metadata: object = {},
   idempotency_key?: string,
+  recur?: string,
 ) {
   const given = metadata as Record<string, unknown>
-  const todo = { body, parse, tags, priority, due, depends_on, metadata: given, idempotency_key }
+  const todo = { body, parse, tags, priority, due, recur, depends_on, metadata: given, idempotency_key }
   return door(todo, (sql, given, { name, zone }) => addTodo(sql, { ...given, created_by: name, zone }))
 }

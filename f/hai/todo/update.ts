@@ -1,7 +1,7 @@
 import { door } from '../core/base/door.ts'
 import { updateTodo } from '../core/todo/todos.ts'
 
-/** Changes what is given and nothing else; an empty `due` takes the date away. Calls with one `batch` are taken back as one. */
+/** Changes what is given and nothing else; an empty `due` takes the date away, an empty `recur` ends that. Calls with one `batch` are taken back as one. */
 export async function main(
   id: string,
   body?: string,
@@ -12,8 +12,9 @@ export async function main(
   depends_on?: string[],
   metadata?: object,
   batch?: string,
+  recur?: string | null,
 ) {
   const given = metadata as Record<string, unknown> | undefined
-  const change = { body, status, tags, priority, due, depends_on, metadata: given, batch }
+  const change = { body, status, tags, priority, due, depends_on, metadata: given, batch, recur }
   return door({ id, ...change }, updateTodo)
 }

@@ -43,7 +43,7 @@ export async function tasksOfToday(sql: Sql, query: unknown, caller: Caller): Pr
   return listTasks(sql, { ...by, since }, caller)
 }
 
-const WRITTEN = ['body', 'tags', 'priority', 'due', 'depends_on', 'metadata']
+const WRITTEN = ['body', 'tags', 'priority', 'due', 'recur', 'depends_on', 'metadata']
 
 /** 201 with the todo. Who adds it is whoever calls, whatever the body says. */
 export async function createTodo(sql: Sql, body: unknown, { name, zone }: Caller): Promise<Shaped<Todo>> {

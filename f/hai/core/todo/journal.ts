@@ -4,7 +4,7 @@ import { inTransaction, lockNames, type Part, type Sql } from '../base/db.ts'
 import { HaiError, parse } from '../base/errors.ts'
 import { shortId, todoId } from '../base/ids.ts'
 import { todoColumns } from './list.ts'
-import type { Todo, TodoDeed, TodosUndone } from './shape.ts'
+import type { Todo, TodoDeed, TodoStatus, TodosUndone } from './shape.ts'
 
 /** Columns that a change may set, and what they are called where it is told. */
 const FIELDS = {
@@ -20,7 +20,7 @@ const FIELDS = {
   metadata: 'metadata',
 } as const
 /** Set beside one of those. */
-const WITH_THEM = ['written_by', 'closed_at', 'closed_by'] as const
+const WITH_THEM = ['written_by', 'closed_at', 'closed_by', 'follows'] as const
 const KEPT = [...Object.keys(FIELDS), ...WITH_THEM]
 
 /** So many days a change can be taken back. */
@@ -35,11 +35,22 @@ export interface Hand {
   batch: string
 }
 
-/** Locks a todo, and gives it as it was for `writeDown`. */
-export async function asItWas(tx: Sql, id: string): Promise<string> {
-  const [row] = await tx<{ was: string }[]>`
-    select ${kept(tx)}::text as was from hai.todo where id = ${id} for update`
-  return row!.was
+/** A todo before a change: some of its columns, and all of them as `writeDown` compares them. */
+export interface Kept {
+  text: string
+  status: TodoStatus
+  due_on: string | null
+  /** RFC 3339 */
+  due_at: string | null
+  recur: string | null
+  recur_zone: string | null
+}
+
+/** Locks a todo, and gives it as it was. */
+export async function asItWas(tx: Sql, id: string): Promise<Kept> {
+  const [row] = await tx<{ text: string }[]>`
+    select ${kept(tx)}::text as text from hai.todo where id = ${id} for update`
+  return { ...(JSON.parse(row!.text) as Omit<Kept, 'text'>), text: row!.text }
 }
 
 /** Writes down what became of a todo, with all that was other before; of a change that changed nothing nothing. */
@@ -58,6 +69,13 @@ export async function writeAdded(tx: Sql, id: string, { name, batch }: Hand): Pr
   await tx`
     insert into hai.todo_change (batch, todo_id, made_by, became)
     select ${batch}, id, ${name}, ${kept(tx)} from hai.todo where id = ${id}`
+}
+
+/** Whether one call that came twice has changed that todo already. */
+export async function wasWritten(tx: Sql, id: string, { name, batch }: Hand): Promise<boolean> {
+  const rows = await tx`
+    select from hai.todo_change where made_by = ${name} and batch = ${batch} and todo_id = ${id} limit 1`
+  return rows.length > 0
 }
 
 const Undo = z.strictObject({
@@ -147,7 +165,7 @@ async function giveBack(tx: Sql, id: string, name: string): Promise<boolean> {
     update hai.todo set body = was.body, status = was.status, tags = was.tags, priority = was.priority,
       due_on = was.due_on, due_at = was.due_at, recur = was.recur, recur_zone = was.recur_zone,
       depends_on = was.depends_on, metadata = was.metadata, written_by = was.written_by, closed_at = was.closed_at,
-      closed_by = was.closed_by, changed_by = ${name}, changed_at = now(), updated_at = now()
+      closed_by = was.closed_by, follows = was.follows, changed_by = ${name}, changed_at = now(), updated_at = now()
     from hai.todo_change change, hai.todo current,
       -- what a change left alone stays as it is
       jsonb_populate_record(current, change.was) was, jsonb_populate_record(current, change.became) became
@@ -157,6 +175,8 @@ async function giveBack(tx: Sql, id: string, name: string): Promise<boolean> {
         became.recur_zone, became.depends_on, became.metadata) is not distinct from
         (todo.body, todo.status, todo.tags, todo.priority, todo.due_on, todo.due_at, todo.recur,
         todo.recur_zone, todo.depends_on, todo.metadata)
+      and (was.follows is null or not exists (
+        select from hai.todo other where other.follows = was.follows and other.id <> todo.id))
     returning todo.id`
   return rows.length > 0
 }

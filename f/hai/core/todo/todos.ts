@@ -10,9 +10,17 @@ import { Tag } from '../base/normal.ts'
 import { record } from '../base/own.ts'
 import { PRIORITIES } from '../task/shape.ts'
 import { dueEcho, readOf } from './echo.ts'
-import { asItWas, writeAdded, writeDown } from './journal.ts'
+import { asItWas, type Kept, writeAdded, writeDown } from './journal.ts'
 import { todoColumns } from './list.ts'
-import { TODO_STATUSES, type Todo, type TodoAdded, type TodoView, type Unread } from './shape.ts'
+import { carryOn, dueOf, readRecurrence, recurringFrom } from './recurring.ts'
+import {
+  TODO_STATUSES,
+  type Todo,
+  type TodoAdded,
+  type TodoChanged,
+  type TodoView,
+  type Unread,
+} from './shape.ts'
 import { parseTodoText, type TodoText } from './text.ts'
 
 const body = z
@@ -45,6 +53,8 @@ const NewTodo = z.strictObject({
   tags: tags.default([]),
   priority: z.enum(PRIORITIES).optional(),
   due: z.string().optional(),
+  /** How often: `every monday`, `2 weeks`, `every 3 days after`. Without a date the first one is this rule's. */
+  recur: z.string().optional(),
   depends_on: z.array(z.string()).max(50).default([]),
   metadata: metadata.default({}),
   created_by: z.string().min(1),
@@ -60,7 +70,10 @@ export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise
     ? parseTodoText(given.body, clock)
     : { body: given.body, tags: [], ...(unread && { unread }) }
   if (said.body.trim() === '') throw nothingToDo()
-  const due = given.due ? readDue(given.due, clock) : (said.due ?? null)
+  const date = given.due ? readDue(given.due, clock) : (said.due ?? null)
+  const often = given.recur ?? said.recur
+  const rule = often === undefined ? undefined : readRecurrence(often, clock)
+  const { due, recur } = rule ? recurringFrom(rule, date, clock) : { due: date, recur: null }
   const text = parse(Said, { body: said.body, tags: [...given.tags, ...said.tags] })
   const digest = createHash('sha256')
     .update(JSON.stringify({ ...given, idempotency_key: undefined }))
@@ -70,10 +83,10 @@ export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise
     const depends_on = await resolve(tx, given.depends_on)
     const [added] = await tx<Todo[]>`
       insert into hai.todo (id, body, tags, priority, due_on, due_at, depends_on, metadata, created_by,
-        idempotency_key, idempotency_until, request_digest)
+        recur, recur_zone, idempotency_key, idempotency_until, request_digest)
       values (${newId()}, ${text.body}, ${text.tags},
         ${given.priority ?? said.priority ?? 'normal'}, ${dueOn(tx, due, given.zone)}, ${dueAt(due)}, ${depends_on},
-        ${json(tx, given.metadata)}, ${given.created_by}, ${given.idempotency_key ?? null},
+        ${json(tx, given.metadata)}, ${given.created_by}, ${recur}, ${recur && given.zone}, ${given.idempotency_key ?? null},
         case when ${given.idempotency_key !== undefined} then now() + interval '24 hours' end, ${digest})
       on conflict do nothing
       returning ${todoColumns(tx, given.zone)}`
@@ -130,6 +143,8 @@ const Change = z.strictObject({
   priority: z.enum(PRIORITIES).optional(),
   /** null or an empty text takes the due date away. */
   due: z.string().nullish(),
+  /** null or an empty text: it does not recur any more. */
+  recur: z.string().nullish(),
   depends_on: z.array(z.string()).max(50).optional(),
   metadata: metadata.optional(),
   /** What several calls have in common that are taken back as one. */
@@ -140,24 +155,37 @@ const Change = z.strictObject({
 type Seer = Pick<Caller, 'zone' | 'sees'>
 type Changer = Pick<Caller, 'name' | 'zone' | 'sees'>
 
-/** Changes what is given and nothing else, and keeps who did. `invalid` when nothing is given, or when a dependency would form a circle. */
-export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller: Changer): Promise<Todo> {
+/**
+ * Changes what is given and nothing else, and keeps who did. Of one that recurs and is done there is a `next` one then. `invalid` when
+ * nothing is given, or when a dependency would form a circle.
+ */
+export async function updateTodo(
+  sql: Sql,
+  input: z.input<typeof Change>,
+  caller: Changer,
+): Promise<TodoChanged> {
   const { zone, name, sees } = caller
-  const { id: given, due: said, batch = newId(), ...change } = parse(Change, input)
-  if (said === undefined && Object.values(change).every((value) => value === undefined)) {
+  const { id: given, due: date, recur: often, batch = newId(), ...change } = parse(Change, input)
+  if (
+    date === undefined &&
+    often === undefined &&
+    Object.values(change).every((value) => value === undefined)
+  ) {
     throw new HaiError(
       'invalid',
-      'nothing to change; give body, status, tags, priority, due, depends_on or metadata',
+      'nothing to change; give body, status, tags, priority, due, recur, depends_on or metadata',
     )
   }
-  const due = said ? readDue(said, { zone, now: new Date() }) : null
+  const clock = { zone, now: new Date() }
   const { status, ...others } = change
-  const onlyStatus = said === undefined && Object.values(others).every((value) => value === undefined)
+  const onlyStatus =
+    date === undefined && often === undefined && Object.values(others).every((value) => value === undefined)
   return inTransaction(sql, async (tx) => {
     const id = await todoId(tx, given)
     // to close what is closed changes nothing
     const same = tx`(${onlyStatus} and status = ${status ?? null})`
     const was = await asItWas(tx, id)
+    const { due, recur } = datesFrom({ date, often }, was, id, clock)
     const depends_on = change.depends_on ? await resolve(tx, change.depends_on) : null
     if (depends_on) await refuseCycle(tx, id, depends_on)
     const [todo] = await tx<Todo[]>`
@@ -170,8 +198,10 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller
           when ${change.status ?? null} <> status then ${name} else closed_by end,
         tags = coalesce(${change.tags ?? null}::text[], tags),
         priority = coalesce(${change.priority ?? null}, priority),
-        due_on = case when ${said !== undefined} then ${dueOn(tx, due, zone)} else due_on end,
-        due_at = case when ${said !== undefined} then ${dueAt(due)}::timestamptz else due_at end,
+        due_on = case when ${due !== undefined} then ${dueOn(tx, due ?? null, zone)} else due_on end,
+        due_at = case when ${due !== undefined} then ${dueAt(due ?? null)}::timestamptz else due_at end,
+        recur = case when ${recur !== undefined} then ${recur ?? null} else recur end,
+        recur_zone = case when ${recur !== undefined} then ${recur ? zone : null} else recur_zone end,
         depends_on = coalesce(${depends_on}::text[], depends_on),
         metadata = coalesce(${change.metadata ? json(tx, change.metadata) : null}::jsonb, metadata),
         changed_by = case when ${same} then changed_by else ${name} end,
@@ -179,9 +209,31 @@ export async function updateTodo(sql: Sql, input: z.input<typeof Change>, caller
         updated_at = now()
       where id = ${id}
       returning ${todoColumns(tx, zone, sees)}`
-    await writeDown(tx, id, was, { name, batch })
-    return todo!
+    await writeDown(tx, id, was.text, { name, batch })
+    const next = await carryOn(tx, id, [was.status, todo!.status], { name, batch, zone, sees })
+    return next ? { ...todo!, next } : todo!
   })
+}
+
+/** What a change makes of date and rule; undefined of what stays. `invalid` for one that recurs and would have no date. */
+function datesFrom(
+  { date, often }: Record<'date' | 'often', string | null | undefined>,
+  was: Kept,
+  id: string,
+  clock: Clock,
+): Partial<Record<'due' | 'recur', string | null>> {
+  const due = date === undefined ? undefined : date ? readDue(date, clock) : null
+  if (often) return recurringFrom(readRecurrence(often, clock), due ?? dueOf(was), clock)
+  const ends = often !== undefined
+  if (due === null && was.recur !== null && !ends) {
+    const short = shortId(id)
+    throw new HaiError(
+      'invalid',
+      `due: todo ${short} recurs, and needs a date; hai todo stop ${short} ends that`,
+      { plain: 'due: a todo that recurs needs a date; end that first' },
+    )
+  }
+  return { ...(due !== undefined && { due }), ...(ends && { recur: null }) }
 }
 
 async function resolve(sql: Sql, ids: string[]): Promise<string[]> {
