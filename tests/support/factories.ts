@@ -12,7 +12,7 @@ import { enqueue } from '../../f/hai/core/task/enqueue.ts'
 import { complete, fail } from '../../f/hai/core/task/finish.ts'
 import { claim, LANES } from '../../f/hai/core/task/lease.ts'
 import type { ClaimedTask, State } from '../../f/hai/core/task/shape.ts'
-import type { Todo } from '../../f/hai/core/todo/shape.ts'
+import type { TodoAdded } from '../../f/hai/core/todo/shape.ts'
 import { addTodo } from '../../f/hai/core/todo/todos.ts'
 import type { Taker } from '../../f/hai/core/work/built_in.ts'
 import type { TestDatabase } from './database.ts'
@@ -89,7 +89,7 @@ export async function anEndedTask(
 }
 
 /** A todo of the operator's. */
-export const aTodo = (sql: Sql, given: Partial<Parameters<typeof addTodo>[1]> = {}): Promise<Todo> =>
+export const aTodo = (sql: Sql, given: Partial<Parameters<typeof addTodo>[1]> = {}): Promise<TodoAdded> =>
   addTodo(sql, { body: 'replace the UPS battery', created_by: 'operator', zone: 'UTC', ...given })
 
 /** A row of `task_queue`, with what tests look at. */

@@ -217,3 +217,33 @@ describe('skipTodo', () => {
     await expect(skip('ZZZZZZ')).rejects.toMatchObject({ code: 'not_found' })
   })
 })
+
+describe('a text that says how often', () => {
+  const add = (body: string) => aTodo(db.sql, { body, parse: true })
+
+  it('makes a todo that recurs, and the echo says so', async () => {
+    const todo = await add('take out the bins every monday #house')
+    expect(todo).toMatchObject({
+      body: 'take out the bins',
+      recur: 'every Monday',
+      read: {
+        text: expect.stringMatching(/^due Mon \d+ \w+(?: \d{4})? · every Monday · #house$/),
+        notes: [],
+      },
+    })
+    expect((await done(todo.id)).next).toMatchObject({ body: 'take out the bins', tags: ['house'] })
+  })
+
+  it('is left as it is where that may belong to the sentence, with the command that says it', async () => {
+    const { id, recur, read } = await add('fix the job that runs every night')
+    expect(recur).toBeNull()
+    expect(read?.notes).toEqual([expect.stringContaining(`hai todo edit ${shortId(id)} --every "day"`)])
+  })
+
+  it('gives way to what is said beside it', async () => {
+    expect(await aTodo(db.sql, { body: 'bins every monday', parse: true, recur: 'tue' })).toMatchObject({
+      body: 'bins',
+      recur: 'every Tuesday',
+    })
+  })
+})

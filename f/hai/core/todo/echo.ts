@@ -15,11 +15,12 @@ export function dueEcho(due: string, clock: Clock): string {
 
 /** `due Fri 4 Dec 17:00 · #rack · high`: what is known of a todo beside what is to be done; '' when nothing. */
 export function echoOf(
-  { due, tags, priority }: Pick<Todo, 'due' | 'tags' | 'priority'>,
+  { due, recur, tags, priority }: Pick<Todo, 'due' | 'recur' | 'tags' | 'priority'>,
   clock: Clock,
 ): string {
   const parts = [
     due && `due ${dueEcho(due, clock)}`,
+    recur,
     ...tags.map((tag) => `#${tag}`),
     priority !== 'normal' && priority,
   ]

@@ -3,12 +3,15 @@ import { parseDue } from '../base/due.ts'
 import { normal, TAG } from '../base/normal.ts'
 import type { Priority } from '../task/shape.ts'
 import { datesSaid, type Said } from './dates_said.ts'
+import { type Often, oftenSaid, tellsOfIt } from './recurrence_said.ts'
 import type { Unread } from './shape.ts'
 
 export interface TodoText {
   body: string
   tags: string[]
   due?: string
+  /** How often, as it is kept: `every Monday`. */
+  recur?: string
   priority?: Priority
   /** What looks as if it were meant, and was left in the body. */
   unread?: Unread[]
@@ -20,7 +23,10 @@ export interface TodoText {
  * Quoted passages are left alone. What is not understood stays in `body`, verbatim; `body` is '' when nothing is left.
  */
 export function parseTodoText(text: string, clock: Clock): TodoText {
-  const words = wordsOf(text)
+  const all = wordsOf(text)
+  const often = oftenSaid(all, clock)
+  const place = often && oftenPlace(all, often)
+  const words = place === 'free' ? withoutOften(all, often!, clock) : all
   const known = new Map<string, Mark | undefined>()
   const marks = words.map((word) => {
     if (!known.has(word)) known.set(word, markOf(word))
@@ -35,9 +41,10 @@ export function parseTodoText(text: string, clock: Clock): TodoText {
   const priority = priorities.size === 1 ? [...priorities][0] : undefined
   const isTaken = (at: number) => atEnds.has(at) && (priority !== undefined || !marks[at]!.priority)
   const tags = marks.flatMap((mark, at) => (mark?.tag && (isTaken(at) || !mark.plus) ? mark.tag : []))
-  const body = bodyOf(words, (at) => isDate(at) || isTaken(at), taken !== undefined)
+  const body = bodyOf(words, (at) => isDate(at) || isTaken(at), taken !== undefined || place === 'free')
   const due = taken && dueOf(taken, clock)
   const unread = [
+    ...(place === 'inside' ? [leftOften(often!)] : []),
     ...unreadDates(words, marks, dates, taken, isTaken),
     ...words.flatMap((word, at) => (isTaken(at) || !marks[at]?.priority ? [] : leftPriority(word))),
   ]
@@ -45,6 +52,7 @@ export function parseTodoText(text: string, clock: Clock): TodoText {
     body,
     tags: [...new Set(tags)],
     ...(due && { due }),
+    ...(place === 'free' && { recur: often!.recur }),
     ...(priority && { priority }),
     ...(unread.length > 0 && { unread: unread.slice(0, MOST_TOLD) }),
   }
@@ -163,6 +171,38 @@ const GOES_ON =
 /** What a todo may begin with, so that a weekday before it is when: "friday call mum", and not "friday report". */
 const ORDER =
   /^\s*(?:add|ask|back|bake|book|bring|buy|call|cancel|change|check|clean|clear|close|collect|cook|create|cut|delete|deploy|do|download|drop|email|empty|feed|file|fill|find|finish|fix|get|give|go|install|learn|look|mail|make|meet|message|migrate|move|mow|open|order|pack|paint|pay|phone|pick|plan|plant|post|prepare|print|put|read|reboot|remove|renew|repair|replace|reply|restart|return|review|ring|run|see|sell|send|set|ship|sign|start|stop|swap|take|talk|tell|test|text|throw|tidy|turn|update|upgrade|vacuum|visit|walk|wash|watch|water|write)$/i
+
+/** Whether it says how often the todo comes, at one of its ends, or belongs to the sentence, or may be either. */
+function oftenPlace(words: string[], { from, to, adverb }: Often): Place {
+  const due = /^\s*due\b/i.test(words[from]!)
+  const after = words[to]
+  const closed = /[)\],;:.!?]$/.test(words[to - 1]!)
+  if (from === 0 && after !== undefined) {
+    if (closed || (!adverb && ORDER.test(after))) return 'free'
+    return adverb ? 'bound' : 'inside'
+  }
+  if (binds(words[from - 1])) return 'bound'
+  const ends = after === undefined || closed || markOf(after) || STARTS.test(after)
+  if (tellsOfIt(words, from)) return 'inside'
+  if (ends || due) return 'free'
+  return adverb ? 'bound' : 'inside'
+}
+
+/** The words beside it, and beside the word that says from when on: "every 3 days starting friday". */
+function withoutOften(words: string[], { from, to }: Often, clock: Clock): string[] {
+  const starts = /^\s*(?:starting|beginning|from)$/i.test(words[to] ?? '')
+  const [date] = starts ? datesSaid(words.slice(to + 1, to + 8), clock) : []
+  return [...words.slice(0, from), ...words.slice(date?.from === 0 ? to + 1 : to)]
+}
+
+/** What may stand behind it: from when on, or something in brackets. */
+const STARTS = /^\s*(?:[([–—-]|(?:due|by|on|starting|beginning|from|today|tomorrow|next|this)\b)/i
+
+const leftOften = ({ text, recur }: Often): Unread => ({
+  text,
+  why: 'it may belong to the sentence',
+  option: `--every "${recur.replace(/^every /, '')}"`,
+})
 
 /** "Due friday is what he said" is about the date. */
 const TELLS_OF_IT = /^\s*(?:is|was|are|were|will|would|be|means|dates?|or)$/i
