@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import type { Todo, TodoList, TodoStatus } from '../../f/hai/core/todo/shape.ts'
+import type { Todo, TodoChanged, TodoList, TodoStatus } from '../../f/hai/core/todo/shape.ts'
 import { newKey } from '../call/webhook.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
@@ -12,11 +12,13 @@ import { noteOwner, todoLine } from '../show/todo.ts'
 import { oneLine } from '../show/width.ts'
 import { dueText, shortId, shortIds } from '../show/words.ts'
 import { textOf } from '../stdin.ts'
+import { EVERY_OPTION } from './todo-recur.ts'
 
 interface EditOptions {
   body?: string
   /** False by `--no-due`. */
   due?: string | false
+  every?: string
   tag?: string[]
   untag?: string[]
   priority?: string
@@ -32,6 +34,7 @@ export function addEdit(todo: Command, session: Session): void {
     .option('--body <text>', 'its text; - reads it from stdin')
     .option('--due <when>', 'friday, tomorrow 17:00, 2026-11-27')
     .option('--no-due', 'it is due no more')
+    .option(...EVERY_OPTION)
     .option('--tag <tag>', 'add a tag; may be repeated', collect)
     .option('--untag <tag>', 'take a tag away; may be repeated', collect)
     .addOption(priorityOption())
@@ -56,6 +59,7 @@ export function addEdit(todo: Command, session: Session): void {
   examples(
     edit,
     'hai todo edit 7f3k2m --due "next friday" --tag rack',
+    'hai todo edit 7f3k2m --every "2 weeks"',
     'hai todo edit 7f3k2m --no-due',
     'hai todo edit 7f3k2m --body - < plan.md',
     'hai todo edit 7f3k2m',
@@ -63,10 +67,10 @@ export function addEdit(todo: Command, session: Session): void {
 }
 
 async function fields(session: Session, id: string, changes: EditOptions): Promise<object> {
-  const { due, tag, untag, priority } = changes
+  const { due, every, tag, untag, priority } = changes
   const body = changes.body === undefined ? undefined : (await textOf(session.io, changes.body)).trimEnd()
   const tags = tag || untag ? await changedTags(session, id, tag ?? [], untag ?? []) : undefined
-  return given({ body, due: due === false ? null : due, tags, priority })
+  return given({ body, due: due === false ? null : due, recur: every, tags, priority })
 }
 
 /** The door takes all tags at once, so the present ones are needed. */
@@ -154,18 +158,20 @@ export function addClosing(todo: Command, session: Session): void {
 
 /** Changes all of them; what is wrong with one does not keep the others back, and its status is the exit's. */
 async function close(session: Session, closing: Closing, ids: string[], json: boolean): Promise<number> {
-  const changed: Todo[] = []
+  const changed: TodoChanged[] = []
   let exit = 0
   // so that all of them can be taken back at once
   const batch = ids.length > 1 ? { batch: newKey() } : {}
   for (const id of ids) {
     try {
-      const todo = await session.call<Todo>('todo/update', { id, status: closing.status, ...batch })
+      const todo = await session.call<TodoChanged>('todo/update', { id, status: closing.status, ...batch })
       changed.push(todo)
-      if (!json)
-        session.print(
-          `${closing.verb === 'drop' ? 'dropped' : todo.status}: ${shortId(todo.id)} ${oneLine(todo.body)}`,
-        )
+      if (json) continue
+      session.print(
+        `${closing.verb === 'drop' ? 'dropped' : todo.status}: ${shortId(todo.id)} ${oneLine(todo.body)}`,
+      )
+      if (todo.next) session.print(`next: ${todoLine(todo.next)}`)
+      if (closing.verb === 'drop' && todo.recur) noteEnd(session, todo)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       const status = session.report(error)
@@ -180,6 +186,14 @@ async function close(session: Session, closing: Closing, ids: string[], json: bo
     session.note(`to undo: hai todo ${undo} ${changed.map((todo) => shortId(todo.id)).join(' ')}`)
   }
   return exit
+}
+
+/** What recurs is rarely meant to end with one date that is passed over. */
+function noteEnd(session: Session, { id, recur }: Todo): void {
+  const short = shortId(id)
+  session.note(
+    `it recurred ${recur}, and there is no next one now; to pass over one date only: hai todo reopen ${short}; hai todo skip ${short}`,
+  )
 }
 
 async function pick(session: Session, closing: Closing): Promise<string[]> {

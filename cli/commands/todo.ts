@@ -14,10 +14,12 @@ import { shortId } from '../show/words.ts'
 import { STDIN_OPTION, wordsOf } from '../stdin.ts'
 import { waitOptions } from './ask.ts'
 import { addClosing, addEdit } from './todo-change.ts'
+import { addRecurring, EVERY_OPTION } from './todo-recur.ts'
 
 interface AddOptions {
   tag?: string[]
   due?: string
+  every?: string
   priority?: string
   after?: string[]
   raw?: boolean
@@ -51,6 +53,7 @@ export function addTodo(program: Command, session: Session): void {
   addShow(todo, session)
   addEdit(todo, session)
   addClosing(todo, session)
+  addRecurring(todo, session)
   addRun(todo, session)
   examples(
     todo,
@@ -67,39 +70,44 @@ function addAdding(todo: Command, session: Session): void {
     .argument('<text...>', 'what is to be done; - reads it from stdin')
     .option('--tag <tag>', 'a tag; may be repeated', collect)
     .option('--due <when>', 'friday, tomorrow 17:00, 2026-11-27')
+    .option(...EVERY_OPTION)
     .addOption(priorityOption())
     .option('--after <id>', 'comes after this todo; may be repeated', collect)
     .option('--raw', 'take the text as it is')
     .option(...STDIN_OPTION)
     .option(...JSON_OPTION)
     .action(
-      session.run(async (words: string[], { after, tag, raw, stdin, json, ...options }: AddOptions) => {
-        const body = await wordsOf(session.io, words, stdin)
-        if (body.trim() === '') throw new Failure('usage', 'there is no text; say what is to be done')
-        const added = await session.call<Todo>(
-          'todo/add',
-          given({
-            ...options,
-            body,
-            parse: !raw,
-            tags: tag,
-            depends_on: after && (await Promise.all(after.map((id) => session.todoId(id)))),
-            idempotency_key: newKey(),
-          }),
-        )
-        await session.touchTodos([added])
-        if (json) session.printJson(added)
-        else session.print(`added ${todoLine(added)}`)
-        // said only of what looks like a date: the word alone may be meant as it is
-        if (!raw && !added.due && /\bdue\s+\S/i.test(added.body))
-          session.note(`no date was read in it; to set one: hai todo edit ${shortId(added.id)} --due DATE`)
-        return undefined
-      }),
+      session.run(
+        async (words: string[], { after, tag, every, raw, stdin, json, ...options }: AddOptions) => {
+          const body = await wordsOf(session.io, words, stdin)
+          if (body.trim() === '') throw new Failure('usage', 'there is no text; say what is to be done')
+          const added = await session.call<Todo>(
+            'todo/add',
+            given({
+              ...options,
+              body,
+              parse: !raw,
+              tags: tag,
+              recur: every,
+              depends_on: after && (await Promise.all(after.map((id) => session.todoId(id)))),
+              idempotency_key: newKey(),
+            }),
+          )
+          await session.touchTodos([added])
+          if (json) session.printJson(added)
+          else session.print(`added ${todoLine(added)}`)
+          // said only of what looks like a date: the word alone may be meant as it is
+          if (!raw && !added.due && /\bdue\s+\S/i.test(added.body))
+            session.note(`no date was read in it; to set one: hai todo edit ${shortId(added.id)} --due DATE`)
+          return undefined
+        },
+      ),
     )
   examples(
     add,
     'hai todo add "replace the UPS battery #rack due friday"',
     'hai todo add "order the battery" --tag rack --due "next monday" --priority high',
+    'hai todo add "take out the bins every monday"',
     'hai todo add --raw "read the post on #hashtags"',
     'wl-paste | hai todo add -',
     'while read -r line; do hai todo add -n "$line"; done < todos.txt',

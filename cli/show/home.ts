@@ -115,7 +115,9 @@ function todosTitle({ overdue, due_today, due_later, undated }: Home['todos']): 
 
 function todoItems({ todos, as_of }: Home): string[] {
   const shown = todos.next
-  const dates = shown.map(({ due }) => (due ? dueText(due, new Date(as_of)) : ''))
+  const dates = shown.map(({ due, recur }) =>
+    due ? dueText(due, new Date(as_of)) + (recur ? ' ↻' : '') : '',
+  )
   const columns = Math.max(0, ...dates.map((date) => date.length))
   return shown.map(({ id, body }, i) => {
     const date = columns > 0 ? `${pad(dates[i] ?? '', columns)}  ` : ''

@@ -7,7 +7,7 @@ import { dueText, relative, shortId, shortIds } from './words.ts'
 
 const LABEL = 11
 
-/** Todos as aligned lines that fit the terminal. */
+/** Todos as aligned lines that fit the terminal; ↻ marks what recurs. */
 export async function todoTable(todos: Todo[], session: Session): Promise<string[]> {
   if (todos.length === 0) return []
   const { bold, dim, red, yellow } = session.paint
@@ -17,7 +17,10 @@ export async function todoTable(todos: Todo[], session: Session): Promise<string
     const mark = todo.status !== 'open' ? todo.status : todo.blocked_by.length > 0 ? 'blocked' : urgency(todo)
     return [
       { text: ids[i] ?? '', paint: bold },
-      { text: todo.due ? dueText(todo.due) : '', ...(todo.overdue ? { paint: red } : {}) },
+      {
+        text: todo.due ? `${dueText(todo.due)}${todo.recur ? ' ↻' : ''}` : '',
+        ...(todo.overdue ? { paint: red } : {}),
+      },
       { text: mark, paint: todo.status === 'open' ? yellow : dim },
       { text: tags, paint: dim },
       todo.status === 'open' ? todo.body : { text: todo.body, paint: dim },
@@ -36,10 +39,11 @@ export async function todoTable(todos: Todo[], session: Session): Promise<string
 /** One todo in one line: `7F3K2M replace the UPS battery, due Fri 27 Nov, #rack`. */
 export function todoLine(todo: Todo): string {
   const due = todo.due ? `, due ${dueText(todo.due)}` : ''
+  const often = todo.recur ? `, ${todo.recur}` : ''
   const priority = urgency(todo) ? `, ${todo.priority}` : ''
   const after = todo.blocked_by.length > 0 ? `, after ${todo.blocked_by.map(shortId).join(', ')}` : ''
   const tags = todo.tags.length > 0 ? `, ${todo.tags.map((tag) => `#${tag}`).join(' ')}` : ''
-  return oneLine(`${shortId(todo.id)} ${todo.body}${due}${priority}${after}${tags}`)
+  return oneLine(`${shortId(todo.id)} ${todo.body}${due}${often}${priority}${after}${tags}`)
 }
 
 /** One todo with everything about it. */
@@ -48,6 +52,7 @@ export function todoText(todo: TodoView, session: Session): string[] {
   const due = todo.due && (todo.overdue ? red(`${dueText(todo.due)}, overdue`) : dueText(todo.due))
   const facts: [string, string | null][] = [
     ['due', due],
+    ['recurs', recursText(todo)],
     ['tags', todo.tags.map((tag) => `#${tag}`).join(' ')],
     ['priority', urgency(todo)],
     [
@@ -78,6 +83,12 @@ export function todoText(todo: TodoView, session: Session): string[] {
         ]
       : []),
   ]
+}
+
+/** How often, and the one before it. */
+function recursText({ recur, follows }: Todo): string | null {
+  const before = follows ? `after ${shortId(follows)}` : null
+  return [recur, before].filter(Boolean).join(', ') || null
 }
 
 /** Todos are the house's: who changed one is not always who put it down. Its closing is told as that. */

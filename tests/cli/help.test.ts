@@ -22,7 +22,7 @@ it('has the commands that are listed here, and no other', () => {
     ...['ask', 'reply', 'chat', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion', 'serve'],
     ...under('undo'),
     ...under('task', 'add', 'ls', 'show', 'result', 'tail', 'logs', 'cancel', 'retry', 'rate'),
-    ...under('todo', 'add', 'ls', 'next', 'show', 'edit', 'done', 'drop', 'reopen', 'run'),
+    ...under('todo', 'add', 'ls', 'next', 'show', 'edit', 'done', 'drop', 'reopen', 'skip', 'stop', 'run'),
     ...under('cost', 'task', 'cap', 'cap raise', 'import'),
     ...under('model', 'ls', 'test', 'add', 'enable', 'disable', 'default'),
     ...under('config', 'show'),

@@ -3,10 +3,10 @@ import { HaiError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { normal } from '../base/normal.ts'
 import { listTodos, nobody } from '../todo/list.ts'
-import type { Todo, TodoStatus } from '../todo/shape.ts'
+import type { Todo, TodoChanged, TodoStatus } from '../todo/shape.ts'
 import { showTodo, updateTodo } from '../todo/todos.ts'
-import { type Intent, type Reply, whole } from './grammar.ts'
-import { changed, named, SHOWN, todoLines } from './todo_lines.ts'
+import { type Asker, type Intent, type Reply, whole } from './grammar.ts'
+import { changed, named, particulars, SHOWN, todoLines } from './todo_lines.ts'
 
 const TODO = '(?:(?:the\\s+|my\\s+)?todo)'
 const DONE = '(?:done|finished|complete|completed)'
@@ -83,9 +83,15 @@ export const closeTodoIntent: Intent<{ status: TodoStatus; todo: Reference }> = 
     }
     if (todo.status === status) return { text: `${named(todo)} is ${status} already`, data: todo }
     const after = await updateTodo(sql, { id: todo.id, status }, asker.caller)
-    const text = `${VERB[status]} todo ${named(after)}`
+    const text = `${VERB[status]} todo ${named(after)}${comesAgain(after, asker)}`
     return { text, undo: undo(todo), todo: changed(after), data: after }
   },
+}
+
+/** Of one that recurs: the next one, or that there is none. */
+function comesAgain({ status, recur, next }: TodoChanged, asker: Asker): string {
+  if (next) return `\nnext: ${named(next)}${particulars(next, asker)}`
+  return status === 'dropped' && recur ? `\nit recurred ${recur}, and there is no next one now` : ''
 }
 
 /** The command that gives a todo back the status it had. */

@@ -16,9 +16,10 @@ export function named({ body, id }: Todo): string {
 export const changed = ({ id, status }: Todo): Pick<Todo, 'id' | 'status'> => ({ id, status })
 
 /** `, due Fri 27 Nov 2026, tag rack, priority high`: what was understood beside the body; '' when nothing. */
-export function particulars({ due, tags, priority }: Todo, clock: Clock): string {
+export function particulars({ due, recur, tags, priority }: Todo, clock: Clock): string {
   const parts = [
     due && `due ${formatDue(due, clock)}`,
+    recur,
     tags.length > 0 && `${tags.length > 1 ? 'tags' : 'tag'} ${tags.join(', ')}`,
     priority !== 'normal' && `priority ${priority}`,
   ]
@@ -42,9 +43,10 @@ export function moreLines(total: Total, shown: number, command: string): string[
 }
 
 function line(todo: Todo, clock: Clock): string {
-  const { id, body, due, overdue, tags, priority, blocked_by } = todo
+  const { id, body, due, overdue, recur, tags, priority, blocked_by } = todo
   const notes = [
     due && `${overdue ? 'overdue since' : 'due'} ${formatDue(due, clock)}`,
+    recur,
     priority !== 'normal' && priority,
     blocked_by.length > 0 && `waits for ${blocked_by.map(shortId).join(', ')}`,
     ...tags.map((tag) => `#${tag}`),
