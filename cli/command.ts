@@ -42,6 +42,20 @@ export function loudnessOptions(command: Command): Command {
     .option('-v, --verbose', 'show each step')
 }
 
+export const MODEL_OPTION = [
+  '--model <name>',
+  'let this model answer: backend/model, or what of it hai model ls has once',
+  modelName,
+] as const
+
+/** One word: a text in its place was meant as the question, and is not to be asked without its model. */
+function modelName(text: string): string {
+  if (/^\S{1,200}$/.test(text)) return text
+  throw new InvalidArgumentError(
+    'Expected the name of a model, such as ollama/llama3.1:8b; --no-builtin skips the built-in answers.',
+  )
+}
+
 export function priorityOption(): Option {
   return new Option('--priority <level>', 'how urgent it is').choices(PRIORITIES)
 }

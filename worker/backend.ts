@@ -7,6 +7,7 @@ import { refuseUnfit } from '../f/hai/core/base/config.ts'
 import { type WorkerEnvironment, workerEnvironment } from '../f/hai/core/base/environment.ts'
 import { HaiError, parse } from '../f/hai/core/base/errors.ts'
 import { type Access, accessOf } from '../f/hai/core/model/access.ts'
+import type { ClaimedTask } from '../f/hai/core/task/shape.ts'
 
 type Env = Record<string, string | undefined>
 
@@ -15,7 +16,7 @@ export interface Backend {
   /** The name that `--backend` gave. */
   name: string | undefined
   /** Looked up anew for each task: what a found Ollama has loaded changes. */
-  access(): Promise<Access>
+  access(task?: Pick<ClaimedTask, 'model'>): Promise<Access>
 }
 
 /**
@@ -37,11 +38,13 @@ export async function findBackend(env: Env, wanted: string | undefined): Promise
       next: 'install Claude Code here, then: claude, and /login',
     })
   }
-  const access = async () => {
-    const found = await accessOf(models, workerEnvironment(), asked)
+  const access: Backend['access'] = async ({ model } = {}) => {
+    const found = await accessOf(models, workerEnvironment(), asked, { model })
     if ('offers' in found)
       throw new HaiError('unavailable', `no Ollama answers at ${around.ollamaUrl} any more`)
-    return asked ? { ...found, choice: { ...found.choice, reason: 'what this worker asks' } } : found
+    return asked && !model
+      ? { ...found, choice: { ...found.choice, reason: 'what this worker asks' } }
+      : found
   }
   return { name, access }
 }

@@ -6,6 +6,7 @@ import { duration } from '../cli/show/words.ts'
 import { HaiError } from '../f/hai/core/base/errors.ts'
 import { shortId } from '../f/hai/core/base/ids.ts'
 import { answerWithModel } from '../f/hai/core/model/agent.ts'
+import { failureOfName } from '../f/hai/core/model/named.ts'
 import { withLoading } from '../f/hai/core/model/ollama.ts'
 import { slotsOf } from '../f/hai/core/task/lane.ts'
 import { LANES } from '../f/hai/core/task/lease.ts'
@@ -102,7 +103,9 @@ async function answer(
   let route = ''
   try {
     await keep(handle, task.id, stop, async (held) => {
-      const access = await backend.access()
+      const looked = backend.access(task)
+      const access = await (task.model ? looked.catch(failureOfName) : looked)
+      if ('code' in access) return void (await handle.fail(access))
       route = ` ${access.choice.name}/${access.choice.model}`
       say(`${shortId(task.id)} begun,${route}`)
       const signal = AbortSignal.any([held, handle.lost])

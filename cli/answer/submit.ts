@@ -3,7 +3,15 @@ import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import type { IfBusy } from '../../f/hai/core/task/envelope.ts'
 import type { Accepted, TaskResult } from '../../f/hai/core/task/shape.ts'
 import { newKey } from '../call/webhook.ts'
-import { collect, given, JSON_OPTION, lengthOfTime, priorityOption, readingStdin } from '../command.ts'
+import {
+  collect,
+  given,
+  JSON_OPTION,
+  lengthOfTime,
+  MODEL_OPTION,
+  priorityOption,
+  readingStdin,
+} from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { tellSettings } from '../settings/notes.ts'
@@ -20,7 +28,9 @@ export interface SubmitOptions {
   /** False by `-n`. */
   stdin?: boolean
   agent?: string
-  model?: boolean
+  model?: string
+  /** False by `--no-builtin`. */
+  builtin?: boolean
   ifBusy?: IfBusy
   priority?: string
   /** Seconds. */
@@ -35,7 +45,8 @@ export function taskOptions(command: Command): Command {
     .option('-f, --file <path>', 'attach a text file; may be repeated; - is stdin', collect)
     .option(...STDIN_OPTION)
     .option('--agent <name>', 'who should do it')
-    .addOption(new Option('--model', 'skip the built-in answers').conflicts('agent'))
+    .option(...MODEL_OPTION)
+    .addOption(new Option('--no-builtin', 'skip the built-in answers: a model answers').conflicts('agent'))
     .addOption(ifBusyOption())
     .addOption(priorityOption())
     .option('--ttl <time>', 'expire the task when it is not done by then (90s, 5m, 2h)', lengthOfTime)
@@ -63,7 +74,8 @@ export async function submit(
     content,
     context: context.length > 0 ? context : undefined,
     conversation_id: conversation,
-    target_agent: options.model ? MODEL_AGENT : options.agent,
+    target_agent: options.builtin === false ? MODEL_AGENT : options.agent,
+    model: options.model,
     if_busy: options.ifBusy,
     priority: options.priority,
     ttl_seconds: options.ttl === undefined ? undefined : Math.ceil(options.ttl),

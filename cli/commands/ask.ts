@@ -23,7 +23,8 @@ export function addAsk(program: Command, session: Session): void {
     waitOptions(ask),
     'hai ask "what is open?"',
     `hai ask --in '#rack-move' "which cables go first?"`,
-    'hai ask --model "what is open?"',
+    'hai ask --model llama3.1:8b "what is open?"',
+    'hai ask --no-builtin "what is open?"',
     'journalctl -u k3s | hai ask "what broke?" -f notes.md',
     'while read -r line; do hai ask -n "$line"; done < questions.txt',
   )

@@ -4,13 +4,14 @@ import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/task/shap
 import { conversationOf } from '../answer/conversation.ts'
 import { put } from '../answer/submit.ts'
 import { waitFor } from '../answer/wait.ts'
-import { examples, lengthOfTime, loudnessOptions, readingStdin } from '../command.ts'
+import { examples, lengthOfTime, loudnessOptions, MODEL_OPTION, readingStdin } from '../command.ts'
 import { EXIT, Failure, isInterruption } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { relative, shortId } from '../show/words.ts'
 
 interface ChatOptions {
   agent?: string
+  model?: string
   quiet?: boolean
   verbose?: boolean
   /** Seconds. */
@@ -26,6 +27,7 @@ export function addChat(program: Command, session: Session): void {
     .description('talk, message by message; lines of a pipe are messages too')
     .argument('[conversation]', "go on with this one: '#name' (in quotes), an id, or @ for the last one")
     .option('--agent <name>', 'who should answer')
+    .option(...MODEL_OPTION)
     .option('--timeout <time>', 'give up waiting for an answer after so long (30, 5m)', lengthOfTime)
     .action(
       session.run((name: string | undefined, options: ChatOptions) => new Chat(session, options).hold(name)),
@@ -100,7 +102,12 @@ class Chat {
   async #answer(content: string): Promise<void> {
     const session = this.#session
     try {
-      const fields = { content, conversation_id: this.#conversation, target_agent: this.#options.agent }
+      const fields = {
+        content,
+        conversation_id: this.#conversation,
+        target_agent: this.#options.agent,
+        model: this.#options.model,
+      }
       const accepted = await put(session, fields, this.#saidNew)
       this.#saidNew = false
       this.#conversation = accepted.conversation_id

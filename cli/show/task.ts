@@ -74,6 +74,7 @@ function facts(task: TaskView): [string, string][] {
     ['finished', task.finished_at && finished(task.finished_at, task.started_at)],
     ['expires', task.finished_at === null && task.expires_at ? dueText(task.expires_at) : null],
     ['by', task.agent ?? task.target_agent],
+    ['model', task.model],
     ['attempt', task.attempt > 1 ? `${task.attempt} of ${task.max_attempts}` : null],
     ['priority', task.priority === 'normal' ? null : task.priority],
     ['waits for', task.waiting_on && waitingText(task.waiting_on)],

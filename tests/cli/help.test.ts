@@ -175,7 +175,8 @@ it('describes ask', async () => {
       -f, --file <path>    attach a text file; may be repeated; - is stdin
       -n, --no-stdin       don't read stdin; in a while read loop it is the loop's
       --agent <name>       who should do it
-      --model              skip the built-in answers
+      --model <name>       let this model answer: backend/model, or what of it hai model ls has once
+      --no-builtin         skip the built-in answers: a model answers
       --if-busy <how>      when another task of the conversation is not done: wait, give up, or cancel
                            it (choices: "queue", "reject", "interrupt")
       --priority <level>   how urgent it is (choices: "low", "normal", "high", "urgent")
@@ -195,7 +196,8 @@ it('describes ask', async () => {
     Examples:
       $ hai ask "what is open?"
       $ hai ask --in '#rack-move' "which cables go first?"
-      $ hai ask --model "what is open?"
+      $ hai ask --model llama3.1:8b "what is open?"
+      $ hai ask --no-builtin "what is open?"
       $ journalctl -u k3s | hai ask "what broke?" -f notes.md
       $ while read -r line; do hai ask -n "$line"; done < questions.txt
     "

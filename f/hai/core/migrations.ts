@@ -13,6 +13,7 @@ import {
   GIVEN_BACK,
   LEASE_TOKENS,
   LOOKS,
+  NAMED_MODEL,
   QUEUE,
   TURNS,
   WAITING,
@@ -53,4 +54,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'alerts', sql: ALERTS },
   { name: 'todo journal', sql: TODO_JOURNAL },
   { name: 'acknowledged', sql: ACKNOWLEDGED },
+  { name: 'named model', sql: NAMED_MODEL },
 ]

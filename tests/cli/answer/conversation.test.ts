@@ -41,16 +41,37 @@ describe('--if-busy', () => {
   })
 })
 
-describe('--model', () => {
+describe('--no-builtin', () => {
   it('asks for the one who answers with a model', async () => {
-    await hai('ask', '--model', 'what is open?')
+    await hai('ask', '--no-builtin', 'what is open?')
     expect(sent()).toMatchObject({ content: 'what is open?', target_agent: 'general' })
     await hai('reply', 'and now?')
     expect(sent()).not.toHaveProperty('target_agent')
   })
 
+  it('is another thing than a model, which is named', async () => {
+    await hai('ask', '--model', 'llama3.1:8b', 'what is open?')
+    expect(sent()).toMatchObject({ content: 'what is open?', model: 'llama3.1:8b' })
+    expect(sent()).not.toHaveProperty('target_agent')
+    await hai('what is open?', '--model', 'ollama/x')
+    expect(sent()).toMatchObject({ content: 'what is open?', model: 'ollama/x' })
+    await hai('task', 'add', 'x', '--model', 'cloud', '--no-builtin')
+    expect(sent()).toMatchObject({ model: 'cloud', target_agent: 'general' })
+  })
+
+  it.each([
+    [['ask', '--model', 'what is open?'], 'Expected the name of a model'],
+    [['ask', '--model', 'why'], "missing required argument 'text'"],
+    [['chat', '--model', 'a b'], 'Expected the name of a model'],
+  ])('takes no text for the name of a model: %j', async (argv, message) => {
+    const ran = await hai(...argv)
+    expect(ran).toMatchObject({ exit: 2, stdout: '' })
+    expect(ran.stderr).toContain(message)
+    expect(server.calls).toEqual([])
+  })
+
   it('does not go with --agent', async () => {
-    const ran = await hai('ask', '--model', '--agent', 'coder', 'x')
+    const ran = await hai('ask', '--no-builtin', '--agent', 'coder', 'x')
     expect(ran.exit).toBe(2)
     expect(server.calls).toEqual([])
   })

@@ -13,8 +13,8 @@ export function asksHai(task: Omit<Asked, 'source'>, clock: Clock): Recognised |
 }
 
 /** A chat's own errand, an answer to be gone on with, and one in a form that only a model can be held to, are a model's. */
-function wantsModel({ target_agent, context, chat, errand }: Omit<Asked, 'source'>): boolean {
-  if (target_agent || context.length > 0 || errand) return true
+function wantsModel({ target_agent, model, context, chat, errand }: Omit<Asked, 'source'>): boolean {
+  if (target_agent || model || context.length > 0 || errand) return true
   return chat
     ? chat.errand === true || chat.begun !== undefined || chat.answer.response_format !== undefined
     : false

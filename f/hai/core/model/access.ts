@@ -7,6 +7,7 @@ import type { AttemptFailure } from '../task/backend.ts'
 import { type ClaimedTask, RESTRICTED } from '../task/shape.ts'
 import { chooseForErrand } from './cheapest.ts'
 import { choose, chooseNamed, freeChoice, idle } from './choose.ts'
+import { chooseByName } from './named.ts'
 import { isHosted } from './ollama.ts'
 
 /** Who may be asked, with the key in memory only. */
@@ -27,11 +28,7 @@ export interface NoAccess {
 }
 
 /** The backend and model for the next task, or those that `wanted` names; or why there is none. */
-export async function modelAccess(
-  sql: Sql,
-  wanted?: string,
-  task?: Pick<ClaimedTask, 'data_tier' | 'errand'>,
-): Promise<Access | NoAccess> {
+export async function modelAccess(sql: Sql, wanted?: string, task?: Wants): Promise<Access | NoAccess> {
   const models = await storedConfig(sql, 'models', Models)
   const access = await accessOf(models, workerEnvironment(), wanted, task)
   if ('choice' in access) return access
@@ -39,11 +36,9 @@ export async function modelAccess(
   return row?.error ? { ...access, error: row.error } : access
 }
 
-/** The same for `task`, by its tier and by what it is worth. */
-export const accessFor = (
-  sql: Sql,
-  task: Pick<ClaimedTask, 'data_tier' | 'errand'>,
-): Promise<Access | NoAccess> => modelAccess(sql, undefined, task)
+/** The same for `task`, by its tier, by what it is worth, and by the model that it names. */
+export const accessFor = (sql: Sql, task: Wants): Promise<Access | NoAccess> =>
+  modelAccess(sql, undefined, task)
 
 /**
  * The same where there is no database: by these `models`. What is restricted sees what is of the house, and is offered
@@ -53,17 +48,23 @@ export async function accessOf(
   given: Models,
   around: WorkerEnvironment,
   wanted: string | undefined,
-  { data_tier, errand = false }: { data_tier?: string; errand?: boolean } = {},
+  { data_tier, errand = false, model }: Wants = {},
 ): Promise<Access | NoAccess> {
   const isRestricted = data_tier === RESTRICTED
   const models = isRestricted ? ofHouse(given) : given
-  const choice = await (wanted
-    ? chooseNamed(wanted, models, around)
-    : (errand ? chooseForErrand : choose)(models, around))
+  // by its name also one that may not see it is meant, and is withheld where that is told
+  const choice = model
+    ? await chooseByName(model, given, around)
+    : await (wanted
+        ? chooseNamed(wanted, models, around)
+        : (errand ? chooseForErrand : choose)(models, around))
   if (choice) return { choice, models, apiKey: keyOf(choice, around) }
   const offers = around.offers.map(({ backend }) => backend).filter((name) => !models.backends[name])
   return { offers: isRestricted ? [] : offers, idle: idle(models, around) }
 }
+
+/** What of a task says who may answer it. */
+type Wants = Partial<Pick<ClaimedTask, 'data_tier' | 'errand' | 'model'>>
 
 /** A model that costs nothing and can be reached; undefined when there is none. */
 export async function localAccess(sql: Sql): Promise<Access | undefined> {

@@ -1,9 +1,12 @@
+import { Models } from '../base/backends.ts'
 import type { Caller } from '../base/caller.ts'
-import { brokenSettings } from '../base/config.ts'
+import { brokenSettings, storedConfig } from '../base/config.ts'
 import type { Sql } from '../base/db.ts'
+import { workerEnvironment } from '../base/environment.ts'
 import { HaiError, shown, withoutWords } from '../base/errors.ts'
 import { firstLane } from '../builtin/first_lane.ts'
 import { guardsThatAreOff } from '../cost/budget.ts'
+import { chooseByName } from '../model/named.ts'
 import { enqueueMany, enqueueOne } from '../task/enqueue.ts'
 import { BUILT_IN } from '../task/lease.ts'
 import type { Accepted } from '../task/shape.ts'
@@ -59,6 +62,7 @@ interface Taken {
 }
 
 async function take(sql: Sql, body: unknown, caller: Caller, taker: Taker): Promise<Taken> {
+  await refuseUnknownModels(sql, Array.isArray(body) ? body : [body])
   const origin = { requester: caller.name, sees: caller.sees, zone: caller.zone, firstLane }
   if (Array.isArray(body)) {
     const accepted = await enqueueMany(sql, body, origin)
@@ -75,6 +79,22 @@ async function take(sql: Sql, body: unknown, caller: Caller, taker: Taker): Prom
     ...(caller.role === 'operator' ? await troubles(sql) : {}),
   }
   return { accepted, answered: answered ? told.task_id : undefined }
+}
+
+/** A name that nobody bears is refused before anything is stored; where Ollama would know it and is away, a worker waits for it. */
+async function refuseUnknownModels(sql: Sql, bodies: unknown[]): Promise<void> {
+  const named = bodies.flatMap((body) => {
+    const { model } = (body ?? {}) as { model?: unknown }
+    return typeof model === 'string' && /^\S{1,200}$/.test(model) ? [model] : []
+  })
+  if (named.length === 0) return
+  const models = await storedConfig(sql, 'models', Models)
+  for (const name of new Set(named)) {
+    await chooseByName(name, models, workerEnvironment()).catch((error: unknown) => {
+      const waits = error instanceof HaiError && error.code === 'unavailable' && /^ollama(\/|$)/.test(name)
+      if (!waits) throw error
+    })
+  }
 }
 
 const withJob = (one: Accepted, job_id: string | undefined): Accepted =>

@@ -53,7 +53,7 @@ export async function retry(
   const { id: given } = parse(Retry, input)
   const id = await taskId(sql, given, caller)
   const [asked] = await sql<Asked[]>`
-    select source, content, target_agent, array(select name from hai.artifact where task_id = ${id}) as context,
+    select source, content, target_agent, model, array(select name from hai.artifact where task_id = ${id}) as context,
       errand, ${chatOf(sql, sql`${id}`)} as chat
     from hai.task_queue where id = ${id}`
   const lane = firstLane?.(asked!, { zone: caller.zone, now: new Date() }) ?? laneOf(asked!.source)

@@ -53,6 +53,12 @@ export const Envelope = z.strictObject({
   target_agent: key
     .refine((name) => AGENTS.includes(name), `no agent has that name; known: ${AGENTS.join(', ')}`)
     .optional(),
+  /** Who is to answer, by `backend/model`, a backend's or a model's name; what is no such name is refused by the inbox. */
+  model: z
+    .string()
+    .trim()
+    .regex(/^[^\s\0]{1,200}$/, 'expected the name of a model, such as ollama/llama3.1:8b or llama3.1')
+    .optional(),
   if_busy: z.enum(IF_BUSY).default('queue'),
   priority: z.enum(PRIORITIES).default('normal'),
   data_tier: z.enum(['public', 'internal', 'restricted']).default('internal'),
@@ -112,6 +118,7 @@ export interface Asked {
   source: string
   content: string
   target_agent?: string | null | undefined
+  model?: string | null | undefined
   context: readonly unknown[]
   chat?: (Pick<SentChat, 'turns' | 'begun' | 'answer'> & { errand?: boolean }) | null | undefined
   /** Of a chat in an envelope its own field says it. */
@@ -124,7 +131,7 @@ export type FirstLane = (task: Asked, clock: Clock) => string
 /** Two deliveries are the same task when what was asked and where it may go are the same. */
 export function digestOf(envelope: Envelope): string {
   const { content, context, source, user, conversation_id, target_agent, priority, data_tier } = envelope
-  const { intent, destructive } = envelope
+  const { intent, destructive, model } = envelope
   const { waiter: _, ...chat } = envelope.chat ?? {}
   const same = {
     content,
@@ -137,6 +144,7 @@ export function digestOf(envelope: Envelope): string {
     data_tier,
     intent,
     destructive,
+    ...(model ? { model } : {}),
     ...(envelope.chat ? { chat } : {}),
   }
   return createHash('sha256').update(JSON.stringify(same)).digest('hex')

@@ -313,3 +313,7 @@ alter table hai.task_queue
 -- what nobody has seen to yet
 create index task_unacknowledged on hai.task_queue (finished_at desc, id desc)
   where state in ('dead', 'expired') and not errand and (acknowledged_at is null or acknowledged_at < finished_at);`
+
+export const NAMED_MODEL = `
+-- who is to answer, by the name that the caller gave
+alter table hai.task_queue add column model text;`

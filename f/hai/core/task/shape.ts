@@ -102,6 +102,8 @@ export interface TaskView extends TaskSummary {
   task_ref: string | null
   on_behalf_of: string | null
   target_agent: string | null
+  /** Who is to answer, by the name that was given; null where hai chooses. */
+  model?: string | null
   data_tier: 'public' | 'internal' | 'restricted'
   trace_id: string | null
   metadata: Record<string, unknown>
@@ -265,6 +267,8 @@ export interface ClaimedTask {
   on_behalf_of: string | null
   conversation_id: string
   target_agent: string | null
+  /** Who is to answer, by the name that was given; null where hai chooses. */
+  model?: string | null
   data_tier: string
   todo_id: string | null
   metadata: Record<string, unknown>

@@ -22,7 +22,7 @@ const SHOWN_EVENTS = 100
 export async function showTask(sql: Sql, given: string, caller: Caller): Promise<TaskView> {
   const id = await taskId(sql, given, caller)
   const [task] = await sql<Omit<TaskView, 'waiting_on' | 'events' | 'steps' | 'totals'>[]>`
-    select ${summaryColumns(sql)}, content, output, result, task_ref, on_behalf_of, target_agent, data_tier, trace_id,
+    select ${summaryColumns(sql)}, content, output, result, task_ref, on_behalf_of, target_agent, model, data_tier, trace_id,
       metadata, lease_no, job_id, errand, verdict, (select case when bool_or(usd is null or at_least and billing = 'metered') then null else sum(usd)::float8 end
         from hai.usage where usage.task_id = task_queue.id) as cost_usd,
       coalesce((

@@ -6,6 +6,7 @@ import { type Access, cure as cureOf, localAccess, type NoAccess, withheld } fro
 import { answerWithModel } from '../model/agent.ts'
 import { unsupported } from '../model/answer_form.ts'
 import type { HeldTask } from '../model/held_task.ts'
+import { failureOfName } from '../model/named.ts'
 import { withLoading } from '../model/ollama.ts'
 import {
   type AttemptFailure,
@@ -55,7 +56,9 @@ export async function execute(
     return
   }
   if (task.lane === BUILT_IN) return leaveToModels(sql, task)
-  const access = (await means.models?.(sql, task).catch(notThere)) ?? { offers: [] }
+  const access = (await means.models?.(sql, task).catch(task.model ? failureOfName : notThere)) ?? {
+    offers: [],
+  }
   if ('code' in access) {
     await handle.fail(access)
   } else if ('offers' in access) {
@@ -83,6 +86,8 @@ async function ask(
   means.waits?.()
   const { stream = () => {} } = isShown(task, means) ? means : {}
   const local = async () => {
+    // who named one is not to be answered by another
+    if (task.model) return undefined
     const instead = await localAccess(sql)
     if (!instead) return undefined
     if (!(await admission.mayAsk(instead))) throw await leaseLost(sql, task)
