@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import type { IfBusy } from '../../f/hai/core/task/envelope.ts'
-import type { Accepted, TaskResult } from '../../f/hai/core/task/shape.ts'
+import { type Accepted, CONTENT_BYTES, type TaskResult } from '../../f/hai/core/task/shape.ts'
 import { newKey } from '../call/webhook.ts'
 import {
   collect,
@@ -91,6 +91,7 @@ export async function put(
   fields: { content: string; [field: string]: unknown },
   saidNew = false,
 ): Promise<Accepted> {
+  refuseTooLong(fields.content)
   const envelope = { ...given(fields), source: 'cli', idempotency_key: newKey() }
   const webhook = await session.webhook()
   session.waitsFor({ label: 'handing it over', since: Date.now() })
@@ -99,6 +100,18 @@ export async function put(
   if (accepted.begins_conversation && !saidNew) session.note(`${accepted.conversation_id} is new`)
   await tellSettings(session, accepted)
   return accepted
+}
+
+/** Told here, where the way out is known; the server would refuse it as well. */
+function refuseTooLong(content: string): void {
+  const bytes = Buffer.byteLength(content)
+  if (bytes <= CONTENT_BYTES) return
+  const size = (count: number) => `${Math.ceil(count / 1024)} KiB`
+  throw new Failure(
+    'usage',
+    `the text is ${size(bytes)}, and a question is at most ${size(CONTENT_BYTES)}; nothing was sent`,
+    { next: 'put the long part into a file, which is attached: hai ask "what is wrong here?" -f FILE' },
+  )
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { count } from '../../f/hai/core/base/words.ts'
-import type { Accepted, TaskList, TaskSummary } from '../../f/hai/core/task/shape.ts'
+import type { Accepted, TaskList, TaskResult, TaskSummary } from '../../f/hai/core/task/shape.ts'
 import { conversationOf } from '../answer/conversation.ts'
 import { put } from '../answer/submit.ts'
 import { waitFor } from '../answer/wait.ts'
 import { examples, lengthOfTime, loudnessOptions, MODEL_OPTION, readingStdin } from '../command.ts'
 import { EXIT, Failure, isInterruption } from '../failure.ts'
 import type { Session } from '../session.ts'
+import { prepareMarkdown, rendered } from '../show/markdown.ts'
 import { relative, shortId } from '../show/words.ts'
 
 interface ChatOptions {
@@ -18,6 +19,7 @@ interface ChatOptions {
   timeout?: number
 }
 
+const OPENING = 'Ctrl-C stops an answer, Ctrl-D ends; /help says more'
 const COMMANDS =
   '/new begins another conversation, Ctrl-C stops an answer, /exit or Ctrl-D ends; \\ at the end of a line goes on'
 
@@ -34,6 +36,9 @@ export function addChat(program: Command, session: Session): void {
     )
   examples(chat, 'hai chat', "hai chat '#rack-move'")
 }
+
+/** Of the last answer so much is shown when its conversation is opened again. */
+const END_LINES = 8
 
 class Chat {
   #session: Session
@@ -55,14 +60,16 @@ class Chat {
     if (name !== undefined) this.#conversation = await conversationOf(session, name)
     if (this.#attended) {
       if (this.#conversation !== undefined) await this.#open(this.#conversation)
-      session.note(COMMANDS)
+      session.note(OPENING)
     }
     const { messages } = await import('../answer/chat.ts')
     for await (const message of messages(session)) {
       if (message === '/exit') break
       if (message !== '') await this.#hear(message)
     }
-    return this.#attended ? EXIT.done : this.#exit
+    if (!this.#attended) return this.#exit
+    if (this.#conversation !== undefined) session.note(`to go on: hai chat ${wordFor(this.#conversation)}`)
+    return EXIT.done
   }
 
   /** Says where one is: what was said last in the conversation, or that it is new. */
@@ -75,11 +82,7 @@ class Chat {
     const [last] = tasks
     if (last) {
       this.#conversation = last.conversation_id
-      const name = conversation.startsWith('#') ? last.conversation_id : shortId(last.conversation_id)
-      const turns = count(total, 'turn')
-      session.note(
-        `${name}: ${turns}, the last ${relative(last.created_at)}: “${last.excerpt}” (${last.state})`,
-      )
+      await this.#showEnd(last, total)
     } else if (conversation.startsWith('#')) {
       session.note(`${conversation} is new`)
       this.#saidNew = true
@@ -88,6 +91,25 @@ class Chat {
         next: `a name begins one: hai chat '#rack-move'`,
       })
     }
+  }
+
+  /** Where it stopped: the last question, and how its answer ends. */
+  async #showEnd(last: TaskSummary, total: number): Promise<void> {
+    const session = this.#session
+    const { output } = await session.call<TaskResult>('task/result', { id: last.id })
+    const { stderr } = session.io
+    const turns = count(total, 'turn')
+    session.note(`${nameOf(last.conversation_id)}: ${turns}, the last ${relative(last.created_at)}`)
+    session.note(`› ${last.excerpt}`)
+    if (output === undefined) {
+      session.note(endOf(last))
+      return
+    }
+    await prepareMarkdown(session)
+    const lines = rendered(session, output).trimEnd().split('\n')
+    const left = lines.length - END_LINES
+    if (left > 1) session.note(`… ${left} lines before this: hai task result ${shortId(last.id)}`)
+    for (const line of left > 1 ? lines.slice(left) : lines) stderr.write(`${line}\n`)
   }
 
   async #hear(message: string): Promise<void> {
@@ -145,4 +167,21 @@ class Chat {
       session.note(`task ${shortId(id)} had ended already: hai task result ${shortId(id)}`)
     }
   }
+}
+
+/** A conversation as people see it: a name of the operator's own, or the end of its id. */
+const nameOf = (conversation: string): string =>
+  conversation.startsWith('#') ? conversation : shortId(conversation)
+
+/** The same as a word of a command line. */
+function wordFor(conversation: string): string {
+  const name = nameOf(conversation)
+  return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`
+}
+
+function endOf({ id, state }: TaskSummary): string {
+  const name = shortId(id)
+  if (state === 'done') return `its answer is data: hai task result ${name}`
+  if (state === 'pending' || state === 'running') return `its answer is still to come: hai task tail ${name}`
+  return `no answer came, it is ${state.replaceAll('_', ' ')}: hai task show ${name}`
 }

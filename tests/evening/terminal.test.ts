@@ -21,3 +21,18 @@ it('a chat takes what is typed, and ends', async () => {
   chat.type('\x04')
   expect(await chat.ended).toBe(0)
 })
+
+it('a chat sends nothing of what is pasted before Enter', async () => {
+  const chat = at('chat')
+  await chat.shows('Ctrl')
+  chat.paste('add todo: descale\nthe kettle\n')
+  await chat.shows('› add todo: descale⏎the kettle⏎')
+  chat.type('\x03')
+  await chat.shows(/^› *$/m)
+  chat.type('what is open?\r')
+  await chat.shows('nothing is open')
+  chat.type('\x1b[A')
+  await chat.shows(/nothing is open\n› what is open\?/)
+  chat.type('\x03\x04')
+  expect(await chat.ended).toBe(0)
+})

@@ -123,17 +123,177 @@ describe('hai chat at a terminal', () => {
     expect((await ended).exit).toBe(0)
     expect(asked()[1]).toEqual({ content: 'second \nand more', conversation_id: 'c-1' })
     const file = join(home.path, '.local/state/hai/chat-history')
-    expect(readFileSync(file, 'utf8')).toBe('/exit\nand more\nsecond \\\nfirst\n')
+    expect(readFileSync(file, 'utf8')).toBe('/exit\nsecond ⏎and more\nfirst\n')
     expect(statSync(file).mode & 0o777).toBe(0o600)
   })
 
-  it('takes pasted lines for one message', async () => {
-    await prompted(1)
-    type('first\rline\rlast\r')
-    await shows('answer 1')
+  const pasted = (text: string) => `\u001b[200~${text.replaceAll('\n', '\r')}\u001b[201~`
+  const LOG = Array.from({ length: 400 }, (_, n) => `PASTE ${n + 1} nas kernel: ada1 sector`).join('\n')
+  /** What is sent is known once what was typed behind it is answered. */
+  const sent = async () => {
     type('\u0004')
-    await ended
-    expect(asked().map(({ content }) => content)).toEqual(['first\nline\nlast'])
+    expect((await ended).exit).toBe(0)
+    return asked().map(({ content }) => content)
+  }
+
+  it.each([
+    [
+      'a text with blank lines',
+      [pasted('AAA first\n\n  indented: yaml\n\nlast')],
+      'AAA first\n\n  indented: yaml\n\nlast',
+    ],
+    ['lines that end with a break', [pasted('one\ntwo\n')], 'one\ntwo'],
+    ['a text between two words', ['why: ', pasted('a\nb'), ' or not'], 'why: a\nb or not'],
+    ['a long one, and what is typed behind it', [pasted(LOG), 'what broke?'], `${LOG}\nwhat broke?`],
+    ['two long ones', [pasted(LOG), pasted(`${LOG}\n!`)], `${LOG}\n${LOG}\n!`],
+    ['one whose marks are torn', ['\u001b[20', '0~a\rb\u001b', '[201~'], 'a\nb'],
+    ['one that redraws the screen', [pasted('\u001b[2Ja\nb')], '\u001b[2Ja\nb'],
+    ['one of a terminal that marks none', ['x', 'first\rline\rlast\r'], 'xfirst\nline\nlast'],
+    ['a fence that is open', [pasted('```\na')], '```\na'],
+  ])(
+    'takes for one message what is pasted, and sends nothing before Enter: %s',
+    async (_, parts, message) => {
+      await prompted(1)
+      for (const part of parts) type(part)
+      // shown by now, had it been sent
+      await until(() => /⏎|pasted \d/.test(io.stderr.text), 'the text')
+      expect(asked()).toEqual([])
+      type('\r')
+      await shows('answer 1')
+      expect(await sent()).toEqual([message])
+    },
+  )
+
+  it('sends nothing of what was pasted when it is not wanted', async () => {
+    await prompted(1)
+    type(pasted('one\ntwo\n'))
+    await until(() => io.stderr.text.includes('⏎'), 'the text')
+    type('\u0003')
+    await until(() => io.stderr.text.endsWith('› \u001b[3G'), 'an empty prompt')
+    expect(await sent()).toEqual([])
+  })
+
+  it.each([
+    ['of many lines', 'one\ntwo\n  three'],
+    ['that is long', LOG],
+  ])('brings back with the arrow all of a message %s, in this chat and in the next', async (_, text) => {
+    await prompted(1)
+    type(pasted(text))
+    type('\r')
+    await shows('answer 1')
+    type('\u001b[A')
+    type('\r')
+    await shows('answer 2')
+    expect(await sent()).toEqual([text, text])
+    ended = runHai(['chat'], {
+      env,
+      columns: 80,
+      attended: true,
+      onIo: (given) => {
+        io = given
+      },
+    })
+    await prompted(1)
+    type('\u001b[A')
+    type('\r')
+    await shows('answer 3')
+    expect(await sent()).toEqual([text, text, text])
+  })
+
+  it('takes out as one what is shown by its size, and refuses it changed', async () => {
+    await prompted(1)
+    type(pasted(LOG))
+    type('\u007f')
+    type('nothing\r')
+    await shows('answer 1')
+    type(pasted(LOG))
+    type('\u001b[D')
+    type('!')
+    type('\r')
+    await until(() => io.stderr.text.includes('mend it, or take it out'), 'the remark')
+    type('\u001b[D')
+    type('\u007f')
+    type('\r')
+    await shows('answer 2')
+    expect(await sent()).toEqual(['nothing', LOG])
+  })
+
+  it('takes lines that were typed ahead one after the other', async () => {
+    await prompted(1)
+    type('first\nsecond\n')
+    await shows('answer 2')
+    expect(await sent()).toEqual(['first', 'second'])
+  })
+
+  it('refuses what is too long for a question, and keeps it', async () => {
+    await prompted(1)
+    type(pasted(`${LOG}\n`.repeat(20)))
+    type('\r')
+    await until(() => io.stderr.text.includes('at most 256 KiB; nothing was sent'), 'the refusal')
+    type('\u001b[A')
+    await until(() => io.stderr.text.split(': 8000 lines, ').length > 2, 'the text')
+    expect(asked()).toEqual([])
+    type('\u0003')
+    expect(await sent()).toEqual([])
+  })
+
+  it('has the terminal mark what is pasted, as long as it runs', async () => {
+    await prompted(1)
+    expect(io.stderr.text).toContain('\u001b[?2004h')
+    expect(io.stderr.text).not.toContain('\u001b[?2004l')
+    await sent()
+    expect(io.stderr.text).toContain('\u001b[?2004l')
+  })
+
+  it.each([
+    ['c-1', 'to go on: hai chat c-1'],
+    ['#rack-move', "to go on: hai chat '#rack-move'"],
+  ])('says when it is left how to come back: %s', async (conversation_id, said) => {
+    server.doors.inbox = () => ({ result: anAccepted({ conversation_id }) })
+    await prompted(1)
+    type('first\r')
+    await shows('answer 1')
+    await sent()
+    expect(io.stderr.text).toContain(`${said}\n`)
+  })
+
+  it('says nothing of coming back where nothing was said', async () => {
+    await prompted(1)
+    await sent()
+    expect(io.stderr.text).not.toContain('to go on')
+  })
+
+  it.each([
+    [
+      { state: 'done' as const, output: 'Use the left PDU.\n\n- then the right' },
+      ['Use the left PDU.', '• then the right'],
+    ],
+    [
+      { state: 'done' as const, output: Array.from({ length: 30 }, (_, n) => `line ${n}\n`).join('\n') },
+      ['… 51 lines before this: hai task result AB7F3K', 'line 29'],
+    ],
+    [{ state: 'running' as const }, ['its answer is still to come: hai task tail AB7F3K']],
+    [{ state: 'dead' as const }, ['no answer came, it is dead: hai task show AB7F3K']],
+  ])('shows where the conversation stopped when it is opened: %j', async (result, lines) => {
+    await prompted(1)
+    await sent()
+    const last = aTask({ state: result.state, conversation_id: '#rack', excerpt: 'which PDU?' })
+    server.doors['task/list'] = () => ({ result: { tasks: [last], total: 3 } })
+    server.doors['task/result'] = () => ({ result: { id: TASK_ID, ...result } })
+    ended = runHai(['chat', '#rack'], {
+      env,
+      columns: 80,
+      attended: true,
+      onIo: (given) => {
+        io = given
+      },
+    })
+    await prompted(2)
+    expect(io.stderr.text).toMatch(/#rack: 3 turns, the last .*\n› which PDU\?\n/)
+    for (const line of lines) expect(io.stderr.text).toContain(`${line}\n`)
+    expect(io.stderr.text).not.toContain('line 2\n')
+    await sent()
+    expect(io.stdout.text).toBe('')
   })
 
   it('says once that a conversation is new', async () => {
