@@ -5,6 +5,7 @@ import {
   STATES,
   type TaskEvent,
   type TaskEvents,
+  type TaskListed,
   type TaskSummary,
   type TaskView,
 } from '../../f/hai/core/task/shape.ts'
@@ -28,7 +29,8 @@ import {
 import { EXIT, Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { prepareMarkdown } from '../show/markdown.ts'
-import { leftOut, taskTable, taskText } from '../show/task.ts'
+import { leftOut, taskText } from '../show/task.ts'
+import { taskTable } from '../show/tasks.ts'
 import { harmless } from '../show/width.ts'
 import { shortId } from '../show/words.ts'
 import { textOf } from '../stdin.ts'
@@ -71,7 +73,7 @@ function addShowing(task: Command, session: Session): void {
     .command('show')
     .description('show everything about a task')
     .argument(...TASK_ID)
-    .option('--all', 'show all events, not only the last 100')
+    .option('--all', 'show all events and alerts, not only the last 100 and the first 10')
     .option(...JSON_OPTION)
     .action(
       session.run(async (id: string, { all, json }: { all?: boolean; json?: boolean }) => {
@@ -79,7 +81,7 @@ function addShowing(task: Command, session: Session): void {
         if (all) view.events = await allEvents(session, view.id)
         if (!json) await prepareMarkdown(session)
         if (json) session.printJson(view)
-        else session.print(...taskText(view, session))
+        else session.print(...taskText(view, session, { all: all ?? false }))
         return undefined
       }),
     )
@@ -234,7 +236,7 @@ async function list(session: Session, options: ListOptions): Promise<undefined> 
   const args = given({ ...filters, conversation_id, state: state?.join(',') })
   const most = all ? Number.POSITIVE_INFINITY : limit
   const how = { door: 'task/list', key: 'tasks', limit: most } as const
-  const found = await listOf<'tasks', TaskSummary>(session, how, args)
+  const found = await listOf<'tasks', TaskListed>(session, how, args)
   if (json) {
     session.printJson(found)
     return

@@ -24,12 +24,12 @@ const TEXT_MIN = 8
 /**
  * Lines of aligned columns, the last of which takes what is left. With `columns` (a terminal's width) they fit it, under
  * a header; without, every text is whole and there is no header, for other programs to read, but where `headings` says
- * that figures mean nothing without.
+ * that figures mean nothing without. `room`: what the last column should keep before others give way.
  */
 export async function table(
   header: Column[],
   rows: Cell[][],
-  look: { columns: number | undefined; title?: Paint; headings?: boolean },
+  look: { columns: number | undefined; title?: Paint; headings?: boolean; room?: number },
 ): Promise<string[]> {
   const texts = rows.map((row) => row.map((cell) => oneLine(typeof cell === 'string' ? cell : cell.text)))
   const tails = rows.map((row) => row.map(tailOf))
@@ -41,7 +41,7 @@ export async function table(
       ...texts.map((row, y) => width(row[i] ?? '') + width(tails[y]?.[i] ?? '')),
     ),
   )
-  const widths = look.columns ? squeeze(header, natural, look.columns) : natural
+  const widths = look.columns ? squeeze(header, natural, look.columns, look.room) : natural
   const line = (cells: string[], paints: (Paint | undefined)[], tails: string[] = []) => {
     const shown = widths.flatMap((size, i) => (size > 0 || i === widths.length - 1 ? [i] : []))
     return shown
@@ -77,17 +77,17 @@ function paintOf(cell: Cell): Paint | undefined {
 }
 
 /** Widths that fit: leave out as few columns as will do, and shrink the others no more than is needed; 0 is left out. */
-function squeeze(header: Column[], natural: number[], columns: number): number[] {
+function squeeze(header: Column[], natural: number[], columns: number, room = ROOM): number[] {
   const last = natural.length - 1
-  const wanted = Math.min(natural[last] ?? 0, Math.max(ROOM_MIN, Math.min(ROOM, Math.floor(columns * 0.45))))
+  const wanted = Math.min(natural[last] ?? 0, Math.max(ROOM_MIN, Math.min(room, Math.floor(columns * 0.45))))
   const spares = header.flatMap(({ spare }, i) => (spare === undefined ? [] : [{ i, spare }]))
   const order = spares.sort((a, b) => b.spare - a.spare).map(({ i }) => i)
   for (let dropped = 0; ; dropped++) {
     const gone = order.slice(0, dropped)
     const widths = natural.map((size, i) => (gone.includes(i) ? 0 : size))
     shrink(header, widths, columns, wanted)
-    if (room(widths, columns) < wanted && dropped < order.length) continue
-    widths[last] = Math.max(1, Math.min(natural[last] ?? 0, room(widths, columns)))
+    if (roomLeft(widths, columns) < wanted && dropped < order.length) continue
+    widths[last] = Math.max(1, Math.min(natural[last] ?? 0, roomLeft(widths, columns)))
     return widths
   }
 }
@@ -96,12 +96,12 @@ function squeeze(header: Column[], natural: number[], columns: number): number[]
 function shrink(header: Column[], widths: number[], columns: number, wanted: number): void {
   header.slice(0, -1).forEach(({ min }, i) => {
     const size = widths[i] ?? 0
-    const missing = wanted - room(widths, columns)
+    const missing = wanted - roomLeft(widths, columns)
     if (min !== undefined && missing > 0 && size > min) widths[i] = Math.max(min, size - missing)
   })
 }
 
 /** What is left for the last column. */
-function room(widths: number[], columns: number): number {
+function roomLeft(widths: number[], columns: number): number {
   return columns - widths.slice(0, -1).reduce((sum, size) => sum + (size > 0 ? size + GAP : 0), 0)
 }

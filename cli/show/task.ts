@@ -1,32 +1,23 @@
 import type { AlertShown, TaskShown } from '../../f/hai/core/alert/shape.ts'
 import { count, span } from '../../f/hai/core/base/words.ts'
-import type {
-  State,
-  TaskError,
-  TaskEvent,
-  TaskSummary,
-  TaskView,
-  WaitingOn,
-} from '../../f/hai/core/task/shape.ts'
+import type { State, TaskError, TaskEvent, TaskView, WaitingOn } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
 import { rendered } from './markdown.ts'
-import { numbered } from './numbered.ts'
-import { type Cell, table } from './table.ts'
 import { harmless, oneLine, pad } from './width.ts'
-import { dueText, duration, relative, shortId, shortIds, timeOfDay } from './words.ts'
+import { dueText, duration, relative, shortId, timeOfDay } from './words.ts'
 
 const LABEL = 14
 const INDENT = '  '
 
-/** One task for people to read: what, from whom, how far, why it waits or failed, its steps and its answer. */
-export function taskText(task: TaskShown, session: Session): string[] {
+/** One task for people to read: what, from whom, how far, why it waits or failed, its steps and its answer; of many alerts the first ten or `all`. */
+export function taskText(task: TaskShown, session: Session, { all = false } = {}): string[] {
   const { bold, dim } = session.paint
   const state = statePaint(session, task.state)(task.state.replaceAll('_', ' '))
   return [
     `${bold(shortId(task.id))}  ${state}  ${dim(task.id)}`,
     ...facts(task).map(([label, text]) => `${dim(pad(label, LABEL))}${oneLine(text)}`),
     ...section('Task', harmless(task.content), session),
-    ...section(alertsTitle(task), (task.alerts?.shown ?? []).map(alertLine).join('\n'), session),
+    ...section(alertsTitle(task), alertLines(task, all).join('\n'), session),
     ...section(`Events since ${timeOfDay(task.created_at)}`, eventsOf(task).join('\n'), session),
     ...section('Answer', answerOf(task, session), session),
     ...section('What had come (not whole)', rendered(session, task.partial ?? '', INDENT.length), session),
@@ -34,9 +25,19 @@ export function taskText(task: TaskShown, session: Session): string[] {
 }
 
 const alertsTitle = ({ alerts }: TaskShown): string =>
-  alerts
-    ? `${count(alerts.total, 'alert')}, ${firing(alerts)}${alerts.total > alerts.shown.length ? `; the first ${alerts.shown.length}` : ''}`
-    : ''
+  alerts ? `${count(alerts.total, 'alert')}, ${firing(alerts)}` : ''
+
+/** Of many that are one task. */
+const ALERTS = 10
+
+/** The most pressing first, and where the others are. */
+function alertLines({ id, alerts }: TaskShown, all: boolean): string[] {
+  if (!alerts) return []
+  const shown = alerts.shown.slice(0, all ? undefined : ALERTS)
+  const rest = alerts.total - shown.length
+  const more = all ? 'which are not listed' : `hai task show ${shortId(id)} --all`
+  return [...shown.map(alertLine), ...(rest > 0 ? [`… ${rest} more: ${more}`] : [])]
+}
 
 function firing({ total, firing }: { total: number; firing: number }): string {
   if (firing === 0) return total === 1 ? 'resolved' : 'all resolved'
@@ -119,33 +120,6 @@ function section(title: string, text: string, session: Session): string[] {
 function size(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-}
-
-/** Tasks as aligned lines that fit the terminal. */
-export async function taskTable(tasks: TaskSummary[], session: Session): Promise<string[]> {
-  if (tasks.length === 0) return []
-  const ids = shortIds(tasks.map((task) => task.id))
-  const rows = tasks.map((task, i): Cell[] => [
-    { text: ids[i] ?? '', paint: session.paint.bold },
-    {
-      text: task.state === 'awaiting_approval' ? 'approval' : task.state,
-      paint: statePaint(session, task.state),
-    },
-    { text: relative(task.created_at), paint: session.paint.dim },
-    task.source,
-    { text: task.agent ?? '', paint: session.paint.dim },
-    // of a chat the newest question stands for all
-    { text: task.excerpt, tail: (task.questions ?? 1) > 1 ? `(${task.questions} questions)` : '' },
-  ])
-  const header = [
-    { title: 'ID' },
-    { title: 'STATE' },
-    { title: 'PUT DOWN', spare: 1 },
-    { title: 'FROM', min: 4, spare: 2 },
-    { title: 'BY', min: 4, spare: 3 },
-    { title: 'TASK' },
-  ]
-  return table(...numbered(session, header, rows), { columns: session.columns, title: session.paint.dim })
 }
 
 /** The colour of a state: red needs a look, yellow waits for somebody, green is done. */

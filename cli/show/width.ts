@@ -1,5 +1,5 @@
-/** Letters of one column each: ASCII, Latin, the space that keeps words together, dashes, quotes and the ellipsis. */
-const SINGLE = /^[\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2015\u2018-\u201f\u2026]*$/
+/** Letters of one column each: ASCII, Latin, the space that keeps words together, dashes, quotes, the ellipsis and arrows. */
+const SINGLE = /^[\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2015\u2018-\u201f\u2026\u2190-\u2193]*$/
 
 type Measure = (text: string) => number
 let measureWide: Measure | undefined

@@ -16,6 +16,18 @@ export function relative(instant: string, now = new Date()): string {
   return date(at, now)
 }
 
+/** How old something is, in few letters: `now`, `3 min`, `5 h`, `2 d`, and from a week on its day, `27 Nov`. */
+export function ageText(instant: string, now = new Date()): string {
+  const at = new Date(instant)
+  const seconds = Math.round((now.getTime() - at.getTime()) / 1000)
+  if (seconds < 45) return 'now'
+  if (seconds < 3570) return `${Math.max(1, Math.round(seconds / 60))} min`
+  if (seconds < 86_400) return `${Math.round(seconds / 3600)} h`
+  if (seconds < 7 * 86_400) return `${Math.floor(seconds / 86_400)} d`
+  const year = at.getFullYear() === now.getFullYear() ? '' : ` ${at.getFullYear()}`
+  return `${at.getDate()} ${MONTHS[at.getMonth()]}${year}`
+}
+
 /** A todo's due day, or instant, in local time: `today`, `tomorrow 17:00`, `Fri 27 Nov`. */
 export function dueText(due: string, now = new Date()): string {
   const [year, month, day] = due.split('-').map(Number)
