@@ -7,7 +7,8 @@ import type { Session } from '../session.ts'
 const PAGE = 500
 
 export const LIMIT_OPTION = ['--limit <n>', 'at most so many, or all of them', limit] as const
-export const CURSOR_OPTION = ['--cursor <cursor>', 'go on where a list ended'] as const
+export const CURSOR_OPTION = ['--cursor <cursor>', 'go on where a list ended, for scripts'] as const
+export const MORE_OPTION = ['--more', 'the next page of the list last shown here'] as const
 
 /** What `--limit` says: a whole number, or `all`. */
 function limit(text: string): number {
@@ -56,19 +57,15 @@ export function noteRest(
   session: Session,
   list: Total & { next_cursor?: string },
   shown: number,
-  { searched }: { searched?: boolean } = {},
+  { searched, all = '--limit all' }: { searched?: boolean; all?: string } = {},
 ): void {
   const { total, total_capped, next_cursor } = list
-  const onwards = next_cursor && `go on: --cursor ${next_cursor}`
+  const next = session.columns === undefined ? `--cursor ${next_cursor}` : '--more'
+  const onwards = next_cursor ? `; the next ones: ${next}` : ''
   if (searched && total_capped && shown >= total) {
-    session.note(
-      `${shown} among the newest 10,000; older ones: --limit all${onwards ? `, or ${onwards}` : ''}`,
-    )
-  } else if (total_capped) {
-    session.note(`${shown} of more than ${total}${onwards ? `; ${onwards}` : ''}`)
-  } else if (shown < total) {
-    session.note(`${shown} of ${total}; all of them: --limit all${onwards ? `, or ${onwards}` : ''}`)
-  }
+    session.note(`${shown} among the newest 10,000${onwards}; older ones too: ${all}`)
+  } else if (total_capped) session.note(`${shown} of more than ${total}${onwards}`)
+  else if (shown < total) session.note(`${shown} of ${total}${onwards}; all: ${all}`)
 }
 
 /** What was looked for, in the words of the options: `tag shop, text “batt”`. */

@@ -14,7 +14,8 @@ import { STANDING } from '../answer/follow.ts'
 import { AnswerPrinter } from '../answer/printer.ts'
 import { printAccepted, type SubmitOptions, submit, taskOptions } from '../answer/submit.ts'
 import { printResult, type WaitOptions, waitFor } from '../answer/wait.ts'
-import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../call/list.ts'
+import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, MORE_OPTION, noteRest } from '../call/list.ts'
+import { keepEnd, nextPage } from '../call/page-end.ts'
 import {
   collect,
   examples,
@@ -34,6 +35,7 @@ import { taskTable } from '../show/tasks.ts'
 import { harmless } from '../show/width.ts'
 import { shortId } from '../show/words.ts'
 import { textOf } from '../stdin.ts'
+import { addAcknowledge } from './task-ack.ts'
 
 /** As many events as a server gives at once. */
 const PAGE = 1000
@@ -81,7 +83,10 @@ function addShowing(task: Command, session: Session): void {
         if (all) view.events = await allEvents(session, view.id)
         if (!json) await prepareMarkdown(session)
         if (json) session.printJson(view)
-        else session.print(...taskText(view, session, { all: all ?? false }))
+        else {
+          session.print(...taskText(view, session, { all: all ?? false }))
+          if (view.state === 'done') await session.answerRead(view.id)
+        }
         return undefined
       }),
     )
@@ -190,6 +195,7 @@ interface ListOptions {
   limit?: number
   all?: boolean
   cursor?: string
+  more?: boolean
   json?: boolean
 }
 
@@ -214,6 +220,7 @@ export function addTaskList(task: Command, session: Session): void {
     .option('--errands', "only chat clients' own calls, such as titles, which are listed nowhere else")
     .option(...LIMIT_OPTION)
     .option('--all', 'all of them, however many')
+    .option(...MORE_OPTION)
     .option(...CURSOR_OPTION)
     .option(...JSON_OPTION)
     .action(
@@ -231,9 +238,10 @@ export function addTaskList(task: Command, session: Session): void {
 }
 
 async function list(session: Session, options: ListOptions): Promise<undefined> {
-  const { state, in: place, json, all, limit, ...filters } = options
+  const { state, in: place, json, all, limit, more, ...filters } = options
   const conversation_id = place === undefined ? undefined : await conversationOf(session, place)
-  const args = given({ ...filters, conversation_id, state: state?.join(',') })
+  const asked = given({ ...filters, conversation_id, state: state?.join(',') })
+  const args = more ? await nextPage(session, 'task/list', asked) : asked
   const most = all ? Number.POSITIVE_INFINITY : limit
   const how = { door: 'task/list', key: 'tasks', limit: most } as const
   const found = await listOf<'tasks', TaskListed>(session, how, args)
@@ -243,8 +251,9 @@ async function list(session: Session, options: ListOptions): Promise<undefined> 
   }
   session.print(...(await taskTable(found.tasks, session)))
   await session.listed('task', found.tasks)
+  await keepEnd(session, 'task/list', args, found.next_cursor)
   if (found.tasks.length === 0) session.note(none(options, conversation_id))
-  noteRest(session, found, found.tasks.length, { searched: filters.text !== undefined })
+  noteRest(session, found, found.tasks.length, { searched: 'text' in args, all: '--all' })
 }
 
 /** Why a list is empty: nothing is there, or nothing is as it was asked for. */
@@ -269,7 +278,7 @@ function states(text: string, all?: string[]): string[] {
 
 const VERDICTS = ['useful', 'noise', 'acted']
 
-/** `hai task cancel|retry|rate`: what a person decides about a task. */
+/** `hai task cancel|retry|ack|rate`: what a person decides about a task. */
 export function addTaskChanges(task: Command, session: Session): void {
   const cancel = task
     .command('cancel')
@@ -293,6 +302,8 @@ export function addTaskChanges(task: Command, session: Session): void {
       session.run((id: string, { json }: { json?: boolean }) => change(session, 'task/retry', id, {}, json)),
     )
   examples(retry, 'hai task retry @')
+
+  addAcknowledge(task, session)
 
   const rate = task
     .command('rate')

@@ -3,7 +3,8 @@ import type { Accepted } from '../../f/hai/core/task/shape.ts'
 import { TODO_STATUSES, type Todo, type TodoList, type TodoView } from '../../f/hai/core/todo/shape.ts'
 import { printAccepted } from '../answer/submit.ts'
 import { type WaitOptions, waitFor } from '../answer/wait.ts'
-import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, noteRest } from '../call/list.ts'
+import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, MORE_OPTION, noteRest } from '../call/list.ts'
+import { keepEnd, nextPage } from '../call/page-end.ts'
 import { newKey } from '../call/webhook.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
@@ -36,6 +37,7 @@ interface ListOptions {
   text?: string
   limit?: number
   cursor?: string
+  more?: boolean
   json?: boolean
 }
 
@@ -131,6 +133,7 @@ function addListing(todo: Command, session: Session): void {
     .option('--tag <tag>', 'only those with this tag')
     .option('--text <words>', 'only those that have this in their text, tags or result')
     .option(...LIMIT_OPTION)
+    .option(...MORE_OPTION)
     .option(...CURSOR_OPTION)
     .option(...JSON_OPTION)
     .action(
@@ -197,11 +200,12 @@ function addRun(todo: Command, session: Session): void {
 
 async function list(
   session: Session,
-  { limit, ...filters }: Omit<ListOptions, 'all' | 'json'> & { next?: boolean },
+  { limit, more, ...filters }: Omit<ListOptions, 'all' | 'json'> & { next?: boolean },
   json: boolean | undefined,
 ): Promise<undefined> {
   const how = { door: 'todo/list', key: 'todos', limit } as const
-  const found = await listOf<'todos', Todo>(session, how, given(filters))
+  const args = more ? await nextPage(session, how.door, given(filters)) : given(filters)
+  const found = await listOf<'todos', Todo>(session, how, args)
   if (json) {
     session.printJson(found)
     return
@@ -209,6 +213,7 @@ async function list(
   for (const problem of found.problems ?? []) session.warn(await inPlace(session, problem))
   session.print(...(await todoTable(found.todos, session)))
   await session.listed('todo', found.todos)
+  if (!filters.next) await keepEnd(session, how.door, args, found.next_cursor)
   if (found.todos.length === 0) session.note(await none(session, filters))
   noteRest(session, found, found.todos.length)
 }

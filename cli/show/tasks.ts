@@ -4,7 +4,7 @@ import type { Session } from '../session.ts'
 import { numbered } from './numbered.ts'
 import { type Cell, table } from './table.ts'
 import { statePaint, usdText, waitingText } from './task.ts'
-import { fit, oneLine, pad, prepareWidths } from './width.ts'
+import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
 import { ageText, duration, shortIds } from './words.ts'
 
 /** What the text of a task keeps on a terminal before others give way, in columns. */
@@ -66,7 +66,7 @@ export async function taskTable(tasks: TaskListed[], session: Session, now = new
   return withReasons(lines, tasks, session)
 }
 
-/** Below each task that waits or failed, under its state, why. */
+/** Below each task that waits or failed, under its state, why, in two lines at most. */
 function withReasons(lines: string[], tasks: TaskListed[], session: Session): string[] {
   const [titles = '', ...rows] = lines
   const columns = session.columns ?? 80
@@ -76,9 +76,18 @@ function withReasons(lines: string[], tasks: TaskListed[], session: Session): st
     ...rows.flatMap((row, i) => {
       const task = tasks[i]
       const why = task && whyOf(task)
-      return why ? [row, pad('', indent) + session.paint.dim(fit(why, columns - indent))] : [row]
+      const reasons = why ? inTwo(why, columns - indent) : []
+      return [row, ...reasons.map((line) => pad('', indent) + session.paint.dim(line))]
     }),
   ]
+}
+
+/** A sentence in at most two lines, broken between words. */
+function inTwo(text: string, columns: number): string[] {
+  if (width(text) <= columns) return [text]
+  const end = fit(text, columns + 1).lastIndexOf(' ')
+  if (end < columns / 2) return [fit(text, columns)]
+  return [text.slice(0, end), fit(text.slice(end + 1), columns)]
 }
 
 /** Why a task isn't done; undefined where that is plain, or known to whoever acknowledged it. */

@@ -147,19 +147,19 @@ describe('hai task', () => {
       'how much of it is shown',
       [],
       { total: 92, next_cursor: 'n-1' },
-      '1 of 92; all of them: --limit all, or go on: --cursor n-1',
+      '1 of 92; the next ones: --cursor n-1; all: --all',
     ],
     [
       'that nobody counted on',
       [],
       { total: 10_000, total_capped: true, next_cursor: 'n' },
-      '1 of more than 10000; go on: --cursor n',
+      '1 of more than 10000; the next ones: --cursor n',
     ],
     [
       'how far it was searched',
       ['--text', 'x'],
       { total: 1, total_capped: true, next_cursor: 'n' },
-      '1 among the newest 10,000; older ones: --limit all, or go on: --cursor n',
+      '1 among the newest 10,000; the next ones: --cursor n; older ones too: --all',
     ],
   ])('says of a list %s', async (_, argv, told, note) => {
     serve({ 'task/list': () => ({ result: { tasks: [aTask()], ...told } }) })
