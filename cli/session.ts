@@ -1,5 +1,6 @@
 import pc from 'picocolors'
 import { connect, profileOf } from './call/connection.ts'
+import { answerRead, lookedNow, newsSince } from './call/looked.ts'
 import type { Profile } from './call/profile.ts'
 import { type Kind, type Recent, recall, remember, rememberList } from './call/recent.ts'
 import type { Webhook } from './call/webhook.ts'
@@ -191,6 +192,22 @@ export class Session {
     await this.#keep('the numbers of these rows are not known', (profile) =>
       rememberList(this.io.env, profile, kind, rows.map(recentOf)),
     )
+  }
+
+  /** Takes down that a person has read a task's answer here: it is no news then. */
+  async answerRead(id: string): Promise<void> {
+    if (this.columns === undefined) return
+    await this.#keep('this answer will be told as news', (profile) => answerRead(this.io.env, profile, id))
+  }
+
+  /** What was seen from here before, for `home` to leave out. */
+  async newsSince(): Promise<{ looked_at?: string; read: string[] }> {
+    return newsSince(this.io.env, (await this.profile()).name)
+  }
+
+  /** Takes down that a person has looked at what was there at this time. */
+  async lookedNow(as_of: string): Promise<void> {
+    await this.#keep('the same will be told as news again', (profile) => lookedNow(this.io.env, profile, as_of))
   }
 
   async #keep(otherwise: string, work: (profile: string) => void): Promise<void> {

@@ -228,6 +228,7 @@ export async function printResult(
   const task = known ?? (await session.call<TaskResult>('task/result', { id }))
   await session.touch({ id: task.id })
   await session.touchTodos(todoOf(task.result))
+  if (task.state === 'done') await session.answerRead(task.id)
   if (how !== 'json') await prepareMarkdown(session)
   if (how === 'json') session.printJson(task)
   else if (task.output) how.finish(task.output.replace(/\n+$/, ''))

@@ -9,6 +9,7 @@ import { EXIT, Failure, isInterruption } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { prepareMarkdown, rendered } from '../show/markdown.ts'
 import { relative, shortId } from '../show/words.ts'
+import { addConversations } from './conversations.ts'
 
 interface ChatOptions {
   agent?: string
@@ -34,7 +35,8 @@ export function addChat(program: Command, session: Session): void {
     .action(
       session.run((name: string | undefined, options: ChatOptions) => new Chat(session, options).hold(name)),
     )
-  examples(chat, 'hai chat', "hai chat '#rack-move'")
+  addConversations(chat, session)
+  examples(chat, 'hai chat', "hai chat '#rack-move'", 'hai chat ls')
 }
 
 /** Of the last answer so much is shown when its conversation is opened again. */

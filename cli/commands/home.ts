@@ -10,14 +10,18 @@ import { homeLines } from '../show/home.ts'
 export function addHome(program: Command, session: Session): void {
   const home = program
     .command('home')
-    .description('what matters now; the same as hai alone')
+    .description('what matters now and what is new; the same as hai alone')
     .option('--since <time>', 'what finished and failed since then (2h, today, 2026-11-27)', moment)
     .option(...JSON_OPTION)
     .action(
       session.run(async ({ since, json }: { since?: string; json?: boolean }) => {
-        const now = await session.call<Home>('home', given({ since }))
+        // only of a person it is known what was seen
+        const looks = session.columns !== undefined && since === undefined && !json
+        const seen = looks ? await session.newsSince() : {}
+        const now = await session.call<Home>('home', given({ since, ...seen }))
         if (json) session.printJson(now)
-        else session.print(...(await homeLines(await withProblems(now, session), session)))
+        else session.print(...(await homeLines(await withProblems(now, session), session, { seen })))
+        if (looks) await session.lookedNow(now.as_of)
         return undefined
       }),
     )

@@ -8,10 +8,12 @@ import {
   spanText,
 } from '../../f/hai/core/base/words.ts'
 import {
+  cachedText,
   endingTexts,
   errandsText,
   listText,
   marginText,
+  periodText,
   presumedText,
   spentCell,
   spentText,
@@ -68,6 +70,7 @@ function headline(report: CostReport): string[] {
   const what = `${spentText(total)} for ${count(total.calls, 'call')}, ${tokensText(total)}`
   return [
     `${when} (${zone}): ${what}; ${count(tasks.total, 'task')} ended`,
+    ...given(cachedText(total)).map((text) => `tokens: ${text}`),
     trendText(report),
     ...given(errandsText(report)),
   ]
@@ -125,8 +128,11 @@ function priced({ by, total, list }: CostReport, { paint }: Session): string[] {
   return [paint.dim(`where models.yaml sets no price: ${listText(list)}`)]
 }
 
-function troubles({ caps_hit, failures }: CostReport, { paint }: Session): string[] {
-  const hit = caps_hit.map(({ cap, times }) => `cap ${cap} refused ${count(times, 'call')}`)
+function troubles(report: CostReport, { paint }: Session): string[] {
+  const { caps_hit, failures } = report
+  const hit = caps_hit.map(
+    ({ cap, times }) => `cap ${cap} refused ${count(times, 'call')} ${periodText(report)}`,
+  )
   const failed = failures
     .filter(({ failed }) => failed > 0)
     .map(({ backend, route, failed, calls, minutes, code }) => {
@@ -249,7 +255,8 @@ async function windowLines({ windows, as_of }: CostReport, session: Session): Pr
     { text: window.list_usd === null ? '' : dollars(window.list_usd), paint: dim },
     window.frees_at ? relative(window.frees_at, new Date(as_of)) : '',
   ])
-  return table(header, rows, { columns: session.columns, title: dim, headings: true })
+  const lines = await table(header, rows, { columns: session.columns, title: dim, headings: true })
+  return [...lines, dim('tokens of a window: without what was read from a cache, which all other sums count')]
 }
 
 const of = (used: number, limit: number | null) =>

@@ -4,13 +4,16 @@ import type { Home } from '../../f/hai/core/shape.ts'
 import type { TaskSummary } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
 import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
-import { dueText, relative, shortId } from './words.ts'
+import { ageText, dueText, relative, shortId } from './words.ts'
 
 const LINES = 12
 
-/** A heading and what stands under it; `more` tells where the rest is when not all fits. */
+/** A heading and what stands under it; `more` tells where the rest is when not all fits, `hint` what to do. */
 interface Block {
   title: string
+  hint?: string
+  /** It is given room before others are: so many of its items at a time. */
+  pressing?: number
   /** How many there are, of which `items` may be the first. */
   total: number
   items: string[]
@@ -19,19 +22,26 @@ interface Block {
 }
 
 /** What matters now, most pressing first, in at most 12 lines; an item goes before a heading is lost. */
-export async function homeLines(home: Home, session: Session): Promise<string[]> {
+export async function homeLines(
+  home: Home,
+  session: Session,
+  { seen = {} }: { seen?: { looked_at?: string } } = {},
+): Promise<string[]> {
   const columns = session.columns
-  const blocks = blocksOf(home, session)
+  const blocks = blocksOf(home, session, seen.looked_at)
   await prepareWidths(blocks.flatMap(({ items }) => items))
   const footer = summary(home)
   const shown = share(blocks, LINES - 1)
-  const lines = blocks.flatMap(({ title, total, items, more, paint }, i) => {
+  const lines = blocks.flatMap(({ title, total, items, more, hint, paint }, i) => {
     const count = shown[i] ?? 0
     const rest = total - count
-    const hint = rest > 0 ? session.paint.dim(` · ${count > 0 ? `${rest} more: ` : ''}${more}`) : ''
+    const hints = [
+      ...(rest > 0 ? [`${count > 0 ? `${rest} more: ` : ''}${more}`] : []),
+      ...(hint ? [hint] : []),
+    ]
     const room = columns === undefined ? undefined : columns - 2
     return [
-      `${paint(title)}${columns !== undefined && width(title) + width(more) + 12 > columns ? '' : hint}`,
+      withHints(title, hints, session, paint),
       ...items.slice(0, count).map((item) => `  ${room === undefined ? item : fit(item, room)}`),
     ]
   })
@@ -39,10 +49,28 @@ export async function homeLines(home: Home, session: Session): Promise<string[]>
   return [...lines, session.paint.dim(columns === undefined ? footer : fit(footer, columns))]
 }
 
-function blocksOf(home: Home, session: Session): Block[] {
+/** As many of the hints as fit beside the title. */
+function withHints(
+  title: string,
+  hints: string[],
+  { columns, paint }: Session,
+  painted: Block['paint'],
+): string {
+  let line = painted(title)
+  let used = width(title)
+  for (const hint of hints) {
+    used += width(hint) + 3
+    if (columns === undefined || used <= columns) line += paint.dim(` · ${hint}`)
+  }
+  return line
+}
+
+function blocksOf(home: Home, session: Session, lookedAt: string | undefined): Block[] {
   const { red, yellow, green, cyan } = session.paint
   const { totals, todos, problems = [] } = home
-  const since = `since ${relative(home.since, new Date(home.as_of))}`
+  const ago = (instant: string) => relative(instant, new Date(home.as_of))
+  const since = lookedAt === undefined ? `since ${ago(home.since)}` : `since you looked ${ago(lookedAt)}`
+  const waiting = home.waiting ?? []
   const more = (what: 'finished' | 'failed') => (totals.capped?.includes(what) ? 'more than ' : '')
   const waits = totals.waiting_for_you === 1 ? 'waits' : 'wait'
   const blocks: Block[] = [
@@ -52,6 +80,7 @@ function blocksOf(home: Home, session: Session): Block[] {
       items: home.waiting_for_you.map(taskItem),
       more: 'hai task ls --state awaiting_approval',
       paint: yellow,
+      pressing: 2,
     },
     {
       title: home.alerts?.firing === 1 ? '1 alert fires' : `${home.alerts?.firing} alerts fire`,
@@ -59,13 +88,17 @@ function blocksOf(home: Home, session: Session): Block[] {
       items: (home.alerts?.shown ?? []).map((alert) => alertItem(alert, home)),
       more: 'hai task ls --source alertmanager',
       paint: red,
+      pressing: 2,
     },
     {
-      title: `${more('failed')}${totals.failed} failed ${since}`,
+      title: `${more('failed')}${totals.failed} failed${home.failed_since === undefined || home.failed_since === home.since ? ` since ${ago(home.since)}` : ''}`,
       total: totals.failed,
-      items: home.failed.map(failedItem),
+      items: home.failed.map((task) => troubledItem(task, task.error?.message, home, session)),
       more: 'hai task ls --state dead,expired',
+      // servers of the release before know of no acknowledging
+      ...(home.failed_since === undefined ? {} : { hint: 'seen? hai task ack --all' }),
       paint: red,
+      pressing: 2,
     },
     {
       title: count(problems.length, 'problem'),
@@ -73,6 +106,13 @@ function blocksOf(home: Home, session: Session): Block[] {
       items: problems.map(oneLine),
       more: 'hai doctor',
       paint: red,
+    },
+    {
+      title: `${home.pending} waiting`,
+      total: waiting.length > 0 ? home.pending : 0,
+      items: waiting.map((task) => troubledItem(task, task.waiting_on?.text, home, session)),
+      more: 'hai task ls --state pending',
+      paint: yellow,
     },
     {
       title: `${totals.running} running`,
@@ -134,20 +174,33 @@ function alertItem({ task_id, name, of, severity, starts_at }: AlertShown, { as_
   return `${shortId(task_id)}  ${oneLine(`${name}${of ? ` of ${of}` : ''}`)}, ${severity}, for ${fires}`
 }
 
-function failedItem(task: TaskSummary): string {
-  return task.error ? `${taskItem(task)}: ${oneLine(task.error.message)}` : taskItem(task)
+/** Of its text so much, in columns, is shown beside why. */
+const TEXT_ROOM = 32
+
+/** A task with what is wrong with it, which has the room that it needs first. */
+function troubledItem(
+  task: TaskSummary,
+  why: string | undefined,
+  { as_of }: Home,
+  { columns }: Session,
+): string {
+  const excerpt = oneLine(task.excerpt)
+  const text =
+    columns === undefined || excerpt.length <= TEXT_ROOM ? excerpt : `${excerpt.slice(0, TEXT_ROOM - 1)}…`
+  const age = ageText(task.finished_at ?? task.created_at, new Date(as_of))
+  return `${shortId(task.id)}  ${age.padStart(6)}  ${text}${why ? `: ${oneLine(why)}` : ''}`
 }
 
-/** How many items each block may show: headings first, then one item each in turn. */
+/** How many items each block may show: headings first, then one item each in turn, and two of what presses. */
 function share(blocks: Block[], lines: number): number[] {
   const shown = blocks.map(() => 0)
   let left = lines - blocks.length
   while (left > 0) {
     const before = left
-    blocks.forEach(({ items }, i) => {
-      if (left === 0 || (shown[i] ?? 0) >= items.length) return
-      shown[i] = (shown[i] ?? 0) + 1
-      left--
+    blocks.forEach(({ items, pressing = 1 }, i) => {
+      const more = Math.min(pressing, left, items.length - (shown[i] ?? 0))
+      shown[i] = (shown[i] ?? 0) + more
+      left -= more
     })
     if (left === before) break
   }

@@ -19,9 +19,10 @@ const COMMANDS = paths(createProgram(new Session(new FakeIo({ env }))))
 it('has the commands that are listed here, and no other', () => {
   const under = (noun: string, ...verbs: string[]) => [noun, ...verbs.map((verb) => `${noun} ${verb}`)]
   const expected = [
-    ...['ask', 'reply', 'chat', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion', 'serve'],
+    ...['ask', 'reply', 'home', 'up', 'down', 'status', 'logs', 'doctor', 'completion', 'serve'],
     ...under('undo'),
-    ...under('task', 'add', 'ls', 'show', 'result', 'tail', 'logs', 'cancel', 'retry', 'rate'),
+    ...under('chat', 'ls'),
+    ...under('task', 'add', 'ls', 'show', 'result', 'tail', 'logs', 'cancel', 'retry', 'ack', 'rate'),
     ...under('todo', 'add', 'ls', 'next', 'show', 'edit', 'done', 'drop', 'reopen', 'skip', 'stop', 'run'),
     ...under('cost', 'task', 'cap', 'cap raise', 'import'),
     ...under('model', 'ls', 'test', 'add', 'enable', 'disable', 'default'),
@@ -113,7 +114,7 @@ it('shows groups, an example and the exit statuses at the root', async () => {
                                      that are no command add one
       undo [options] [todo]          take back your last change of a todo; once more, the one before
       cost [options]                 what model calls cost: by day, agent, source, model and route
-      home [options]                 what matters now; the same as hai alone
+      home [options]                 what matters now and what is new; the same as hai alone
 
     Setup:
       model                          choose which model answers

@@ -29,6 +29,7 @@ describe('hai cost', () => {
   it('shows costs, tokens and tasks by day, then what spent it, and the caps', async () => {
     expect(await shown()).toMatchInlineSnapshot(`
       "2026-11-16 to 2026-11-22 (Europe/Berlin): $4.21 for 312 calls, 343k tokens; 41 tasks ended
+      tokens: 125k of them read from a cache
       12 % more than in the 7 days before ($3.76)
 
       DAY                USD  TOKENS  TASKS

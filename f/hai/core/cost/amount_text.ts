@@ -47,6 +47,15 @@ export function tokensText({ tokens, untold_calls }: Told): string {
   return allTokens({ tokens }) > 0 ? `at least ${tokenText(tokens)} tokens` : 'an unknown number of tokens'
 }
 
+/** How many of these tokens were no new ones; nothing to say without any. */
+export function cachedText({ tokens }: Pick<Amount, 'tokens'>): string | undefined {
+  return tokens.cache_read === 0 ? undefined : `${shortNumber(tokens.cache_read)} of them read from a cache`
+}
+
+/** The days of a report, in a sentence: `on 2026-11-22`, `from 2026-11-16 to 2026-11-22`. */
+export const periodText = ({ since, until }: Pick<CostReport, 'since' | 'until'>): string =>
+  since === until ? `on ${since}` : `from ${since} to ${until}`
+
 /** How calls ended that were not answered, a phrase each, in the words of a list: `2 calls cancelled`. */
 export function endingTexts(amount: Amount): string[] {
   const { failed_calls, cancelled_calls, stopped_calls, uncounted_calls, lost_calls } = amount

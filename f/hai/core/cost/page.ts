@@ -1,10 +1,12 @@
 import { html, raw } from 'hono/html'
 import { count, dollars, hoursText, percent, shortNumber, spanText } from '../base/words.ts'
 import {
+  cachedText,
   endingTexts,
   errandsText,
   listText,
   marginText,
+  periodText,
   presumedText,
   spentCell,
   spentText,
@@ -84,7 +86,7 @@ function facts({ total, tasks, by }: CostReport): Markup {
   return html`<section class="facts">
 <div><b>${tasks.total}</b><span class="soft">tasks, ${escalated}</span></div>
 <div><b>${total.calls}</b><span class="soft">calls, ${total.failed_calls} failed</span></div>
-<div><b>${tokenCell(total)}</b><span class="soft">tokens, ${shortNumber(total.tokens.cache_read)} of them read from a cache</span></div>
+<div><b>${tokenCell(total)}</b><span class="soft">tokens, ${cachedText(total) ?? 'none of them read from a cache'}</span></div>
 ${(by.billing ?? []).map(
   (row) => html`<div><b>${row.key === 'metered' ? spentCell(row) : tokenCell(row)}</b>
 <span class="soft">${row.key === 'metered' ? 'metered' : `tokens, ${row.key}`}, ${count(row.calls, 'call')}${row.list_usd === null ? '' : `, ${dollars(row.list_usd)} by list price`}</span></div>`,
@@ -150,9 +152,10 @@ ${top_tasks.map(
 </table><p class="soft">hai cost task ID shows each call of one</p></section>`
 }
 
-function troubles({ caps_hit, failures }: CostReport): Markup {
+function troubles(report: CostReport): Markup {
+  const { caps_hit, failures } = report
   const lines = [
-    ...caps_hit.map(({ cap, times }) => `cap ${cap} refused ${count(times, 'call')}`),
+    ...caps_hit.map(({ cap, times }) => `cap ${cap} refused ${count(times, 'call')} ${periodText(report)}`),
     ...failures
       .filter(({ failed }) => failed > 0)
       .map(({ backend, route, failed, calls, minutes, code }) => {
