@@ -99,6 +99,8 @@ case $command in
 esac
 case ${HAI_ENDPOINT-} in http://?* | https://?*) ;; *) fail 2 'HAI_ENDPOINT: expected an http(s):// address' ;; esac
 case ${HAI_WORKSPACE-} in '' | *[!A-Za-z0-9_-]*) fail 2 'HAI_WORKSPACE: expected the name of a workspace' ;; esac
+zone=${TZ:-$(readlink /etc/localtime 2>/dev/null)} zone=${zone##*zoneinfo/} # of the clock on this wall, for "tomorrow 9am"
+case ${zone#:} in *[!A-Za-z0-9_+/-]*) zone='' ;; [A-Z]*/* | UTC) zone="\"time_zone\":\"${zone#:}\"," ;; *) zone='' ;; esac
 limit='' nap='' from=HAI_TOKEN token=${HAI_TOKEN-}
 if [ -z "$token" ]; then
   from=${XDG_CONFIG_HOME:-${HOME-}/.config}/hai/token${HAI_PROFILE:+s/$HAI_PROFILE}
@@ -114,7 +116,7 @@ case $command in
     if [ "${1-}" = --timeout ]; then limit=${2-} && shift && shift; fi
     case $limit in *[!0-9]*) fail 2 "--timeout: '$limit' is no number of seconds" ;; esac
     words "$@"
-    call inbox "{\"body\":{\"source\":\"cli\",\"content\":\"$text\",\"idempotency_key\":\"$key\"}}"
+    call inbox "{\"body\":{$zone\"source\":\"cli\",\"content\":\"$text\",\"idempotency_key\":\"$key\"}}"
     id=$(field "$answer" task_id) state=$(field "$answer" state) spent=0 pause=1
     trap 'goes_on 130 interrupted' INT; trap 'goes_on 143 "told to end"' TERM; trap 'goes_on 129 "the terminal was closed"' HUP
     # what needs no model came with its answer; what is answered soon is seen soon, where sleep takes parts of a second
@@ -138,10 +140,10 @@ case $command in
       *) fail 7 "task $id: $state${why:+, $why}" "$next" ;;
     esac
     ;;
-  'todo add') words "$@" && call todo/add "{\"body\":\"$text\",\"parse\":true,\"idempotency_key\":\"$key\"}" &&
-    show '"added \(.id[-6:]) \(.body)\(if .due then ", due " + .due else "" end)"' ;;
-  'todo ls') call todo/list '{}' &&
-    show '(.todos[] | "\(.id[-6:])  \(((.due // "") + "          ")[0:10])  \(.body)\(.tags | map(" #" + .) | add // "")"),
+  'todo add') words "$@" && call todo/add "{$zone\"body\":\"$text\",\"parse\":true,\"idempotency_key\":\"$key\"}" &&
+    show '"added \(.id[-6:]) \(.body)\(.read.text // "" | if . == "" then . else " · " + . end)", (.read.notes // [] | .[] | "! " + .)' ;;
+  'todo ls') call todo/list "{${zone%,}}" &&
+    show '(.todos[] | "\(.id[-6:])  \(((.due // "" | if length > 10 then fromdate | strflocaltime("%Y-%m-%d %H:%M") else . end) + "                ")[0:16])  \(.body)\(.tags | map(" #" + .) | add // "")"),
       (if .total > (.todos | length) then "\(.todos | length) of \(.total)" else empty end)' ;;
   'todo done')
     [ $# -gt 0 ] || fail 2 'which todo? give its id'

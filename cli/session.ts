@@ -3,6 +3,7 @@ import { connect, profileOf } from './call/connection.ts'
 import { answerRead, lookedNow, newsSince } from './call/looked.ts'
 import type { Profile } from './call/profile.ts'
 import { type Kind, type Recent, recall, remember, rememberList } from './call/recent.ts'
+import { zoned } from './call/time-zone.ts'
 import type { Webhook } from './call/webhook.ts'
 import { EXIT, Failure, isInterruption } from './failure.ts'
 import type { Io, Output } from './io.ts'
@@ -153,7 +154,7 @@ export class Session {
 
   /** Runs a door of the chosen profile. */
   async call<T>(path: string, args: object, options: { once?: boolean } = {}): Promise<T> {
-    return (await this.webhook()).call<T>(path, args, options)
+    return (await this.webhook()).call<T>(path, zoned(path, args, this.io.env), options)
   }
 
   /** The id meant on the command line: `@` and `@2` are recent tasks, a number is a row of the list last shown. */

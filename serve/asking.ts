@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { followLive } from '../cli/answer/live.ts'
+import { timeZone } from '../cli/call/time-zone.ts'
 import type { Webhook } from '../cli/call/webhook.ts'
 import { Failure } from '../cli/failure.ts'
 import type { ChatEnvelope } from '../f/hai/core/surface/openai_request.ts'
@@ -34,7 +35,10 @@ export async function askTask(asking: Asking): Promise<TaskResult> {
   const { webhook, envelope, key, signal, onTaken, onText, onWaiting } = asking
   const waiter = randomUUID()
   const { chat } = envelope
-  const body = { ...envelope, ...(key ? { idempotency_key: key } : {}), chat: { ...chat, waiter } }
+  // a chat client names no zone, and most are where this runs; a container's UTC says nothing of where that is
+  const time_zone = timeZone(process.env)
+  const zone = time_zone && time_zone !== 'UTC' ? { time_zone } : {}
+  const body = { ...envelope, ...zone, ...(key ? { idempotency_key: key } : {}), chat: { ...chat, waiter } }
   // whoever hangs up meanwhile has asked all the same: what was taken is to be left
   const accepted = await webhook.call<Accepted>('inbox', { body })
   const { task_id: id, seen } = accepted

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { ModelList } from '../../f/hai/core/model/shape.ts'
 import type { IfBusy } from '../../f/hai/core/task/envelope.ts'
 import { type Accepted, CONTENT_BYTES, type TaskResult } from '../../f/hai/core/task/shape.ts'
+import { timeZone } from '../call/time-zone.ts'
 import { newKey } from '../call/webhook.ts'
 import {
   collect,
@@ -95,7 +96,15 @@ export async function put(
   const envelope = { ...given(fields), source: 'cli', idempotency_key: newKey() }
   const webhook = await session.webhook()
   session.waitsFor({ label: 'handing it over', since: Date.now() })
-  const accepted = await webhook.call<Accepted>('inbox', { body: envelope }).finally(() => session.waited())
+  const time_zone = timeZone(session.io.env)
+  const send = (body: object) => webhook.call<Accepted>('inbox', { body })
+  const accepted = await send(given({ ...envelope, time_zone }))
+    .catch((error) => {
+      // a server of the release before knows no zones
+      if (error instanceof Failure && /unknown field time_zone\b/.test(error.message)) return send(envelope)
+      throw error
+    })
+    .finally(() => session.waited())
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
   if (accepted.begins_conversation && !saidNew) session.note(`${accepted.conversation_id} is new`)
   await tellSettings(session, accepted)

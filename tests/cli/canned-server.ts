@@ -5,6 +5,7 @@ export interface Call {
   path: string
   args: Record<string, unknown>
   headers: IncomingHttpHeaders
+  time_zone?: string
 }
 
 /** What a door answers: its result, or one of these. */
@@ -48,7 +49,11 @@ export async function cannedServer(doors: Record<string, Door> = {}, port = 0): 
     const path = url.pathname.replace(/^\/api\/w\/test\/(jobs\/run_wait_result\/p\/f\/hai\/)?/, '')
     const query = Object.fromEntries(url.searchParams)
     const args = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : query
-    calls.push({ path, args, headers: request.headers })
+    // each call that is of a day says in which zone; whoever asks for that finds it beside the others
+    const { time_zone, body } = args
+    delete args.time_zone
+    if (body && typeof body === 'object') delete body.time_zone
+    calls.push({ path, args, headers: request.headers, time_zone: time_zone ?? body?.time_zone })
     if (canned.delay > 0) await new Promise((resolve) => setTimeout(resolve, canned.delay))
     if (request.headers.authorization !== `Bearer ${token}`) return answer(401, 'Unauthorized')
     if (url.pathname.includes('/jobs/run') && query.invisible_to_owner !== 'true')

@@ -3,6 +3,7 @@ import * as alert from './alert/room.ts'
 import { Models } from './base/backends.ts'
 import { type Caller, Members } from './base/caller.ts'
 import type { Sql } from './base/db.ts'
+import { TimeSetting } from './base/time.ts'
 import { Budget } from './cost/budget.ts'
 import * as cost from './cost/room.ts'
 import * as model from './model/room.ts'
@@ -21,6 +22,7 @@ export const SETTINGS: Readonly<Record<string, z.ZodType>> = {
   channels: Channels,
   members: Members,
   models: Models,
+  time: TimeSetting,
   webhooks: Webhooks,
 }
 

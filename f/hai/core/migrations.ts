@@ -15,6 +15,7 @@ import {
   LOOKS,
   NAMED_MODEL,
   QUEUE,
+  TIME_ZONES,
   TURNS,
   WAITING,
 } from './task/schema.ts'
@@ -55,4 +56,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'todo journal', sql: TODO_JOURNAL },
   { name: 'acknowledged', sql: ACKNOWLEDGED },
   { name: 'named model', sql: NAMED_MODEL },
+  { name: 'time zones', sql: TIME_ZONES },
 ]

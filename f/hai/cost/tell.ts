@@ -8,6 +8,6 @@ import { thenRing } from '../core/outbox/ring.ts'
  */
 export async function main(period?: 'week' | 'month') {
   return housekeeping({ period }, (sql, given, { principal }) =>
-    thenRing(sql, tellCosts(sql, given, principal('').zone)),
+    thenRing(sql, tellCosts(sql, given, principal('').ledgerZone)),
   )
 }

@@ -1,5 +1,5 @@
 import { door } from '../core/base/door.ts'
-import { addTodo } from '../core/todo/todos.ts'
+import { addTodoFor } from '../core/todo/todos.ts'
 
 /** Adds a todo. With `parse`, `#tag`, `due friday` and `!high` are taken out of the body. `recur`: how often. */
 export async function main(
@@ -12,8 +12,9 @@ export async function main(
   metadata: object = {},
   idempotency_key?: string,
   recur?: string,
+  time_zone?: string,
 ) {
   const given = metadata as Record<string, unknown>
-  const todo = { body, parse, tags, priority, due, recur, depends_on, metadata: given, idempotency_key }
-  return door(todo, (sql, given, { name, zone }) => addTodo(sql, { ...given, created_by: name, zone }))
+  const read = { body, parse, tags, priority, due, recur, time_zone }
+  return door({ ...read, depends_on, metadata: given, idempotency_key }, addTodoFor)
 }

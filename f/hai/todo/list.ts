@@ -10,7 +10,8 @@ export async function main(
   next: boolean = false,
   limit: number = 50,
   cursor?: string,
+  time_zone?: string,
 ) {
-  const filter = { status, tag, text, due_before, next, limit, cursor }
+  const filter = { status, tag, text, due_before, next, limit, cursor, time_zone }
   return door(filter, todosFor)
 }

@@ -13,8 +13,9 @@ export async function main(
   metadata?: object,
   batch?: string,
   recur?: string | null,
+  time_zone?: string,
 ) {
   const given = metadata as Record<string, unknown> | undefined
   const change = { body, status, tags, priority, due, depends_on, metadata: given, batch, recur }
-  return door({ id, ...change }, updateTodo)
+  return door({ id, ...change, time_zone }, updateTodo)
 }

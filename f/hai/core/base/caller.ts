@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Clock } from './dates.ts'
 import type { Part, Sql } from './db.ts'
 import { HaiError } from './errors.ts'
 import { own } from './own.ts'
@@ -16,9 +17,27 @@ export interface Caller {
   role: Member['role']
   /** IANA zone in which days are meant. */
   zone: string
+  /** IANA zone in which the ledger's days begin, whoever looks. */
+  ledgerZone: string
+  /** The caller has named the zone, and so knows which it is. */
+  zoneNamed?: true
+  /** Whether 3/4 is 3 April, or 4 March; undefined where nobody has said. */
+  dayFirst?: boolean | undefined
   /** The condition on `task_queue` that leaves what this caller may see. */
   sees(sql: Sql): Part
 }
+
+/** By whose clock a house lives. */
+export type Zones = Pick<Caller, 'zone' | 'ledgerZone' | 'dayFirst'>
+
+/** The caller's clock; one that has named no zone is told which it is. */
+export const clockOf = <More extends object>(
+  { zone, zoneNamed, dayFirst }: Pick<Caller, 'zone' | 'zoneNamed' | 'dayFirst'>,
+  more: More & { now: Date },
+): Clock & More => ({ zone, dayFirst, ...(zoneNamed ? {} : { tellZone: true }), ...more })
+
+/** A caller that has said in which zone it is. */
+export const inZone = (caller: Caller, zone: string): Caller => ({ ...caller, zone, zoneNamed: true })
 
 /** Whose call of a webhook a job is. A token's label names the token in reports and says nothing of whose it is. */
 export function webhookUser({ permissionedAs, username }: Issued): string {
@@ -56,7 +75,7 @@ function userIn(permissionedAs: string): string {
 }
 
 /** Who is calling, by the name of the user and never from a body. No match is `forbidden`. */
-export function identify(username: string, members: Members, zone: string): Caller {
+export function identify(username: string, members: Members, zone: string | Zones): Caller {
   const name = memberOf(username, members)
   if (name === undefined) {
     throw new HaiError(
@@ -73,10 +92,11 @@ export function memberOf(username: string, members: Members): string | undefined
 }
 
 /** A task's requester as a caller again, for the job that works on it. Who is no member any more sees no tasks of others. */
-export function principal(name: string, members: Members, zone: string): Caller {
+export function principal(name: string, members: Members, zone: string | Zones): Caller {
   const role = own(members, name)?.role ?? 'member'
   const all = role !== 'member'
-  return { name, role, zone, sees: (sql) => (all ? sql`true` : sql`requester = ${name}`) as Part }
+  const zones = typeof zone === 'string' ? { zone, ledgerZone: zone } : zone
+  return { name, role, ...zones, sees: (sql) => (all ? sql`true` : sql`requester = ${name}`) as Part }
 }
 
 /** As whom Windmill runs hai's HTTP routes, whoever calls them. Nobody else goes by that name. */

@@ -7,16 +7,20 @@ export interface Clock {
   now: Date
   /** Whether 3/4 is 3 April, or 4 March; undefined where nobody has said. */
   dayFirst?: boolean | undefined
+  /** Times are shown with the zone, as whoever reads them has named none. */
+  tellZone?: true
 }
 
 const DAY_MS = 86_400_000
 
 /** `Fri 27 Nov 2026`, or `Fri 27 Nov 2026 17:00` in the clock's zone when `due` is an instant. */
-export function formatDue(due: string, { zone }: Clock): string {
+export function formatDue(due: string, { zone, tellZone }: Clock): string {
   const day = isDay(due)
   const wall = day ? new Date(`${due}T00:00Z`) : wallClock(new Date(due), zone)
   const date = `${WEEKDAYS[wall.getUTCDay()]} ${wall.getUTCDate()} ${MONTHS[wall.getUTCMonth()]} ${wall.getUTCFullYear()}`
-  return day ? date : `${date} ${pad(wall.getUTCHours())}:${pad(wall.getUTCMinutes())}`
+  return day
+    ? date
+    : `${date} ${pad(wall.getUTCHours())}:${pad(wall.getUTCMinutes())}${tellZone ? ` ${zone}` : ''}`
 }
 
 /** The day (`YYYY-MM-DD`) it is for the clock. */

@@ -5,16 +5,18 @@ import {
   DEFAULT_MEMBERS,
   type Issued,
   identify,
+  inZone,
   type Members,
   memberOf,
   principal,
   routeUser,
   webhookUser,
+  type Zones,
 } from './caller.ts'
 import { SCHEMA_VERSION } from './contract.ts'
 import { connect, outage, type Pool, prepareIf, type Sql } from './db.ts'
 import { HaiError, STATUS, withoutWords } from './errors.ts'
-import { ownZone } from './time.ts'
+import { isZone, ownZone } from './time.ts'
 
 /** A failed call as Windmill understands it: the job fails, and a sync caller gets the status and `result`. */
 interface Failure {
@@ -30,7 +32,7 @@ interface Failure {
  */
 export async function door<Args extends object, T>(
   args: Args,
-  work: Work<[given: Args, caller: Caller], T>,
+  work: Work<[given: Omit<NoInfer<Args>, 'time_zone'>, caller: Caller], T>,
 ): Promise<T | Failure> {
   return openTo(() => undefined, args, work)
 }
@@ -39,13 +41,20 @@ export async function door<Args extends object, T>(
 async function openTo<Args extends object, T>(
   refusal: (caller: Caller) => string | undefined,
   args: Args,
-  work: Work<[given: Args, caller: Caller], T>,
+  work: Work<[given: Omit<NoInfer<Args>, 'time_zone'>, caller: Caller], T>,
 ): Promise<T | Failure> {
   return called((sql, { secrets }, caller, ...more) => {
     const why = refusal(caller)
     if (why) throw new HaiError('forbidden', why)
-    return work(sql, asMeant(args, secrets), caller, ...more)
+    const { time_zone, ...given } = asMeant(args, secrets) as Args & { time_zone?: string }
+    return work(sql, given, time_zone === undefined ? caller : inZone(caller, zoneOf(time_zone)), ...more)
   })
+}
+
+/** Any door may be told in which zone its caller is; where it is not, the house's is meant. */
+function zoneOf(named: unknown): string {
+  if (typeof named === 'string' && isZone(named)) return named
+  throw new HaiError('invalid', 'time_zone: expected an IANA time zone, such as Europe/Berlin')
 }
 
 type Work<Given extends unknown[], T> = (
@@ -70,9 +79,9 @@ export async function route<T>(work: Work<[caller: Caller], T>): Promise<T | Fai
 /** A door behind an HTTP route that asks for no token: `work` finds out as which member its caller speaks. */
 export async function signedRoute<T>(work: (sql: Sql, as: As) => Promise<T>): Promise<T | Failure> {
   return answering(async (sql) => {
-    const { members, zone } = await greet(sql)
+    const { members, zones } = await greet(sql)
     return work(sql, (name) => {
-      if (Object.hasOwn(members, name)) return principal(name, members, zone)
+      if (Object.hasOwn(members, name)) return principal(name, members, zones)
       throw new HaiError(
         'forbidden',
         'the member as whom this webhook speaks is none; hai member ls shows who is',
@@ -87,9 +96,9 @@ async function called<T>(
 ): Promise<T | Failure> {
   return answering(async (sql) => {
     const house = await greet(sql)
-    const { members, zone } = house
-    const as = (requester: string) => principal(requester, members, zone)
-    return work(sql, house, identify(user(issued()), members, zone), as, stopped, jobId())
+    const { members, zones } = house
+    const as = (requester: string) => principal(requester, members, zones)
+    return work(sql, house, identify(user(issued()), members, zones), as, stopped, jobId())
   }, told)
 }
 
@@ -107,7 +116,7 @@ function issued(): Issued {
 /** A door to what is the operator's alone: how hai itself is set up, and what it may spend. */
 export async function operatorDoor<Args extends object, T>(
   args: Args,
-  work: Work<[given: Args, caller: Caller], T>,
+  work: Work<[given: Omit<NoInfer<Args>, 'time_zone'>, caller: Caller], T>,
 ): Promise<T | Failure> {
   return openTo(
     ({ name, role }) =>
@@ -123,7 +132,7 @@ export async function operatorDoor<Args extends object, T>(
  */
 export async function workerDoor<Args extends object, T>(
   args: Args,
-  work: (sql: Sql, given: Args, as: As, caller: Caller) => Promise<T>,
+  work: (sql: Sql, given: Omit<NoInfer<Args>, 'time_zone'>, as: As, caller: Caller) => Promise<T>,
 ): Promise<T | Failure> {
   return openTo(
     ({ name, role }) =>
@@ -188,7 +197,7 @@ export async function bareDoor<T>(
   return answering(async (sql) => {
     const [made] = await sql<{ before: boolean }[]>`select to_regclass('hai.config') is not null as before`
     if (made?.before) refuseOthers(await householdOf(sql))
-    else if (strict) refuseOthers({ members: DEFAULT_MEMBERS, zone: ownZone() })
+    else if (strict) refuseOthers({ members: DEFAULT_MEMBERS, zones: zonesOf(null, null) })
     return work(sql)
   })
 }
@@ -196,9 +205,9 @@ export async function bareDoor<T>(
 /** The job that this process runs; empty outside of one. */
 export const jobId = (): string => process.env.WM_JOB_ID ?? ''
 
-function jobIn({ members, zone }: Household, trusted: boolean): Job {
+function jobIn({ members, zones }: Household, trusted: boolean): Job {
   const id = jobId()
-  const as = (requester: string) => principal(requester, members, zone)
+  const as = (requester: string) => principal(requester, members, zones)
   const reader = memberOf(issued().permissionedAs.replace(/^u\//, ''), members)
   return { worker: `job ${id}`, jobId: id, trusted, signal: stopped(), principal: as, reader }
 }
@@ -216,9 +225,9 @@ function isTrusted(house: Household): boolean {
   }
 }
 
-function refuseOthers({ members, zone }: Pick<Household, 'members' | 'zone'>): void {
+function refuseOthers({ members, zones }: Pick<Household, 'members' | 'zones'>): void {
   if (isScheduled()) return
-  const { name, role } = identify(webhookUser(issued()), members, zone)
+  const { name, role } = identify(webhookUser(issued()), members, zones)
   if (role === 'operator') return
   throw new HaiError(
     'forbidden',
@@ -310,14 +319,14 @@ interface Greeting {
   version: number
   members: Members | null
   zone: string | null
+  time: { zone?: string; day_first?: boolean } | null
   /** Names of the environment to which the settings refer. */
   referred: string[] | null
 }
 
 interface Household {
   members: Members
-  /** IANA zone in which a day begins. */
-  zone: string
+  zones: Zones
   /** What no caller may read of this process's environment. */
   secrets: ReadonlySet<string>
 }
@@ -340,17 +349,23 @@ async function householdOf(sql: Sql): Promise<Household & { version: number }> {
       (select max(version) from hai.migration) as version,
       (select value from hai.config where name = 'members') as members,
       (select value ->> 'time_zone' from hai.config where name = 'budget') as zone,
+      (select value from hai.config where name = 'time') as time,
       (select array_agg(referred[1])
         from hai.config, regexp_matches(value::text, '"\\$env:([A-Z][A-Z0-9_]*)"', 'g') as referred) as referred`
   const [row] = answer
   prepareIf(sql, isDirect(answer, row!.backend))
-  const zone = row!.zone ?? ownZone()
   const hidden = Object.keys(process.env).filter((name) => SECRET.test(name) || row!.referred?.includes(name))
   const secrets = hidden.flatMap((name) => process.env[name] || [])
   return {
     version: row!.version ?? 0,
     members: row!.members ?? DEFAULT_MEMBERS,
-    zone,
+    zones: zonesOf(row!.time, row!.zone),
     secrets: new Set(secrets),
   }
+}
+
+/** The house's zone, and the ledger's; who says neither has that of the process. */
+function zonesOf(time: Greeting['time'], budget: string | null): Zones {
+  const ledgerZone = budget ?? ownZone()
+  return { zone: time?.zone ?? ledgerZone, ledgerZone, dayFirst: time?.day_first }
 }

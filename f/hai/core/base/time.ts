@@ -12,6 +12,27 @@ export const Instant = z.iso
   .datetime({ offset: true, error: 'expected a time such as 2026-11-22T18:00:00Z' })
   .refine(inRange, 'expected a time in the years 1 to 9999')
 
+/** Whether a text is the name of a time zone; offsets are none, as they mean opposite things in different places. */
+export function isZone(text: string): boolean {
+  if (!/^[A-Za-z]/.test(text) || text.length > 64) return false
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
+
+/** An IANA zone as callers and settings name it. */
+export const Zone = z.string().refine(isZone, { error: 'expected an IANA time zone, such as Europe/Berlin' })
+
+/** The `time` configuration: how dates are read and shown where a caller says nothing. */
+export const TimeSetting = z.strictObject({
+  /** The zone of callers that name none; else that of the budget's day. */
+  zone: Zone.optional(),
+  /** Whether 3/4 is 3 April (true) or 4 March (false); neither is taken where nothing is said. */
+  day_first: z.boolean().optional(),
+})
+
 /** The largest number of a column of 32 bits. */
 export const MOST_INT = 2_147_483_647
 

@@ -54,12 +54,13 @@ export const addTodoIntent: Intent<AddSlots> = {
     return todo && WANTS_A_BELL.test(said) ? { ...todo, bell: true } : todo
   },
 
-  async run(sql, { bell, unread = [], ...slots }, { caller, zone, now }) {
+  async run(sql, { bell, unread = [], ...slots }, asker) {
+    const { caller, zone } = asker
     if (slots.body.trim() === '') throw nothingToDo()
-    const todo = await addTodo(sql, { ...slots, created_by: caller.name, zone, unread })
+    const todo = await addTodo(sql, { ...slots, created_by: caller.name, zone, dates: asker, unread })
     const where = todo.due ? 'hai shows it when it is due' : 'hai todo ls shows it'
     const text = [
-      `added todo ${named(todo)}${particulars(todo, { zone, now })}`,
+      `added todo ${named(todo)}${particulars(todo, asker)}`,
       ...(todo.read?.notes ?? []),
       ...(bell ? [`it is listed, and ${where}; hai can't ring`] : []),
     ].join('\n')

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Models } from '../base/backends.ts'
 import type { Sql } from '../base/db.ts'
+import { Zone } from '../base/time.ts'
 
 const Cap = z
   .strictObject({
@@ -42,10 +43,7 @@ const name = z.string().regex(/^[a-z][a-z0-9_]*$/)
 /** The `budget` configuration: caps by a name of their own, and the zone in which a day begins. */
 export const Budget = z.strictObject({
   /** IANA name; the worker's own when not given. */
-  time_zone: z
-    .string()
-    .refine(isZone, { error: 'expected an IANA time zone, such as Europe/Berlin' })
-    .optional(),
+  time_zone: Zone.optional(),
   caps: z.record(name, Cap).default({
     task: { per: 'task', usd: 5 },
     agent_day: { per: 'agent', period: 'day', usd: 10 },
@@ -95,14 +93,4 @@ export async function guardsThatAreOff(sql: Sql): Promise<string[]> {
     ({ billing, enabled }) => billing === 'metered' && enabled,
   )
   return isCostly ? openGuards(budget.data) : []
-}
-
-/** Whether a text is the name of a time zone; offsets are none, as they mean opposite things in different places. */
-export function isZone(text: string): boolean {
-  if (!/^[A-Za-z]/.test(text)) return false
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
-  }
 }

@@ -64,7 +64,7 @@ export async function costReport(
   caller: Caller,
 ): Promise<CostReport> {
   const { by, top, ...days } = parse(Asked, input)
-  const range = rangeOf(days, caller.zone)
+  const range = rangeOf(days, caller.ledgerZone)
   const earlier = before(range)
   await applyBudget(sql)
   const only = caller.role === 'member' ? caller.name : null

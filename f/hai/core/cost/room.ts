@@ -21,7 +21,7 @@ export async function now(sql: Sql, caller: Caller): Promise<SpentNow & { proble
 }
 
 /** USD; null while nothing metered was called, and when nobody knows what one of the calls cost. */
-async function spentToday(sql: Sql, { role, name, zone }: Caller): Promise<number | null> {
+async function spentToday(sql: Sql, { role, name, ledgerZone: zone }: Caller): Promise<number | null> {
   const range = rangeOf({ days: 1 }, zone)
   const [all] = await sumsOf(sql, range, [], role === 'member' ? name : null)
   return all!.known_usd > 0 && all!.unknown_calls + all!.presumed_calls === 0 ? all!.known_usd : null

@@ -3,7 +3,7 @@ import { addDays, type Clock, dayBounds, isDay, today } from '../base/dates.ts'
 import type { Part, Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { own } from '../base/own.ts'
-import { isZone } from './budget.ts'
+import { Zone } from '../base/time.ts'
 import { presumedOf } from './counters.ts'
 import { type Amount, BREAKDOWNS } from './shape.ts'
 
@@ -18,7 +18,7 @@ export const Days = z.strictObject({
   until: z.string().optional(),
   days: z.int().min(1).max(MOST_DAYS).optional(),
   /** IANA zone in which days are meant; the configured one when not given. */
-  tz: z.string().refine(isZone, { error: 'expected an IANA time zone, such as Europe/Berlin' }).optional(),
+  tz: Zone.optional(),
 })
 
 export interface Range {

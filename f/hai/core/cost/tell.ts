@@ -42,6 +42,7 @@ const household = (zone: string): Caller => ({
   name: '',
   role: 'operator',
   zone,
+  ledgerZone: zone,
   sees: (sql) => sql`true` as Part,
 })
 

@@ -9,7 +9,7 @@ import { listTasks, States } from '../task/list.ts'
 import type { Accepted, TaskList } from '../task/shape.ts'
 import { listTodos } from '../todo/list.ts'
 import { TODO_STATUSES, type Todo, type TodoList } from '../todo/shape.ts'
-import { addTodo, updateTodo } from '../todo/todos.ts'
+import { addTodoFor, updateTodo } from '../todo/todos.ts'
 import type { Taker } from '../work/built_in.ts'
 import { receive } from './inbox.ts'
 import { accepted, Cursor, count, created, noText, objectOf, type Shaped } from './request.ts'
@@ -46,9 +46,9 @@ export async function tasksOfToday(sql: Sql, query: unknown, caller: Caller): Pr
 const WRITTEN = ['body', 'tags', 'priority', 'due', 'recur', 'depends_on', 'metadata']
 
 /** 201 with the todo. Who adds it is whoever calls, whatever the body says. */
-export async function createTodo(sql: Sql, body: unknown, { name, zone }: Caller): Promise<Shaped<Todo>> {
+export async function createTodo(sql: Sql, body: unknown, caller: Caller): Promise<Shaped<Todo>> {
   const given = objectOf(body, [...WRITTEN, 'parse', 'idempotency_key'])
-  return created(await addTodo(sql, { ...(given as { body: string }), created_by: name, zone }))
+  return created(await addTodoFor(sql, given as { body: string }, caller))
 }
 
 /** Changes what the body names and nothing else. */

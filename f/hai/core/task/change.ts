@@ -52,11 +52,13 @@ export async function retry(
 ): Promise<TaskSummary> {
   const { id: given } = parse(Retry, input)
   const id = await taskId(sql, given, caller)
-  const [asked] = await sql<Asked[]>`
-    select source, content, target_agent, model, array(select name from hai.artifact where task_id = ${id}) as context,
+  const [asked] = await sql<(Asked & { time_zone: string | null })[]>`
+    select source, content, target_agent, model, time_zone,
+      array(select name from hai.artifact where task_id = ${id}) as context,
       errand, ${chatOf(sql, sql`${id}`)} as chat
     from hai.task_queue where id = ${id}`
-  const lane = firstLane?.(asked!, { zone: caller.zone, now: new Date() }) ?? laneOf(asked!.source)
+  const lane =
+    firstLane?.(asked!, { zone: asked!.time_zone ?? caller.zone, now: new Date() }) ?? laneOf(asked!.source)
   const head = headStartIn(lane, asked!.source)
   const [task] = await sql<TaskSummary[]>`
     with old as (

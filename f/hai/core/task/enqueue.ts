@@ -124,7 +124,7 @@ function parseAt(input: unknown, index: number, count: number): Envelope {
 function toRow(envelope: Envelope, origin: Origin) {
   const id = envelope.id ?? newId()
   const idempotency_key = keyOf(envelope)
-  const clock = { zone: origin.zone ?? 'UTC', now: new Date() }
+  const clock = { zone: envelope.time_zone ?? origin.zone ?? 'UTC', now: new Date() }
   const lane = origin.firstLane?.(envelope, clock) ?? laneOf(envelope.source)
   const errand = envelope.chat?.errand ?? false
   const priority = errand ? 'low' : envelope.priority
@@ -142,6 +142,7 @@ function toRow(envelope: Envelope, origin: Origin) {
     priority,
     data_tier: envelope.data_tier,
     if_busy: envelope.if_busy,
+    time_zone: envelope.time_zone ?? null,
     trace_id: envelope.trace_id ?? null,
     origin: envelope.origin ?? null,
     intent: envelope.intent ?? null,
@@ -208,6 +209,7 @@ const COLUMNS = [
   'model',
   'priority',
   'data_tier',
+  'time_zone',
   'trace_id',
   'origin',
   'intent',

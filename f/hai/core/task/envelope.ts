@@ -4,6 +4,7 @@ import type { Clock } from '../base/dates.ts'
 import { conversationKey } from '../base/normal.ts'
 import { record } from '../base/own.ts'
 import { hasNul } from '../base/text.ts'
+import { Zone } from '../base/time.ts'
 import { Chat, chatText } from './chat.ts'
 import { CONTENT_BYTES, CONTEXT_BYTES, PRIORITIES, type Priority, type SentChat } from './shape.ts'
 
@@ -74,6 +75,8 @@ export const Envelope = z.strictObject({
       backoff_seconds: z.int().min(0).max(3600).default(10),
     })
     .default({ max_attempts: 3, backoff_seconds: 10 }),
+  /** IANA zone in which times in it are meant; the house's when not given. */
+  time_zone: Zone.optional(),
   trace_id: key.optional(),
   origin: key.optional(),
   intent: key.optional(),

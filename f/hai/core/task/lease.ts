@@ -164,7 +164,8 @@ async function claimIn(
     )
     select
       c.id, c.lease_no, c.attempt, c.max_attempts, c.lane, c.content, c.source, c.requester, c.on_behalf_of,
-      c.conversation_id, c.target_agent, c.model, c.data_tier, c.todo_id, c.metadata, c.run_at, c.round, l.until as lease_until,
+      c.conversation_id, c.target_agent, c.model, c.data_tier, c.todo_id, c.metadata, c.time_zone,
+      c.run_at, c.round, l.until as lease_until,
       coalesce((
         select jsonb_agg(jsonb_build_object('name', name, 'media_type', media_type, 'text', content) order by a.id)
         from hai.artifact a where a.task_id = c.id

@@ -317,3 +317,7 @@ create index task_unacknowledged on hai.task_queue (finished_at desc, id desc)
 export const NAMED_MODEL = `
 -- who is to answer, by the name that the caller gave
 alter table hai.task_queue add column model text;`
+
+export const TIME_ZONES = `
+-- IANA zone in which times in it are meant; null where its caller named none
+alter table hai.task_queue add column time_zone text;`

@@ -272,6 +272,8 @@ export interface ClaimedTask {
   data_tier: string
   todo_id: string | null
   metadata: Record<string, unknown>
+  /** IANA zone in which times in it are meant; null where its caller named none. */
+  time_zone: string | null
   context: { name: string; media_type: string; text: string }[]
   /** Of a chat: what was said before, which is then read in place of the conversation. */
   chat: SentChat | null

@@ -10,7 +10,7 @@ export function dueEcho(due: string, clock: Clock): string {
   const iso = wall.toISOString()
   const year = iso.slice(0, 4) === today(clock).slice(0, 4) ? '' : ` ${iso.slice(0, 4)}`
   const date = `${WEEKDAYS[wall.getUTCDay()]} ${wall.getUTCDate()} ${MONTHS[wall.getUTCMonth()]}${year}`
-  return day ? date : `${date} ${iso.slice(11, 16)}`
+  return day ? date : `${date} ${iso.slice(11, 16)}${clock.tellZone ? ` ${clock.zone}` : ''}`
 }
 
 /** `due Fri 4 Dec 17:00 · #rack · high`: what is known of a todo beside what is to be done; '' when nothing. */

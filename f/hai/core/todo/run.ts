@@ -43,7 +43,12 @@ export async function runTodo(
         `todo ${shortId(id)} is ${todo!.status}; hai todo reopen ${shortId(id)} first`,
       )
     }
-    const envelope = { source: 'todo', content: todo!.body, ...(idempotency_key ? { idempotency_key } : {}) }
+    const envelope = {
+      source: 'todo',
+      content: todo!.body,
+      ...(caller.zoneNamed ? { time_zone: caller.zone } : {}),
+      ...(idempotency_key ? { idempotency_key } : {}),
+    }
     const accepted = await enqueue(tx, envelope, {
       requester: caller.name,
       todoId: id,

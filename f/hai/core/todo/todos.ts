@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Caller } from '../base/caller.ts'
+import { type Caller, clockOf } from '../base/caller.ts'
 import { type Clock, isDay } from '../base/dates.ts'
 import { inTransaction, json, type Sql } from '../base/db.ts'
 import { readDate } from '../base/due.ts'
@@ -59,13 +59,15 @@ const NewTodo = z.strictObject({
   metadata: metadata.default({}),
   created_by: z.string().min(1),
   zone: z.string(),
+  /** How dates are read and shown beside the zone; no part of what is the same todo. */
+  dates: z.custom<Pick<Clock, 'dayFirst' | 'tellZone'>>().optional(),
   idempotency_key: z.string().min(1).max(200).optional(),
 })
 
 /** Adds a todo. The same key with the same content gives the first todo again, with other content `conflict`. */
 export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise<TodoAdded> {
-  const { unread, ...given } = parse(NewTodo, input)
-  const clock = { zone: given.zone, now: new Date() }
+  const { unread, dates, ...given } = parse(NewTodo, input)
+  const clock = { ...dates, zone: given.zone, now: new Date() }
   const said: TodoText = given.parse
     ? parseTodoText(given.body, clock)
     : { body: given.body, tags: [], ...(unread && { unread }) }
@@ -97,6 +99,16 @@ export async function addTodo(sql: Sql, input: z.input<typeof NewTodo>): Promise
   return given.parse || unread ? { ...todo, read: readOf(todo, said.unread ?? [], clock) } : todo
 }
 
+/** `addTodo` for a caller, in the caller's zone. */
+export async function addTodoFor(
+  sql: Sql,
+  given: Omit<z.input<typeof NewTodo>, 'created_by' | 'zone' | 'dates'>,
+  caller: Caller,
+): Promise<TodoAdded> {
+  const { name, zone } = caller
+  return addTodo(sql, { ...given, created_by: name, zone, dates: clockOf(caller, { now: new Date() }) })
+}
+
 async function forgetOldKey(sql: Sql, createdBy: string, key: string | undefined): Promise<void> {
   if (key === undefined) return
   await sql`
@@ -106,7 +118,7 @@ async function forgetOldKey(sql: Sql, createdBy: string, key: string | undefined
 
 async function firstWith(
   sql: Sql,
-  given: Omit<z.output<typeof NewTodo>, 'unread'>,
+  given: Omit<z.output<typeof NewTodo>, 'unread' | 'dates'>,
   digest: string,
 ): Promise<Todo> {
   const [first] = await sql<(Todo & { request_digest: string })[]>`
@@ -153,7 +165,7 @@ const Change = z.strictObject({
 
 /** Who looks at a todo. */
 type Seer = Pick<Caller, 'zone' | 'sees'>
-type Changer = Pick<Caller, 'name' | 'zone' | 'sees'>
+type Changer = Pick<Caller, 'name' | 'zone' | 'zoneNamed' | 'dayFirst' | 'sees'>
 
 /**
  * Changes what is given and nothing else, and keeps who did. Of one that recurs and is done there is a `next` one then. `invalid` when
@@ -176,7 +188,7 @@ export async function updateTodo(
       'nothing to change; give body, status, tags, priority, due, recur, depends_on or metadata',
     )
   }
-  const clock = { zone, now: new Date() }
+  const clock = clockOf(caller, { now: new Date() })
   const { status, ...others } = change
   const onlyStatus =
     date === undefined && often === undefined && Object.values(others).every((value) => value === undefined)

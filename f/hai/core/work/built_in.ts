@@ -1,4 +1,4 @@
-import type { Caller } from '../base/caller.ts'
+import { type Caller, clockOf, inZone } from '../base/caller.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
 import { asksHai } from '../builtin/first_lane.ts'
 import { reply } from '../builtin/table.ts'
@@ -10,7 +10,9 @@ import { keep, leaseOf } from './keep.ts'
 
 /** Answers without a model when the whole of the task says what it wants; false when it doesn't, or names its agent. */
 export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
-  const asker = { zone: caller.zone, now: new Date(task.run_at), task_id: task.id, caller }
+  const { time_zone } = task
+  const as = time_zone ? inZone(caller, time_zone) : caller
+  const asker = clockOf(as, { now: new Date(task.run_at), task_id: task.id, caller: as })
   const known = asksHai(task, asker)
   if (!known) return false
   // what the answer did and that it is given are one fact: a crash between them can't do it twice
