@@ -23,7 +23,8 @@ describe('the main job', () => {
     expect(stdout).toMatch(
       /^added todo “replace the UPS battery” \([0-9A-Z]{6}\), due Fri 27 Nov 2026, tag rack\n/,
     )
-    expect(stderr).toBe('')
+    // that it waits is said where the machine is slow
+    expect(stderr).toMatch(/^(handing it over\n)?$/)
     expect(code).toBe(0)
   })
 
