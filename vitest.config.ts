@@ -14,12 +14,18 @@ const having = (text: RegExp, folder: string) =>
     .map((name) => join(folder, name))
     .filter((file) => text.test(readFileSync(join(import.meta.dirname, file), 'utf8')))
 
-/** What starts a stack, measures itself or takes long: each file in a process of its own. */
+/** What measures itself, or changes what belongs to its process: each file in one of its own. */
 const APART = [
+  'tests/runner/{postgres,process}/**/*.test.ts',
+  // a client that keeps the server that it met first
+  'tests/runner/http/windmill-client.test.ts',
+  'tests/core/{doors_fuzz,base/linear,model/window,task/plans,task/state_machine}.test.ts',
+]
+/** What starts a stack or takes long. */
+const STACKS = [
   ...['evening', 'runner', 'shell', 'stack', 'windmill', 'worker'].map(
     (name) => `tests/${name}/**/*.test.ts`,
   ),
-  'tests/core/{doors_fuzz,base/linear,model/window,task/plans,task/state_machine}.test.ts',
   'tests/cli/gitops/{authelia,init}.test.ts',
   ...having(/\/support\/stack\.ts'/, 'tests'),
 ]
@@ -41,17 +47,20 @@ export default defineConfig({
     // of the database server that all share
     globalSetup: ['tests/support/global-setup.ts'],
     sequence: { sequencer: LongestFirst },
-    // most of them wait for processes and not for a core
-    maxWorkers: 3,
+    // most of them wait for processes and not for a core: two workers for each of two
+    maxWorkers: 4,
     projects: [
-      { test: { ...common, name: 'apart', include: APART, exclude: PEERS } },
+      { test: { ...common, name: 'apart', include: APART } },
       { test: { ...common, name: 'cold', include: COLD, env: { HAI_COLD: '1' } } },
+      {
+        test: { ...common, name: 'stacks', include: STACKS, exclude: [...APART, ...PEERS], isolate: false },
+      },
       {
         test: {
           ...common,
           name: 'together',
           include: ['tests/**/*.test.ts'],
-          exclude: [...APART, ...PEERS],
+          exclude: [...APART, ...STACKS, ...PEERS],
           isolate: false,
         },
       },
@@ -64,6 +73,7 @@ export default defineConfig({
           include: having(/\b(testDatabase\(|inject\('databaseUrl'\))/, 'tests/core'),
           exclude: [
             ...APART,
+            ...STACKS,
             'tests/core/{builtin,model,work}/**',
             'tests/core/base/!(db|drift|ids).test.ts',
             'tests/core/cost/!(caps|report).test.ts',

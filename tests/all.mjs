@@ -1,7 +1,8 @@
 // Format, lint, types and tests in one go; with --fast of the tests those of core and CLI that need no stack, with --peers
 // what is tried in the programs of others, which are installed for it. What failed is named again at the end, after the
 // files that took longest; the last line counts every check and every test.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { installPeers } from './peers/install/peers.mjs'
@@ -13,15 +14,34 @@ let passed = 0
 const failed = []
 const files = []
 
-function run(name, command, args, env = {}) {
-  console.log(`\n── ${name}`)
-  const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
-  return status === 0
+/** Where npm puts the programs that the project names. */
+const program = (name) => join('node_modules', '.bin', name)
+
+/** Runs a program in this one's terminal, or gives what it said where it shall not come between what others say. */
+async function run(name, args, { env = {}, stdio = 'inherit' } = {}) {
+  const child = spawn(program(name), args, { stdio, env: { ...process.env, ...env } })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk) => {
+      said += chunk
+    })
+  const [status] = await once(child, 'close')
+  return { ok: status === 0, said }
 }
 
-function check(name, ...command) {
-  if (run(name, 'npx', ['--no-install', ...command])) passed += 1
+async function check(name, command, ...args) {
+  const { ok, said } = await run(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  console.log(`\n── ${name}\n${said}`.trimEnd())
+  if (ok) passed += 1
   else failed.push(name)
+}
+
+/** What needs a core takes turns, beside tests that wait for something most of the time. */
+async function checks() {
+  await check('format and lint', 'biome', 'ci', '--error-on-warnings', '.')
+  await check('unused code', 'knip')
+  // by several threads it would read the same types several times
+  await check('types', 'tsc', '-p', '.', '--singleThreaded')
 }
 
 async function vitest(name, projects, { paths = [], env } = {}) {
@@ -29,8 +49,9 @@ async function vitest(name, projects, { paths = [], env } = {}) {
   const report = join(folder, `${name.replaceAll(/\W+/g, '-')}.json`)
   const reporters = ['--reporter=default', '--reporter=./tests/support/report.mjs']
   const named = projects.map((project) => `--project=${project}`)
-  const args = ['--no-install', 'vitest', 'run', ...reporters, ...named, ...paths]
-  const ok = run(name, 'npx', args, { ...env, TMPDIR: temporary, HAI_TEST_REPORT: report })
+  console.log(`\n── ${name}`)
+  const args = ['run', ...reporters, ...named, ...paths]
+  const { ok } = await run('vitest', args, { env: { ...env, TMPDIR: temporary, HAI_TEST_REPORT: report } })
   try {
     const { passed: more, failed: faults, files: ran } = JSON.parse(readFileSync(report, 'utf8'))
     passed += more
@@ -44,13 +65,7 @@ async function vitest(name, projects, { paths = [], env } = {}) {
   failed.push(...living.map((command) => `${name}: left behind and ended: ${command}`))
 }
 
-const isPeers = process.argv.includes('--peers')
-if (!isPeers) {
-  check('format and lint', 'biome', 'ci', '--error-on-warnings', '.')
-  check('unused code', 'knip')
-  check('types', 'tsc', '-p', '.')
-}
-if (isPeers) {
+if (process.argv.includes('--peers')) {
   console.log('\n── the programs of others')
   const peers = await installPeers()
   for (const { file, why } of peers.leftOut) console.log(`${file} is left out: ${why}`)
@@ -60,12 +75,12 @@ if (isPeers) {
   failed.push(...lacking.map(({ file, why }) => `${file} could not run: ${why}`))
   if (peers.files.length > 0) await vitest('peers', ['peers'], { paths: peers.files, env: peers.env })
 } else if (process.argv.includes('--fast')) {
-  await vitest('tests of core and CLI', ['together'], {
-    paths: ['tests/core/', 'tests/cli/', 'tests/house', 'tests/next-steps'],
-  })
+  const paths = ['tests/core/', 'tests/cli/', 'tests/house', 'tests/next-steps']
+  await Promise.all([checks(), vitest('tests of core and CLI', ['together'], { paths })])
 } else {
   if (!isThere()) console.log("\n── Debian's PostgreSQL 15 is not on this machine; its run is left out")
-  await vitest('tests', ['apart', 'cold', 'together', ...(isThere() ? ['postgres-15'] : [])])
+  const projects = ['apart', 'cold', 'stacks', 'together', ...(isThere() ? ['postgres-15'] : [])]
+  await Promise.all([checks(), vitest('tests', projects)])
 }
 rmSync(folder, { recursive: true, force: true })
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 
 /** One that is run a second time says where. */
 const nameOf = ({ relativeModuleId: file, project: { name } }) =>
-  ['apart', 'together', 'peers'].includes(name) ? file : `${file} (${name})`
+  ['apart', 'stacks', 'together', 'peers'].includes(name) ? file : `${file} (${name})`
 
 export default class Report {
   onTestRunEnd(modules, errors) {
