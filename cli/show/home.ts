@@ -3,7 +3,7 @@ import { count, dollars, span } from '../../f/hai/core/base/words.ts'
 import type { Home } from '../../f/hai/core/shape.ts'
 import type { TaskSummary } from '../../f/hai/core/task/shape.ts'
 import type { Session } from '../session.ts'
-import { fit, oneLine, pad, prepareWidths, width } from './width.ts'
+import { fit, oneLine, prepareWidths, width } from './width.ts'
 import { ageText, dueText, relative, shortId } from './words.ts'
 
 const LINES = 12
@@ -160,7 +160,7 @@ function todoItems({ todos, as_of }: Home): string[] {
   )
   const columns = Math.max(0, ...dates.map((date) => date.length))
   return shown.map(({ id, body }, i) => {
-    const date = columns > 0 ? `${pad(dates[i] ?? '', columns)}  ` : ''
+    const date = columns > 0 ? `${(dates[i] ?? '').padEnd(columns)}  ` : ''
     return `${shortId(id)}  ${date}${oneLine(body)}`
   })
 }

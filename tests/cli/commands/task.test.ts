@@ -313,6 +313,14 @@ describe('hai alone', () => {
     }
   })
 
+  it('marks a todo that recurs, in line with the others', async () => {
+    const next = [aTodo({ recur: 'every Monday', body: 'bins' }), aTodo({ id: ulid(2), body: 'battery' })]
+    serve({ home: () => ({ result: aHome({ todos: { open: 2, due_later: 2, next } }) }) })
+    const [, one, other] = (await runHai([], { env })).stdout.split('\n')
+    expect(one).toMatch(/2099 ↻ {2}bins$/)
+    expect(other!.indexOf('battery')).toBe(one!.indexOf('bins'))
+  })
+
   it('names what is wrong with a backend', async () => {
     const problem = 'ollama has been unreachable for 4 min (connect ECONNREFUSED)'
     serve({ home: () => ({ result: aHome({ problems: [problem] }) }) })

@@ -111,6 +111,25 @@ describe('a todo that recurs', () => {
     expect((await done(id)).next).toMatchObject({ due: '2030-02-28' })
   })
 
+  it('is due at the first date of another rule, and keeps the one that a rule is counted from', async () => {
+    const { id } = await daily({ due: '2030-01-02' })
+    expect(await change(id, { recur: '2 weeks' })).toMatchObject({ due: '2030-01-02' })
+    const { due } = await change(id, { recur: 'every friday' })
+    expect(new Date(`${due}T00:00Z`).getUTCDay()).toBe(5)
+    expect(due! < '2030').toBe(true)
+    expect(await change(id, { recur: 'every friday', due: '2030-01-02' })).toMatchObject({
+      due: '2030-01-02',
+    })
+  })
+
+  it('has the time of its rule on the day that is given', async () => {
+    const { id, due } = await daily({ recur: 'every day at 7', due: '2030-01-02' })
+    expect(due).toBe('2030-01-02T07:00:00Z')
+    expect(await change(id, { recur: 'every day at 9:30', due: '2030-01-03' })).toMatchObject({
+      due: '2030-01-03T09:30:00Z',
+    })
+  })
+
   it('is not left without a date', async () => {
     const { id } = await daily()
     await expect(change(id, { due: null })).rejects.toMatchObject({

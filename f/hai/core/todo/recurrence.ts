@@ -72,7 +72,8 @@ export function nextDue(
   return dueOn(next, rule, zone)
 }
 
-function dueOn(day: string | undefined, { at }: Recurrence, zone: string): string | undefined {
+/** A day of the rule with its time, where it has one. */
+export function dueOn(day: string | undefined, { at }: Recurrence, zone: string): string | undefined {
   if (day === undefined || at === undefined) return day
   return instantAt(new Date(`${day}T${at}Z`), zone).toISOString()
 }

@@ -6,7 +6,7 @@ import { HaiError, parse, shown } from '../base/errors.ts'
 import { newId, shortId, todoId } from '../base/ids.ts'
 import { asItWas, type Hand, type Kept, wasWritten, writeAdded, writeDown } from './journal.ts'
 import { todoColumns } from './list.ts'
-import { firstDue, nextDue, type Recurrence, settled } from './recurrence.ts'
+import { dueOn, firstDue, isStride, nextDue, type Recurrence, settled } from './recurrence.ts'
 import { parseRecurrence, recurrenceText } from './recurrence_words.ts'
 import type { Todo, TodoStatus } from './shape.ts'
 
@@ -25,9 +25,15 @@ export function recurringFrom(
   given: string | null,
   clock: Clock,
 ): { due: string; recur: string } {
-  const due = given ?? firstDue(rule, clock)
+  const due = given && isDay(given) ? dueOn(given, rule, clock.zone) : (given ?? firstDue(rule, clock))
   if (due === undefined) throw new HaiError('invalid', 'recur: there is no date like this any more')
   return { due, recur: recurrenceText(settled(rule, due, clock.zone)) }
+}
+
+/** The same for a todo that has a date: that stays where it is somebody's own, or what the rule is counted from. */
+export function recurringNow(rule: Recurrence, was: Kept, clock: Clock): { due: string; recur: string } {
+  const stays = was.recur === null || rule.unit === 'day' || isStride(rule)
+  return recurringFrom(rule, stays ? dueOf(was) : null, clock)
 }
 
 /** What a change of its status makes of the rest of a series; the next one, where that is put down. */
@@ -158,7 +164,7 @@ async function currentOf(
 }
 
 /** The due date of a row: a time where one was said. */
-export const dueOf = ({ due_on, due_at }: Pick<Kept, 'due_on' | 'due_at'>): string | null => due_at ?? due_on
+const dueOf = ({ due_on, due_at }: Pick<Kept, 'due_on' | 'due_at'>): string | null => due_at ?? due_on
 
 const timeOf = (due: string): string | null => (isDay(due) ? null : due)
 const dayOf = (due: string, zone: string): string => (isDay(due) ? due : today({ zone, now: new Date(due) }))

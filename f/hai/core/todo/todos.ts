@@ -12,7 +12,7 @@ import { PRIORITIES } from '../task/shape.ts'
 import { dueEcho, readOf } from './echo.ts'
 import { asItWas, type Kept, writeAdded, writeDown } from './journal.ts'
 import { todoColumns } from './list.ts'
-import { carryOn, dueOf, readRecurrence, recurringFrom } from './recurring.ts'
+import { carryOn, readRecurrence, recurringFrom, recurringNow } from './recurring.ts'
 import {
   TODO_STATUSES,
   type Todo,
@@ -235,7 +235,10 @@ function datesFrom(
   clock: Clock,
 ): Partial<Record<'due' | 'recur', string | null>> {
   const due = date === undefined ? undefined : date ? readDue(date, clock) : null
-  if (often) return recurringFrom(readRecurrence(often, clock), due ?? dueOf(was), clock)
+  if (often) {
+    const rule = readRecurrence(often, clock)
+    return date === undefined ? recurringNow(rule, was, clock) : recurringFrom(rule, due ?? null, clock)
+  }
   const ends = often !== undefined
   if (due === null && was.recur !== null && !ends) {
     const short = shortId(id)
