@@ -208,7 +208,9 @@ export class Session {
 
   /** Takes down that a person has looked at what was there at this time. */
   async lookedNow(as_of: string): Promise<void> {
-    await this.#keep('the same will be told as news again', (profile) => lookedNow(this.io.env, profile, as_of))
+    await this.#keep('the same will be told as news again', (profile) =>
+      lookedNow(this.io.env, profile, as_of),
+    )
   }
 
   async #keep(otherwise: string, work: (profile: string) => void): Promise<void> {
