@@ -3,6 +3,7 @@ import { connect, profileOf } from './call/connection.ts'
 import { answerRead, lookedNow, newsSince } from './call/looked.ts'
 import type { Profile } from './call/profile.ts'
 import { type Kind, type Recent, recall, remember, rememberList } from './call/recent.ts'
+import { keepSuggestions } from './call/suggestions.ts'
 import { zoned } from './call/time-zone.ts'
 import type { Webhook } from './call/webhook.ts'
 import { EXIT, Failure, isInterruption } from './failure.ts'
@@ -154,7 +155,14 @@ export class Session {
 
   /** Runs a door of the chosen profile. */
   async call<T>(path: string, args: object, options: { once?: boolean } = {}): Promise<T> {
-    return (await this.webhook()).call<T>(path, zoned(path, args, this.io.env), options)
+    const result = await (await this.webhook()).call<T>(path, zoned(path, args, this.io.env), options)
+    await this.saw(path, args, result)
+    return result
+  }
+
+  /** Keeps what an answer shows for the shell's completion. */
+  async saw(path: string, args: object, result: unknown): Promise<void> {
+    keepSuggestions(this.io.env, (await this.profile()).name, { path, args, result })
   }
 
   /** The id meant on the command line: `@` and `@2` are recent tasks, a number is a row of the list last shown. */

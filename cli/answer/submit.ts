@@ -105,6 +105,7 @@ export async function put(
       throw error
     })
     .finally(() => session.waited())
+  await session.saw('inbox', { body: envelope }, accepted)
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
   if (accepted.begins_conversation && !saidNew) session.note(`${accepted.conversation_id} is new`)
   await tellSettings(session, accepted)

@@ -4,11 +4,15 @@ import type { Instance } from '../../runner/instance.ts'
 import { Failure } from '../failure.ts'
 import type { Io } from '../io.ts'
 import { chooseProfile, type Profile, readConfig, readToken } from './profile.ts'
+import { LOCAL } from './remote.ts'
+import { keepProfiles } from './suggestions.ts'
 import type { Target, Webhook } from './webhook.ts'
 
 /** The profile that this command line, environment and config choose. */
 export async function profileOf(io: Io, flag: string | undefined): Promise<Profile> {
-  return chooseProfile(await readConfig(io.env), flag, io.env)
+  const config = await readConfig(io.env)
+  keepProfiles(io.env, [LOCAL, ...Object.keys(config.profiles)], config.profile)
+  return chooseProfile(config, flag, io.env)
 }
 
 /** Who hears what is said meanwhile. */

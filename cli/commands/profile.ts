@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type Config, editConfig, readConfig, tokenFileOf, unknownProfile } from '../call/profile.ts'
 import { checkName, endpointProblem, LOCAL } from '../call/remote.ts'
+import { forgetSuggestions } from '../call/suggestions.ts'
 import { examples } from '../command.ts'
 import { Failure } from '../failure.ts'
 import { tilde } from '../files.ts'
@@ -141,6 +142,7 @@ async function removeOne(session: Session, name: string): Promise<undefined> {
     document.deleteIn(['profiles', name])
     if (profile === name) document.delete('profile')
   })
+  forgetSuggestions(env, name)
   session.print(`removed profile ${name}`)
   if (profile === name) session.note(`hai talks to ${LOCAL} now`)
   if (env.HAI_PROFILE === name) session.note('HAI_PROFILE still names it: unset HAI_PROFILE')
