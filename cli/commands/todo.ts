@@ -1,6 +1,12 @@
 import { type Command, Option } from 'commander'
 import type { Accepted } from '../../f/hai/core/task/shape.ts'
-import { TODO_STATUSES, type Todo, type TodoList, type TodoView } from '../../f/hai/core/todo/shape.ts'
+import {
+  TODO_STATUSES,
+  type Todo,
+  type TodoAdded,
+  type TodoList,
+  type TodoView,
+} from '../../f/hai/core/todo/shape.ts'
 import { printAccepted } from '../answer/submit.ts'
 import { type WaitOptions, waitFor } from '../answer/wait.ts'
 import { CURSOR_OPTION, LIMIT_OPTION, listOf, lookedFor, MORE_OPTION, noteRest } from '../call/list.ts'
@@ -10,7 +16,7 @@ import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { inPlace } from '../settings/notes.ts'
-import { todoLine, todoTable, todoText } from '../show/todo.ts'
+import { addedLine, todoLine, todoTable, todoText } from '../show/todo.ts'
 import { shortId } from '../show/words.ts'
 import { STDIN_OPTION, wordsOf } from '../stdin.ts'
 import { waitOptions } from './ask.ts'
@@ -83,7 +89,7 @@ function addAdding(todo: Command, session: Session): void {
         async (words: string[], { after, tag, every, raw, stdin, json, ...options }: AddOptions) => {
           const body = await wordsOf(session.io, words, stdin)
           if (body.trim() === '') throw new Failure('usage', 'there is no text; say what is to be done')
-          const added = await session.call<Todo>(
+          const added = await session.call<TodoAdded>(
             'todo/add',
             given({
               ...options,
@@ -97,10 +103,8 @@ function addAdding(todo: Command, session: Session): void {
           )
           await session.touchTodos([added])
           if (json) session.printJson(added)
-          else session.print(`added ${todoLine(added)}`)
-          // said only of what looks like a date: the word alone may be meant as it is
-          if (!raw && !added.due && /\bdue\s+\S/i.test(added.body))
-            session.note(`no date was read in it; to set one: hai todo edit ${shortId(added.id)} --due DATE`)
+          else session.print(`added ${added.read ? addedLine(added, added.read.text) : todoLine(added)}`)
+          for (const note of added.read?.notes ?? []) session.warn(note)
           return undefined
         },
       ),

@@ -46,6 +46,12 @@ export function todoLine(todo: Todo): string {
   return oneLine(`${shortId(todo.id)} ${todo.body}${due}${often}${priority}${after}${tags}`)
 }
 
+/** The same of one just put down, as it was read: `7F3K2M replace the UPS battery · due Fri 27 Nov 17:00 · #rack · high`. */
+export function addedLine(todo: Todo, read: string): string {
+  const after = todo.blocked_by.length > 0 && `after ${todo.blocked_by.map(shortId).join(', ')}`
+  return oneLine([`${shortId(todo.id)} ${todo.body}`, read, after].filter(Boolean).join(' · '))
+}
+
 /** One todo with everything about it. */
 export function todoText(todo: TodoView, session: Session): string[] {
   const { bold, dim, red } = session.paint

@@ -26,16 +26,17 @@ const hai = (...argv: string[]) => runHai(argv, { env })
 const lastArgs = (path: string) => server.callsOf(path).at(-1)?.args
 
 describe('hai todo add', () => {
-  it('says when there is no text, and when no date was read in it', async () => {
+  it('says when there is no text, what was read in it, and what was not', async () => {
     const empty = await hai('todo', 'add', '  ')
     expect(empty).toMatchObject({ exit: 2, stdout: '' })
     expect(empty.stderr).toContain('there is no text; say what is to be done')
     expect(server.callsOf('todo/add')).toEqual([])
-    serve({ 'todo/add': ({ body }) => ({ result: aTodo({ body: body as string, due: null }) }) })
-    const note = 'no date was read in it; to set one: hai todo edit'
-    expect((await hai('todo', 'add', 'pay the rent due fryday')).stderr).toContain(note)
-    expect((await hai('todo', 'add', 'pay the rent due fryday', '--raw')).stderr).not.toContain(note)
-    expect((await hai('todo', 'add', 'pay what is due')).stderr).not.toContain(note)
+    const note = '“due fryday” was left in the text: it is no date; hai todo edit CD9XQ4 --due DATE'
+    const read = { text: 'due Fri 4 Dec 17:00 · #rack', time_zone: 'UTC', unread: [], notes: [note] }
+    serve({ 'todo/add': ({ body }) => ({ result: { ...aTodo({ body: body as string }), read } }) })
+    const said = await hai('todo', 'add', 'pay the rent')
+    expect(said.stdout).toBe('added CD9XQ4 pay the rent · due Fri 4 Dec 17:00 · #rack\n')
+    expect(said.stderr).toContain(`! ${note}`)
   })
 
   it('lets the server read tags and dates out of the text', async () => {

@@ -13,9 +13,9 @@ describe('cut', () => {
     expect(readCursor(next_cursor!)).toMatchObject(row(2))
   })
 
-  it('keeps the day of a list that is sorted by day first', () => {
-    const { next_cursor } = cut([{ ...row(1), day: 'infinity' }, row(2)], 1)
-    expect(readCursor(next_cursor!, { byDay: true })).toEqual({ ...row(1), day: 'infinity' })
+  it('keeps until when, of a list that is sorted by that first', () => {
+    const { next_cursor } = cut([{ ...row(1), until: 'infinity' }, row(2)], 1)
+    expect(readCursor(next_cursor!, { byDue: true })).toEqual({ ...row(1), until: 'infinity' })
   })
 
   it.each([
@@ -41,9 +41,9 @@ describe('readCursor', () => {
     expect(() => readCursor(cursor)).toThrow(expect.objectContaining({ code: 'invalid' }))
   })
   it('refuses the cursor of another list', () => {
-    const [plain, byDay] = ['', '2026-11-27.'].map((day) => `${day}1795370400123.${row(1).id}`)
-    expect(() => readCursor(plain!, { byDay: true })).toThrow('next_cursor of the page before')
-    expect(() => readCursor(byDay!)).toThrow('next_cursor of the page before')
-    expect(() => readCursor(`2026-13-41.1795370400123.${row(1).id}`, { byDay: true })).toThrow('next_cursor')
+    const [plain, byDue] = ['', '1795800000000.'].map((until) => `${until}1795370400123.${row(1).id}`)
+    expect(() => readCursor(plain!, { byDue: true })).toThrow('next_cursor of the page before')
+    expect(() => readCursor(byDue!)).toThrow('next_cursor of the page before')
+    expect(() => readCursor(`2026-11-27.1795370400123.${row(1).id}`, { byDue: true })).toThrow('next_cursor')
   })
 })

@@ -44,7 +44,10 @@ describe('an unknown key in the operator’s models.yaml', () => {
 describe('hai ask --no-builtin', () => {
   it('has a model answer what a built-in command would', async () => {
     expect((await run('ask', 'what is open?')).stdout).not.toContain('It is well.')
-    expect(await run('ask', '--no-builtin', 'what is open?')).toMatchObject({ code: 0, stdout: 'It is well.\n' })
+    expect(await run('ask', '--no-builtin', 'what is open?')).toMatchObject({
+      code: 0,
+      stdout: 'It is well.\n',
+    })
     expect(await json<TaskView>('task', 'show', '@')).toMatchObject({
       agent: 'general',
       target_agent: 'general',

@@ -43,6 +43,28 @@ describe('listTodos', () => {
     expect(await bodies()).toEqual(['soon', 'later', 'no date, first', 'no date, second'])
   })
 
+  it.each([
+    ['Pacific/Auckland', ['timed, passed', 'the day before', 'timed, later', 'whole day']],
+    ['America/New_York', ['timed, passed', 'the day before', 'timed, later', 'whole day']],
+  ])('sorts by the whole of when it is due in %s, overdue first', async (there, expected) => {
+    const [now] = await db.sql<{ day: string; before: string; late: string; later: string }[]>`
+      select day::text, (day - 2)::text as before, (now() - interval '3 days')::text as late,
+        ((day + 1)::timestamp at time zone ${there} - interval '1 second')::text as later
+      from (select (now() at time zone ${there})::date as day) today`
+    const iso = (text: string) => new Date(text).toISOString()
+    await aTodo(db.sql, { body: 'whole day', due: now!.day, zone: there })
+    await aTodo(db.sql, { body: 'timed, later', due: iso(now!.later), zone: there })
+    await aTodo(db.sql, { body: 'the day before', due: now!.before, zone: there })
+    await aTodo(db.sql, { body: 'timed, passed', due: iso(now!.late), zone: there })
+    const list = (filter: object) => listTodos(db.sql, { ...filter, zone: there })
+    expect((await list({})).todos.map(({ body }) => body)).toEqual(expected)
+    expect((await list({ next: true })).todos.map(({ body }) => body)).toEqual(expected)
+    const first = await list({ limit: 3 })
+    expect((await list({ cursor: first.next_cursor })).todos.map(({ body }) => body)).toEqual(
+      expected.slice(3),
+    )
+  })
+
   it('shows the others, and all, newest first', async () => {
     for (const body of ['a', 'b', 'c']) await aTodo(db.sql, { body })
     const todos = await pages({})
@@ -148,7 +170,7 @@ it('tells who may mend it that the setting is not in force by which days are tol
 })
 
 describe('what is next', () => {
-  it('puts pressing ones first, then priority, date and age', async () => {
+  it('puts what is overdue first, then pressing ones, then priority, date and age', async () => {
     await aTodo(db.sql, { body: 'low', priority: 'low' })
     await aTodo(db.sql, { body: 'old' })
     await aTodo(db.sql, { body: 'far', due: await day(30) })
@@ -157,8 +179,8 @@ describe('what is next', () => {
     await aTodo(db.sql, { body: 'overdue', due: await day(-3) })
     await aTodo(db.sql, { body: 'urgent', priority: 'urgent' })
     expect(await bodies({ next: true })).toEqual([
-      'urgent',
       'overdue',
+      'urgent',
       'tomorrow',
       'high',
       'far',

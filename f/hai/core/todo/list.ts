@@ -68,17 +68,17 @@ export async function listTodos(
   const by = { ...parse(List, input), sees }
   if (by.next) return nextTodos(sql, by)
   const open = by.status === 'open'
-  const after = by.cursor === undefined ? null : readCursor(by.cursor, { byDay: open })
-  const rows = await sql<(Todo & { day?: string })[]>`
-    select ${todoColumns(sql, by.zone, by.sees)} ${open ? sql`, coalesce(due_on, 'infinity')::text as day` : sql``}
+  const after = by.cursor === undefined ? null : readCursor(by.cursor, { byDue: open })
+  const rows = await sql<(Todo & { until?: string })[]>`
+    select ${todoColumns(sql, by.zone, by.sees)} ${open ? sql`, ${untilText(sql, by.zone)} as until` : sql``}
     from hai.todo
     where ${matches(sql, by)}
-      ${after && open ? sql`and (coalesce(due_on, 'infinity'), created_at, id) > (${after.day}::date, ${after.created_at}::timestamptz, ${after.id})` : sql``}
+      ${after && open ? sql`and (${until(sql, by.zone)}, created_at, id) > (${untilOf(sql, after.until)}, ${after.created_at}::timestamptz, ${after.id})` : sql``}
       ${after && !open ? sql`and (created_at, id) < (${after.created_at}::timestamptz, ${after.id})` : sql``}
     order by ${inOrder(sql, by)}
     limit ${by.limit + 1}`
   const { page, next_cursor } = cut(rows, by.limit)
-  const todos = page.map(({ day: _, ...todo }) => todo)
+  const todos = page.map(({ until: _, ...todo }) => todo)
   const isWhole = !next_cursor && !by.cursor
   const total = isWhole ? totalOf(todos.length) : await countTodos(sql, by)
   return { todos, ...total, ...(next_cursor ? { next_cursor } : {}) }
@@ -98,8 +98,20 @@ export async function todosFor(
   return { ...list, ...(problems.length > 0 ? { problems } : {}) }
 }
 
-const inOrder = (sql: Sql, { status }: Filter) =>
-  status === 'open' ? sql`coalesce(due_on, 'infinity'), created_at, id` : sql`created_at desc, id desc`
+const inOrder = (sql: Sql, { status, zone }: Filter) =>
+  status === 'open' ? sql`${until(sql, zone)}, created_at, id` : sql`created_at desc, id desc`
+
+/** When a todo is overdue: its time, or the end of its day where the reader is. So whatever is overdue comes first. */
+const until = (sql: Sql, zone: string) =>
+  sql`coalesce(due_at, (due_on + 1)::timestamp at time zone ${zone}, 'infinity')`
+
+const untilText = (sql: Sql, zone: string) => sql`
+  case when due_on is null then 'infinity' else (extract(epoch from ${until(sql, zone)}) * 1000)::bigint::text end`
+
+const untilOf = (sql: Sql, text: string) =>
+  text === 'infinity'
+    ? sql`timestamptz 'infinity'`
+    : sql`timestamptz 'epoch' + ${text}::bigint * interval '1 millisecond'`
 
 /** How many todos are as asked, wherever a page begins. */
 async function countTodos(sql: Sql, by: Filter): Promise<Total> {
@@ -111,7 +123,7 @@ async function countTodos(sql: Sql, by: Filter): Promise<Total> {
   return totalOf(row.found)
 }
 
-/** What is overdue, due within two days or urgent comes first; then priority, due date, age. */
+/** What is overdue comes first, then what is due within two days or urgent; then priority, due date, age. */
 async function nextTodos(sql: Sql, by: Filter): Promise<TodoList> {
   const rows = await sql<(Todo & { total: number })[]>`
     -- read on its own: beside the price of the look-ups, the way to the rows would not matter to the planner
@@ -121,8 +133,9 @@ async function nextTodos(sql: Sql, by: Filter): Promise<TodoList> {
     select ${todoColumns(sql, by.zone, by.sees)}, (count(*) over ())::int as total from todo
     where not exists (${openDependencies(sql)})
     order by
+      ${until(sql, by.zone)} <= now() desc,
       coalesce(due_on <= (now() at time zone ${by.zone})::date + 2, false) or priority = 'urgent' desc,
-      array_position(array['urgent', 'high', 'normal', 'low'], priority), due_on nulls last, created_at, id
+      array_position(array['urgent', 'high', 'normal', 'low'], priority), ${until(sql, by.zone)}, created_at, id
     limit ${by.limit}`
   return { todos: rows.map(({ total: _, ...todo }) => todo), total: rows[0]?.total ?? 0 }
 }
