@@ -152,7 +152,7 @@ export const PHRASINGS: Phrasing[] = [
   ['what ran today?', TASKS, { kind: 'ran', ...from('2026-11-21T11:00:00.000Z') }],
   ['what has run today', TASKS, { kind: 'ran', ...to('2026-11-22T03:00:00.000Z') }],
   ['what ran yesterday?', TASKS, { kind: 'ran', ...to('2026-11-21T11:00:00.000Z') }],
-  ['what finished this week?', TASKS, { kind: 'ran', ...from('2026-11-15T11:00:00.000Z') }],
+  ['what finished this week?', TASKS, { kind: 'finished', ...from('2026-11-15T11:00:00.000Z') }],
   ['which tasks ran today?', TASKS, { kind: 'ran', ...from('2026-11-21T11:00:00.000Z') }],
   ['what did you do today?', TASKS, { kind: 'ran', ...from('2026-11-21T11:00:00.000Z') }],
   ['what failed?', TASKS, { kind: 'failed', ...from('2026-11-21T03:00:00.000Z') }],

@@ -4,7 +4,7 @@ import { addDays, formatDue, today } from '../../../f/hai/core/base/dates.ts'
 import { shortId } from '../../../f/hai/core/base/ids.ts'
 import { firstLane } from '../../../f/hai/core/builtin/first_lane.ts'
 import type { Asker, Reply } from '../../../f/hai/core/builtin/grammar.ts'
-import { recognise, reply } from '../../../f/hai/core/builtin/table.ts'
+import { INTENTS, recognise, reply } from '../../../f/hai/core/builtin/table.ts'
 import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { complete, fail } from '../../../f/hai/core/task/finish.ts'
 import { claim } from '../../../f/hai/core/task/lease.ts'
@@ -27,8 +27,9 @@ const onSunday: Asker = { caller, zone: 'Pacific/Auckland', now: new Date('2026-
 
 async function ask(content: string, asker = rightNow()): Promise<Reply> {
   const recognised = recognise(content, asker)
-  if (!recognised) throw new Error(`nothing understands: ${content}`)
-  return reply(database.sql, recognised, asker)
+  const answer = recognised && (await reply(database.sql, recognised, asker))
+  if (!answer) throw new Error(`nothing understands: ${content}`)
+  return answer
 }
 
 const add = (body: string, more: object = {}) =>
@@ -315,10 +316,189 @@ describe('tasks', () => {
   })
 })
 
+describe('counting', () => {
+  it('counts what is open, what of it is overdue, and by tag and status', async () => {
+    const day = today(rightNow())
+    await add('late', { due: addDays(day, -2), tags: ['garden'] })
+    const other = await add('other')
+    await add('third', { tags: ['garden'] })
+    expect((await ask('how many todos do I have?')).text).toBe('3 open todos, 1 of them overdue')
+    expect((await ask('how many todos have i got with the tag garden')).text).toBe(
+      '2 open todos tagged garden, 1 of them overdue',
+    )
+    await updateTodo(database.sql, { id: other.id, status: 'done' }, caller)
+    expect((await ask('how many todos are done')).text).toBe('1 done todo')
+    expect((await ask('count my open todos')).data).toEqual({ total: 2, overdue: 1 })
+  })
+})
+
+describe('what a person calls a todo', () => {
+  it.each([
+    ['wash the dishes', 'i’ve done the dishes one', 'done'],
+    ['call mum', 'call mum is done', 'done'],
+    ['order sata cables', 'just finished the sata cables thing, check it off', 'done'],
+    ['fix the printer', 'drop the todo about the printer', 'dropped'],
+    ['buy milk', 'delete the milk todo', 'dropped'],
+    ['go to ikea', "forget about the ikea todo, i'm not doing it", 'dropped'],
+  ])('finds %s by: %s', async (body, said, becomes) => {
+    const todo = await add(body)
+    await add('something else')
+    expect(await ask(said)).toMatchObject({ undo: `hai todo reopen ${shortId(todo.id)}` })
+    expect(await status(todo)).toBe(becomes)
+  })
+
+  it('reopens, of several that say the same the one closed last', async () => {
+    const todos = [await add('put the bins out'), await add('put the bins out')]
+    for (const { id } of todos) await updateTodo(database.sql, { id, status: 'done' }, caller)
+    await ask('put the bins one back on the list')
+    expect(await Promise.all(todos.map(status))).toEqual(['done', 'open'])
+  })
+
+  it('leaves to a model what no todo says, where the words may be about something else', async () => {
+    await add('order a cable')
+    const loose = recognise('tick off the alphabet', rightNow())!
+    expect(await reply(database.sql, loose, rightNow())).toBeUndefined()
+  })
+})
+
+describe('retrying and cancelling', () => {
+  const put = async (content: string, more: object = {}, requester = 'operator') =>
+    (await enqueue(database.sql, { source: 'cli', content, ...more }, { requester, firstLane })).task_id
+  const end = async (id: string, code?: string) => {
+    const task = (await claim(database.sql, { worker: 'w-1', only: id, lanes: ['interactive'] }))!
+    const held = { id, lease_no: task.lease_no, lease_token: task.lease_token }
+    if (code) await fail(database.sql, { ...held, code, message: 'connection refused' })
+    else await complete(database.sql, { ...held, output: 'fine', agent: 'general' })
+  }
+  const state = async (id: string) =>
+    (await database.sql<[{ state: string }]>`select state from hai.task_queue where id = ${id}`)[0].state
+
+  it('retries the last one that failed, and says how to take that back', async () => {
+    const failed = await put('write the backup summary')
+    await end(failed, 'x')
+    await end(await put('why is the rack loud?'))
+    const { text, undo, task } = await ask('can you run the last failed one again')
+    expect(text).toBe(`retrying task “write the backup summary” (${shortId(failed)}), which had failed`)
+    expect(undo).toBe(`hai task cancel ${shortId(failed)}`)
+    expect(task).toEqual({ id: failed, state: 'pending' })
+    expect(await state(failed)).toBe('pending')
+  })
+
+  it('does not take a done task for "that", and names what can be retried', async () => {
+    const failed = await put('write the backup summary')
+    await end(failed, 'x')
+    const done = await put('why is the rack loud?')
+    await end(done)
+    const { text, undo } = await ask('try that again')
+    expect(text).toContain(`(${shortId(done)}) is done`)
+    expect(text).toContain(`hai task retry ${shortId(failed)}`)
+    expect(undo).toBeUndefined()
+    expect(await state(failed)).toBe('dead')
+  })
+
+  it('finds a task by its words, refuses several with their commands, and leaves what none says to a model', async () => {
+    const summary = await put('write the backup summary of tank')
+    await end(summary, 'x')
+    await ask('retry the backup summary')
+    expect(await state(summary)).toBe('pending')
+    const imports = [await put('start the photo import of march'), await put('start the photo import of may')]
+    const { text, undo } = await ask('stop the photo import task')
+    expect(undo).toBeUndefined()
+    for (const id of imports) expect(text).toContain(`hai task cancel ${shortId(id)}`)
+    const other = recognise('give the garden fence another go', rightNow())!
+    expect(await reply(database.sql, other, rightNow())).toBeUndefined()
+  })
+
+  it('cancels the last one of the asker, never another’s', async () => {
+    const mine = await put('why is the rack loud?')
+    const theirs = await put('why is the rack hot?', {}, 'guest')
+    const { text, undo } = await ask('never mind, cancel it')
+    expect(text).toBe(`cancelled task “why is the rack loud?” (${shortId(mine)}), which was waiting`)
+    expect(undo).toBe(`hai task retry ${shortId(mine)}`)
+    expect([await state(mine), await state(theirs)]).toEqual(['cancelled', 'pending'])
+    expect((await ask('cancel that')).text).toContain('nothing was changed')
+    expect(await state(theirs)).toBe('pending')
+  })
+
+  it('means this conversation by "that", and nothing outside of it', async () => {
+    const elsewhere = await put('write the backup summary')
+    const begun = await put('why is the rack loud?', { conversation_id: '#rack' })
+    const asking = await put('cancel that', { conversation_id: '#rack' })
+    const asker = { ...rightNow(), task_id: asking }
+    expect((await ask('cancel that', asker)).undo).toBe(`hai task retry ${shortId(begun)}`)
+    expect(await state(elsewhere)).toBe('pending')
+  })
+
+  it('takes an id, and says of a todo’s how to drop it', async () => {
+    const id = await put('why is the rack loud?')
+    const todo = await add('order a cable')
+    expect((await ask(`cancel task ${shortId(todo.id)}`)).text).toContain(`hai todo drop ${shortId(todo.id)}`)
+    await ask(`cancel task ${shortId(id).toLowerCase()}`)
+    expect(await state(id)).toBe('cancelled')
+    expect((await ask(`task cancel ${shortId(id)}`)).text).toContain('cancelled')
+    expect(await ask(`task retry ${shortId(id)}`)).toMatchObject({ task: { state: 'pending' } })
+  })
+})
+
+describe('undoing', () => {
+  it('takes back the last change, then the one before, and says what it was', async () => {
+    const todo = await add('order a cable')
+    await ask('mark order a cable done')
+    const id = shortId(todo.id)
+    expect(await ask('oh no take that back')).toMatchObject({
+      text: `taken back: “order a cable” (${id}) is open again`,
+      undo: `hai todo done ${id}`,
+    })
+    expect(await status(todo)).toBe('open')
+    expect((await ask('undo')).text).toContain('is dropped now')
+    expect(await status(todo)).toBe('dropped')
+    expect((await ask('undo')).text).toContain('nothing was changed')
+  })
+
+  it('leaves to a model what is said below its answer', async () => {
+    await add('order a cable')
+    const { sql } = database
+    const put = (content: string) =>
+      enqueue(sql, { source: 'cli', content, conversation_id: '#vim' }, { requester: 'operator', firstLane })
+    await put('how do I delete a line in vim?')
+    const { task_id } = await put('undo that')
+    const asker = { ...rightNow(), task_id }
+    expect(await reply(sql, recognise('undo that', asker)!, asker)).toBeUndefined()
+    expect(await listTodos(sql, { zone })).toMatchObject({ total: 1 })
+  })
+})
+
+describe('money', () => {
+  it('says what was spent in a period as hai cost does, and what a question came to', async () => {
+    const { sql } = database
+    const { task_id: id } = await enqueue(
+      sql,
+      { source: 'cli', content: 'why is the rack loud?' },
+      { requester: 'operator', firstLane },
+    )
+    await sql`
+      insert into hai.usage (call_id, task_id, lease_no, step, at, settled_at, state, agent, source, requester, route, backend, model,
+        billing, input, output, usd, ms)
+      values ('a', ${id}, 1, 'a', now(), now(), 'settled', 'general', 'cli', 'operator', 'cloud/big', 'cloud', 'big',
+        'metered', 1000, 200, 0.12, 900)`
+    const { text } = await ask('how much have i spent today')
+    expect(text).toMatch(/^\$0\.12 today \(\d{4}-\d\d-\d\d, .+\): 1 call, 1\.2k tokens\n/)
+    expect((await ask('what did i spend on models this week')).text).toMatch(/^\$0\.12 this week/)
+    expect((await ask('how much money went to the llms yesterday')).text).toMatch(/^no money yesterday/)
+    expect((await ask('what did that cost?')).text).toMatch(
+      `$0.12 for “why is the rack loud?” (${shortId(id)}): 1 call, 1.2k tokens`,
+    )
+  })
+
+  it('says so where nothing was asked', async () => {
+    expect((await ask('how much was that')).text).toContain('no model has been asked')
+  })
+})
+
 describe('help', () => {
   it('gives an example of everything', async () => {
     const { text } = await ask('what can you do?')
     expect(text).toContain('  add a todo: add todo: replace the UPS battery #rack due friday')
-    expect(text.split('\n')).toHaveLength(8)
+    expect(text.split('\n')).toHaveLength(INTENTS.length + 1)
   })
 })

@@ -129,7 +129,6 @@ describe('the line that takes something back', () => {
     ],
     ['undo where nothing was done', 'undo', then(['a poem', 'Roses'])],
     ['undo where only the person wrote the line', 'undo', then(['undo: hai todo drop 7F3K2M', 'Why?'])],
-    ['undo outside of a chat', 'undo', null],
     ['more than that', 'undo the last paragraph', then([ADD, 'undo: hai todo drop 7F3K2M'])],
   ])('is not meant by %s', async (_, content, chat) => {
     expect(await said(content, chat)).toBeUndefined()

@@ -9,7 +9,9 @@ import { meant } from './undo.ts'
  * the question alone counts, whatever instructions and history came with it; but "undo" is said of an answer before it.
  */
 export function asksHai(task: Omit<Asked, 'source'>, clock: Clock): Recognised | undefined {
-  return wantsModel(task) ? undefined : recognise(meant(task.content, task.chat?.turns), clock)
+  if (wantsModel(task)) return undefined
+  const said = meant(task.content, task.chat?.turns)
+  return said === undefined ? undefined : recognise(said, clock)
 }
 
 /** A chat's own errand, an answer to be gone on with, and one in a form that only a model can be held to, are a model's. */

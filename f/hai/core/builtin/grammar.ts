@@ -1,7 +1,8 @@
 import type { Caller } from '../base/caller.ts'
-import { addDays, type Clock, dayBounds, formatDue, isDay, mondayOf, today } from '../base/dates.ts'
+import type { Clock } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
-import { parseDue } from '../base/due.ts'
+import type { FirstLane } from '../task/envelope.ts'
+import type { TaskSummary } from '../task/shape.ts'
 import type { Todo } from '../todo/shape.ts'
 
 /** For whom an utterance is understood, and when it was said. */
@@ -9,6 +10,8 @@ export interface Asker extends Clock {
   caller: Caller
   /** The task that carries the utterance. */
   task_id?: string
+  /** Where a task waits at first that is put back. */
+  firstLane?: FirstLane
 }
 
 /** What the operator reads: the answer, and the command that takes it back where something was changed. */
@@ -17,27 +20,35 @@ export interface Reply {
   undo?: string
   /** The todo that was changed, as it is now. */
   todo?: Pick<Todo, 'id' | 'status'>
+  /** The task that was changed, as it is now. */
+  task?: Pick<TaskSummary, 'id' | 'state'>
   data?: unknown
 }
 
-/** One thing hai does without a model. `match` takes the whole utterance or nothing, and never asks the database. */
+/**
+ * One thing hai does without a model. `match` takes the whole utterance or nothing, and never asks the database. `run` gives
+ * nothing where what there is shows that something else was meant: then a model answers.
+ */
 export interface Intent<Slots extends object> {
   name: string
   examples: string[]
   /** It may change something, and is not done twice for one message of a chat. */
   changes?: true
   match(utterance: string, clock: Clock): Slots | undefined
-  run(sql: Sql, slots: Slots, asker: Asker): Promise<Reply>
+  run(sql: Sql, slots: Slots, asker: Asker): Promise<Reply | undefined>
 }
 
 /** Longer than any todo; what is longer is not said in passing. */
 const LONGEST = 10_500
 
+const INTERJECTION =
+  /^(?:(?:(?:oh|ah|oops|ops|whoops|argh|damn|um+|uh+|hm+|well|right|so|and|also|actually|wait|no|nope|sorry|yo|alright|btw|by the way|good (?:morning|evening)|morning|evening)[\s,!.…:-]+)+)/i
 const GREETING = /^(?:(?:hey|hi|hello|ok|okay)[\s,!]+)?(?:@?hai(?:[,:!]\s*|\s+))?/i
-const REQUEST = /^(?:(?:can|could|would|will) you(?: please)?|i(?:['’]d| would) like you to)[\s,]+/i
-const PLEASE = /^(?:please|pls)[\s,]+/i
+const REQUEST =
+  /^(?:(?:can|could|would|will) (?:you|u)(?: (?:please|pls|just|quickly))*|i(?:['’]?d| would) like you to|i (?:want|need) you to|(?:just|quickly|go ahead and|let['’]?s))[\s,]+/i
+const PLEASE = /^(?:please|pls|plz)[\s,]+/i
 const FAREWELL =
-  /(?:,\s*hai|[\s,]\s*(?:please|pls)|[,.!?]\s*(?:please|pls|thanks|thank you|thx|cheers))[.!?]*$/i
+  /(?:,\s*hai|[\s,]\s*(?:please|pls|plz)|[,.!?]\s*(?:please|pls|plz|thanks|thank you|thx|cheers|ta))[.!?]*$/i
 
 /** From where the marks begin: tried from each of ten thousand dots, the pattern would take seconds. */
 const CLOSING_MARKS = /(?<![\s.!?…])[\s.!?…]+$/
@@ -50,85 +61,74 @@ export function utterance(content: string): string | undefined {
   if (content.length > LONGEST) return undefined
   const whole = content.trim()
   if (/[\r\n]|\s{20}/.test(whole)) return undefined
-  const greeted = whole.replace(GREETING, '').replace(FAREWELL, '').replace(FAREWELL, '')
+  const begun = whole.replace(GREETING, '').replace(INTERJECTION, '').replace(GREETING, '')
+  const greeted = begun.replace(FAREWELL, '').replace(FAREWELL, '')
   const asked = greeted.replace(PLEASE, '').replace(REQUEST, '').replace(PLEASE, '')
   // "could you …?" is a request: its question mark belongs to the courtesy.
-  return REQUEST.test(greeted) ? asked.replace(/\s*\?+$/, '') : asked
+  return REQUEST.test(greeted.replace(PLEASE, '')) ? asked.replace(/\s*\?+$/, '') : asked
 }
 
-/** An utterance as the question patterns read it: lower case, plain apostrophes, single spaces, no closing marks. */
+const CONTRACTED: [RegExp, string][] = [
+  [/\b(what|that|it|there|who|where|how|when|he|she)'?s\b(?! (?:own|turn)\b)/g, '$1 is'],
+  [/\b(i|we|you|they|what|there)'?ve\b/g, '$1 have'],
+  [/\b(i)'?m\b/g, '$1 am'],
+  [/\b(what|you|we|they)'re\b/g, '$1 are'],
+  [/\b(i|you|what|that)'d\b/g, '$1 did'],
+  [/\b(ca)n'?t\b/g, 'can not'],
+  [/\b(do|does|did|is|are|was|were|have|has|had|would|could|should|need)n'?t\b/g, '$1 not'],
+  [/\bto-dos\b|\bto dos\b|\btodo's\b/g, 'todos'],
+  [/\bto-do\b/g, 'todo'],
+  [/\bto do (?=list\b|items?\b)/g, 'todo '],
+  [/\be-mail/g, 'email'],
+]
+
+/** What stands at the end and says nothing: the question is the same without it. */
+const TAIL =
+  /,? (?:please|pls|for me|right now|just now|now|at the moment|at present|currently|already|yet|then|at all|exactly|though|if any|thanks|thank you)$/
+
+/**
+ * An utterance as the question patterns read it: lower case, plain apostrophes and nothing contracted, single spaces, no
+ * closing marks.
+ */
 export function plain(said: string): string {
-  return said
-    .toLowerCase()
-    .replace(/[‘’ʼ]/g, "'")
-    .replace(/\s+/g, ' ')
-    .replace(CLOSING_MARKS, '')
-    .replace(/^(?:show|tell|give) me /, '')
+  const text = said.toLowerCase().replace(/[‘’ʼ]/g, "'").replace(/\s+/g, ' ').replace(CLOSING_MARKS, '')
+  const full = CONTRACTED.reduce((left, [pattern, by]) => left.replace(pattern, by), text)
+  return full.replace(/^(?:please )?(?:show|tell|give|read|list|get|fetch) me (?:again )?/, '')
+}
+
+/** The same without what says nothing at its end. */
+export function bareQuestion(said: string): string {
+  const text = plain(said)
+  const bare = text.replace(TAIL, '').replace(TAIL, '')
+  return bare === '' ? text : bare
+}
+
+/** Nobody asks hai for what it knows in more; a pattern for something longer is tried on all of it. */
+const LONGEST_QUESTION = 400
+
+/** The last question and its forms: one pattern after the other is tried on them. */
+let lastAsked: { said: string; forms: string[] } | undefined
+
+function formsOf(said: string): string[] {
+  if (lastAsked?.said !== said) {
+    lastAsked = { said, forms: [...new Set([plain(said), bareQuestion(said)])] }
+  }
+  return lastAsked.forms
+}
+
+/** The groups of the first of the patterns that fits a question, with or without what says nothing at its end. */
+export function asked(patterns: readonly RegExp[], said: string): Record<string, string> | undefined {
+  if (said.length > LONGEST_QUESTION) return undefined
+  for (const text of formsOf(said)) {
+    for (const pattern of patterns) {
+      const found = text.match(pattern)
+      if (found) return { ...found.groups }
+    }
+  }
+  return undefined
 }
 
 /** A pattern for the whole of an utterance: nothing may be left over. */
 export function whole(pattern: string): RegExp {
   return new RegExp(`^(?:${pattern})$`, 'iu')
 }
-
-/** A stretch of time: `from` (inclusive; open when absent) to `to` (exclusive), RFC 3339, and how an answer names it. */
-export interface Period {
-  label: string
-  from?: string
-  to: string
-}
-
-/** A coming time as said after "due": "today", "this week", "on friday", "by 5 december". Days, not hours. */
-export function comingPeriod(said: string, clock: Clock): Period | undefined {
-  if (said === '') return until(today(clock), `by today, ${shown(today(clock), clock)}`, clock)
-  const week = said.match(/^(this|next) week$/)?.[1]
-  if (week) return weekOf(addDays(today(clock), week === 'next' ? 7 : 0), `${week} week`, clock)
-
-  const [, by, phrase = said] = said.match(/^(by|before|until|on)? ?(.+)$/) ?? []
-  const due = parseDue(phrase, clock)?.due
-  if (!due || !isDay(due)) return undefined
-  if (by === 'before') return until(addDays(due, -1), `before ${shown(due, clock)}`, clock)
-  if (by === 'by' || by === 'until') return until(due, `by ${shown(due, clock)}`, clock)
-  return { label: namedDay(phrase, due, clock), ...dayBounds(due, clock) }
-}
-
-/** A past time as said after "what failed": "today", "yesterday", "this week"; '' is the last 24 hours. */
-export function pastPeriod(said: string, clock: Clock): Period | undefined {
-  const now = clock.now.toISOString()
-  if (said === '' || /^in the (?:last|past) (?:24 hours|day)$/.test(said)) {
-    return {
-      label: 'in the last 24 hours',
-      from: new Date(clock.now.getTime() - 86_400_000).toISOString(),
-      to: now,
-    }
-  }
-  if (said === 'today' || said === 'so far today')
-    return { label: 'today', from: dayBounds('today', clock).from, to: now }
-  if (said === 'yesterday') return { label: 'yesterday', ...dayBounds('yesterday', clock) }
-  if (said === 'since yesterday') {
-    return { label: 'since yesterday', from: dayBounds('yesterday', clock).from, to: now }
-  }
-  const week = said.match(/^(this|last) week$/)?.[1]
-  if (week) return weekOf(addDays(today(clock), week === 'last' ? -7 : 0), `${week} week`, clock)
-  return undefined
-}
-
-function weekOf(day: string, name: string, clock: Clock): Period {
-  const monday = mondayOf(day)
-  const sunday = addDays(monday, 6)
-  const label = `${name}, ${shown(monday, clock)} to ${shown(sunday, clock)}`
-  return { label, from: dayBounds(monday, clock).from, to: dayBounds(sunday, clock).to }
-}
-
-function until(day: string, label: string, clock: Clock): Period {
-  return { label, to: dayBounds(day, clock).to }
-}
-
-/** "tomorrow, Mon 23 Nov 2026": the word that was said, and the day it was taken for. */
-function namedDay(phrase: string, day: string, clock: Clock): string {
-  return /^(?:today|tonight|tomorrow)$/.test(phrase)
-    ? `${phrase}, ${shown(day, clock)}`
-    : `on ${shown(day, clock)}`
-}
-
-const shown = (day: string, clock: Clock) => formatDue(day, clock)

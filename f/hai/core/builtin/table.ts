@@ -1,18 +1,29 @@
 import type { Clock } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
+import { addTodoIntent } from './add_todo.ts'
+import { cancelTaskIntent, retryTaskIntent } from './change_task.ts'
 import { closeTodoIntent } from './close_todo.ts'
-import { type Asker, type Intent, plain, type Reply, utterance, whole } from './grammar.ts'
+import { dueTodosIntent } from './due_todos.ts'
+import { type Asker, asked, type Intent, type Reply, utterance, whole } from './grammar.ts'
+import { countTodosIntent, listTodosIntent, nextTodoIntent } from './list_todos.ts'
+import { lastCostIntent, spentIntent } from './money.ts'
 import { onceInChat } from './once.ts'
 import { listTasksIntent } from './tasks.ts'
-import { addTodoIntent, dueTodosIntent, listTodosIntent, nextTodoIntent } from './todos.ts'
+import { undoIntent } from './undo.ts'
 
 const SPOKEN: readonly Intent<object>[] = [
   addTodoIntent,
   listTodosIntent,
+  countTodosIntent,
   dueTodosIntent,
   nextTodoIntent,
   closeTodoIntent,
+  undoIntent,
   listTasksIntent,
+  retryTaskIntent,
+  cancelTaskIntent,
+  spentIntent,
+  lastCostIntent,
 ]
 
 /** Everything hai answers without a model. No utterance fits two of them. */
@@ -37,14 +48,15 @@ export function recognise(content: string, clock: Clock): Recognised | undefined
 
 /**
  * Does what was recognised. In one transaction with the task's completion it happens once, whatever crashes between.
- * A `HaiError` is the asker's to act on. `chat` is the task whose message of a chat it was.
+ * A `HaiError` is the asker's to act on. `chat` is the task whose message of a chat it was. Undefined, with nothing changed,
+ * when a model is to answer after all.
  */
 export async function reply(
   sql: Sql,
   { intent, slots }: Recognised,
   asker: Asker,
   chat?: { id: string; requester: string },
-): Promise<Reply> {
+): Promise<Reply | undefined> {
   const act = () => intent.run(sql, slots, asker)
   return chat && intent.changes ? onceInChat(sql, chat, act) : act()
 }
@@ -60,7 +72,7 @@ function helpIntent(others: readonly Intent<object>[]): Intent<object> {
     examples: ['help', 'what can you do?'],
 
     match(said) {
-      return HELP.test(plain(said)) ? {} : undefined
+      return asked([HELP], said) && {}
     },
 
     async run() {

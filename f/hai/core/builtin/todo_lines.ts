@@ -9,7 +9,7 @@ const EXCERPT = 100
 
 /** `“replace the UPS battery” (7F3K2M)`: how an answer names one todo. */
 export function named({ body, id }: Todo): string {
-  return `“${excerpt(body)}” (${shortId(id)})`
+  return `“${clipped(body)}” (${shortId(id)})`
 }
 
 /** Of a todo that was changed what says whether it is still so. */
@@ -51,7 +51,7 @@ function line(todo: Todo, clock: Clock): string {
     blocked_by.length > 0 && `waits for ${blocked_by.map(shortId).join(', ')}`,
     ...tags.map((tag) => `#${tag}`),
   ].filter(Boolean)
-  return [shortId(id), excerpt(body), ...(notes.length > 0 ? [`(${notes.join(', ')})`] : [])].join('  ')
+  return [shortId(id), clipped(body), ...(notes.length > 0 ? [`(${notes.join(', ')})`] : [])].join('  ')
 }
 
 /** `3 open todos`, `1 open todo`, `more than 10000 open todos`. */
@@ -59,7 +59,8 @@ export function counted({ total, total_capped }: Total, kind: string): string {
   return `${total_capped ? 'more than ' : ''}${total} ${kind}${total === 1 ? '' : 's'}`
 }
 
-function excerpt(body: string): string {
+/** As one line of a list shows it. */
+export function clipped(body: string): string {
   const text = body.replace(/\s+/g, ' ')
   const letters = [...text]
   return letters.length > EXCERPT ? `${letters.slice(0, EXCERPT - 1).join('')}…` : text

@@ -1,6 +1,6 @@
 import { type Caller, clockOf, inZone } from '../base/caller.ts'
 import { inTransaction, type Sql } from '../base/db.ts'
-import { asksHai } from '../builtin/first_lane.ts'
+import { asksHai, firstLane } from '../builtin/first_lane.ts'
 import { reply } from '../builtin/table.ts'
 import { complete } from '../task/finish.ts'
 import { leaveToModels } from '../task/lane.ts'
@@ -12,17 +12,19 @@ import { keep, leaseOf } from './keep.ts'
 export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller): Promise<boolean> {
   const { time_zone } = task
   const as = time_zone ? inZone(caller, time_zone) : caller
-  const asker = clockOf(as, { now: new Date(task.run_at), task_id: task.id, caller: as })
+  const asker = clockOf(as, { now: new Date(task.run_at), task_id: task.id, caller: as, firstLane })
   const known = asksHai(task, asker)
   if (!known) return false
   // what the answer did and that it is given are one fact: a crash between them can't do it twice
-  await inTransaction(sql, async (tx) => {
-    const { text, undo, data } = await reply(tx, known, asker, task.chat ? task : undefined)
+  return inTransaction(sql, async (tx) => {
+    const answer = await reply(tx, known, asker, task.chat ? task : undefined)
+    if (!answer) return false
+    const { text, undo, data } = answer
     const output = undo ? `${text}\nundo: ${undo}` : text
     const result = data === undefined ? {} : { result: data }
     await complete(tx, { ...heldOf(task), output, ...result, agent: 'built-in', route: 'built-in' })
+    return true
   })
-  return true
 }
 
 /** A task that was just claimed, held while it is answered so; false, with the lease as it was, when that takes a model. */
