@@ -55,6 +55,7 @@ export function bash(program: Command): string {
     const more = cached ? ` cached=${cached}` : ''
     return `    ${quote(path)}) plain=${quote(plain)} flags=${quote(options.flatMap(flagsOf).join(' '))}${more} ;;`
   })
+  const mixed = mixedOf(nodes)
   return `# bash completion for hai; try it with: source <(hai completion bash)
 # What hai saw last, from its own file: no program is started, and nothing of it is run.
 _hai_cached() {
@@ -102,8 +103,10 @@ ${values.join('\n')}
 ${cases.join('\n')}
   esac
   if [[ $cur == -* ]]; then plain=$flags
-  elif [[ -n $cached && ( -z $plain || $prev == "\${at##* }" ) ]]; then _hai_cached "$cached"; return; fi
-  COMPREPLY=($(compgen -W "$plain" -- "$cur"))
+  elif [[ -n $cached && ( -z $plain || $prev == "\${at##* }" ) ]]; then _hai_cached "$cached"
+    case "$at" in ${mixed}) ;; *) return ;; esac
+  fi
+  COMPREPLY+=($(compgen -W "$plain" -- "$cur"))
 }
 complete -F _hai hai`
 }
@@ -126,6 +129,7 @@ export function zsh(program: Command): string {
     const more = cached ? ` cached=${cached}` : ''
     return `    (${quote(path)}) plain=(${plain.join(' ')}); flags=(${flags.join(' ')})${more} ;;`
   })
+  const mixed = mixedOf(nodes)
   return `#compdef hai
 # What hai saw last, from its own file: no program is started.
 _hai_cached() {
@@ -158,7 +162,9 @@ ${values.join('\n')}
 ${cases.join('\n')}
   esac
   if [[ $words[CURRENT] == -* ]]; then _describe option flags
-  elif [[ -n $cached && ( $#plain -eq 0 || $words[CURRENT-1] == \${at##* } ) ]]; then _hai_cached $cached
+  elif [[ -n $cached && ( $#plain -eq 0 || $words[CURRENT-1] == \${at##* } ) ]]; then
+    case $at in (${mixed}) _describe command plain ;; esac
+    _hai_cached $cached
   elif (( $#plain )); then _describe command plain
   fi
 }
@@ -240,6 +246,12 @@ function flatten(command: Command, above: Option[] = []): Node[] {
   const global = command.parent ? above : own.filter((option) => takesValue(option))
   return [node, ...children.flatMap((child) => flatten(child, global))]
 }
+
+/** Commands that have verbs and take a value too, as a pattern. */
+const mixedOf = (nodes: Node[]): string =>
+  nodes
+    .flatMap(({ path, commands, cached }) => (cached && commands.length > 0 ? [quote(path)] : []))
+    .join('|') || "''"
 
 /** Every `path word` that leads from one command into another. */
 function deeper(nodes: Node[]): string[] {

@@ -91,7 +91,7 @@ describe('what hai saw last', () => {
     expect(offered('hai', 'cost', 'task', '')).toHaveLength(2)
     expect(offered('hai', 'todo', 'ls', '--tag', '')).toEqual(['home', 'rack', '\\$\\(touch-ran\\)'])
     expect(offered('hai', 'todo', 'ls', '--tag', '=', 'r')).toEqual(['rack'])
-    expect(offered('hai', 'chat', '')).toEqual(['\\#rack-move'])
+    expect(offered('hai', 'chat', '')).toEqual(['\\#rack-move', 'ls'])
     expect(offered('hai', 'chat', "'#ra")).toEqual(['#rack-move'])
     expect(offered('hai', 'ask', '--in', '\\#')).toEqual(['\\#rack-move'])
     expect(offered('hai', 'model', 'test', 'oll')).toEqual(['ollama/qwen3:8b'])
