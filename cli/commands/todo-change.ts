@@ -3,15 +3,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import type { Todo, TodoChanged, TodoList, TodoStatus } from '../../f/hai/core/todo/shape.ts'
+import type { Todo, TodoChanged, TodoStatus } from '../../f/hai/core/todo/shape.ts'
 import { newKey } from '../call/webhook.ts'
 import { collect, examples, given, JSON_OPTION, priorityOption, TODO_ID } from '../command.ts'
 import { Failure } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { noteOwner, todoLine } from '../show/todo.ts'
 import { oneLine } from '../show/width.ts'
-import { dueText, shortId, shortIds } from '../show/words.ts'
+import { shortId } from '../show/words.ts'
 import { textOf } from '../stdin.ts'
+import { pick } from './todo-picker.ts'
 import { EVERY_OPTION } from './todo-recur.ts'
 
 interface EditOptions {
@@ -130,7 +131,6 @@ const CLOSINGS: Closing[] = [
   { verb: 'drop', status: 'dropped', description: 'drop todos: they will not be done', from: 'open' },
   { verb: 'reopen', status: 'open', description: 'open todos again', from: 'done' },
 ]
-const PICKER_LIMIT = 200
 
 /** `hai todo done|drop|reopen [ID…]`; without an id, a person at a terminal picks from a list. */
 export function addClosing(todo: Command, session: Session): void {
@@ -194,30 +194,4 @@ function noteEnd(session: Session, { id, recur }: Todo): void {
   session.note(
     `it recurred ${recur}, and there is no next one now; to pass over one date only: hai todo reopen ${short}; hai todo skip ${short}`,
   )
-}
-
-async function pick(session: Session, closing: Closing): Promise<string[]> {
-  await session.requireTerminal(
-    `which todos? give their ids`,
-    `hai todo ls; then: hai todo ${closing.verb} ID`,
-  )
-  const { todos } = await session.call<TodoList>('todo/list', { status: closing.from, limit: PICKER_LIMIT })
-  if (todos.length === 0) throw new Failure('notFound', `no todo is ${closing.from}`)
-  const names = shortIds(todos.map((todo) => todo.id))
-  const { isCancel, multiselect } = await import('@clack/prompts')
-  const chosen = await multiselect({
-    message: `Which are ${closing.status}?`,
-    options: todos.map((todo, i) => ({
-      value: todo.id,
-      label: oneLine(todo.body),
-      hint: [names[i], todo.due && dueText(todo.due)].filter(Boolean).join(', '),
-    })),
-    required: false,
-    maxItems: 12,
-    input: session.io.stdin,
-    output: session.io.stderr,
-  })
-  if (isCancel(chosen)) throw new Failure('interrupted', 'nothing was changed')
-  if (chosen.length === 0) throw new Failure('usage', 'none was picked; nothing was changed')
-  return chosen
 }
