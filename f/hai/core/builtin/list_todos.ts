@@ -65,7 +65,8 @@ export const listTodosIntent: Intent<Listed> = {
     return groups && listed(groups)
   },
 
-  async run(sql, { status, tag, text }, { zone, now, caller }) {
+  async run(sql, { status, tag, text }, asker) {
+    const { zone, caller } = asker
     const filter = { status, zone, ...(tag && { tag }), ...(text && { text }) }
     const list = await listTodos(sql, { ...filter, limit: SHOWN }, caller.sees)
     const which = `${tag ? ` tagged ${tag}` : ''}${text ? ` with “${text}”` : ''}`
@@ -79,7 +80,7 @@ export const listTodosIntent: Intent<Listed> = {
       text ? ` --text "${text}"` : '',
     ]
     const heading = `${counted(list, `${status} todo`)}${which}`
-    return { text: todoLines(heading, list, { zone, now }, `hai todo ls${flags.join('')}`), data: list.todos }
+    return { text: todoLines(heading, list, asker, `hai todo ls${flags.join('')}`), data: list.todos }
   },
 }
 
