@@ -8,7 +8,7 @@ import { REPORT } from './envelope.ts'
 import type { Conversation, ConversationList } from './shape.ts'
 
 /** So far they are counted: each is looked up by itself. */
-const COUNTED = 1000
+const COUNTED = 500
 
 const List = z.strictObject({
   limit: z.int().min(1).max(500).default(50),
