@@ -140,11 +140,11 @@ export class Session {
     return this.#profile
   }
 
-  /** The connection to the chosen profile; names the profile when it isn't `local`. */
+  /** The connection to the chosen profile; names the profile when it isn't the one in use. */
   webhook(): Promise<Webhook> {
     const since = Date.now()
     this.#webhook ??= this.profile().then((profile) => {
-      if (!profile.local) this.note(`profile ${profile.name}`)
+      if (!profile.local && !profile.usual) this.note(`profile ${profile.name}`)
       return connect(this.io, profile, {
         note: (line) => this.note(line),
         progress: (phase) => this.waitsFor({ label: `starting the local stack: ${phase}`, since }),

@@ -13,7 +13,7 @@ import {
   priorityOption,
   readingStdin,
 } from '../command.ts'
-import { Failure } from '../failure.ts'
+import { Failure, outcomeOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { tellSettings } from '../settings/notes.ts'
 import { shortId } from '../show/words.ts'
@@ -98,18 +98,32 @@ export async function put(
   session.waitsFor({ label: 'handing it over', since: Date.now() })
   const time_zone = timeZone(session.io.env)
   const send = (body: object) => webhook.call<Accepted>('inbox', { body })
-  const accepted = await send(given({ ...envelope, time_zone }))
-    .catch((error) => {
-      // a server of the release before knows no zones
-      if (error instanceof Failure && /unknown field time_zone\b/.test(error.message)) return send(envelope)
-      throw error
-    })
-    .finally(() => session.waited())
+  const handed = send(given({ ...envelope, time_zone })).catch((error) => {
+    // a server of the release before knows no zones
+    if (error instanceof Failure && /unknown field time_zone\b/.test(error.message)) return send(envelope)
+    throw error
+  })
+  const accepted = await unlessInterrupted(session, handed)
   await session.saw('inbox', { body: envelope }, accepted)
   await session.touch({ id: accepted.task_id, conversation_id: accepted.conversation_id })
   if (accepted.begins_conversation && !saidNew) session.note(`${accepted.conversation_id} is new`)
   await tellSettings(session, accepted)
   return accepted
+}
+
+/** Whoever leaves while it is handed over is told that this may have been too late. */
+async function unlessInterrupted<T>(session: Session, handed: Promise<T>): Promise<T> {
+  let off = () => {}
+  const left = new Promise<never>((_, reject) => {
+    off = session.io.onInterrupt((signal) => {
+      const message = 'interrupted while it was handed over; whether it was accepted is not known'
+      reject(new Failure(outcomeOf(signal), message, { next: 'hai task ls' }))
+    })
+  })
+  return Promise.race([handed, left]).finally(() => {
+    off()
+    session.waited()
+  })
 }
 
 /** Told here, where the way out is known; the server would refuse it as well. */

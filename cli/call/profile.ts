@@ -48,6 +48,8 @@ export interface Profile {
   /** What recent tasks are kept under, and what output calls it: a profile's name, or HAI_ENDPOINT's URL. */
   name: string
   local: boolean
+  /** The one in use as long as nothing else is said, which output need not name. */
+  usual?: boolean
   endpoint?: string
   workspace?: string
   /** From HAI_TOKEN. */
@@ -74,6 +76,7 @@ export function chooseProfile(config: Config, flag: string | undefined, env: Env
   return {
     name: named,
     local: false,
+    usual: named === config.profile,
     endpoint: remote.endpoint,
     workspace: env.HAI_WORKSPACE || remote.workspace,
     token_file: tokenFileOf(env, named, remote),

@@ -129,7 +129,7 @@ function addFollowing(task: Command, session: Session): void {
 /** Of a long history that is over only the end is told. */
 async function tailOf(session: Session, view: TaskView, options: WaitOptions): Promise<undefined> {
   const left = STANDING.includes(view.state) ? leftOut(view) : undefined
-  if (left && !options.quiet) session.note(left)
+  if (left && options.verbose) session.note(left)
   const first = left ? view.events[0] : undefined
   return waitFor(session, view.id, { ...options, ...(first ? { after: first.seq - 1 } : {}) })
 }

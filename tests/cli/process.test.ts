@@ -49,7 +49,7 @@ function inBash(line: string) {
 describe('the built program', () => {
   it('asks, prints the answer and ends at once', async () => {
     serve(doorsOfTask('done', { output: 'ok' }, [anEvent(1, 'accepted')]))
-    const { ended } = spawnHai(['ask', 'x'], { env })
+    const { ended } = spawnHai(['ask', 'x', '-v'], { env })
     expect(await ended).toMatchObject({
       exit: 0,
       stdout: 'ok\n',
@@ -105,7 +105,7 @@ describe('the built program', () => {
   it('waits for a server that is away, and misses and repeats nothing', async () => {
     const events = [1, 2, 3].map((seq) => anEvent(seq, `step ${seq}`))
     serve(doorsOfTask('running', { output: 'ok' }, events.slice(0, 2)))
-    const { ran, ended } = spawnHai(['ask', 'x'], { env })
+    const { ran, ended } = spawnHai(['ask', 'x', '-v'], { env })
     await until(() => ran.stderr.includes('step 2'), 'the second step')
     const port = Number(new URL(server.endpoint).port)
     await server.close()

@@ -49,7 +49,7 @@ describe('a first token that is slow to come', () => {
   it('is waited for while the server sends comments', async () => {
     const server = await llama({ pingMs: 250, promptMs: 22 })
     server.next({ text: 'It is well.' })
-    const ran = await evening.run('ask', 'why?')
+    const ran = await evening.run('ask', '-v', 'why?')
     expect(ran).toMatchObject({ code: 0, stdout: 'It is well.\n' })
     expect(ran.stderr).not.toMatch(ATTEMPT_USED)
     expect(asked(server)).toHaveLength(1)
@@ -105,7 +105,9 @@ describe('three asks at once of one slot', () => {
       }
       most = Math.max(most, running.size)
     }, 20)
-    const ran = await Promise.all(['one?', 'two?', 'three?'].map((question) => evening.run('ask', question)))
+    const ran = await Promise.all(
+      ['one?', 'two?', 'three?'].map((question) => evening.run('ask', '-v', question)),
+    )
     clearInterval(count)
     expect(ran.map(({ code, stdout }) => ({ code, stdout }))).toEqual(
       ran.map(() => ({ code: 0, stdout: 'It is well and it takes its time to say so.\n' })),

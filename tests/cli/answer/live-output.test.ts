@@ -29,7 +29,7 @@ const listening = () => until(() => task.listening > 0, 'a subscriber')
 describe('who wants no stream', () => {
   it('gets only the result with --json', async () => {
     task.delta(0, 'par')
-    const hai = start(['ask', 'x', '--json'])
+    const hai = start(['ask', 'x', '-v', '--json'])
     await until(() => hai.io.stderr.text.includes('its only model'), 'the steps')
     task.end('done', 'parts')
     const { stdout } = await hai.ended

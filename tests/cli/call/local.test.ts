@@ -40,7 +40,7 @@ describe('the local profile', () => {
   it('does not bring back a stack that was stopped while it waited', async () => {
     Object.assign(server.doors, doorsOfTask('running', {}, [anEvent(1, 'started')]))
     let io: FakeIo | undefined
-    const running = runHai(['ask', 'x'], {
+    const running = runHai(['ask', 'x', '-v'], {
       env,
       onIo: (given) => {
         io = given

@@ -65,11 +65,14 @@ describe('which server is called', () => {
     expect(server.calls).toEqual([])
   })
 
-  it('names the profile on stderr when it is not local', async () => {
+  it('names the profile on stderr when it is not the one in use', async () => {
     writeConfig()
     const ran = await runHai(['todo', 'ls', '--profile', 'nas', '--json'], { env })
     expect(ran.stderr).toContain('profile nas\n')
     expect(JSON.parse(ran.stdout)).toEqual({ todos: [] })
+    await runHai(['profile', 'use', 'nas'], { env })
+    const used = await runHai(['todo', 'ls', '--json'], { env })
+    expect(used.stderr).not.toContain('profile nas')
   })
 
   it('names who starts a stack that does not answer, and sends nobody round', async () => {

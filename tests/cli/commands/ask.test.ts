@@ -170,6 +170,22 @@ describe('hai ask', () => {
     expect(ran.stderr).toContain('hai task tail AB7F3K; to end it: hai task cancel AB7F3K')
   })
 
+  it('says at Ctrl-C while it is handed over that it may have been accepted', async () => {
+    serve({ inbox: () => ({ stream: () => {} }) })
+    let io: FakeIo | undefined
+    const running = runHai(['ask', 'x'], {
+      env,
+      onIo: (given) => {
+        io = given
+      },
+    })
+    await until(() => server.callsOf('inbox').length > 0, 'the call')
+    io?.interrupt()
+    const ran = await running
+    expect(ran.exit).toBe(130)
+    expect(ran.stderr).toContain('whether it was accepted is not known\n→ hai task ls')
+  })
+
   it('shows each event once and in order although connections break', async () => {
     const all = [1, 2, 3, 4].map((seq) => anEvent(seq, `step ${seq}`))
     serve({
