@@ -84,9 +84,9 @@ export class AnswerPrinter implements OpenText {
 
   /** For a remark that can't wait: nobody shall look at half a line and wonder. */
   makeRoom(): void {
-    if (this.#session.io.merged) {
+    if (this.#session.io.merged && this.#open) {
       this.#out(this.#style?.interrupted() ?? '')
-      if (this.#open) this.#out('\n')
+      this.#out('\n')
     }
     this.#flushSteps()
   }
@@ -118,6 +118,13 @@ export class AnswerPrinter implements OpenText {
 
   #out(text: string): void {
     if (text === '') return
+    const whole = text.lastIndexOf('\n') + 1
+    // what waits for the end of a line has its place there
+    if (this.#steps.length > 0 && whole > 0 && whole < text.length) {
+      this.#out(text.slice(0, whole))
+      this.#out(text.slice(whole))
+      return
+    }
     this.#session.shows()
     this.#session.io.stdout.write(text)
     this.#open = !text.endsWith('\n')
