@@ -57,7 +57,7 @@ export function bash(program: Command): string {
   })
   const mixed = mixedOf(nodes)
   return `# bash completion for hai; try it with: source <(hai completion bash)
-# What hai saw last, from its own file: no program is started, and nothing of it is run.
+# What was seen last, from its own file: no program is started, and nothing of it is run.
 _hai_cached() {
   local dir=\${XDG_STATE_HOME:-$HOME/.local/state}/hai/completion at=\${HAI_PROFILE-} i value text typed=$cur
   for ((i = 1; i < \${#words[@]} - 1; i++)); do [[ \${words[i]} == --profile ]] && at=\${words[i + 1]}; done
@@ -131,7 +131,7 @@ export function zsh(program: Command): string {
   })
   const mixed = mixedOf(nodes)
   return `#compdef hai
-# What hai saw last, from its own file: no program is started.
+# What was seen last, from its own file: no program is started.
 _hai_cached() {
   local dir=\${XDG_STATE_HOME:-$HOME/.local/state}/hai/completion at=\${HAI_PROFILE-} i line text
   local -a values lines
@@ -204,7 +204,7 @@ function __hai_at
     end
     test "$at" = "$argv"
 end
-# What hai saw last, from its own file.
+# What was seen last, from its own file.
 function __hai_cached
     set -l state $XDG_STATE_HOME
     test -n "$state"; or set state $HOME/.local/state
@@ -292,7 +292,7 @@ function cachedOf(path: string, option: Option): Cached | undefined {
   const name =
     option.long === '--profile' ? 'profile' : option.long === '--model' ? 'model' : valueName(option)
   // a server that is added has models which nobody has seen
-  return path === 'hai model add' && name === 'model' ? undefined : lookedUp(path, name)
+  return path.endsWith('model add') && name === 'model' ? undefined : lookedUp(path, name)
 }
 
 /** `tag` of `--tag <tag>`. */

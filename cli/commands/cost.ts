@@ -62,8 +62,8 @@ function refuseReportOptions(cost: Command, verb: Command): void {
   const given = cost.options.filter((one) => cost.getOptionValueSource(one.attributeName()) === 'cli')
   const option = given.find(({ long }) => long !== JSON_OPTION[0])
   if (!option) return
-  const path = `hai cost ${verb.name()}`
-  throw new Failure('usage', `${option.long} is of hai cost itself, and means nothing to ${path}`, {
+  const path = [cost.parent!.name(), cost.name(), verb.name()].join(' ')
+  throw new Failure('usage', `${option.long} is for the report, and means nothing to ${path}`, {
     next: `see: ${path} --help`,
   })
 }
