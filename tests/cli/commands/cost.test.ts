@@ -29,7 +29,7 @@ it.each([
 ])('refuses what only the report knows in hai cost %s %s %s', async (...words) => {
   const ran = await hai(['cost', ...words])
   expect(ran).toMatchObject({ exit: 2, stdout: '' })
-  expect(ran.stderr).toMatch(/^hai: --[a-z]+ is of hai cost itself, and means nothing to hai cost [a-z]+$/m)
+  expect(ran.stderr).toMatch(/^hai: --[a-z]+ is for the report, and means nothing to hai cost [a-z]+$/m)
   expect(server.calls).toEqual([])
 })
 
