@@ -100,7 +100,7 @@ type Rule = [RegExp, (said: Groups, clock: Clock, now: string) => Day | undefine
 const RULES: Rule[] = [
   [pattern(''), (_said, _clock, now) => ({ day: now, again: addDays(now, 1) })],
   [pattern('today|tonight|eod|(?:the )?end of (?:the |this )?day'), (_said, _clock, now) => ({ day: now })],
-  [pattern('tomorrow|tmrw?|tmr|tomorow|tommorrow'), (_said, _clock, now) => ({ day: addDays(now, 1) })],
+  [pattern('tomm?orr?ow|tmrw?|tmr'), (_said, _clock, now) => ({ day: addDays(now, 1) })],
   [pattern('overmorrow'), (_said, _clock, now) => ({ day: addDays(now, 2) })],
   [pattern('yesterday'), (_said, _clock, now) => ({ day: addDays(now, -1) })],
   [pattern(`(?:(?:this|coming) )?${WEEKDAY}`), ({ weekday }, _clock, now) => coming(weekday!, now)],

@@ -9,15 +9,33 @@ export interface Hour {
   part?: string
 }
 
+const NUMBERS = [
+  'one',
+  'two',
+  'three',
+  'four',
+  'five',
+  'six',
+  'seven',
+  'eight',
+  'nine',
+  'ten',
+  'eleven',
+  'twelve',
+]
+const NUMBER = `\\d{1,2}|${NUMBERS.join('|')}`
 const CLOCK = '(?<h>\\d{1,2})(?:[:.](?<m>[0-5]\\d))? ?(?<half>[ap])\\.?m\\.?'
 const DAY_CLOCK = '(?<h>\\d{1,2}):(?<m>[0-5]\\d)(?::[0-5]\\d)?(?: ?h)?|(?<hh>\\d{1,2})h(?<mm>[0-5]\\d)?'
 const WORDS = '(?<word>noon|midday|midnight)'
-const PAST = '(?<how>half past|quarter past|quarter to) (?<of>\\d{1,2})'
-const BARE = "(?:at|@) ?(?<bare>\\d{1,2})(?: o['’]?clock)?|(?<clock>\\d{1,2}) o['’]?clock"
+const PAST = `(?<how>half past|quarter past|quarter to) (?<of>${NUMBER})`
+const BARE = `(?:at|@) ?(?<bare>${NUMBER})(?: o['’]?clock)?|(?<clock>${NUMBER}) o['’]?clock`
 const BEFORE_PART = '(?<bare>\\d{1,2})(?= (?:tonight|in the (?:morning|afternoon|evening)))'
 
 const FORMS = [CLOCK, DAY_CLOCK, WORDS, PAST, BARE, BEFORE_PART].map(
-  (form) => new RegExp(`(?:^|\\s)(?:(?:at|around|about|by|@)\\s?(?=\\S))??(?:${form})(?=\\s|$)`),
+  (form) =>
+    new RegExp(
+      `(?:^|(?<!(?:^|\\s)(?:in|within))\\s)(?:(?:at|around|about|by|@)\\s?(?=\\S))??(?:${form})(?=\\s|$)`,
+    ),
 )
 const PART =
   /(?:^|\s)(?:in the |this |at )?(morning|afternoon|evening|night)(?=\s|$)|(?:^|\s)(tonight)(?=\s|$)/
@@ -46,13 +64,14 @@ function cutOut(text: string, found: RegExpExecArray, instead = ' '): string {
     .replace(/^(?:on|of) | (?:at|on|by|@)$/g, '')
 }
 
-function hourOf(said: Record<string, string | undefined>, part: string | undefined): Hour | undefined {
-  const { h, m, half, hh, mm, word, how, of, bare, clock } = said
+function hourOf(groups: Record<string, string | undefined>, part: string | undefined): Hour | undefined {
+  const { h, m, half, hh, mm, word, how, of, bare, clock } = groups
   if (word) return word === 'midnight' ? { hours: 0, minutes: 0, midnight: true } : { hours: 12, minutes: 0 }
   const minutes = Number(
     m ?? mm ?? (how ? { half: 30, quarter: how.endsWith('to') ? 45 : 15 }[how.split(' ')[0]!] : 0),
   )
-  const named = Number(h ?? hh ?? of ?? bare ?? clock)
+  const said = h ?? hh ?? of ?? bare ?? clock!
+  const named = NUMBERS.indexOf(said) + 1 || Number(said)
   const hours = how?.endsWith('to') ? named - 1 || 12 : named
   if (half) {
     if (hours < 1 || hours > 12) return undefined

@@ -66,9 +66,12 @@ export function withoutPasswordsIn<T>(value: T): T {
 }
 
 /** The word that was likely meant: the one that differs in the fewest letters, and in few; undefined when none is near. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export function nearest(
+  word: string,
+  known: readonly string[],
+  limit = Math.min(2, Math.floor(word.length / 3)),
+): string | undefined {
   const meant = word.toLowerCase()
-  const limit = Math.min(2, Math.floor(meant.length / 3))
   const [best] = known
     .map((name) => ({ name, away: distance(meant, name.toLowerCase()) }))
     .filter(({ away }) => away <= limit)

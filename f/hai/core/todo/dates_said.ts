@@ -1,6 +1,7 @@
 import type { Clock } from '../base/dates.ts'
 import { readDate } from '../base/due.ts'
 import type { Reading } from '../base/spoken_date.ts'
+import { slipOf } from './slips.ts'
 
 /** A date among the words of a text: those from `from` to before `to`, and what they say. */
 export interface Said {
@@ -11,8 +12,10 @@ export interface Said {
   /** The date itself, without the word that says that one is meant. */
   phrase: string
   marker?: string
-  /** "At 5" is an hour beside a day, and alone it may be anything. */
+  /** "At 5" is an hour beside a day, and alone it may be anything; `12/27` without a word before it may be a number. */
   unsure?: true
+  /** The same with the day that its last word is a slip of: "friday" for "fryday". */
+  meant?: string
   read: Reading | undefined
 }
 
@@ -30,7 +33,7 @@ const WEEKDAYS = '(?:mon|tues|wednes|thurs|fri|satur|sun)day'
 const SHORT_DAYS = '(?:mon|tues?|wed|thurs?|thu|fri|sat|sun)'
 const MONTHS =
   '(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)'
-const NUMBERS = '(?:an?|half|one|two|three|four|five|six|seven|eight|nine|ten|twelve|couple|few)'
+const NUMBERS = '(?:an?|half|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|couple|few)'
 const UNITS = '(?:sec|second|min|minute|hr|hour|day|night|week|wk|fortnight|month|year|yr)s?'
 const HOURS =
   "(?:\\d{1,2}(?:[:.]\\d\\d)?(?:[ap]\\.?m\\.?|h\\d{0,2})?|[ap]\\.?m\\.?|o['’]?clock|noon|midday|midnight|quarter|past)"
@@ -45,14 +48,18 @@ const ZONES = 'utc|gmt|cet|cest|e[sd]t|c[sd]t|m[sd]t|p[sd]t|bst|ist|jst|nz[sd]t|
 const WORD = new RegExp(
   `^(?:${WEEKDAYS}|${SHORT_DAYS}|${MONTHS}\\.?|${NUMBERS}|${UNITS}|${HOURS}|${NUMERIC}|${DAYS}|${GLUE}|${ZONES})$`,
 )
+/** A day in figures that is no fraction or version: `2026-12-03`, `01/02/2027`, `12/01`, `27/12`. */
+const FIGURES =
+  '(?:\\d{4}-\\d\\d-\\d\\d|\\d{1,2}([/.-])\\d{1,2}\\1\\d{4}|0\\d/\\d\\d?|\\d\\d?/0\\d|1[0-2]/(?:1[3-9]|2\\d|3[01])|(?:1[3-9]|2\\d|3[01])/1[0-2])'
+const IN_FIGURES = new RegExp(`^${FIGURES}(?: (.+))?$`)
 /** What begins a date without a word that says so. Abbreviations are too often something else: "the cat sat". */
 const OPENS = new RegExp(
-  `^(?:${WEEKDAYS}|today|tonight|tomorrow|tomm?orr?ow|tmrw?|tmr|noon|midday|midnight|eod|eow|eom|eoy|next|this|in|within|the|end|an?|two|day|\\d{1,2}(?:[:.]\\d\\d)?[ap]m|\\d{1,2}:\\d\\d|\\d{1,2}h\\d{0,2}|\\d{1,2}(?:st|nd|rd|th)?\\.?|${MONTHS}\\.?|${SHORT_DAYS})$`,
+  `^(?:${WEEKDAYS}|today|tonight|tomorrow|tomm?orr?ow|tmrw?|tmr|noon|midday|midnight|eod|eow|eom|eoy|next|this|in|within|the|end|an?|two|day|\\d{1,2}(?:[:.]\\d\\d)?[ap]m|\\d{1,2}:\\d\\d|\\d{1,2}h\\d{0,2}|\\d{1,2}(?:st|nd|rd|th)?\\.?|${MONTHS}\\.?|${SHORT_DAYS}|${FIGURES})$`,
 )
 /** The whole of such a date, where its first word alone would be too little to go by. */
 const PLAIN = new RegExp(
   `^(?:(?:today|tonight|tomorrow|tomm?orr?ow|tmrw?|tmr|(?:(?:this|next) )?${WEEKDAYS}|next (?:week(?:end)?|month|year)|this weekend|(?:the )?day after tomorrow|noon|midday|midnight|eod|eow|eom|eoy|(?:the )?end of .+)(?: .+)?` +
-    `|in (?:an?|half|\\d+ ?[hdw]?|one|two|three|four|five|six|seven|eight|nine|ten|twelve) ?.*|within .+` +
+    `|in (?:an?|half|\\d+ ?[hdw]?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) ?.*|within .+` +
     `|an? week (?:on|from) .+|.+ from now|${SHORT_DAYS} (?:at )?\\d.*` +
     `|\\d{1,2}(?:[:.]\\d\\d)? ?[ap]\\.?m\\.?(?: .+)?|\\d{1,2}:\\d\\d(?: .+)?|\\d{1,2}h\\d{0,2} .+` +
     `|(?:the )?\\d{1,2}(?:st|nd|rd|th|\\.)? (?:of )?${MONTHS}\\b.*|${MONTHS} \\d{1,2}(?:st|nd|rd|th)?\\b.*)$`,
@@ -78,6 +85,7 @@ export function datesSaid(words: readonly string[], clock: Clock): Said[] {
     for (let to = longest; to > at && !said?.read && tries < MOST_TRIES; to -= 1) {
       tries += 1
       said = saidIn(words, at, to, clock) ?? said
+      if (said?.meant) break
     }
     if (!said) continue
     found.push(said)
@@ -98,7 +106,8 @@ function partOf(word: string): Part | undefined {
   if (word.length > LONGEST_WORD) return undefined
   const said = open(word)
   const marks = MARKERS.has(said) || /^due:./.test(said)
-  return { said, marks, opens: marks || OPENS.test(said), fits: WORD.test(said) }
+  const slips = slipOf(said) !== undefined
+  return { said, marks, opens: marks || slips || OPENS.test(said), fits: slips || WORD.test(said) }
 }
 
 /** "2026-12-01T17:00:00.000+01:00", in brackets. */
@@ -130,15 +139,28 @@ function saidIn(words: readonly string[], from: number, to: number, clock: Clock
     .replace(CLOSING, '')
   const lower = text.toLowerCase()
   const [, marker, marked] = lower.match(/^(due(?: by| on| at| in)?|by|on|at):? ?(.+)$/) ?? []
+  const slip = slipOf(lower.split(' ').at(-1)!)
+  if (slip) {
+    const whole = (marked ?? lower).replace(/\S+$/, slip)
+    const right = readDate(whole, clock)
+    return right && 'due' in right
+      ? { from, to, text, phrase: lower, ...(marker && { marker }), meant: whole, read: undefined }
+      : undefined
+  }
   if (!marker || !marked) {
+    const figures = IN_FIGURES.exec(lower)
+    if (figures) {
+      const read = readDate(lower, clock)
+      return read && { from, to, text, phrase: lower, read, ...(figures[2] ? {} : { unsure: true }) }
+    }
     const read = PLAIN.test(lower) ? readDate(lower, clock) : undefined
     return read && 'due' in read ? { from, to, text, phrase: lower, read } : undefined
   }
   const due = marker.startsWith('due')
   // "on 12" is no date, "at 5" may be one
   const phrase = marker === 'due in' ? `in ${marked}` : /(?:^| )at$/.test(marker) ? `at ${marked}` : marked
-  if (marker === 'at' && /^\d{1,2}$/.test(marked)) {
-    const hour = Number(marked) <= 12 ? readDate(phrase, clock) : undefined
+  if (marker === 'at' && LONE_HOUR.test(marked)) {
+    const hour = !(Number(marked) > 12) ? readDate(phrase, clock) : undefined
     return hour && { from, to, text, phrase, marker, read: hour, unsure: true }
   }
   const read = lone(marked, due) ? undefined : readDate(phrase, clock)
@@ -146,6 +168,8 @@ function saidIn(words: readonly string[], from: number, to: number, clock: Clock
     return { from, to, text, phrase, marker, read }
   return undefined
 }
+
+const LONE_HOUR = new RegExp(`^(?:\\d{1,2}|${NUMBERS})$`)
 
 /** What needs "due" in front, to be no number of something else: "on 3.12", "by 10". */
 const lone = (said: string, due: boolean) => !due && /^\d{1,2}(?:\.\d{1,2})?$/.test(said)

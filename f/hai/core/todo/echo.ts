@@ -37,10 +37,12 @@ export function readOf(todo: Todo, unread: Unread[], clock: Clock): TodoRead {
   }
 }
 
+const DECIDES = 'day_first in time configuration (time.yaml, on Windmill u/operator/hai_time)'
+
 /** `“due asap” was left in the text: it is no date; hai todo edit 7F3K2M --due DATE`. */
 function unreadNote({ text, why, option, either }: Unread, id: string, clock: Clock): string {
   const edit = `hai todo edit ${shortId(id)}`
   if (!either) return `“${text}” was left in the text: ${why}; ${edit} ${option}`
-  const [one, other] = either.map((due) => `${edit} --due ${due} (${dueEcho(due, clock)})`)
-  return `“${text}” was left in the text: ${why}; ${one} or ${other}`
+  const [one, other] = either.map((due) => dueEcho(due, clock))
+  return `“${text}” is ${one} or ${other}, and was left in the text: ${edit} --due ${either[0]}, or --due ${either[1]}; ${DECIDES} decides for good`
 }

@@ -35,7 +35,10 @@ export function parseTodoText(text: string, clock: Clock): TodoText {
   const dates = datesSaid(words, clock)
   const taken = dateMeant(words, marks, dates, clock)
   const isDate = (at: number) => taken?.some(({ from, to }) => at >= from && at < to) ?? false
-  const atEnds = marksAtEnds(words, marks, isDate)
+  const isOpen = ({ from, to, marker, read }: Said, at: number) =>
+    at >= from && at < to && marker !== undefined && read !== undefined && 'either' in read
+  const beside = (at: number) => isDate(at) || (!taken && dates.some((said) => isOpen(said, at)))
+  const atEnds = marksAtEnds(words, marks, beside)
   const priorities = new Set([...atEnds].flatMap((at) => marks[at]!.priority ?? []))
   // Two priorities contradict each other: neither is understood.
   const priority = priorities.size === 1 ? [...priorities][0] : undefined
@@ -210,7 +213,7 @@ const TELLS_OF_IT = /^\s*(?:is|was|are|were|will|would|be|means|dates?|or)$/i
 type Place = 'free' | 'bound' | 'inside'
 
 /** Whether a date says when, belongs to the sentence, or may be either. */
-function placeOf(words: string[], marks: Marks, { from, to, marker, text, unsure }: Said): Place {
+function placeOf(words: string[], marks: Marks, { from, to, marker, text, phrase, unsure }: Said): Place {
   const before = words
     .slice(Math.max(0, from - 4), from)
     .join('')
@@ -218,7 +221,7 @@ function placeOf(words: string[], marks: Marks, { from, to, marker, text, unsure
   if (RECURS.test(before) || binds(words[from - 1])) return 'bound'
   const after = words[to]
   const ends = after === undefined || marks[to] || /[)\].,;:!?–—-]$/.test(words[to - 1]!)
-  if (unsure) return ends ? 'inside' : 'bound'
+  if (unsure) return ends || (from === 0 && !HOUR.test(phrase)) ? 'inside' : 'bound'
   if (ends || GOES_ON.test(after)) return 'free'
   if (marker?.startsWith('due')) return TELLS_OF_IT.test(after) ? 'inside' : 'free'
   if (from > 0) return 'inside'
@@ -257,7 +260,7 @@ function dueOf(taken: Said[], clock: Clock): string | undefined {
   return parseDue(`${day.phrase} ${hour.phrase}`, clock)?.due
 }
 
-const HOUR = /\d:\d\d|\d ?[ap]\.?m|^at \d|\b(?:noon|midday|midnight)\b/
+const HOUR = /\d:\d\d|\d ?[ap]\.?m|^at \w+$|\bat \d|\b(?:noon|midday|midnight|past|o['’]?clock)\b/
 
 /** What looks like a date and was not taken for one, with what mends it. */
 function unreadDates(
@@ -268,21 +271,29 @@ function unreadDates(
   gone: (at: number) => boolean,
 ): Unread[] {
   return dates.flatMap((said): Unread[] => {
-    const { text, read, phrase, marker, from, to } = said
+    const { text, read, phrase, marker, meant, from, to } = said
     const due = marker?.startsWith('due') ?? false
     if (taken && (taken.includes(said) || !due)) return []
+    if (meant) {
+      const ends = to === words.length || marks[to] || /[)\].,;:!?–—-]$/.test(words[to - 1]!)
+      if (!due && !(marker || from > 0 ? ends : ORDER.test(words[to] ?? ''))) return []
+      return [{ text, why: 'it is no date', option: `--due ${optionOf(meant)}` }]
+    }
     if (!read) return [{ text, why: 'it is no date', option: '--due DATE' }]
+    if (!marker && 'due' in read === false && placeOf(words, marks, said) === 'bound') return []
     if ('none' in read) return [{ text, why: read.none, option: '--due DATE' }]
     if ('either' in read) {
       const without = bodyOf(words, (at) => (at >= from && at < to) || gone(at), true)
-      return [{ text, why: 'the day or the month may be first', either: read.either, without }]
+      return [{ text: phrase, why: 'the day or the month may be first', either: read.either, without }]
     }
     const tellsOfIt = due || /^\s*(?:is|are|was|be)$/i.test(words[from - 1] ?? '')
     if (!tellsOfIt && placeOf(words, marks, said) === 'bound') return []
-    const option = `--due ${isDay(read.due) ? read.due : `"${phrase}"`}`
+    const option = `--due ${isDay(read.due) ? read.due : optionOf(phrase)}`
     return [{ text, why: 'it may belong to the sentence', option }]
   })
 }
+
+const optionOf = (phrase: string) => (/\s/.test(phrase) ? `"${phrase}"` : phrase)
 
 /** `text` without its quotes when it is one quoted passage and nothing else. */
 function unquoted(text: string): string {
