@@ -3,12 +3,12 @@
 set -u
 export LC_ALL=C
 nl=$(printf '\n.') nl=${nl%.}
-usage="usage: hai.sh ask [--timeout SECONDS] TEXT...   put a task down and wait for its answer
-       hai.sh task show ID                      everything about a task
-       hai.sh todo add TEXT... | ls | done ID   the list of what is to be done
-       hai.sh cost                              what was spent
-TEXT - reads stdin. HAI_ENDPOINT and HAI_WORKSPACE say which server; the token is in HAI_TOKEN, or in the file
-~/.config/hai/token (with HAI_PROFILE=name set: ~/.config/hai/tokens/name).
+usage="usage: hai.sh ask [-n] [--timeout SECONDS] TEXT...   put a task down and wait for its answer; what is piped in goes along
+       hai.sh task show ID                           everything about a task
+       hai.sh todo add [-n] TEXT... | ls | done ID   the list of what is to be done
+       hai.sh cost                                   what was spent
+TEXT - reads stdin; -n leaves stdin alone: in a while read loop it is the loop's.
+HAI_ENDPOINT and HAI_WORKSPACE say which server; the token is in HAI_TOKEN, or in the file ~/.config/hai/token (with HAI_PROFILE=name set: ~/.config/hai/tokens/name).
 Exit: 0 done, 1 bug, 2 usage, 3 not found, 4 not allowed, 5 unreachable, 6 the task failed for good, 7 cancelled,
 expired or rejected, 8 waits for approval, 9 conflict, 10 budget, 124 gave up waiting, 130 interrupted (129, 143: SIGHUP, SIGTERM)."
 
@@ -79,8 +79,48 @@ show() { # JQ-FILTER, which makes lines of the answer; without jq it is shown as
   printf '%s\n' "$answer" | if command -v jq >/dev/null; then jq -r "$1"; else cat; fi | plain
 }
 
+# The first that comes of stdin; fails when nothing has come by the time that the COMMAND ends.
+first() { # COMMAND
+  dd bs=4096 count=1 <&3 2>/dev/null & reader=$!
+  { "$@"; kill "$reader"; } >/dev/null 2>&1 3<&- & limit_of=$!
+  wait "$reader" 2>/dev/null; came=$?
+  kill "$limit_of" 2>/dev/null
+  return "$came"
+} 3<&0
+moment() { sleep 0.2 || sleep 1; }
+seconds() { i=0 && while [ $((i += 1)) -le "$1" ]; do sleep 1; done; } # one by one: none is left behind for long
+
+open_stdin() { [ -p /dev/stdin ] || [ -f /dev/stdin ] || [ -S /dev/stdin ]; }
+
+# Whether something is piped to this very process: what its parent reads too is the lines of a loop, or a script.
+fed() {
+  [ ! -S /dev/stdin ] && open_stdin && [ -e "/proc/$PPID/fd/0" ] || return 1
+  # shellcheck disable=SC3013 # of POSIX 2024, and of dash, bash and busybox since long
+  [ ! /dev/stdin -ef "/proc/$PPID/fd/0" ] || return 1
+  case $(first moment) in *[![:space:]]*) ;; *) return 1 ;; esac
+}
+
+# All of stdin into $text, with a point behind it: UTF-8 of at most 4 MiB, or refused. A pipe ends with its writer; a
+# socket's other end may be a program that never meant to send anything.
+piped() { # HOW-TO-GO-WITHOUT
+  { seconds 3 && kill -0 $$; } >/dev/null 2>&1 && printf 'waiting for the end of stdin%s\n' "$1" >&2 & told=$!
+  text=$({
+    if [ -S /dev/stdin ]; then first seconds 30; fi && head -c 4194305 && printf .
+  } | tr '\000' '\377') # of which none is in UTF-8
+  kill "$told" 2>/dev/null
+  [ "$text" ] || fail 2 'stdin is open, and nothing came from it for 30 s; nothing was sent' '-n leaves it alone'
+  [ ${#text} -le 4194305 ] ||
+    fail 2 'stdin is more than 4 MiB, and no more can be attached' 'attach the part that matters, for example with tail or grep'
+  printf '%s\n' "$text" | awk '{ gsub(/[\302-\337][\200-\277]|[\340-\357][\200-\277][\200-\277]|[\360-\364][\200-\277][\200-\277][\200-\277]/, "") }
+    /[\200-\377]/ { exit 1 }' || fail 2 'stdin is not UTF-8 text; attach text only'
+}
+
 words() { # TEXT... into $text, ready for JSON, with a new $key
-  if [ "$*" = - ]; then text=$(cat); else text=$*; fi
+  case $stdin:$* in
+    left:-) fail 2 '- is the text from stdin, and -n leaves that alone' ;;
+    *:-) stdin=used && piped '' && text=$(printf '%s' "${text%.}") ;;
+    *) text=$* ;;
+  esac
   case $text in *[![:space:]]*) text=$(quoted "$text") ;; *) fail 2 'there is no text; say what you want' ;; esac
   key=sh-$(date +%s)-$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
 }
@@ -90,18 +130,38 @@ goes_on() { # STATUS HOW
   fail "$1" "$2; task $id goes on" "to pick it up: hai.sh task show $id"
 }
 
-command="${1-} ${2-}"
+command="${1-} ${2-}" stdin=open limit=''
 case $command in
-  ask\ * | 'cost ') shift ;;
+  ask\ * | 'cost ') command=$1 && shift ;;
   'task show' | 'todo add' | 'todo ls' | 'todo done') shift 2 ;;
   ' ' | -h* | --help* | help*) printf '%s\n' "$usage" && exit ;;
   *) fail 2 "'$*' is no command" 'hai.sh --help lists them' ;;
 esac
+while :; do
+  case $command:${1-} in
+    ask:-n | 'todo add:-n') stdin=left && shift ;;
+    ask:--timeout)
+      case ${2-} in '' | *[!0-9]*) fail 2 "--timeout: '${2-}' is no number of seconds" ;; esac
+      limit=$2 && shift 2
+      ;;
+    *) break ;;
+  esac
+done
+way='… | hai.sh ask TEXT puts a question about it; to leave it alone: < /dev/null'
+case $stdin:$command:$* in
+  left:* | open:ask:* | 'open:todo add:-') ;;
+  *)
+    [ "$command" != 'todo add' ] || way='… | hai.sh todo add - takes the text from there; -n leaves it alone'
+    ! fed || fail 2 "something is piped in, and hai.sh $command does not read it; nothing was done" "$way"
+    ;;
+esac
 case ${HAI_ENDPOINT-} in http://?* | https://?*) ;; *) fail 2 'HAI_ENDPOINT: expected an http(s):// address' ;; esac
 case ${HAI_WORKSPACE-} in '' | *[!A-Za-z0-9_-]*) fail 2 'HAI_WORKSPACE: expected the name of a workspace' ;; esac
-zone=${TZ:-$(readlink /etc/localtime 2>/dev/null)} zone=${zone##*zoneinfo/} # of the clock on this wall, for "tomorrow 9am"
-case ${zone#:} in *[!A-Za-z0-9_+/-]*) zone='' ;; [A-Z]*/* | UTC) zone="\"time_zone\":\"${zone#:}\"," ;; *) zone='' ;; esac
-limit='' nap='' from=HAI_TOKEN token=${HAI_TOKEN-}
+zone=${TZ:-$(readlink /etc/localtime 2>/dev/null || cat /etc/timezone 2>/dev/null)} # of the clock on this wall, for "tomorrow 9am"
+zone=${zone##*zoneinfo/} zone=${zone#:} zone=${zone#posix/} zone=${zone#right/}
+case $zone in Etc/UTC) zone=UTC ;; esac
+case $zone in *[!A-Za-z0-9_+/-]* | */*/*/*) zone='' ;; [A-Z]*/* | UTC) zone="\"time_zone\":\"$zone\"," ;; *) zone='' ;; esac
+nap='' from=HAI_TOKEN token=${HAI_TOKEN-}
 if [ -z "$token" ]; then
   from=${XDG_CONFIG_HOME:-${HOME-}/.config}/hai/token${HAI_PROFILE:+s/$HAI_PROFILE}
   [ -r "$from" ] || fail 4 "there is no token for $HAI_ENDPOINT" "set HAI_TOKEN, or write it to $from and chmod 600 it"
@@ -113,10 +173,12 @@ case $token in '' | *[!!-~]* | *[\"\\]*) fail 2 "the token in $from is empty or 
 
 case $command in
   ask*)
-    if [ "${1-}" = --timeout ]; then limit=${2-} && shift && shift; fi
-    case $limit in *[!0-9]*) fail 2 "--timeout: '$limit' is no number of seconds" ;; esac
     words "$@"
-    call inbox "{\"body\":{$zone\"source\":\"cli\",\"content\":\"$text\",\"idempotency_key\":\"$key\"}}"
+    question=$text context=''
+    if [ $stdin = open ] && open_stdin && piped '; to go without it: -n' && case $text in *[![:space:]]*?) ;; *) ! : ;; esac; then
+      text=$(quoted "$text") context="\"context\":[{\"name\":\"stdin\",\"content\":\"${text%.}\"}],"
+    fi
+    call inbox "{\"body\":{$zone$context\"source\":\"cli\",\"content\":\"$question\",\"idempotency_key\":\"$key\"}}"
     id=$(field "$answer" task_id) state=$(field "$answer" state) spent=0 pause=1
     trap 'goes_on 130 interrupted' INT; trap 'goes_on 143 "told to end"' TERM; trap 'goes_on 129 "the terminal was closed"' HUP
     # what needs no model came with its answer; what is answered soon is seen soon, where sleep takes parts of a second
@@ -148,7 +210,7 @@ case $command in
   'todo done')
     [ $# -gt 0 ] || fail 2 'which todo? give its id'
     for id in "$@"; do
-      call todo/update "{\"id\":\"$(quoted "$id")\",\"status\":\"done\"}" && show '"done: \(.id[-6:]) \(.body)"'
+      call todo/update "{$zone\"id\":\"$(quoted "$id")\",\"status\":\"done\"}" && show '"done: \(.id[-6:]) \(.body)"'
     done
     ;;
   'task show') call task/show "{\"id\":\"$(quoted "${1-}")\"}" &&

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Todo, TodoList } from '../../f/hai/core/todo/shape.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 import { type CannedServer, cannedServer, refusal } from './canned-server.ts'
-import { programOf, run, type Shell, shellcheck, shellsOf } from './shells.ts'
+import { programOf, run, runLine, type Shell, shellcheck, shellsOf } from './shells.ts'
 
 const HOSTILE = 'say "hi" \\n \\ $(id) `id` %s\n\ttab \u0001\u001b[31m ümlaut 🏠 {"state":"dead"}'
 const ID = '01JD0000000000000000000000'
@@ -69,6 +69,108 @@ describe.each(shells)('hai.sh in $name', (shell) => {
     server.doors['task/result'] = () => ({ result: { id: ID, state: 'done', output: HOSTILE } })
     const { code, stdout } = await run(shell, server.env, ['ask', 'x']).ended
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${HOSTILE.replace('\u0001\u001b', '')}\n` })
+  })
+
+  it('attaches what is piped into a question, from a pipe, a file and a socket, whole or not at all', async () => {
+    const outcome = { id: ID, state: 'done', output: 'yes' }
+    const seen = { events: [], outcome, state: 'done', last_seq: 3 }
+    server.doors.inbox = () => ({ result: { task_id: ID, status: 'accepted', seen } })
+    const attachedBy = async (running: ReturnType<typeof run>) => {
+      server.calls.length = 0
+      expect(await running.ended).toEqual({ code: 0, stdout: 'yes\n', stderr: '' })
+      const body = server.callsOf('inbox')[0]!.args.body as { content: string; context?: unknown }
+      expect(body.content).toBe('what broke?')
+      return body.context
+    }
+    const log = `${HOSTILE}\n\n$var:log\n`
+    const file = join(folder, `${shell.name}-log`)
+    writeFileSync(file, log)
+    const asWritten = [{ name: 'stdin', content: log }]
+    const question = ['ask', 'what broke?']
+    expect(await attachedBy(run(shell, server.env, question, log))).toEqual(asWritten)
+    const line = (text: string) => attachedBy(runLine(shell, server.env, text))
+    expect(await line(`cat '${file}' | "$@" ask 'what broke?'`)).toEqual(asWritten)
+    expect(await line(`"$@" ask 'what broke?' <'${file}'`)).toEqual(asWritten)
+    expect(await line(`cat '${file}' | "$@" ask -n 'what broke?'`)).toBeUndefined()
+    expect(await line(`echo | "$@" ask 'what broke?'`)).toBeUndefined()
+    expect(await line(`echo 'what broke?' | "$@" ask -`)).toBeUndefined()
+    server.calls.length = 0
+    const refused = async (text: string) => {
+      const { code, stderr } = await runLine(shell, server.env, text).ended
+      expect({ code, calls: server.calls }).toEqual({ code: 2, calls: [] })
+      return stderr
+    }
+    const notText = 'hai: stdin is not UTF-8 text; attach text only\n'
+    expect(await refused(`printf 'a\\000b' | "$@" ask x`)).toBe(notText)
+    expect(await refused(`printf 'caf\\351' | "$@" ask x`)).toBe(notText)
+    expect(await refused(`head -c 4194305 /dev/zero | tr '\\000' a | "$@" ask x`)).toMatch(/more than 4 MiB/)
+    expect(await refused('echo x | "$@" ask -n -')).toMatch(/-n leaves that alone/)
+  })
+
+  it('says that it waits for a pipe’s end, and sends nothing when a socket stays silent', async () => {
+    const quick = having(shell, 'sleep', (file) => writeFileSync(file, '#!/bin/sh\n', { mode: 0o755 }))
+    server.calls.length = 0
+    const { code, stderr } = await run(quick, server.env, ['ask', 'x'], null).ended
+    expect({ code, calls: server.calls }).toEqual({ code: 2, calls: [] })
+    expect(stderr).toContain('hai: stdin is open, and nothing came from it for 30 s; nothing was sent\n')
+    const asked = await run(quick, server.env, ['ask', '-n', 'x'], null).ended
+    expect(asked.stderr).toBe('')
+    // the writer goes on until it is told
+    const fifo = join(folder, `${shell.name}-told`)
+    const writer = `{ until [ -s '${fifo}' ]; do :; done; echo x; }`
+    const waited = await runLine(quick, server.env, `${writer} | "$@" ask x 2>'${fifo}' && cat '${fifo}'`)
+      .ended
+    expect(waited.stdout).toMatch(/^waiting for the end of stdin; to go without it: -n$/m)
+  })
+
+  it('refuses what is piped into a command that reads nothing, and leaves a loop its lines', async () => {
+    server.doors['todo/list'] = () => ({ result: { todos: [], total: 0 } })
+    server.doors['todo/add'] = server.doors['todo/update'] = () => ({ result: { id: ID, body: 'x' } })
+    server.calls.length = 0
+    for (const [command, way] of [
+      ['todo ls', 'hai.sh ask TEXT'],
+      ['todo add milk', 'hai.sh todo add - takes the text'],
+      ['todo done 7F3K2M', 'hai.sh ask TEXT'],
+      ['cost', 'hai.sh ask TEXT'],
+      ['task show 7F3K2M', 'hai.sh ask TEXT'],
+    ]) {
+      const { code, stderr } = await runLine(shell, server.env, `echo x | "$@" ${command}`).ended
+      expect({ code, calls: server.calls }).toEqual({ code: 2, calls: [] })
+      expect(stderr).toMatch(
+        /^hai: something is piped in, and hai\.sh .+ does not read it; nothing was done\n/,
+      )
+      expect(stderr).toContain(way)
+    }
+    const loop = `printf 'a\\nb\\n' | while read -r line; do "$@" todo add "$line"; done`
+    expect((await runLine(shell, server.env, loop).ended).stderr).toBe('')
+    expect(server.callsOf('todo/add').map(({ args }) => args.body)).toEqual(['a', 'b'])
+    const closing = `printf '1\\n2\\n' >ids; while read -r id; do "$@" todo done "$id"; done <ids`
+    expect((await runLine(shell, server.env, `cd '${folder}' && ${closing}`).ended).stderr).toBe('')
+    expect(server.callsOf('todo/update').map(({ args }) => args.id)).toEqual(['1', '2'])
+    for (const fine of ['echo x | "$@" todo add -n milk', 'echo | "$@" todo ls', '"$@" todo ls <&-'])
+      expect((await runLine(shell, server.env, fine).ended).code).toBe(0)
+  })
+
+  it('says in which zone the caller’s clock goes, where the machine knows it', async () => {
+    server.doors['todo/list'] = () => ({ result: { todos: [], total: 0 } })
+    server.calls.length = 0
+    const linked = having(shell, 'readlink', (file) =>
+      writeFileSync(file, '#!/bin/sh\necho /usr/share/zoneinfo/posix/America/Argentina/Ushuaia\n', {
+        mode: 0o755,
+      }),
+    )
+    await run(linked, server.env, ['todo', 'ls']).ended
+    for (const TZ of ['Asia/Kolkata', ':Europe/Berlin', 'UTC', 'Etc/UTC', 'CET-1CEST', 'a/"b'])
+      await run(linked, { ...server.env, TZ }, ['todo', 'ls']).ended
+    expect(server.callsOf('todo/list').map(({ time_zone }) => time_zone)).toEqual([
+      'America/Argentina/Ushuaia',
+      'Asia/Kolkata',
+      'Europe/Berlin',
+      'UTC',
+      'UTC',
+      undefined,
+      undefined,
+    ])
   })
 
   it('asks no more where the answer came with the task’s acceptance, and goes on where none did', async () => {
@@ -255,9 +357,9 @@ describe('hai.sh', () => {
     expect(named.stderr).toMatch(/others on this machine can read .*chmod 600/)
   })
 
-  it('is below 165 lines', () => {
+  it('is below 225 lines', () => {
     const script = readFileSync(join(import.meta.dirname, '..', '..', 'cli', 'hai.sh'), 'utf8')
-    expect(script.split('\n').length).toBeLessThan(166)
+    expect(script.split('\n').length).toBeLessThan(226)
   })
 
   const linter = programOf('shellcheck')

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 const script = join(import.meta.dirname, '..', '..', 'cli', 'hai.sh')
-const APPLETS = ['awk', 'cat', 'date', 'find', 'od', 'sed', 'sh', 'sleep', 'tr']
+const APPLETS = ['awk', 'cat', 'date', 'dd', 'find', 'head', 'od', 'sed', 'sh', 'sleep', 'tr']
 
 export interface Shell {
   name: string
@@ -45,10 +45,27 @@ export interface Running {
   ended: Promise<{ code: number | null; stdout: string; stderr: string }>
 }
 
-/** Runs hai.sh in a shell, with nothing in its environment but what is given. */
-export function run(shell: Shell, env: Record<string, string>, args: string[], input?: string): Running {
+/**
+ * Runs hai.sh in a shell, with nothing in its environment but what is given. `input` comes through a socket; null is one
+ * that stays open, and silent.
+ */
+export function run(
+  shell: Shell,
+  env: Record<string, string>,
+  args: string[],
+  input?: string | null,
+): Running {
+  return start(shell, env, [script, ...args], input)
+}
+
+/** Runs a line of a shell in which `"$@"` is hai.sh. */
+export function runLine(shell: Shell, env: Record<string, string>, line: string): Running {
+  return start(shell, env, ['-c', line, 'sh', ...shell.command, script])
+}
+
+function start(shell: Shell, env: Record<string, string>, args: string[], input?: string | null): Running {
   const [program, ...first] = shell.command
-  const child = spawn(program!, [...first, script, ...args], {
+  const child = spawn(program!, [...first, ...args], {
     env: { PATH: shell.path, ...env },
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
@@ -63,7 +80,7 @@ export function run(shell: Shell, env: Record<string, string>, args: string[], i
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, stdout, stderr }))
   })
-  child.stdin?.end(input)
+  if (input !== null) child.stdin?.end(input)
   return { interrupt: () => child.kill('SIGINT'), ended }
 }
 
