@@ -4,6 +4,7 @@ import { quoted } from './show/shell.ts'
 
 /** `@2`, `3`, and the end of an id, which is no word as it has a digit in it. */
 const REFERENCE = /^(@\d*|\d{1,3}|(?=.*\d)[0-9a-z]{3,26})$/i
+const OPTION = /^--?[a-z]/i
 /** Other programs' words for what verbs do here; of several the first that the noun has. */
 const VERBS: Record<string, string[]> = {
   ad: ['add'],
@@ -42,6 +43,11 @@ const VERBS_OF_IDS: Record<string, string[]> = {
   watch: ['tail'],
 }
 
+/** Long enough for a slip in one to be told from another word. */
+const LONG_VERBS = Object.keys(VERBS_OF_IDS).filter((verb) => verb.length > 4)
+/** Of todos, though no verb of theirs. */
+const UNDO = 'undo'
+
 /** Words that name no command, with the commands that do it. */
 const COMMANDS: Record<string, string[]> = {
   configure: ['config show'],
@@ -75,7 +81,38 @@ export function meantIn(todo: Command, words: string[]): string | undefined {
   const [first = '', second = ''] = words.map((word) => word.toLowerCase())
   if (isReference(first) && names.includes(second)) return `${second} ${words[0]}`
   if (first === 'help' && names.includes(second)) return `${second} --help`
-  return verbOf(names, first, isReference(second)) ?? nearest(first, names)
+  const onlyIds = words.slice(1).every(isReference)
+  if (first === UNDO && onlyIds) return `hai ${words.join(' ')}`
+  const verb = verbOf(names, first, isReference(second)) ?? nearest(first, names)
+  return verb ?? (onlyIds ? verbOf(names, nearest(first, LONG_VERBS) ?? first, true) : undefined)
+}
+
+/**
+ * The command that these words of one text are, its slips mended; undefined of what is more likely a question. A slip
+ * counts where no sentence goes on after it.
+ */
+export function commandIn(program: Command, words: string[]): string[] | undefined {
+  const [first = '', ...rest] = words
+  const typed = childOf(program, first.toLowerCase())
+  const near = program.commands.filter((command) => nearest(first, [command.name()]))
+  for (const noun of typed ? [typed] : near) {
+    const meant = restOf(noun, noun === typed, rest)
+    if (meant) return [noun.name(), ...meant]
+  }
+}
+
+function restOf(noun: Command, exact: boolean, [second, ...rest]: string[]): string[] | undefined {
+  if (second === undefined) return exact ? [] : undefined
+  if (OPTION.test(second)) return [second, ...rest]
+  const verb = nearest(second, namesOf(noun))
+  if (verb) {
+    const sure = second.toLowerCase() === verb && (exact || verb === 'add')
+    const ends = rest.length === 0 || rest.some((word) => isReference(word) || OPTION.test(word))
+    return sure || ends ? [verb, ...rest] : undefined
+  }
+  const [named] = noun.registeredArguments
+  const whole = rest.length === 0 && named !== undefined && !named.variadic
+  return exact && whole && (isReference(second) || second.startsWith('#')) ? [second] : undefined
 }
 
 /** What to do instead of `words`, of which the first is no command of `parent`; nothing where nobody can tell. */
@@ -86,6 +123,7 @@ export function insteadOf(parent: Command, words: string[]): string {
   const near = names.filter((name) => nearest(known, [name]))
   const typed = quoted(words.join(' '))
   if (parent.parent) {
+    if (parent.name() === 'todo' && known === UNDO) return `to take back the last change: hai ${UNDO};`
     const verb = verbOf(names, known, true)
     const meant = verb ? [verb] : near
     if (meant.length === 0 && parent.name() === 'todo')

@@ -26,12 +26,14 @@ export async function spelledOut(program: Command, operands: string[], argv: str
   return argv.toSpliced(at + 1, 0, 'add')
 }
 
-/** One text is a question, unless it reads as a command with its verb. */
-function question(program: Command, text: string, argv: string[]): string[] {
-  const [noun, verb, ...rest] = text.trim().split(/\s+/)
-  const command = program.commands.find((one) => one.name() === noun)
-  if (!command?.commands.some((one) => one.name() === verb)) return ['ask', ...argv]
+/** One text is a question, unless it reads as a command, or nearly as one. */
+async function question(program: Command, text: string, argv: string[]): Promise<string[]> {
+  const { commandIn } = await import('./meant.ts')
+  const words = text.trim().split(/\s+/)
+  const meant = commandIn(program, words[0] === 'hai' ? words.slice(1) : words)
+  if (!meant) return ['ask', ...argv]
+  const [first = '', ...rest] = meant
   throw new Failure('usage', `${quoted(text)} is a command in quotes; nothing was asked`, {
-    next: `without the quotes: hai ${[noun, verb, ...rest.map(asWord)].join(' ')}; to ask it: hai ask ${quoted(text)}`,
+    next: `without the quotes: hai ${[first, ...rest.map(asWord)].join(' ')}; to ask it: hai ask ${quoted(text)}`,
   })
 }

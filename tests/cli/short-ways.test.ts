@@ -29,6 +29,12 @@ describe('hai "text"', () => {
     [['logs of k3s, please'], 'logs of k3s, please'],
     [['status of the backup?'], 'status of the backup?'],
     [['todo list of the day?'], 'todo list of the day?'],
+    [['task and todo differ how?'], 'task and todo differ how?'],
+    [['tasks show nothing today, why?'], 'tasks show nothing today, why?'],
+    [['status 404'], 'status 404'],
+    [['undo the last commit of git'], 'undo the last commit of git'],
+    [['cost of a UPS'], 'cost of a UPS'],
+    [['hai, who are you?'], 'hai, who are you?'],
   ])('asks: %j', async (argv, content) => {
     expect(await hai(...argv)).toMatchObject({ exit: 0, stdout: 'the answer\n' })
     expect(asked()).toEqual([content])
@@ -48,6 +54,17 @@ describe('hai "text"', () => {
     [['what is', 'open?'], "unknown command 'what is'"],
     [['todo ls'], "'todo ls' is a command in quotes; nothing was asked"],
     [['todo add buy milk & eggs'], "without the quotes: hai todo add buy milk '&' eggs; to ask it: hai ask"],
+    [['TODO LS'], 'without the quotes: hai todo ls; to ask it'],
+    [['todo lst'], 'without the quotes: hai todo ls; to ask it'],
+    [['tood ls'], 'without the quotes: hai todo ls; to ask it'],
+    [['tood add buy milk'], 'without the quotes: hai todo add buy milk; to ask it'],
+    [['tsk ls --all'], 'without the quotes: hai task ls --all; to ask it'],
+    [['todo dnoe 3'], 'without the quotes: hai todo done 3; to ask it'],
+    [['cost --days 3'], 'without the quotes: hai cost --days 3; to ask it'],
+    [['undo 3'], 'without the quotes: hai undo 3; to ask it'],
+    [['undo @'], 'without the quotes: hai undo @; to ask it'],
+    [['hai down'], 'without the quotes: hai down; to ask it'],
+    [['hai todo ls'], 'without the quotes: hai todo ls; to ask it'],
     [['model default ollama/x'], 'without the quotes: hai model default ollama/x; to ask it'],
   ])('asks nothing that is no one text, or a command: %j', async (argv, message) => {
     const ran = await hai(...argv)
@@ -67,6 +84,8 @@ describe('hai todo TEXT', () => {
     [['update', 'nas'], 'update nas'],
     [['pay', '€20'], 'pay €20'],
     [['help', 'kim', 'move'], 'help kim move'],
+    [['undo', 'the', 'bolts'], 'undo the bolts'],
+    [['clone', '2', 'disks'], 'clone 2 disks'],
     [['3', 'bags', 'of', 'salt'], '3 bags of salt'],
   ])('adds: %j', async (words, body) => {
     expect((await hai('todo', ...words)).exit).toBe(0)
@@ -97,6 +116,8 @@ describe('hai todo TEXT', () => {
     [['close', '@2'], 'did you mean done?'],
     [['finish', '7f3k2m'], 'did you mean done?'],
     [['help', 'add'], 'did you mean add --help?'],
+    [['remov', '4'], 'did you mean drop?'],
+    [['undo', '@'], 'did you mean hai undo @?'],
     [['ls all'], 'did you mean ls?'],
   ])('puts nothing down by a slip: %j', async (words, next) => {
     const ran = await hai('todo', ...words)
@@ -110,6 +131,7 @@ describe('hai todo TEXT', () => {
     [['milk'], "to put it down as a todo: hai todo add 'milk'; see: hai todo --help"],
     [['lst'], 'did you mean ls? see: hai todo --help'],
     [['delete'], 'did you mean drop? see: hai todo --help'],
+    [['undo'], 'to take back the last change: hai undo; see: hai todo --help'],
   ])('adds no single word: %j', async (words, next) => {
     const ran = await hai('todo', ...words)
     expect(ran).toMatchObject({ exit: 2, stdout: '' })
