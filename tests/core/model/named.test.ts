@@ -91,6 +91,21 @@ describe('a model that is named', () => {
     await expect(named('ollama/llama3.2', AWAY)).rejects.toMatchObject({ code: 'unavailable' })
     expect(await named('gpt-small', AWAY)).toBe('other/gpt-small')
   })
+
+  it.each([
+    ['cloud/nope', 'model: no model is called cloud/nope; there are: ', 'hai model ls shows'],
+    ['anthropic', 'model: anthropic is not enabled; there are: ', 'hai model enable anthropic;'],
+    ['claude-code/x', 'model: claude-code is not enabled; there are: ', 'hai model enable claude-code;'],
+  ])(
+    'is no matter of an Ollama that is away where it names another backend: %s',
+    async (wanted, why, next) => {
+      await expect(named(wanted, AWAY)).rejects.toMatchObject({
+        code: 'invalid',
+        message: expect.stringContaining(why),
+        details: { next_step: expect.stringContaining(next) },
+      })
+    },
+  )
 })
 
 describe('a task that names its model', () => {

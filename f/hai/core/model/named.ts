@@ -1,4 +1,4 @@
-import type { Choice, Models } from '../base/backends.ts'
+import { type Choice, HOME, type Models } from '../base/backends.ts'
 import type { WorkerEnvironment } from '../base/environment.ts'
 import { HaiError, short } from '../base/errors.ts'
 import type { AttemptFailure } from '../task/backend.ts'
@@ -33,7 +33,13 @@ export async function chooseByName(
   const known = all.map(({ name }) => name)
   const more = known.length > TOLD ? ` and ${known.length - TOLD} more` : ''
   const there = known.length > 0 ? `there are: ${known.slice(0, TOLD).join(', ')}${more}` : 'there is none'
-  if (unknown) {
+  const [maker = ''] = wanted.split('/')
+  if (Object.hasOwn(HOME, maker) && !Object.hasOwn(models.backends, maker)) {
+    const next_step = `hai model enable ${maker}; hai model ls shows what there is`
+    throw refusal(`model: ${maker} is not enabled; ${there}`, `model: ${maker} is not enabled`, next_step)
+  }
+  // what is said to be another backend's is none of an Ollama's
+  if (unknown && (maker === 'ollama' || !Object.hasOwn(models.backends, maker))) {
     throw new HaiError('unavailable', `model: no Ollama answers that may have ${short(wanted)}; ${there}`, {
       plain: 'model: no Ollama answers that may have it',
       details: { next_step: 'start Ollama; hai model ls shows what there is' },
@@ -74,8 +80,8 @@ function matching(wanted: string, all: Named[]): Named[] {
   return []
 }
 
-const refusal = (message: string, plain: string) =>
-  new HaiError('invalid', message, { plain, details: { next_step: 'hai model ls shows what there is' } })
+const refusal = (message: string, plain: string, next_step = 'hai model ls shows what there is') =>
+  new HaiError('invalid', message, { plain, details: { next_step } })
 
 /** How a task ends, or waits, that no model can be found for by the name it gives. */
 export function failureOfName(error: unknown): AttemptFailure & { code: string } {
