@@ -12,6 +12,7 @@ import { noteOwner, todoLine } from '../show/todo.ts'
 import { oneLine } from '../show/width.ts'
 import { shortId } from '../show/words.ts'
 import { textOf } from '../stdin.ts'
+import { withDay } from './todo-day.ts'
 import { pick } from './todo-picker.ts'
 import { EVERY_OPTION } from './todo-recur.ts'
 
@@ -44,9 +45,7 @@ export function addEdit(todo: Command, session: Session): void {
       session.run(async (given: string, { json, ...options }: EditOptions) => {
         const id = await session.todoId(given)
         const changes = Object.keys(options).length > 0 ? options : await inEditor(session, id)
-        const changed =
-          changes &&
-          (await session.call<Todo>('todo/update', { id, ...(await fields(session, id, changes)) }))
+        const changed = changes && (await change(session, id, changes, json))
         if (changed) await session.touchTodos([changed])
         if (!changed) session.note('nothing was changed')
         else if (json) session.printJson(changed)
@@ -65,6 +64,14 @@ export function addEdit(todo: Command, session: Session): void {
     'hai todo edit 7f3k2m --body - < plan.md',
     'hai todo edit 7f3k2m',
   )
+}
+
+/** With a date that may be two days a person at a terminal says which. */
+async function change(session: Session, id: string, changes: EditOptions, json = false): Promise<Todo> {
+  const args = await fields(session, id, changes)
+  const update = (due?: string) =>
+    session.call<Todo>('todo/update', { id, ...args, ...(due === undefined ? {} : { due }) })
+  return json ? update() : withDay(session, changes.due || undefined, update)
 }
 
 async function fields(session: Session, id: string, changes: EditOptions): Promise<object> {

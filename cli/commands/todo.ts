@@ -21,6 +21,7 @@ import { shortId } from '../show/words.ts'
 import { STDIN_OPTION, wordsOf } from '../stdin.ts'
 import { waitOptions } from './ask.ts'
 import { addClosing, addEdit } from './todo-change.ts'
+import { dated, withDay } from './todo-day.ts'
 import { addRecurring, EVERY_OPTION } from './todo-recur.ts'
 
 interface AddOptions {
@@ -86,24 +87,26 @@ function addAdding(todo: Command, session: Session): void {
     .option(...JSON_OPTION)
     .action(
       session.run(
-        async (words: string[], { after, tag, every, raw, stdin, json, ...options }: AddOptions) => {
+        async (words: string[], { after, tag, every, due, raw, stdin, json, ...options }: AddOptions) => {
           const body = await wordsOf(session.io, words, stdin)
           if (body.trim() === '') throw new Failure('usage', 'there is no text; say what is to be done')
-          const added = await session.call<TodoAdded>(
-            'todo/add',
-            given({
-              ...options,
-              body,
-              parse: !raw,
-              tags: tag,
-              recur: every,
-              depends_on: after && (await Promise.all(after.map((id) => session.todoId(id)))),
-              idempotency_key: newKey(),
-            }),
-          )
+          const fields = {
+            ...options,
+            body,
+            parse: !raw,
+            tags: tag,
+            recur: every,
+            depends_on: after && (await Promise.all(after.map((id) => session.todoId(id)))),
+            idempotency_key: newKey(),
+          }
+          const add = (day?: string) => session.call<TodoAdded>('todo/add', given({ ...fields, due: day }))
+          const added = json ? await add(due) : await withDay(session, due, add)
           await session.touchTodos([added])
+          const chosen = json ? undefined : await dated(session, added)
           if (json) session.printJson(added)
+          else if (chosen) session.print(`added ${todoLine(chosen)}`)
           else session.print(`added ${added.read ? addedLine(added, added.read.text) : todoLine(added)}`)
+          if (chosen) return undefined
           for (const note of added.read?.notes ?? []) session.warn(note)
           return undefined
         },

@@ -57,6 +57,14 @@ describe('undoTodos', () => {
     expect(await seen(id)).toEqual(before)
   })
 
+  it('takes back a todo with the day that was chosen for it when it was put down', async () => {
+    const { id } = await aTodo(db.sql, { body: 'pay the rent due 3/4', parse: true })
+    await change(id, { due: '2030-04-03', body: 'pay the rent', batch: id })
+    const { undone } = await undo()
+    expect(undone.map(({ deed }) => deed)).toEqual(['edited', 'added'])
+    expect(await look(id)).toMatchObject({ status: 'dropped', body: 'pay the rent due 3/4' })
+  })
+
   it('gives back whose words it has', async () => {
     const { id } = await aTodo(db.sql)
     await change(id, { body: 'mine' }, guest)

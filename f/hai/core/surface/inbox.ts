@@ -63,7 +63,8 @@ interface Taken {
 
 async function take(sql: Sql, body: unknown, caller: Caller, taker: Taker): Promise<Taken> {
   await refuseUnknownModels(sql, Array.isArray(body) ? body : [body])
-  const origin = { requester: caller.name, sees: caller.sees, zone: caller.zone, firstLane }
+  const { name: requester, sees, zone, dayFirst } = caller
+  const origin = { requester, sees, zone, dayFirst, firstLane }
   if (Array.isArray(body)) {
     const accepted = await enqueueMany(sql, body, origin)
     const job_id = await wake(sql)

@@ -57,8 +57,9 @@ export async function retry(
       array(select name from hai.artifact where task_id = ${id}) as context,
       errand, ${chatOf(sql, sql`${id}`)} as chat
     from hai.task_queue where id = ${id}`
-  const lane =
-    firstLane?.(asked!, { zone: asked!.time_zone ?? caller.zone, now: new Date() }) ?? laneOf(asked!.source)
+  const { zone, dayFirst } = caller
+  const clock = { zone: asked!.time_zone ?? zone, dayFirst, now: new Date() }
+  const lane = firstLane?.(asked!, clock) ?? laneOf(asked!.source)
   const head = headStartIn(lane, asked!.source)
   const [task] = await sql<TaskSummary[]>`
     with old as (

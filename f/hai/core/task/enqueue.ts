@@ -25,6 +25,8 @@ export interface Origin {
   sees?: Caller['sees']
   /** IANA zone in which the words are understood; UTC when not given. */
   zone?: string
+  /** Whether 3/4 is 3 April in them; undefined where nobody has said. */
+  dayFirst?: boolean | undefined
   /** Where a task waits at first; in the lane of its source when not given. */
   firstLane?: FirstLane
 }
@@ -124,7 +126,8 @@ function parseAt(input: unknown, index: number, count: number): Envelope {
 function toRow(envelope: Envelope, origin: Origin) {
   const id = envelope.id ?? newId()
   const idempotency_key = keyOf(envelope)
-  const clock = { zone: envelope.time_zone ?? origin.zone ?? 'UTC', now: new Date() }
+  const { zone = 'UTC', dayFirst } = origin
+  const clock = { zone: envelope.time_zone ?? zone, dayFirst, now: new Date() }
   const lane = origin.firstLane?.(envelope, clock) ?? laneOf(envelope.source)
   const errand = envelope.chat?.errand ?? false
   const priority = errand ? 'low' : envelope.priority

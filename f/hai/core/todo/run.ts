@@ -53,6 +53,7 @@ export async function runTodo(
       requester: caller.name,
       todoId: id,
       zone: caller.zone,
+      dayFirst: caller.dayFirst,
       ...(firstLane ? { firstLane } : {}),
     })
     await tx`update hai.todo set task_id = ${accepted.task_id}, result = null, updated_at = now() where id = ${id}`

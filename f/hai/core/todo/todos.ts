@@ -263,6 +263,7 @@ function readDue(text: string, clock: Clock): string {
   if (read && 'either' in read) {
     const [one, other] = read.either.map((due) => `${due} for ${dueEcho(due, clock)}`)
     throw new HaiError('invalid', `due: ${shown(text)} may be two days; write ${one}, or ${other}`, {
+      details: { either: read.either },
       plain: 'due may be two days; write the one that is meant as 2026-11-27',
     })
   }
