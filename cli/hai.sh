@@ -196,7 +196,10 @@ case $command in
     output=$(field "$answer" output) why=$(field "$answer" message) next=$(field "$answer" next_step)
     [ -z "$output" ] || printf '%s\n' "$output" | plain
     case $state in
-      'done') [ "$output" ] || show .result ;;
+      'done')
+        [ "$output" ] || show .result
+        case $(field "$answer" refused) in not_found) exit 3 ;; conflict) exit 9 ;; esac
+        ;;
       dead) case $(field "$answer" code) in budget) exit=10 ;; *) exit=6 ;; esac && fail $exit "${why:-task $id failed for good}" "$next" ;;
       awaiting_approval) fail 8 "task $id waits for approval" "hai.sh task show $id" ;;
       *) fail 7 "task $id: $state${why:+, $why}" "$next" ;;

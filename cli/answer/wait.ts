@@ -1,6 +1,6 @@
 import type { Accepted, State, TaskEvent, TaskResult, WaitingOn } from '../../f/hai/core/task/shape.ts'
 import type { Recent } from '../call/recent.ts'
-import { EXIT, exitOfState, Failure, type Interrupt, outcomeOf } from '../failure.ts'
+import { EXIT, exitOfCode, exitOfState, Failure, type Interrupt, outcomeOf } from '../failure.ts'
 import type { Session } from '../session.ts'
 import { environmentNotes } from '../settings/local.ts'
 import { prepareMarkdown } from '../show/markdown.ts'
@@ -40,10 +40,14 @@ export interface WaitOptions {
 
 /**
  * Waits for a task: its answer to stdout, under it on stderr who gave it and what it took, and meanwhile what it waits
- * for. Ends with a Failure whose exit status tells how, unless it is done. Ctrl-C, a signal to end and `timeout` end the
- * waiting, never the task.
+ * for. Ends with a Failure whose exit status tells how, unless it is done; then with that of `printResult`. Ctrl-C, a
+ * signal to end and `timeout` end the waiting, never the task.
  */
-export async function waitFor(session: Session, id: string, options: WaitOptions): Promise<undefined> {
+export async function waitFor(
+  session: Session,
+  id: string,
+  options: WaitOptions,
+): Promise<number | undefined> {
   session.quiet = options.quiet ?? false
   const [webhook] = await Promise.all([session.webhook(), options.json || prepareMarkdown(session)])
   const stop = new AbortController()
@@ -68,9 +72,9 @@ export async function waitFor(session: Session, id: string, options: WaitOptions
     ]).finally(() => stop.abort())
     session.waited()
     if (typeof first === 'object') {
-      await printResult(session, id, options.json ? 'json' : printer, first.result)
+      const exit = await printResult(session, id, options.json ? 'json' : printer, first.result)
       if (!options.json) teller.receipt(id)
-      return undefined
+      return exit
     }
     if (first === 'timeout' && options.json) {
       session.printJson(await session.call<TaskResult>('task/result', { id }))
@@ -216,15 +220,15 @@ function timeUp(seconds: number | undefined, signal: AbortSignal): Promise<'time
 }
 
 /**
- * Prints a task's answer, or what is left of it, which is asked for unless it is `known`. A task that is not done is a
- * Failure: what became of it, and the next step.
+ * Prints a task's answer, or what is left of it, which is asked for unless it is `known`; the exit status of an answer
+ * that tells why nothing was changed. A task that is not done is a Failure: what became of it, and the next step.
  */
 export async function printResult(
   session: Session,
   id: string,
   how: 'json' | AnswerPrinter,
   known?: TaskResult,
-): Promise<undefined> {
+): Promise<number | undefined> {
   const task = known ?? (await session.call<TaskResult>('task/result', { id }))
   await session.touch({ id: task.id })
   await session.touchTodos(todoOf(task.result))
@@ -234,6 +238,7 @@ export async function printResult(
   else if (task.output) how.finish(task.output.replace(/\n+$/, ''))
   else if (task.result === undefined || task.result === null) how.partial(task.partial)
   else how.data(JSON.stringify(task.result, null, 2))
+  if (task.refused) return exitOfCode(task.refused)
   const exit = exitOfState(task.state, task.error?.code)
   if (exit === EXIT.done) return undefined
   if (UNREACHED.has(task.error?.code ?? ''))

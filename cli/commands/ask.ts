@@ -55,7 +55,7 @@ async function askAndWait(
   words: string[],
   options: AskOptions,
   conversation: string | undefined,
-): Promise<undefined> {
+): Promise<number | undefined> {
   session.quiet = options.quiet ?? false
   const accepted = await submit(session, words, options, conversation)
   if (!options.wait) return printAccepted(session, accepted, options)

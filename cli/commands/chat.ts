@@ -152,7 +152,8 @@ class Chat {
   async #wait(accepted: Accepted): Promise<void> {
     const id = accepted.task_id
     try {
-      await waitFor(this.#session, id, { ...this.#options, accepted })
+      const exit = await waitFor(this.#session, id, { ...this.#options, accepted })
+      this.#exit ||= exit ?? 0
     } catch (error) {
       if (!(error instanceof Failure && error.exit === EXIT.interrupted && this.#attended)) throw error
       await this.#stop(id)

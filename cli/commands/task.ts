@@ -127,7 +127,7 @@ function addFollowing(task: Command, session: Session): void {
 }
 
 /** Of a long history that is over only the end is told. */
-async function tailOf(session: Session, view: TaskView, options: WaitOptions): Promise<undefined> {
+async function tailOf(session: Session, view: TaskView, options: WaitOptions): Promise<number | undefined> {
   const left = STANDING.includes(view.state) ? leftOut(view) : undefined
   if (left && options.verbose) session.note(left)
   const first = left ? view.events[0] : undefined

@@ -56,6 +56,20 @@ describe('hai ask', () => {
     expect((await runHai(['ask', 'x'], { env })).exit).toBe(exit)
   })
 
+  it.each([
+    ['not_found', 3],
+    ['conflict', 9],
+  ] as const)('ends as a door would where nothing was changed, which is %s: %i', async (refused, exit) => {
+    const output = 'no open todo says “mum”; nothing was changed'
+    serve(doorsOfTask('done', { output, refused }))
+    const ran = await runHai(['ask', 'done: mum'], { env })
+    expect(ran).toMatchObject({ exit, stdout: `${output}\n` })
+    expect(ran.stderr).not.toContain('hai:')
+    const told = await runHai(['ask', '--json', 'done: mum'], { env })
+    expect([told.exit, JSON.parse(told.stdout)]).toMatchObject([exit, { state: 'done', output, refused }])
+    expect((await runHai(['task', 'result', TASK_ID], { env })).exit).toBe(exit)
+  })
+
   it('ends with 10 where a task died of its cost, as every other refusal for it does', async () => {
     serve(doorsOfTask('dead', { error: { code: 'budget', message: 'cloud/x has no price' } }))
     expect((await runHai(['ask', 'x'], { env })).exit).toBe(10)

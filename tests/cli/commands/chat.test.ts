@@ -73,6 +73,13 @@ describe('hai chat in a pipe', () => {
     expect(await chat('first\nsecond\n')).toMatchObject({ exit: 6, stdout: 'ok\n' })
   })
 
+  it('goes on where nothing was changed, and ends so', async () => {
+    server.doors['task/result'] = (_args, call) => ({
+      result: { id: TASK_ID, state: 'done', output: 'ok', ...(call === 1 ? { refused: 'conflict' } : {}) },
+    })
+    expect(await chat('first\nsecond\n')).toMatchObject({ exit: 9, stdout: 'ok\nok\n' })
+  })
+
   it('stops when nobody can answer at all', async () => {
     await server.close()
     const ran = await chat('first\nsecond\n')

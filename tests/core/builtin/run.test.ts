@@ -186,7 +186,8 @@ describe('finishing', () => {
 
   it('changes nothing when several todos fit, and lists them', async () => {
     const todos = [await add('order a long cable'), await add('order a short cable')]
-    const { text, undo } = await ask('finish todo “cable”')
+    const { text, undo, refused } = await ask('finish todo “cable”')
+    expect(refused).toBe('conflict')
     expect(text.split('\n')).toEqual([
       '“cable” fits 2 todos, so nothing was changed:',
       `${shortId(todos[0]!.id)}  order a long cable`,
@@ -201,7 +202,10 @@ describe('finishing', () => {
     expect((await ask('mark replace the battery done')).text).toBe(
       'no open todo says “replace the battery”; nothing was changed. hai todo ls shows what there is',
     )
-    expect((await ask('done ab12cd')).text).toBe('no todo ab12cd; see hai todo ls; nothing was changed')
+    expect(await ask('done ab12cd')).toMatchObject({
+      text: 'no todo ab12cd; see hai todo ls; nothing was changed',
+      refused: 'not_found',
+    })
     // part of a word is not the word
     expect((await ask('mark able done')).text).toContain('nothing was changed')
     expect(await status(todo)).toBe('open')
@@ -402,7 +406,8 @@ describe('retrying and cancelling', () => {
     await ask('retry the backup summary')
     expect(await state(summary)).toBe('pending')
     const imports = [await put('start the photo import of march'), await put('start the photo import of may')]
-    const { text, undo } = await ask('stop the photo import task')
+    const { text, undo, refused } = await ask('stop the photo import task')
+    expect(refused).toBe('conflict')
     expect(undo).toBeUndefined()
     for (const id of imports) expect(text).toContain(`hai task cancel ${shortId(id)}`)
     const other = recognise('give the garden fence another go', rightNow())!
@@ -452,7 +457,10 @@ describe('undoing', () => {
     expect(await status(todo)).toBe('open')
     expect((await ask('undo')).text).toContain('is dropped now')
     expect(await status(todo)).toBe('dropped')
-    expect((await ask('undo')).text).toContain('nothing was changed')
+    expect(await ask('undo')).toMatchObject({
+      text: expect.stringContaining('nothing was changed'),
+      refused: 'not_found',
+    })
   })
 
   it('leaves to a model what is said below its answer', async () => {

@@ -8,6 +8,7 @@ import { enqueue } from '../../../f/hai/core/task/enqueue.ts'
 import { complete } from '../../../f/hai/core/task/finish.ts'
 import { BUILT_IN, claim } from '../../../f/hai/core/task/lease.ts'
 import type { Accepted } from '../../../f/hai/core/task/shape.ts'
+import { taskResult } from '../../../f/hai/core/task/show.ts'
 import { answerClaimed } from '../../../f/hai/core/work/built_in.ts'
 import { testDatabase } from '../../support/database.ts'
 import {
@@ -113,6 +114,22 @@ describe('what hai answers itself', () => {
       },
     })
     expect([rung, await leases(), await taken()]).toEqual([0, 0, 0])
+  })
+
+  it('tells in its outcome that nothing was changed, and of nothing else', async () => {
+    const refusedOf = async (content: string) => {
+      const { task_id, seen } = await put({ content })
+      const result = await taskResult(db.sql, task_id, aCaller())
+      expect(seen?.outcome).toEqual(result)
+      return [result.state, result.refused]
+    }
+    expect(await refusedOf('done: call mum')).toEqual(['done', 'not_found'])
+    expect(await refusedOf('cancel that')).toEqual(['done', 'not_found'])
+    expect(await refusedOf('add todo: buy milk')).toEqual(['done', undefined])
+    expect(await refusedOf('add todo: buy oat milk')).toEqual(['done', undefined])
+    expect(await refusedOf('mark milk as done')).toEqual(['done', 'conflict'])
+    expect(await refusedOf('done: buy milk')).toEqual(['done', undefined])
+    expect(await refusedOf('what is open?')).toEqual(['done', undefined])
   })
 
   it('waits for its turn in a conversation, and the next turn is called for when it is over', async () => {

@@ -3,7 +3,7 @@ import { HaiError } from '../base/errors.ts'
 import { shortId } from '../base/ids.ts'
 import { cancel, retry } from '../task/change.ts'
 import type { TaskSummary } from '../task/shape.ts'
-import { type Asker, asked, type Intent, type Reply, whole } from './grammar.ts'
+import { type Asker, asked, type Intent, type Reply, unchanged, whole } from './grammar.ts'
 import { namedTask, resolveTask, type TaskReference, type Verb } from './task_reference.ts'
 
 const IT = '(?:it|that|this|(?:that|this) (?:one|task|job|question|run|request|ask|prompt|query|thing))'
@@ -149,6 +149,6 @@ async function change(
     return await act(found.task)
   } catch (error) {
     if (!(error instanceof HaiError) || error.code !== 'conflict') throw error
-    return { text: `${error.message}; nothing was changed`, data: error.details }
+    return unchanged(`${error.message}; nothing was changed`, error.details, 'conflict')
   }
 }

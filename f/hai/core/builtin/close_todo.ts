@@ -5,7 +5,7 @@ import { listTodos } from '../todo/list.ts'
 import type { Todo, TodoChanged, TodoStatus } from '../todo/shape.ts'
 import { updateTodo } from '../todo/todos.ts'
 import { type Closing, closingIn } from './close_phrases.ts'
-import type { Asker, Intent, Reply } from './grammar.ts'
+import { type Asker, type Intent, type Reply, refusedBy, unchanged } from './grammar.ts'
 import { changed, named, particulars, SHOWN, todoLines } from './todo_lines.ts'
 import { resolveTodo, type TodoReference } from './todo_reference.ts'
 
@@ -27,13 +27,15 @@ export const closeTodoIntent: Intent<Closing> = {
     const among: TodoStatus[] = status === 'open' ? ['done', 'dropped'] : ['open']
     const found = await resolveTodo(sql, reference, among, asker.zone)
     if (found instanceof HaiError)
-      return loose ? undefined : { text: `${found.message}; nothing was changed`, data: found.details }
+      return loose
+        ? undefined
+        : unchanged(`${found.message}; nothing was changed`, found.details, refusedBy(found))
     const [todo, another] = status === 'open' ? lastClosed(found) : found
     if (!todo) return loose ? undefined : nothingFound(sql, reference, among, asker.zone)
     if (another) {
       const heading = `“${reference.words}” fits ${found.length} todos, so nothing was changed`
       const list = { todos: found.slice(0, SHOWN), total: found.length }
-      return { text: todoLines(heading, list, asker), data: found }
+      return unchanged(todoLines(heading, list, asker), found, 'conflict')
     }
     if (todo.status === status) return { text: `${named(todo)} is ${status} already`, data: todo }
     const after = await updateTodo(sql, { id: todo.id, status }, asker.caller)
@@ -72,5 +74,5 @@ async function nothingFound(
   const text = lists.some(({ total }) => total > 0)
     ? `no ${what} todo says “${words}”; nothing was changed. hai todo ls${what === 'open' ? '' : ' --all'} shows what there is`
     : `nothing is ${what}; nothing was changed`
-  return { text, data: [] }
+  return unchanged(text, [], 'not_found')
 }

@@ -1,8 +1,9 @@
 import type { Caller } from '../base/caller.ts'
 import type { Clock } from '../base/dates.ts'
 import type { Sql } from '../base/db.ts'
+import type { HaiError } from '../base/errors.ts'
 import type { FirstLane } from '../task/envelope.ts'
-import type { TaskSummary } from '../task/shape.ts'
+import type { Refused, TaskSummary } from '../task/shape.ts'
 import type { Todo } from '../todo/shape.ts'
 
 /** For whom an utterance is understood, and when it was said. */
@@ -23,7 +24,15 @@ export interface Reply {
   /** The task that was changed, as it is now. */
   task?: Pick<TaskSummary, 'id' | 'state'>
   data?: unknown
+  /** Why nothing was changed, though something was to be. */
+  refused?: Refused
 }
+
+/** An answer that tells why nothing was changed. */
+export const unchanged = (text: string, data: unknown, refused: Refused): Reply => ({ text, data, refused })
+
+/** The same as a door would refuse it. */
+export const refusedBy = ({ code }: HaiError): Refused => (code === 'not_found' ? code : 'conflict')
 
 /**
  * One thing hai does without a model. `match` takes the whole utterance or nothing, and never asks the database. `run` gives

@@ -2,8 +2,8 @@ import type { Sql } from '../base/db.ts'
 import { HaiError } from '../base/errors.ts'
 import { shortId, taskId, todoId } from '../base/ids.ts'
 import { summaryColumns } from '../task/list.ts'
-import { STATES, type State, type TaskSummary } from '../task/shape.ts'
-import type { Asker, Reply } from './grammar.ts'
+import { type Refused, STATES, type State, type TaskSummary } from '../task/shape.ts'
+import { type Asker, type Reply, refusedBy, unchanged } from './grammar.ts'
 import { meantTasks, tasksSaying } from './last_task.ts'
 import { clipped } from './todo_lines.ts'
 import { resolveTodo } from './todo_reference.ts'
@@ -39,8 +39,8 @@ export async function resolveTask(
   return pointedAt(sql, reference.points, verb, asker)
 }
 
-const unchanged = (text: string, data: unknown = []): { reply: Reply } => ({
-  reply: { text: `${text}; nothing was changed`, data },
+const not = (refused: Refused, text: string, data: unknown = []): { reply: Reply } => ({
+  reply: unchanged(`${text}; nothing was changed`, data, refused),
 })
 
 async function byId(sql: Sql, given: string, { name }: Verb, { caller }: Asker) {
@@ -53,9 +53,9 @@ async function byId(sql: Sql, given: string, { name }: Verb, { caller }: Asker) 
   } catch (error) {
     if (!(error instanceof HaiError) || error.code === 'unavailable') throw error
     const todo = await todoId(sql, given).catch(() => undefined)
-    if (!todo) return unchanged(error.message, error.details)
+    if (!todo) return not(refusedBy(error), error.message, error.details)
     const way = name === 'cancel' ? 'drop' : 'reopen'
-    return unchanged(`${shortId(todo)} is a todo: hai todo ${way} ${shortId(todo)}`)
+    return not('not_found', `${shortId(todo)} is a todo: hai todo ${way} ${shortId(todo)}`)
   }
 }
 
@@ -68,7 +68,8 @@ async function byWords(sql: Sql, words: string, verb: Verb, asker: Asker) {
   const todos = verb.name === 'cancel' ? await resolveTodo(sql, { words }, ['open'], asker.zone) : []
   const [todo, ...more] = todos instanceof HaiError ? [] : todos
   if (!todo || more.length > 0) return undefined
-  return unchanged(
+  return not(
+    'not_found',
     `no task of yours says “${words}”, and a todo does: hai todo drop ${shortId(todo.id)}`,
     todo,
   )
@@ -76,7 +77,7 @@ async function byWords(sql: Sql, words: string, verb: Verb, asker: Asker) {
 
 /** What is no more to be done, or not yet. */
 const isNot = (task: TaskSummary, { rule }: Verb) =>
-  unchanged(`task ${namedTask(task)} is ${task.state.replaceAll('_', ' ')}, and ${rule}`, task)
+  not('conflict', `task ${namedTask(task)} is ${task.state.replaceAll('_', ' ')}, and ${rule}`, task)
 
 async function pointedAt(sql: Sql, points: 'that' | 'last' | 'doing', verb: Verb, asker: Asker) {
   const { tasks, inConversation } = await meantTasks(sql, verb.states, asker)
@@ -85,15 +86,15 @@ async function pointedAt(sql: Sql, points: 'that' | 'last' | 'doing', verb: Verb
   if (points === 'doing') {
     const open = running.length > 0 ? running : tasks
     if (open.length > 1) return several(`${open.length} of your tasks wait or run`, open, verb)
-    return open[0] ? { task: open[0] } : unchanged(verb.none)
+    return open[0] ? { task: open[0] } : not('not_found', verb.none)
   }
   if (points === 'last' && newest) return { task: newest }
   const [last] = (await meantTasks(sql, STATES, asker)).tasks
   if (last && newest?.id === last.id) return { task: newest }
   // in a conversation it is the model's answer that is meant
   if (inConversation && points === 'that' && last?.state === 'done') return undefined
-  if (verb.name === 'cancel') return newest ? { task: newest } : unchanged(verb.none)
-  if (!last || !newest) return unchanged(verb.none)
+  if (verb.name === 'cancel') return newest ? { task: newest } : not('not_found', verb.none)
+  if (!last || !newest) return not('not_found', verb.none)
   const { reply } = isNot(last, verb)
   return {
     reply: {
@@ -108,7 +109,6 @@ function several(heading: string, tasks: TaskSummary[], { name }: Verb) {
     ({ id, excerpt }) =>
       `${name === 'retry' ? `hai task retry ${shortId(id)}` : `hai task cancel ${shortId(id)}`}  ${clipped(excerpt)}`,
   )
-  return {
-    reply: { text: [`${heading}, so nothing was changed; say which:`, ...lines].join('\n'), data: tasks },
-  }
+  const text = [`${heading}, so nothing was changed; say which:`, ...lines].join('\n')
+  return { reply: unchanged(text, tasks, 'conflict') }
 }

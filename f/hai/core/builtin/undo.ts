@@ -4,7 +4,16 @@ import { shortId } from '../base/ids.ts'
 import type { Said } from '../task/shape.ts'
 import { undoTodos } from '../todo/journal.ts'
 import type { TodosUndone } from '../todo/shape.ts'
-import { type Asker, asked, type Intent, type Reply, utterance, whole } from './grammar.ts'
+import {
+  type Asker,
+  asked,
+  type Intent,
+  type Reply,
+  refusedBy,
+  unchanged,
+  utterance,
+  whole,
+} from './grammar.ts'
 import { changed, named } from './todo_lines.ts'
 
 /** The line by which a built-in's answer says how to take back what it did. */
@@ -60,7 +69,7 @@ export const undoIntent: Intent<object> = {
       if (!(error instanceof HaiError) || error.code === 'unavailable') throw error
       const task = 'what was done to a task is taken back by hai task cancel ID or hai task retry ID'
       const text = error.code === 'not_found' ? `${error.message}; ${task}` : error.message
-      return { text: `${text}; nothing was changed`, data: error.details ?? [] }
+      return unchanged(`${text}; nothing was changed`, error.details ?? [], refusedBy(error))
     }
   },
 }

@@ -24,7 +24,10 @@ export const answerColumns = (sql: Sql): Part => sql`
       -- who asked for no more than so many tokens has them
       union all ${toldLast(sql, sql`'cut'`)}
         and not exists (select from hai.chat where chat.task_id = task_queue.id and answer ? 'max_tokens')
-    ) told) end as notices`
+    ) told) end as notices,
+  case when state = 'done' then (
+    select data ->> 'refused' from hai.task_event
+    where task_event.task_id = task_queue.id and type = 'done' order by seq desc limit 1) end as refused`
 
 const toldLast = (sql: Sql, type: Part): Part => sql`
   select seq, text from hai.task_event

@@ -6,7 +6,7 @@ import { storable, storableJson, withoutPasswords } from '../base/text.ts'
 import { span } from '../base/words.ts'
 import { type AttemptFailure, answersElsewhere, backendAnswers, blamed, toldByFailure } from './backend.ts'
 import { endOfTime, Held, inHandsOf, leaseLost, wasLeft } from './lease.ts'
-import type { State, TaskError } from './shape.ts'
+import type { Refused, State, TaskError } from './shape.ts'
 
 /** The longest wait between two attempts, in seconds. */
 const BACKOFF_CAP_SECONDS = 3600
@@ -24,10 +24,14 @@ const Complete = Held.extend({
 })
 
 /**
- * Stores the answer under the lease. A task whose time ran out meanwhile ends `expired`, with the answer kept.
- * `conflict` when the lease is lost: nothing is written.
+ * Stores the answer under the lease, with what it `refused`. A task whose time ran out meanwhile ends `expired`, with the
+ * answer kept. `conflict` when the lease is lost: nothing is written.
  */
-export async function complete(sql: Sql, input: z.input<typeof Complete>): Promise<{ state: State }> {
+export async function complete(
+  sql: Sql,
+  input: z.input<typeof Complete>,
+  refused?: Refused,
+): Promise<{ state: State }> {
   const done = parse(Complete, input)
   const { output, result, agent, route, endpoint } = done
   const [, elsewhere] = endpoint === undefined ? (/^([^/]+)\//.exec(route ?? '') ?? []) : []
@@ -47,8 +51,8 @@ export async function complete(sql: Sql, input: z.input<typeof Complete>): Promi
     ), freed as (
       delete from hai.lease where task_id = (select id from ended)
     ), told as (
-      insert into hai.task_event (task_id, seq, type, text)
-      select id, last_seq, state, coalesce(error ->> 'message', 'done') from ended
+      insert into hai.task_event (task_id, seq, type, text, data)
+      select id, last_seq, state, coalesce(error ->> 'message', 'done'), ${json(sql, refused ? { refused } : {})}::jsonb from ended
     ), linked as (
       update hai.todo set result = ${output}, updated_at = now()
       from ended where todo.id = ended.todo_id and todo.task_id = ended.id and ended.state = 'done'

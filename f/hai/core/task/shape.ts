@@ -201,7 +201,12 @@ export interface TaskResult {
   ending?: AnswerEnding
   /** What is to be said of its answer: what was left out, who answered instead, where it stops. */
   notices?: string[]
+  /** Where the answer tells why nothing was changed, though something was to be. */
+  refused?: Refused
 }
+
+/** As a door would refuse the same: there is no such thing, or several, or not in this state. */
+export type Refused = 'not_found' | 'conflict'
 
 /** In tokens: `cached` are part of `input`, `reasoning` of `output`. */
 export interface TokensUsed {

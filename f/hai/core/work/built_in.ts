@@ -19,10 +19,11 @@ export async function answerBuiltIn(sql: Sql, task: ClaimedTask, caller: Caller)
   return inTransaction(sql, async (tx) => {
     const answer = await reply(tx, known, asker, task.chat ? task : undefined)
     if (!answer) return false
-    const { text, undo, data } = answer
+    const { text, undo, data, refused } = answer
     const output = undo ? `${text}\nundo: ${undo}` : text
     const result = data === undefined ? {} : { result: data }
-    await complete(tx, { ...heldOf(task), output, ...result, agent: 'built-in', route: 'built-in' })
+    const ended = { ...heldOf(task), output, ...result, agent: 'built-in', route: 'built-in' }
+    await complete(tx, ended, refused)
     return true
   })
 }
