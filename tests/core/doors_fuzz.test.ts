@@ -337,14 +337,16 @@ const shown = (args: Args) =>
     breakLength: Number.POSITIVE_INFINITY,
   }).slice(0, 300)
 
-/** What these answer to good arguments, as there is no model, no step begun, no call reserved, and the task has not ended so. */
+/** What these answer to good arguments, as there is no model, no step begun, no call reserved, the task has not ended so and the todo does not recur. */
 const REFUSING = [
   // nobody has a secret
   'hai_routes/inbox/signed',
   'model/test',
+  'task/acknowledge',
   'task/feedback',
   'task/retry',
   'task/wait',
+  'todo/skip',
   'cost/reserve',
   'cost/settle',
   'worker/step',

@@ -130,7 +130,7 @@ describe('a long history', () => {
   it('is told from where the server begins when it is tailed after its end', async () => {
     Object.assign(server.doors, doorsOfTask('done', { output: 'ok' }, history))
     server.doors['task/show'] = () => ({ result: aView({ events: last, totals }) })
-    const ran = await runHai(['task', 'tail', TASK_ID], { env })
+    const ran = await runHai(['task', 'tail', TASK_ID, '-v'], { env })
     expect(ran).toMatchObject({ exit: 0, stdout: 'ok\n' })
     expect(ran.stderr.match(/^event \d+/gm)).toEqual(last.map(({ text }) => text))
     expect(ran.stderr).toContain('the newest 100 of 2500; all: hai task show AB7F3K --all')
@@ -141,7 +141,7 @@ describe('a long history', () => {
     server.doors['task/show'] = () => ({
       result: aView({ state: 'running', events: history.slice(800, 900) }),
     })
-    const ran = await runHai(['task', 'tail', TASK_ID, '--timeout', '0.5'], { env })
+    const ran = await runHai(['task', 'tail', TASK_ID, '-v', '--timeout', '0.5'], { env })
     expect(ran.stderr.match(/^event \d+/gm)).toHaveLength(900)
     expect(ran.stderr).not.toContain('left out')
   })

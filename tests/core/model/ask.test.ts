@@ -92,8 +92,9 @@ describe('a conversation whose answer is still being written', () => {
 })
 
 it('tells the tokens and the time of a model call, at once and in hai task show', async () => {
+  const told = /llama3\.2:3b · 100 in, 20 out · \d+(\.\d)? m?s · @ \w{6}$/m
+  expect((await run('ask', 'why?')).stderr).toMatch(told)
   const receipt = /ollama\/llama3\.2:3b: 100 in, 20 out · \d+(\.\d)? m?s$/m
-  expect((await run('ask', 'why?')).stderr).toMatch(receipt)
   const { stdout } = await run('task', 'show', '@')
   expect(stdout).toMatch(new RegExp(`^ +\\+\\d.* {2}${receipt.source}`, 'm'))
   expect(stdout).toMatch(/Answer\n {2}It is well\.\n$/)

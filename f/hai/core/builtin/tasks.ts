@@ -21,6 +21,7 @@ const MINE = '(?:my |the |all |all my |all the |any )?'
 const BREAK = '(?:fail|break|crash|die|go wrong|blow up|error out|error|fall over|not work)'
 const BROKE =
   '(?:failed|broke|broken|crashed|died|gone wrong|went wrong|blew up|blown up|errored|errored out|dead|not work|not worked)'
+const SUBJECT = `(?:what|which ${TASKS}|what ${TASKS}|anything|something|has anything|has something|everything that|all that|what all|what else) (?:has |have |is |are |did |all |just )*`
 const ON_IT = '(?: on| at| with| in| for me)*'
 
 const of = (kind: Kind, ...patterns: string[]) => ({ kind, patterns: patterns.map(whole) })
@@ -47,7 +48,9 @@ const KINDS: { kind: Kind; patterns: RegExp[] }[] = [
   ),
   of(
     'failed',
-    `(?:what|which ${TASKS}|what ${TASKS}|anything|something|has anything|has something|everything that|all that|what all|what else) (?:has |have |is |are |did |all |just )*${BROKE}${WHEN}`,
+    `${SUBJECT}failed${WHEN}`,
+    // alone it is asked of whatever somebody has before them
+    `${SUBJECT}${BROKE}${MUST_WHEN}`,
     `(?:what|which ${TASKS}) did not (?:work|finish|run|succeed|complete|go well|make it)${WHEN}`,
     `(?:did|does|do) (?:any|some)?(?:thing|one of my tasks| ${TASKS}| of my ${TASKS})? ?${BREAK}${WHEN}`,
     `(?:did|has|have) (?:any|some)(?:thing| of my tasks| ${TASKS}) ${BROKE}${WHEN}`,
