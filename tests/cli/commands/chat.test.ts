@@ -345,6 +345,8 @@ describe('hai chat at a terminal', () => {
       server.doors['task/events'] = () => ({ result: { events: [], state: states[0], last_seq: 0 } })
       await prompted(1)
       type('slow\r')
+      // before that it is still being handed over
+      await until(() => server.callsOf('task/events').length > 0, 'the wait')
       await until(() => io.interrupt(), 'the wait')
     }
     const goesOn = async (answer: string) => {
