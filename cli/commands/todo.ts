@@ -107,7 +107,7 @@ function addAdding(todo: Command, session: Session): void {
           else if (chosen) session.print(`added ${todoLine(chosen)}`)
           else session.print(`added ${added.read ? addedLine(added, added.read.text) : todoLine(added)}`)
           if (chosen) return undefined
-          for (const note of added.read?.notes ?? []) session.warn(note)
+          for (const note of added.read?.notes ?? []) session.warn(await inPlace(session, note))
           return undefined
         },
       ),
