@@ -49,9 +49,9 @@ export function keepSuggestions(
 
 /** Keeps the names of the profiles, and which is used where none is named. */
 export function keepProfiles(env: Env, names: string[], used: string): void {
-  // the one that is always there is known without a file
-  if (names.length === 1 && readText(fileOf(env, 'profiles')) === '') return
   try {
+    // the one that is always there is known without a file
+    if (names.length === 1 && readText(fileOf(env, 'profiles')) === '') return
     write(
       env,
       'profiles',
@@ -65,7 +65,12 @@ export function keepProfiles(env: Env, names: string[], used: string): void {
 
 /** What was seen on a profile that is no more is nobody's to read. */
 export function forgetSuggestions(env: Env, profile: string): void {
-  rmSync(fileOf(env, profile), { recursive: true, force: true })
+  try {
+    rmSync(fileOf(env, profile), { recursive: true, force: true })
+  } catch (error) {
+    // what can't be looked into was not written from here
+    if (!(error instanceof Error && 'code' in error)) throw error
+  }
 }
 
 function newsIn(path: string, args: object, result: unknown): News {

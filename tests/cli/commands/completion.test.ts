@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { keepProfiles, keepSuggestions } from '../../../cli/call/suggestions.ts'
+import { forgetSuggestions, keepProfiles, keepSuggestions } from '../../../cli/call/suggestions.ts'
 import { createProgram } from '../../../cli/program.ts'
 import { Session } from '../../../cli/session.ts'
 import { aHomeFolder, FakeIo, runHai } from '../run-hai.ts'
@@ -121,6 +121,14 @@ describe('what hai saw last', () => {
     expect(offered('hai', 'todo', 'reopen', '')).toEqual([`${id(1)}  (pay)`, `${id(3)}  (gone)`])
     see('todo/update', aTodo({ id: ulid(3), body: 'gone' }))
     expect(offered('hai', 'todo', 'done', '')).toHaveLength(2)
+  })
+
+  it('is missed by no command where its folder cannot be read', () => {
+    const hindered = { ...env, XDG_STATE_HOME: '/dev/null' }
+    keepProfiles(hindered, ['local'], 'local')
+    keepProfiles(hindered, ['local', 'nas'], 'nas')
+    keepSuggestions(hindered, 'nas', { path: 'todo/list', args: {}, result: { todos: [aTodo({})] } })
+    forgetSuggestions(hindered, 'nas')
   })
 
   it("is its owner's, bounded, and of no server that has no profile", () => {
