@@ -20,6 +20,10 @@ const MOST_TRIES = 100
 
 const OPENS = /^\(?(?:every|each|daily|weekly|fortnightly|monthly|quarterly|yearly|annually)\b/i
 
+/** "Every 2nd tuesday" is not every 2nd. */
+const NTH = /\d(?:st|nd|rd|th)$/
+const DAY = /^\s*(?:mon|tues|wednes|thurs|fri|satur|sun)day/i
+
 /** The first rule that a text names; its longest reading. */
 export function oftenSaid(words: readonly string[], clock: Clock): Often | undefined {
   let tries = 0
@@ -35,7 +39,7 @@ export function oftenSaid(words: readonly string[], clock: Clock): Often | undef
         .replace(/^\(/, '')
         .replace(/[)\],;:.!?]+$/, '')
       const rule = parseRecurrence(text, clock)
-      if (!rule) continue
+      if (!rule || (NTH.test(text) && DAY.test(words[to] ?? ''))) continue
       const marked = /^due:?$/i.test(words[at - 1]?.trim() ?? '')
       return {
         from: marked ? at - 1 : at,

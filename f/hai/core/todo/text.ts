@@ -212,6 +212,8 @@ const TELLS_OF_IT = /^\s*(?:is|was|are|were|will|would|be|means|dates?|or)$/i
 
 type Place = 'free' | 'bound' | 'inside'
 
+const NTH = /^\s*(?:\d+(?:st|nd|rd|th)|first|second|third|fourth|fifth)$/i
+
 /** Whether a date says when, belongs to the sentence, or may be either. */
 function placeOf(words: string[], marks: Marks, { from, to, marker, text, phrase, unsure }: Said): Place {
   const before = words
@@ -219,6 +221,8 @@ function placeOf(words: string[], marks: Marks, { from, to, marker, text, phrase
     .join('')
     .replace(/\s+/g, ' ')
   if (RECURS.test(before) || binds(words[from - 1])) return 'bound'
+  // "every 2nd tuesday" names other days than the next tuesday
+  if (!marker && NTH.test(words[from - 1] ?? '') && /^\S+day$/i.test(text)) return 'inside'
   const after = words[to]
   const ends = after === undefined || marks[to] || /[)\].,;:!?–—-]$/.test(words[to - 1]!)
   if (unsure) return ends || (from === 0 && !HOUR.test(phrase)) ? 'inside' : 'bound'
