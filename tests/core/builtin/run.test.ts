@@ -65,7 +65,7 @@ describe('adding', () => {
     const said = PHRASINGS.filter(([, intent]) => intent === 'add a todo').map(([words]) => words)
     for (const words of [...said, 'add a reminder: water the plants', 'add todo: send the reminder: rent']) {
       const { text } = await ask(words, onSunday)
-      const wanted = /^(can you )?(remind|don|add a reminder)/i.test(words)
+      const wanted = /^(can you )?(remind|don|add a reminder|send me a reminder)/i.test(words)
       expect(text.includes("hai can't ring"), words).toBe(wanted)
       if (wanted) expect(text).toMatch(/\nit is listed, and hai (todo ls )?shows it( when it is due)?; /)
     }

@@ -35,7 +35,7 @@ const PUT = '(?:add|put|stick|pop|throw|chuck|place|get|have|write|note|enter|lo
 const THAT = '(?:that|this|it)'
 const EVERY =
   '(?:(?:every|each)\\s+(?:.+?)|(?:daily|weekly|monthly|yearly|annually|nightly|hourly|fortnightly|weekdays|once\\s+an?\\s+\\w+)(?:\\s+(?:at|on|in)\\s+.+?)?)'
-const WHEN = `(?:(?<every>${EVERY})|(?<date>.+?))`
+const WHEN = `(?:(?<every>${EVERY})|(?<date>.+?)(?<!\\bquarter))`
 /** Tags, a priority, a due date: all that may follow a body that has its own end. */
 const TRAILER =
   '(?<trailer>\\s+(?:(?:due|by|on|for|before|until|at|every|each|daily|weekly|monthly|today|tonight|tomorrow|next|this)\\b|[#+!]\\p{L}).*)?'
@@ -70,6 +70,10 @@ const NOT_OF_CODE =
   /^(?:to-?dos?|lists?|items?|apps?|comments?|support|features?|pages?|tracking|tracker|tables?|views?|widgets?|endpoints?|api|buttons?|class|component|model|schema|states?|txt|function|tests?|column|field|manager|in|vs|or|and|is|are|as|of|from|into|with|at|it|this|that|them|something|anything|(?:to\s+)?(?:my|the|our)\s+(?:(?:to-?do|to do)\s+)?(?:list|to-?dos))\b|^(?:to|for)?\s*(?:an?|the|this|these|those|all|any|our|your)\s+\p{L}+$/iu
 const isTodo: Check = (body) => isSaid(body) && !NOT_OF_CODE.test(body) && !/^["“]/.test(body)
 const isDeed: Check = (body) => isSaid(body) && isImperative(body)
+/** Work for hands: what a model could be asked to write, run or look into is left to it. */
+const FOR_A_MODEL =
+  /^(?:"|“)?(?:answer|arrange|ask|change|cut|do|fix|get|give|have|let|look|make|measure|organi[sz]e|plan|print|reply|reword|run|save|schedule|set|sort|talk|tell|test|try|turn|verify|write|wrap)\b|\b(?:script|cron\S*|command|code|function|query|systemd|timer|job|loop|that|which|if|so|me)\b|[`{}();=<>|]/i
+const isChore: Check = (body) => isDeed(body) && !FOR_A_MODEL.test(body) && body.split(/\s+/).length <= 8
 /** `hai todo drop 7F3K2M`, pasted. */
 const COMMAND = /^(?:done|drop|reopen|edit|show|run)\s+\S+$/i
 /** What is to be written down: no piece of text that a model would write. */
@@ -90,7 +94,16 @@ const FORMS: Form[] = [
   form(`${PUT}\\s+(?<body>${QUOTED}|.+?)\\s+(?:down\\s+)?${ON_LIST}${TRAILER}`, isSaid),
   form(`(?:add|put)\\s+${ON_LIST}\\s+(?:to\\s+)?(?<body>.+)`, isTodo),
   form(
-    `(?:i|we)\\s+(?:still\\s+)?(?:need|have|want|ought|must|should|gotta|really need|got)(?:\\s+to)?\\s+(?<body>.+?)\\s*[,;.:–—-]\\s*(?:(?:and|so|please|can you|could you)\\s+)*(?:${PUT}\\s+${THAT}\\s+(?:down|${ON_LIST})|(?:make a )?note(?: of)?(?: ${THAT})?(?: down)?|add ${THAT}|remind me(?: (?:about|of) ${THAT})?(?:\\s+(?:${WHEN}))?|don['’]?t let me forget(?: ${THAT})?)`,
+    `(?<body>.+?)\\s+(?:goes|belongs|should go|needs to go|has to go|must go|can go)\\s+(?:down\\s+)?${ON_LIST}${TRAILER}`,
+    isDeed,
+  ),
+  form(`${PUT}\\s+(?<body>.+?)\\s+down\\s+for\\s+(?<date>.+)`, isDeed, 'time'),
+  form(
+    `(?:(?:an?other|an?|one more|new|next|quick)\\s+)*${THING}\\s*[,–—-]\\s*(?:to\\s+)?(?<body>.+)`,
+    isDeed,
+  ),
+  form(
+    `(?:i|we)(?:['’]?ve|\\s+have)?\\s+(?:still\\s+)?(?:need|have|want|ought|must|should|gotta|really need|got)(?:\\s+to)?\\s+(?<body>.+?)\\s*[,;.:–—-]\\s*(?:(?:and|so|please|can you|could you)\\s+)*(?:(?:${PUT}|make)\\s+${THAT}\\s+(?:down|(?:as\\s+|into\\s+)?an?\\s+${THING}|${ON_LIST})|(?:make a )?note(?: of)?(?: ${THAT})?(?: down)?|add ${THAT}|remind me(?: (?:about|of) ${THAT})?(?:\\s+(?:${WHEN}))?|don['’]?t let me forget(?: ${THAT})?)`,
     isSaid,
   ),
   form(
@@ -106,6 +119,7 @@ const FORMS: Form[] = [
   form(`(?:make|set|set up|put)\\s+${ADJECTIVES}${THING}\\s+(?<body>.+)`, isDeed),
   form(`new\\s+${THING}\\s+(?<body>.+)`, isTodo),
   form(`(?:to-?do|reminder)\\s+(?:to\\s+)?(?<body>.+)`, (body) => isDeed(body) && !COMMAND.test(body)),
+  form(`reminder\\s+(?:for|on|at)\\s+(?<date>[^,:–—]+?)\\s*[,:–—]\\s*(?:to\\s+)?(?<body>.+)`, isSaid, 'time'),
   form(`reminder\\s+to\\s+self\\s+(?:to\\s+)?(?<body>.+)`, isSaid),
   // to be told of it
   form(
@@ -126,6 +140,11 @@ const FORMS: Form[] = [
     `(?:i['’]?d like|i would like|i want|i need|i wish)\\s+to\\s+be\\s+(?:reminded|told|nudged|pinged)(?:,?\\s+${WHEN},?)??\\s+(?:to|about|of|that)\\s+(?<body>.+)`,
     isSaid,
   ),
+  form(
+    `(?:give|send|drop)\\s+(?:me|us)\\s+an?\\s+(?:(?:little|quick|gentle)\\s+)?(?:nudge|reminder|ping|poke|shout|heads[- ]up|prod|buzz)(?:,?\\s+${WHEN},?)??\\s+(?:to|about|that)\\s+(?<body>.+)`,
+    isSaid,
+  ),
+  form(`${REMIND},?\\s+${WHEN}\\s*[,:–—-]?\\s+(?<body>${IMPERATIVE}.+)`, isDeed, 'time'),
   form(`${FORGET}(?:\\s+about)?\\s+to\\s+(?<body>.+)`, isSaid),
   form(`${FORGET}(?:\\s+about|\\s*:)?\\s+(?<body>(?:the|my|our|that)\\s+.+)`, isFact),
   form(`${FORGET}\\s*[:,]\\s*(?<body>.+)`, isSaid),
@@ -157,6 +176,10 @@ const FORMS: Form[] = [
     isSaid,
   ),
   form(
+    `(?:quick|new)\\s+${NOTE}\\s+(?<body>.+)`,
+    (body) => isFact(body) && !/^(?:on|about|for|regarding|to|from|taking|app|file|in|with)\b/i.test(body),
+  ),
+  form(
     `(?:note|jot|write|put|take|scribble|get)\\s+(?:${THAT}\\s+)?down(?:\\s+for\\s+(?:me|later))?\\s*[:,–—-]?\\s+(?:that\\s+)?(?<body>.+)`,
     isFact,
   ),
@@ -176,7 +199,7 @@ const FORMS: Form[] = [
   ),
   // again and again, or at a time that stands beside what is to be done
   form(
-    `(?<every>${EVERY})\\s*[,:–—-]?\\s+(?:i\\s+(?:have|need|want|must)(?:\\s+to)?\\s+)?(?<body>${IMPERATIVE}.+)`,
+    `(?<every>${EVERY})\\s*[,:–—-]?\\s+(?:i\\s+(?:have|need|want|must)(?:\\s+to)?\\s+|(?:please\\s+)?(?:add|put\\s+down|schedule|plan)\\s+(?:(?:an?\\s+)?${THING}\\s+(?:to\\s+)?)?)?(?<body>${IMPERATIVE}.+)`,
     isDeed,
     'time',
   ),
@@ -185,6 +208,7 @@ const FORMS: Form[] = [
     isDeed,
     'time',
   ),
+  form(`(?<body>${IMPERATIVE}.+?)\\s*,?\\s+(?<every>${EVERY})`, isChore, 'time'),
   form('(?:add|schedule|plan|put down)\\s+(?<body>.+)', isDeed, 'time'),
 ]
 
@@ -225,4 +249,7 @@ function priorityIn(adjectives = ''): Pick<Added, 'priority'> {
 }
 
 /** Who asks for a reminder is told that nothing rings: words before the todo's own. */
-export const WANTS_A_BELL = new RegExp(`^[^:"“]*\\b(?:remind(?:er|ed)?|let me forget|${REMIND})\\b`, 'i')
+export const WANTS_A_BELL = new RegExp(
+  `^[^:"“]*\\b(?:remind(?:er|ed)?|let me forget|(?:give|send|drop) (?:me|us) an? |${REMIND})\\b`,
+  'i',
+)

@@ -53,6 +53,11 @@ const TAGGED = new RegExp(
   'iu',
 )
 
+/** Behind a colon all is the todo's own but this. */
+const TAGGED_AT_END = new RegExp(`,\\s+(?:and\\s+)?tag(?:ged)?(?:\\s+(?:it|as|with))*\\s+#?(${TAG})$`, 'iu')
+/** What was: its date is when it happened. */
+const TOLD = /^(?!.*\bdue\b).*\b(?:was|were|(?:has|have|had) (?:been|\p{L}+ed)|had)\b/iu
+
 /** What is to be put down, with its time; undefined when a part of that was not understood. */
 function readAdded(added: Added, clock: Clock): TodoText | undefined {
   const { body, date, every = oftenIn(date), priority, needs, trailer = '' } = added
@@ -75,20 +80,24 @@ function readAdded(added: Added, clock: Clock): TodoText | undefined {
 
 /** "On the 1st of every month" is no date. */
 const oftenIn = (date: string | undefined) =>
-  date && /\b(?:every|each)\b|^(?:daily|weekly|monthly|yearly)\b/i.test(date) ? date : undefined
+  date &&
+  /^(?:on )?the last day of the month$|\b(?:every|each)\b|^(?:daily|weekly|monthly|yearly)\b/i.test(date)
+    ? date
+    : undefined
 
 /** How often, as todos are typed. */
 function typedOften(said: string): string {
   return said
     .toLowerCase()
     .replace(/^(?:on|at)\s+/, '')
+    .replace(/^once\s+(?=every\b|each\b)/, '')
     .replace(/^once\s+(?:an?|every|per)\s+/, 'every ')
     .replace(/^each\b/, 'every')
     .replace(/^nightly\b/, 'every day')
     .replace(/^weekdays\b/, 'every weekday')
     .replace(/\b(?:first|second|third)(?=\s+(?:day\s+)?(?:of|in)\s)/, (word) => ORDINAL[word]!)
     .replace(
-      /^(?:every\s+)?(?:the\s+)?(\S+|last day)\s+(?:day\s+)?(?:of|in)\s+(?:every|each|the|a)\s+month\b/,
+      /^(?:every\s+)?(?:the\s+)?(last day|\S+)\s+(?:day\s+)?(?:of|in)\s+(?:every|each|the|a)\s+month\b/,
       'every $1 of the month',
     )
 }
@@ -112,7 +121,10 @@ function dueOf(date: string, clock: Clock): string | undefined {
 
 /** As todos are typed, and "before friday" at the end says when; where nothing marks the body, "tag rack" is a tag. */
 function readBody({ spoken }: Added, text: string, clock: Clock): TodoText {
-  const todo = parseTodoText(spoken ? text.replace(TAGGED, ' #$1') : text, clock)
+  const tagged = spoken ? text.replace(TAGGED, ' #$1') : text.replace(TAGGED_AT_END, ' #$1')
+  const said = spoken ? tagged.replace(/\bonce\s+(?=every\b|each\b)/i, '') : tagged
+  const todo = parseTodoText(said, clock)
+  if (spoken && todo.due && TOLD.test(said)) return { body: text, tags: todo.tags }
   if (todo.due) return todo
   const [, rest, date] = todo.body.match(/^(.*\S)\s+before\s+(.{2,40})$/i) ?? []
   const due = date && dueOf(date, clock)

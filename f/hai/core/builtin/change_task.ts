@@ -20,19 +20,23 @@ const FEW_WORDS =
   "(?<few>(?!last|latest|previous|first|same|following|above)(?:(?!(?:on|in|at|from|by|with|of|to|for|as|and|task|todo|reminder|item|entry|thing|change)\\b)[\\p{L}\\p{N}'._/-]+ ?){1,4})"
 const ARTICLE = '(?:the|my|that)'
 const SAY =
-  '(?:(?:never ?mind|forget it|sorry|stop|do not bother|no need|changed my mind|i changed my mind)[,.!]? )?'
+  '(?:(?:do not bother(?: with (?:it|that|this)(?: one)?)?(?: any ?more| any longer| now)?|leave it|enough|never ?mind|forget it|sorry|stop|do not bother|no need|changed my mind|i changed my mind)[,.!;:]? (?:and |just |please )*)?'
 
 const AGAIN = '(?:again|once more|one more time|another time|anew|over again|over)'
 const ANOTHER_GO = '(?:another|one more|a second) (?:go|try|shot|attempt|chance|run|spin|whirl)'
 const REDO = '(?:retry|re-?run|redo|re-?do|re-?try|restart|re-?start|repeat|re-?submit|resend|re-?send)'
 const RUN = '(?:try|run|do|start|attempt|send|submit|execute)'
 
+/** Why it is to be done again. */
+const WRONG =
+  '(?:(?:that|it|this)(?: one| task| job)? (?:did not (?:work|finish|run|go through|help)|failed|broke|crashed|died|went wrong|was wrong|timed out)[,.;:!]? (?:so |please |and |just )*)?'
+
 const RETRY = [
-  `${REDO}(?: (?<that>${IT}))?(?: ${AGAIN})?`,
+  `${WRONG}${REDO}(?: (?<that>${IT}))?(?: ${AGAIN})?`,
   `${REDO} (?<last>${LAST})(?: ${AGAIN})?`,
-  `${RUN} (?<that>${IT}) ${AGAIN}`,
+  `${WRONG}${RUN} (?<that>${IT}) ${AGAIN}`,
   `${RUN} (?<last>${LAST}) ${AGAIN}`,
-  `(?:try|run|do) again`,
+  `${WRONG}(?:try|run|do) again`,
   `(?:have|take|give it|give that|give this|try|let us have) ${ANOTHER_GO}(?: at (?:it|that|this))?`,
   `give (?<last>${LAST}) ${ANOTHER_GO}`,
   `(?:please )?(?:once more|one more time|again)`,
@@ -48,7 +52,7 @@ const RETRY_WORDS = [
 
 const STOP = '(?:cancel|abort|stop|kill|terminate|halt|quit|end)'
 const DOING =
-  '(?:what(?:ever)? (?:you are|it is|hai is) (?:doing|working on|running|busy with|at)|what is running|(?:the )?(?:current|running) (?:task|job|one|thing))'
+  '(?:what(?:ever)? (?:you are|it is|hai is) (?:doing|working on|running|busy with|at)|what is running|(?:the )?(?:current|running) (?:task|job|one|thing)|(?:the |that )?(?:task|job|one|thing|run) (?:(?:that|which) is )?(?:still )?(?:running|in progress|going on|being worked on))'
 
 const CANCEL = [
   `${SAY}${STOP}(?: (?<that>${IT}))?`,
@@ -61,7 +65,7 @@ const CANCEL = [
   `(?:task )?${STOP} ${OF_ID}`,
 ].map(whole)
 const CANCEL_WORDS = [
-  `${SAY}(?:cancel|abort|kill|stop|terminate) ${ARTICLE} ${FEW_WORDS}`,
+  `${SAY}(?:cancel|abort|kill|stop|terminate|call off) ${ARTICLE} ${FEW_WORDS}`,
   `${SAY}${STOP} ${ARTICLE} ${WORDS} (?:task|job|question|one|run|request)`,
   `${SAY}${STOP} (?:the )?(?:task|job|question|one|request) (?:about|for|on|with|that says|called) (?:the )?${WORDS}`,
 ].map(whole)

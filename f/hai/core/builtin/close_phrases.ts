@@ -34,6 +34,8 @@ const IT = '(?:it|that|this|that one|this one)'
 const THEN_OFF = `(?:\\s*[,;.–—-]?\\s*(?:so\\s+|and\\s+|please\\s+|you can\\s+|can you\\s+)*(?:${OFF}\\s+${IT}\\s+(?:off|as\\s+done|done|complete)|close\\s+${IT}|take\\s+${IT}\\s+${OFF_LIST}|${OFF}\\s+off\\s+${IT}|mark\\s+${IT}.*))`
 const SAYS_SO =
   "(?:\\s*[,;.–—-]?\\s*(?:i['’]?m not (?:doing|going to do) (?:it|that)|i (?:won['’]?t|will not) do (?:it|that)|not (?:doing|needed|going to happen).*|no (?:need|longer needed).*|(?:it['’]?s |its )?(?:not (?:needed|necessary|relevant)|obsolete|pointless).*|don['’]?t (?:need|want) (?:it|that).*))?"
+/** `…, drop it`, after why. */
+const THEN_DROP = `(?:\\s*[,;.–—-]\\s*(?:so\\s+|and\\s+|please\\s+|just\\s+|you can\\s+|can you\\s+)*(?:${DROP})\\s+${IT}(?:\\s+${OFF_LIST})?)`
 const OPEN_AGAIN = `(?:re-?open\\s+${IT}|open\\s+${IT}\\s+(?:up\\s+)?again|put\\s+${IT}\\s+back.*|bring\\s+${IT}\\s+back|undo\\s+${IT}|un-?tick\\s+${IT}|un-?check\\s+${IT})`
 
 type Read = (text: string) => TodoReference | undefined
@@ -43,10 +45,51 @@ const idOrQuoted: Read = (text) => idReference(text) ?? quotedReference(text)
 const sureId: Read = (text) => idReference(text, 6) ?? quotedReference(text)
 /** `complete todo order a cable`, but not `complete todo support`, nor anything about a todo list. */
 const severalWords: Read = (text) =>
-  /\s/.test(text) && !/^(?:list|item|app)\b/i.test(text) ? todoReference(text) : idOrQuoted(text)
+  /\s/.test(text) && !/^(?:list|item|app)\b/i.test(text)
+    ? todoReference(text.replace(/^(?:about|with|called|named|saying|that says)\s+(?:the\s+)?/i, ''))
+    : idOrQuoted(text)
 /** What a person calls a todo, and not a question about something of that kind. */
 const called: Read = (text) => (asksSomething(text) || NO_NAME.test(text) ? undefined : calledReference(text))
 const NO_NAME = /[:;()[\]{}<>=`]|^.{80}|^[^"“]*,/
+/** What was done, as people tell it: `called`, `picked up`, `bought`. */
+const DID =
+  '(?:\\p{L}+ed|bought|brought|paid|sent|sold|made|done|did|written|wrote|taken|took|fed|got|put|set|cut|hung|built|dug|swept|given|gave|rung|rang|cleaned)(?:\\s+(?:up|off|out|down|in|away|back|over))?'
+
+const VERB_OF: Record<string, string> = {
+  bought: 'buy',
+  brought: 'bring',
+  paid: 'pay',
+  sent: 'send',
+  sold: 'sell',
+  made: 'make',
+  written: 'write',
+  taken: 'take',
+  fed: 'feed',
+  got: 'get',
+  hung: 'hang',
+  built: 'build',
+  dug: 'dig',
+  swept: 'sweep',
+  given: 'give',
+  rung: 'ring',
+}
+
+/** "The parcel's been picked up" is said of the todo that says both `parcel` and `pick up`. */
+const perfect: Read = (text) => {
+  const [, thing, verb, rest = ''] =
+    text.match(
+      /^(?:(?:the|my|that|our)\s+)?(.+?)(?:['’]s|\s+has|\s+have)\s.*?\bbeen\s+(\p{L}+)(\s+\p{L}+)?$/iu,
+    ) ?? []
+  if (!thing || !verb || !called(thing)) return undefined
+  const stem =
+    VERB_OF[verb.toLowerCase()] ??
+    verb
+      .toLowerCase()
+      .replace(/(?:i?ed)$/, '')
+      .replace(/([bdgmnpt])\1$/, '$1')
+  return { words: `${thing} ${stem}${rest}` }
+}
+
 /** As a todo begins: `call mum is done`, and not `the backup is done`. */
 const deed: Read = (text) => (isImperative(text) ? called(text) : sureId(text))
 
@@ -73,6 +116,24 @@ const FORMS: Form[] = [
     'done',
     `(?:tick|check|cross)\\s+off\\s+(.+?)(?:\\s+(?:on|from)\\s+${WHOSE}\\s+${LIST})?`,
     called,
+    true,
+  ),
+  form(
+    'done',
+    `(?:i|we)(?:['’]?ve|\\s+have)?\\s+(?:just\\s+|already\\s+|finally\\s+)*${DID}\\s+(.+?)${THEN_OFF}`,
+    called,
+    true,
+  ),
+  form(
+    'done',
+    `(.+?)\\s+(?:(?:is|was|has been|got|are|were)\\s+)?(?:now\\s+|all\\s+)?${DID}${THEN_OFF}`,
+    called,
+    true,
+  ),
+  form(
+    'done',
+    `(.+?(?:['’]s|\\s+has|\\s+have)\\s+(?:now\\s+|already\\s+|just\\s+|finally\\s+)*been\\s+${DID})(?:\\s+(?:now|already))?${THEN_OFF}?`,
+    perfect,
     true,
   ),
   form('done', `${OFF}\\s+(.+?)\\s+(?:${OFF_LIST}|off)`, called, true),
@@ -121,7 +182,7 @@ const FORMS: Form[] = [
   form('dropped', `cancel\\s+(?:the|my)\\s+(.+?\\s+(?:todo|to-do|reminder|item|entry))`, called, true),
   form(
     'dropped',
-    `(?:i|we)\\s+(?:don['’]?t|do not|no longer|won['’]?t)\\s+(?:need|want|have|care about|do)\\s+(?:to\\s+do\\s+)?(${ABOUT}|${CALLED})(?:\\s+(?:any ?more|any longer|after all|now))*`,
+    `(?:i|we)\\s+(?:don['’]?t|do not|no longer|won['’]?t)\\s+(?:need|want|have|care about|do)\\s+(?:to\\s+do\\s+)?(${ABOUT}|${CALLED})(?:\\s+(?:any ?more|any longer|after all|now))*${THEN_DROP}?`,
     called,
     true,
   ),
@@ -133,13 +194,25 @@ const FORMS: Form[] = [
   ),
   form(
     'dropped',
+    `(?:i|we)\\s+(?:won['’]?t|will not|don['’]?t need to|do not need to|am not going to)\\s+(.+?)${THEN_DROP}`,
+    called,
+    true,
+  ),
+  form(
+    'dropped',
+    `(.+?)\\s+(?:can|should|may|must|could)\\s+(?:now\\s+)?(?:come|go|be\\s+(?:taken|struck|removed|dropped|deleted|scratched))\\s+${OFF_LIST}`,
+    called,
+    true,
+  ),
+  form(
+    'dropped',
     `(${ABOUT}|${CALLED})\\s+(?:is|can be)\\s+(?:no longer needed|not needed(?: any ?more)?|obsolete|dropped|deleted|removed|cancelled|off|moot|irrelevant|pointless)(?:\\s+now)?`,
     called,
     true,
   ),
   form(
     'dropped',
-    `(?:i['’]?m|i am|we['’]?re)\\s+not\\s+(?:doing|going to do)\\s+(${ABOUT}|${CALLED})(?:\\s+(?:any ?more|after all))*`,
+    `(?:i['’]?m|i am|we['’]?re)\\s+not\\s+(?:doing|going to do)\\s+(${ABOUT}|${CALLED})(?:\\s+(?:any ?more|after all))*${THEN_DROP}?`,
     called,
     true,
   ),
@@ -150,6 +223,13 @@ const FORMS: Form[] = [
   form('open', `${REOPEN}\\s+${TODO}:\\s*(.+)`, todoReference),
   form('open', `${REOPEN}\\s+${TODO}\\s+(.+)`, severalWords),
   form('open', `${REOPEN}\\s+(.+)`, sureId),
+  form('open', `(?:un-?tick|un-?check|un-?drop|un-?delete)\\s+(.+)`, called, true),
+  form(
+    'open',
+    `(.+?)\\s+(?:still\\s+)?(?:needs|has|need|have)\\s+(?:still\\s+)?(?:doing|to be done|doing again)${AFTER_ALL}\\s*[,;.–—-]?\\s*(?:please\\s+|so\\s+|can you\\s+)*${OPEN_AGAIN}`,
+    called,
+    true,
+  ),
   form('open', `${REOPEN}\\s+(.+?)(?:\\s+(?:again|please))?`, deed, true),
   form(
     'open',

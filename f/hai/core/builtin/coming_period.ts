@@ -34,7 +34,7 @@ export function comingPeriod(said: string, clock: Clock): Period | undefined {
     return ofDays(span, clock)
   }
   if (by === 'in' || by === 'over' || by === 'during' || by === 'come') return undefined
-  const due = parseDue(rest, clock)?.due
+  const due = feast(rest, now) ?? parseDue(rest, clock)?.due
   if (!due || !isDay(due)) return undefined
   if (by === 'before') return until(addDays(due, -1), `before ${shown(due, clock)}`, clock)
   if (by === 'by' || by === 'until' || by === 'till') return until(due, `by ${shown(due, clock)}`, clock)
@@ -85,6 +85,27 @@ function comingDays(said: string, clock: Clock): Days | undefined {
   }
   const year = Number(now.slice(0, 4)) + (next ? 1 : 0)
   return { since: rest ? now : `${year}-01-01`, until: `${year}-12-31`, label: `${which} year` }
+}
+
+const FEASTS: Record<string, string> = {
+  'christmas eve': '12-24',
+  christmas: '12-25',
+  xmas: '12-25',
+  'christmas day': '12-25',
+  "new year's eve": '12-31',
+  'new year': '01-01',
+  "new year's": '01-01',
+  "new year's day": '01-01',
+  "valentine's day": '02-14',
+  halloween: '10-31',
+}
+
+/** The next of those days that have a name and no other date, in every year the same. */
+function feast(said: string, now: string): string | undefined {
+  const day = FEASTS[said.replace(/^(?:the )/, '')]
+  if (!day) return undefined
+  const year = Number(now.slice(0, 4))
+  return `${year}-${day}` >= now ? `${year}-${day}` : `${year + 1}-${day}`
 }
 
 function until(day: string, label: string, clock: Clock): Period {

@@ -20,6 +20,7 @@ const DUE = [
   `${ASK}(?:my |the |all )*(?:${TODOS}|things|deadlines) due${WHEN}`,
   `(?:do i have|have i got|are there|is there|have we got)(?: anything| any| a)*(?: ${TODOS}| deadlines?| things?)?(?: due| coming up| planned| to do| on| open| left| scheduled| lined up)* (?<when>.+)`,
   `what (?:all )?(?:do (?:i|we) (?:still )?(?:have|need|got) to|must (?:i|we)|have (?:i|we) (?:still )?got to) ${DONE}${MUST_WHEN}`,
+  `(?:is there |do i have |have i got )?(?:anything|something)(?: else)? (?:that )?(?:i|we) (?:still )?(?:(?:have|need|ought)(?: got)? to|must|should|gotta) ${DONE}${MUST_WHEN}`,
   `what (?:do i have|have i got)(?: (?:due|on|to do|planned|coming up|lined up|scheduled|open|for me))*${MUST_WHEN}`,
   `what (?:needs|has) (?:doing|to be done|to get done|to happen|finishing)${MUST_WHEN}`,
   `(?:is |are )?(?:what|what is|what else is|anything|is anything|there anything) (?:is )?(?:coming up|up|on|planned|scheduled|lined up|on my plate|on (?:my |the )?(?:list|agenda))${MUST_WHEN}`,

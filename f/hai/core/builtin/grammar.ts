@@ -54,7 +54,7 @@ const INTERJECTION =
   /^(?:(?:(?:oh|ah|oops|ops|whoops|argh|damn|um+|uh+|hm+|well|right|so|and|also|actually|wait|no|nope|sorry|yo|alright|btw|by the way|good (?:morning|evening)|morning|evening)[\s,!.…:-]+)+)/i
 const GREETING = /^(?:(?:hey|hi|hello|ok|okay)[\s,!]+)?(?:@?hai(?:[,:!]\s*|\s+))?/i
 const REQUEST =
-  /^(?:(?:can|could|would|will) (?:you|u)(?: (?:please|pls|just|quickly))*|i(?:['’]?d| would) like you to|i (?:want|need) you to|(?:just|quickly|go ahead and|let['’]?s))[\s,]+/i
+  /^(?:(?:can|could|would|will) (?:you|u)(?: (?:please|pls|just|quickly))*|i(?:['’]?d| would) like you to|i (?:want|need) you to|you (?:can|could|may|might)(?: now| just)*|(?:just|quickly|go ahead and|let['’]?s))[\s,]+/i
 const PLEASE = /^(?:please|pls|plz)[\s,]+/i
 const FAREWELL =
   /(?:,\s*hai|[\s,]\s*(?:please|pls|plz)|[,.!?]\s*(?:please|pls|plz|thanks|thank you|thx|cheers|ta))[.!?]*$/i
@@ -84,6 +84,8 @@ const CONTRACTED: [RegExp, string][] = [
   [/\b(what|you|we|they)'re\b/g, '$1 are'],
   [/\b(i|you|what|that)'d\b/g, '$1 did'],
   [/\b(ca)n'?t\b/g, 'can not'],
+  [/\bgimme\b/g, 'give me'],
+  [/\blemme\b/g, 'let me'],
   [/\b(do|does|did|is|are|was|were|have|has|had|would|could|should|need)n'?t\b/g, '$1 not'],
   [/\bto-dos\b|\bto dos\b|\btodo's\b/g, 'todos'],
   [/\bto-do\b/g, 'todo'],
@@ -102,7 +104,10 @@ const TAIL =
 export function plain(said: string): string {
   const text = said.toLowerCase().replace(/[‘’ʼ]/g, "'").replace(/\s+/g, ' ').replace(CLOSING_MARKS, '')
   const full = CONTRACTED.reduce((left, [pattern, by]) => left.replace(pattern, by), text)
-  return full.replace(/^(?:please )?(?:show|tell|give|read|list|get|fetch) me (?:again )?/, '')
+  return full.replace(
+    /^(?:please )?(?:(?:show|tell|give|read|list|get|fetch) me|let me (?:see|know|have(?: a look at)?)) (?:again )?/,
+    '',
+  )
 }
 
 /** The same without what says nothing at its end. */

@@ -1,7 +1,10 @@
+import type { Sql } from '../base/db.ts'
 import { TAG } from '../base/normal.ts'
 import { listTodos } from '../todo/list.ts'
 import type { TodoStatus } from '../todo/shape.ts'
-import { asked, type Intent, plain, whole } from './grammar.ts'
+import type { Period } from './days.ts'
+import { asked, type Intent, plain, type Reply, whole } from './grammar.ts'
+import { pastPeriod } from './past_period.ts'
 import { counted, named, particulars, SHOWN, todoLines } from './todo_lines.ts'
 import { TODOS, WHOSE } from './vocabulary.ts'
 
@@ -16,6 +19,9 @@ const ABOUT =
 const MUST = '(?:do|must|should) (?:i|we) (?:still |yet )?(?:have|need|got) to (?:do|get done|finish)'
 const ASK = '(?:list|show|see|display|print|view|read|read out|get|give)(?: me)?'
 
+/** A tag before the word, and no other adjective. */
+const KIND_OF = `(?!(?:old|new|recent|urgent|important|high|low|big|small|quick|overdue|next|last|first|other|more|less|daily|weekly|monthly|recurring|current|late|many|code|${STATUS.slice('(?<status>'.length, -1)})\\b)(?<tag>${TAG})`
+
 const OPEN = [
   `${WHAT_IS} ${STILL}(?:open|outstanding|undone|unfinished|left open)${TAGGED}`,
   `(?:is |are )?any(?:thing|todos) ${STILL}(?:open|outstanding|undone|unfinished)${TAGGED}`,
@@ -29,6 +35,10 @@ const OPEN = [
   '(?:what|what else) (?:still )?(?:needs|has) (?:doing|to be done|to get done)',
   'what is (?:still )?(?:to do|to be done|undone|unfinished|outstanding|on my plate|on the docket)',
   'what have i (?:still )?(?:got )?(?:left )?to do',
+  'what (?:(?:have|did) (?:i|we) not|(?:i|we) (?:have|did) not|(?:have )?(?:i|we) still not|is not) (?:done|do|finished|finish|completed|gotten? to|got round to|got done|ticked off)',
+  'what (?:i|we) (?:still )?(?:have|need|must|should|ought)(?: got)?(?: left| still)? to (?:do|get done|finish)',
+  `(?:what|which) (?:${TODOS}|things|items) (?:are |have |carry )?(?:still )?${MUST_TAG}`,
+  `(?:${ASK} )?my ${KIND_OF} ${TODOS}`,
   `(?:(?:${ASK}|${WHAT_IS}) )?${MINE}(?:${STATUS} )?(?:${TODOS}|todo (?:list|items)|(?:items|things) on my list)${TAGGED}`,
   `(?:${ASK} )?(?:my |the |all |all my )(?:open |remaining )?(?:things|items|stuff|tasks)(?: to do)? ${MUST_TAG}`,
   `(?:${ASK} )?(?:my |the |all )?(?:list|to ?do)`,
@@ -92,12 +102,13 @@ const COUNT = [
   `how many ${STATUS} ${COUNTED}(?: (?:do i (?:still )?have|have i (?:still )?got|are there|are in my list|i have|is that))?${ON}${TAGGED}`,
   `how many ${COUNTED} (?:do i (?:still )?have|have i (?:still )?got|do we have|are there|i have|must i do|remain|am i at)${ON}${TAGGED}`,
   `how many ${COUNTED} (?:are|is|have been|were) (?:still )?${STATUS}${TAGGED}`,
+  `how many ${KIND_OF} (?:${TODOS}|todo items) (?:do (?:i|we) (?:still )?have|have (?:i|we) (?:still )?(?:got)?|are there|are (?:still )?(?:open|left))${ON}`,
   `how many ${COUNTED} are (?:still )?(?:left|on (?:my|the) (?:todo )?(?:list|plate)|(?:left|still|open|to do)(?: on (?:my|the) (?:todo )?list)?|there)${ON}${TAGGED}`,
   `how many ${COUNTED}(?: still)?(?: need doing)?${TAGGED}`,
   'how many tasks (?:are )?(?:still |left )*on (?:my|the) (?:todo )?list',
-  'how many (?:todos |things |of (?:my todos|them) )?(?:have i|did i) (?:finish|finished|done|complete|completed|close|closed)',
+  'how many (?:todos |things |items |of (?:my todos|them) )?(?:have i|did i) (?:finish|finished|done|do|get done|complete|completed|close|closed|(?:tick|check|cross)(?:ed)? off)(?<when> .+)?',
   `how many (?:are|is) (?:still )?(?:open|left)(?: on (?:my|the) (?:todo )?list)?`,
-  `(?:count|number of|total|the number of|tally(?: of)?|count of|the count of|count up) ${MINE}(?:${STATUS} )?${COUNTED}${ON}${TAGGED}`,
+  `(?:what is )?(?:count|number of|total|the number of|tally(?: of)?|count of|the count of|count up) ${MINE}(?:${STATUS} )?${COUNTED}(?: (?:that )?(?:i|we) (?:still )?have(?: got)?| there are)?${ON}${TAGGED}`,
   `how (?:long|big|full) is (?:my|the) (?:todo )?(?:list|plate|backlog)`,
   `how much (?:is|do i have|have i got) (?:still )?(?:left|to do|open|left to do)(?: (?:on (?:my|the) (?:todo )?list|to do))*`,
   `(?:my |the )?todo count`,
@@ -105,22 +116,30 @@ const COUNT = [
 
 const CLOSED_COUNT = /^how many .*\b(?:have|did) i\b/
 
-export const countTodosIntent: Intent<Listed> = {
+interface Counted extends Listed {
+  /** When they were closed. */
+  period?: Period
+}
+
+export const countTodosIntent: Intent<Counted> = {
   name: 'count todos',
   examples: ['how many todos do I have?', 'how many todos are done?'],
 
-  match(said) {
+  match(said, clock) {
     const groups = asked(COUNT, said)
     if (!groups) return undefined
-    const { status, ...others } = groups
+    const { status, when, ...others } = groups
+    const period = when && pastPeriod(when.trim(), clock)
+    if (when && !period) return undefined
     const done =
       status === undefined &&
-      /(?:finish|done|complet|close)/.test(plain(said)) &&
+      /(?:finish|done|complet|close| did i do| off)/.test(plain(said)) &&
       CLOSED_COUNT.test(plain(said))
-    return listed({ ...others, status: done ? 'done' : status })
+    return { ...listed({ ...others, status: done ? 'done' : status }), ...(period && { period }) }
   },
 
-  async run(sql, { status, tag }, { zone, now }) {
+  async run(sql, { status, tag, period }, { zone, now }) {
+    if (period) return closedIn(sql, status, period)
     const filter = { zone, limit: 1, ...(tag && { tag }) }
     const [list, late] = await Promise.all([
       listTodos(sql, { ...filter, status }),
@@ -130,6 +149,14 @@ export const countTodosIntent: Intent<Listed> = {
     const text = `${counted(list, `${status} todo`)}${tag ? ` tagged ${tag}` : ''}${overdue}`
     return { text, data: { total: list.total, ...(status === 'open' && { overdue: late.total }) } }
   },
+}
+
+async function closedIn(sql: Sql, status: TodoStatus, { from, to, label }: Period): Promise<Reply> {
+  const [row] = await sql<[{ total: number }]>`
+    select count(*)::int as total from hai.todo
+    where status = ${status} and closed_at >= ${from ?? '-infinity'} and closed_at < ${to}`
+  const { total } = row
+  return { text: `${counted({ total }, `${status} todo`)} ${label}`, data: { total } }
 }
 
 const NEXT = [

@@ -17,12 +17,13 @@ const WE = '(?:i|we|you|it|hai|this|this thing|all this|all of this)'
 const MODELS =
   '(?:models?|llms?|the (?:models?|llms?|ai|apis?)|ai(?: models?| calls?)?|apis?|api calls|tokens|claude|anthropic|openai|cloud models?|inference|prompts?|questions|calls|you|hai)'
 const ON = `(?: (?:on|for|to|in|with|using|by) ${MODELS})?`
+const ON_END = new RegExp(`${ON}$`)
 const COST =
   '(?:costs?|spend(?:ing|ings)?|expenses?|bill|usage costs?|charges|burn(?: rate)?|expenditure|money spent|damage)'
 const OF_AI = "(?:(?:ai|llm|model|api|claude|hai|total|overall|token|current)(?:'s)? )*"
 
 const SPENT = [
-  `how much(?: money| cash| in total| all together| altogether)? (?:have|has|did|do|does|are|is) ${WE} (?:been )?(?:spent|spend|spending|cost|costing|burn|burned|burnt|burning|blow|blown|use up|used up|paid|pay|rack up|racked up|go through|gone through)${ON}${WHEN}`,
+  `how much(?: money| cash| in total| all together| altogether)? (?:have|has|did|do|does|are|is|am) ${WE} (?:been )?(?:spent|spend|spending|cost|costing|burn|burned|burnt|burning|blow|blown|use up|used up|paid|pay|rack up|racked up|go through|gone through)${ON}${WHEN}`,
   `how much(?: money| cash)?(?: (?:was|is|got|has been|did i get))? (?:spent|billed|charged|burned|burnt)${ON}${WHEN}`,
   `(?:what|how much)(?: money)? (?:did|do|does|has|have) ${MODELS} (?:cost|costed|charged?|billed?|set)(?: me| us)?(?: back)?${WHEN}`,
   `how much(?: money| cash)? (?:went|has gone|goes|did go|gone)(?: (?:to|on|into) ${MODELS})${WHEN}`,
@@ -43,7 +44,7 @@ export const spentIntent: Intent<{ days: Days }> = {
   match(said, clock) {
     for (const pattern of SPENT) {
       const groups = asked([pattern], said)
-      const days = groups && pastDays((groups.when ?? '').trim() || 'today', clock)
+      const days = groups && pastDays((groups.when ?? '').replace(ON_END, '').trim() || 'today', clock)
       if (days) return { days }
     }
     return undefined

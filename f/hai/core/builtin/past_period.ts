@@ -37,7 +37,11 @@ const LAST_DAY: Period['label'] = 'in the last 24 hours'
 export function pastPeriod(said: string, clock: Clock): Period | undefined {
   const to = clock.now.toISOString()
   const phrase = said.replace(/(?:^| )so far(?: |$)/, ' ').trim()
-  if (/^(?:|lately|recently|in the (?:last|past) (?:24 hours|day)|in the meantime)$/.test(phrase)) {
+  if (
+    /^(?:|lately|recently|in the (?:last|past) (?:24 hours|day)|in the meantime|(?:while|whilst|when) (?:i|we) (?:was|were) (?:out|away|gone|off|busy|not here|at work|in a meeting|at lunch))$/.test(
+      phrase,
+    )
+  ) {
     return { label: LAST_DAY, from: ago(86_400, clock), to }
   }
   const since = phrase.match(/^(?:since|after|starting|from) (.+?)(?: (?:on|onwards?|until now))?$/)?.[1]

@@ -21,7 +21,7 @@ const MINE = '(?:my |the |all |all my |all the |any )?'
 const BREAK = '(?:fail|break|crash|die|go wrong|blow up|error out|error|fall over|not work)'
 const BROKE =
   '(?:failed|broke|broken|crashed|died|gone wrong|went wrong|blew up|blown up|errored|errored out|dead|not work|not worked)'
-const SUBJECT = `(?:what|which ${TASKS}|what ${TASKS}|anything|something|has anything|has something|everything that|all that|what all|what else) (?:has |have |is |are |did |all |just )*`
+const SUBJECT = `(?:what|which ${TASKS}|what ${TASKS}|anything|something|has anything|has something|everything that|all that|what all|what else) (?:has |have |is |are |did |all |just |been )*`
 const ON_IT = '(?: on| at| with| in| for me)*'
 
 const of = (kind: Kind, ...patterns: string[]) => ({ kind, patterns: patterns.map(whole) })
@@ -39,11 +39,12 @@ const KINDS: { kind: Kind; patterns: RegExp[] }[] = [
   ),
   of(
     'finished',
-    `(?:what|which ${TASKS}|what ${TASKS}|anything|has anything|what all|what else) (?:has |have |got |did |was |were |is |are |you )*(?:finish|finished|done|complete|completed|get done|gets done)${WHEN}`,
+    `(?:what|which ${TASKS}|what ${TASKS}|anything|has anything|what all|what else) (?:has |have |got |did |was |were |is |are |been |you )*(?:finish|finished|done|complete|completed|get done|gets done)${WHEN}`,
     `(?:what|which ${TASKS}|what ${TASKS}|what all) (?:have|did) you (?:finish|finished|done|do|complete|completed|get done|gotten done|accomplish|accomplished|managed|manage|get through)(?: for me| so far)*${WHEN}`,
     `${ASK}${MINE}(?:finished|completed|done|successful) ${TASKS}${WHEN}`,
     `${ASK}${MINE}${TASKS} (?:that |which )?(?:have |were |are |got |you |i )*(?:finished|completed|done|ended)${WHEN}`,
     `did (?:anything|any ${TASKS}|something|you) (?:finish anything|complete anything|get anything done|finish something|finish|complete|get done)${WHEN}`,
+    `(?:finished|completed|done|got done)${MUST_WHEN}`,
     `${ASK}(?:what|everything|all) (?:that )?(?:you |has |have |was |got )*(?:finished|completed|done|did)${MUST_WHEN}`,
   ),
   of(
@@ -60,6 +61,7 @@ const KINDS: { kind: Kind; patterns: RegExp[] }[] = [
     `(?:anything|something) ${BREAK}${WHEN}`,
     `${ASK}${MINE}${TASKS} (?:that |which )?(?:have |has |are )?${BROKE}${WHEN}`,
     `how many ${TASKS} (?:have |has |are )?${BROKE}${WHEN}`,
+    `(?:failed|crashed|broken)${MUST_WHEN}`,
     `(?:is |was )(?:anything|something) (?:broken|wrong|dead|failed|failing)(?<when> (?:last night|overnight|today|yesterday|since .+))?`,
   ),
   of(
