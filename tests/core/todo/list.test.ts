@@ -43,6 +43,20 @@ describe('listTodos', () => {
     expect(await bodies()).toEqual(['soon', 'later', 'no date, first', 'no date, second'])
   })
 
+  it('lists all of a day before the first moment of the next one', async () => {
+    const zone = 'Asia/Tokyo'
+    await aTodo(db.sql, { body: 'midnight', due: '2030-01-01T15:00:00Z' })
+    await aTodo(db.sql, { body: 'the day before', due: '2030-01-01', zone })
+    await aTodo(db.sql, { body: 'late on it', due: '2030-01-01T14:59:00Z' })
+    const first = await listTodos(db.sql, { zone, limit: 2 })
+    const rest = await listTodos(db.sql, { zone, cursor: first.next_cursor })
+    expect([...first.todos, ...rest.todos].map(({ body }) => body)).toEqual([
+      'late on it',
+      'the day before',
+      'midnight',
+    ])
+  })
+
   it.each([
     ['Pacific/Auckland', ['timed, passed', 'the day before', 'timed, later', 'whole day']],
     ['America/New_York', ['timed, passed', 'the day before', 'timed, later', 'whole day']],

@@ -101,9 +101,12 @@ export async function todosFor(
 const inOrder = (sql: Sql, { status, zone }: Filter) =>
   status === 'open' ? sql`${until(sql, zone)}, created_at, id` : sql`created_at desc, id desc`
 
-/** When a todo is overdue: its time, or the end of its day where the reader is. So whatever is overdue comes first. */
+/**
+ * When a todo is overdue: its time, or the end of its day where the reader is, before the first moment of the next one.
+ * So whatever is overdue comes first.
+ */
 const until = (sql: Sql, zone: string) =>
-  sql`coalesce(due_at, (due_on + 1)::timestamp at time zone ${zone}, 'infinity')`
+  sql`coalesce(due_at, ((due_on + 1)::timestamp at time zone ${zone}) - interval '1 millisecond', 'infinity')`
 
 const untilText = (sql: Sql, zone: string) => sql`
   case when due_on is null then 'infinity' else (extract(epoch from ${until(sql, zone)}) * 1000)::bigint::text end`
