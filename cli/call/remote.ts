@@ -31,5 +31,6 @@ export function endpointProblem(endpoint: string): string | undefined {
     return 'expected a URL that begins with http:// or https://'
   if (url.username || url.password) return 'a URL must not carry a password; use hai auth set-token'
   if (url.search || url.hash) return 'expected a URL without ? and #'
+  if (/\/api\/*$/.test(url.pathname)) return 'expected it without /api'
   return undefined
 }

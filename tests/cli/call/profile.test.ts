@@ -106,6 +106,8 @@ describe('which server is called', () => {
   it.each([
     ['not a url', 'HAI_ENDPOINT: expected a URL'],
     ['ftp://example.com', 'begins with http:// or https://'],
+    ['https://example.com/api', 'without /api'],
+    ['https://example.com/sub/api/', 'without /api'],
     ['https://user:secret@example.com', 'must not carry a password'],
   ])('refuses HAI_ENDPOINT=%s', async (endpoint, message) => {
     const ran = await runHai(['todo', 'ls'], { env: { ...env, ...server.env, HAI_ENDPOINT: endpoint } })
