@@ -333,6 +333,8 @@ describe('counting', () => {
     await updateTodo(database.sql, { id: other.id, status: 'done' }, caller)
     expect((await ask('how many todos are done')).text).toBe('1 done todo')
     expect((await ask('count my open todos')).data).toEqual({ total: 2, overdue: 1 })
+    expect((await ask('how many things did I tick off this week')).text).toMatch(/^1 done todo this week/)
+    expect((await ask('how many todos did I finish last week')).text).toMatch(/^0 done todos last week/)
   })
 })
 
