@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs'
+import { existsSync, readlinkSync } from 'node:fs'
 
 type Env = Record<string, string | undefined>
 
@@ -14,13 +14,24 @@ const NAMED = /^(?:UTC|[A-Za-z]+(?:\/[A-Za-z0-9_+-]+){1,2})$/
  */
 export function timeZone(env: Env): string | undefined {
   const named = env.TZ?.replace(/^:/, '')
-  if (named && NAMED.test(named)) return named
+  if (named && NAMED.test(named) && isKnown(named)) return named
   if (named === undefined || named === '') {
     const linked = ofMachine()
     if (linked) return linked
   }
   const { timeZone: known } = new Intl.DateTimeFormat().resolvedOptions()
   return NAMED.test(known ?? '') ? known : undefined
+}
+
+/** Whether a machine knows that zone: this one by its files, which are quicker to ask, or the engine. */
+function isKnown(zone: string): boolean {
+  if (existsSync(`/usr/share/zoneinfo/${zone}`)) return true
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== ''
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
 }
 
 function ofMachine(): string | undefined {

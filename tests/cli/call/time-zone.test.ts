@@ -22,6 +22,10 @@ describe('timeZone', () => {
     },
   )
 
+  it('is none that no machine knows', () => {
+    expect(timeZone({ TZ: 'Nope/Zone' })).not.toBe('Nope/Zone')
+  })
+
   it('is the machine’s where the shell says none', () => {
     expect(timeZone({})).toBe(timeZone({ TZ: '' }))
     expect(() => new Intl.DateTimeFormat('en', { timeZone: timeZone({}) })).not.toThrow()

@@ -32,7 +32,7 @@ const DUE = [
 const OVERDUE = [
   `${IS_ANYTHING} (?:over ?due|past due|late)`,
   `(?:what|which|are any|any|how many|do i have any|have i got any|are there any) (?:of my )?(?:${TODOS}|things)? ?(?:are |is )?(?:over ?due|past due|past their due date|late)(?: ${TODOS})?`,
-  `${ASK}(?:my |the |all )*(?:overdue|past due|late)(?: ${TODOS}| items| things)?`,
+  `${ASK}(?:my |the |all )*(?:(?:overdue|past due)(?: ${TODOS}| items| things)?|late (?:${TODOS}|items|things))`,
   `(?:what|anything|something|which ${TODOS}) (?:have |has |did |should )?(?:i|we) (?:have )?(?:missed|miss|forget|forgotten|be late with|have done already)`,
   'what (?:am i|are we) (?:late|behind) (?:with|on|for)',
   'am i (?:late|behind) (?:with|on) (?:anything|something|any todos|my todos)',
