@@ -2,6 +2,8 @@
 export const NEAR_MISSES: string[] = [
   'add todo support to the parser',
   'add todo',
+  'late',
+  'what broke?',
   'add todo:',
   'add a todo',
   'add todos to the export',
