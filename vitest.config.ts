@@ -16,16 +16,12 @@ const having = (text: RegExp, folder: string) =>
 
 /** What measures itself, or changes what belongs to its process: each file in one of its own. */
 const APART = [
-  'tests/runner/{postgres,process}/**/*.test.ts',
-  // a client that keeps the server that it met first
-  'tests/runner/http/windmill-client.test.ts',
+  'tests/runner/**/*.test.ts',
   'tests/core/{doors_fuzz,base/linear,model/window,task/plans,task/state_machine}.test.ts',
 ]
 /** What starts a stack or takes long. */
 const STACKS = [
-  ...['evening', 'runner', 'shell', 'stack', 'windmill', 'worker'].map(
-    (name) => `tests/${name}/**/*.test.ts`,
-  ),
+  ...['evening', 'shell', 'stack', 'windmill', 'worker'].map((name) => `tests/${name}/**/*.test.ts`),
   'tests/cli/gitops/{authelia,init}.test.ts',
   ...having(/\/support\/stack\.ts'/, 'tests'),
 ]

@@ -15,7 +15,7 @@ const at = (...argv: string[]): Terminal => openTerminal([...HAI, ...argv], { en
 
 it('a chat takes what is typed, and ends', async () => {
   const chat = at('chat')
-  await chat.shows('Ctrl')
+  await chat.shows(/^› *$/m)
   chat.type('what is open?\r')
   await chat.shows('nothing is open')
   chat.type('\x04')
@@ -24,7 +24,7 @@ it('a chat takes what is typed, and ends', async () => {
 
 it('a chat sends nothing of what is pasted before Enter', async () => {
   const chat = at('chat')
-  await chat.shows('Ctrl')
+  await chat.shows(/^› *$/m)
   chat.paste('add todo: descale\nthe kettle\n')
   await chat.shows('› add todo: descale⏎the kettle⏎')
   chat.type('\x03')

@@ -20,7 +20,7 @@ import { bundleFolder } from '../../runner/bundle-folder.ts'
 import { StandIn } from '../stand-in.ts'
 
 /** Kilobytes of a door as it goes to a server: of the largest, and of the one in the middle. */
-const LARGEST = 600
+const LARGEST = 700
 const MEDIAN = 70
 
 const WORKING = ['f/hai/worker/run', 'f/hai/task/wait', 'f/hai_routes/chat']
