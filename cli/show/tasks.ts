@@ -39,7 +39,7 @@ export async function taskTable(tasks: TaskListed[], session: Session, now = new
     ...(shown.cost ? [{ title: 'COST', right: true, spare: 3 }] : []),
     ...(shown.who ? [{ title: 'WHO', min: 5, spare: 6 }] : []),
     { title: 'FROM', min: 4, spare: 7 },
-    { title: 'BY', min: 4, spare: 8 },
+    { title: 'BY', min: 8, spare: 8 },
     { title: 'TASK' },
   ]
   const rows = tasks.map((task, i): Cell[] => {

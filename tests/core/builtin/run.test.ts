@@ -445,6 +445,14 @@ describe('retrying and cancelling', () => {
     expect((await ask(`task cancel ${shortId(id)}`)).text).toContain('cancelled')
     expect(await ask(`task retry ${shortId(id)}`)).toMatchObject({ task: { state: 'pending' } })
   })
+
+  it('takes an id that could be a word in the form of the command, and only there', async () => {
+    for (const verb of ['cancel', 'retry'])
+      for (const id of ['RDBTKR', '482913', '7F3K2M'])
+        expect((await ask(`hai task ${verb} ${id}`)).text).toContain(`no task ${id}`)
+    for (const said of ['cancel rdbtkr', 'task stop breaks', 'retry rdbtkr'])
+      expect(recognise(said, rightNow())).toBeUndefined()
+  })
 })
 
 describe('undoing', () => {

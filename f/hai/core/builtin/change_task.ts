@@ -14,6 +14,8 @@ const LAST =
 const ID = '(?<id>[0-9a-tv-z]{4,26})'
 /** `task 7F3K2M`, or an id that can be no word. */
 const OF_ID = `(?:(?:the )?(?:task|job) ${ID}|(?<sure>(?=[a-z]*\\d)(?=\\d*[a-z])[0-9a-tv-z]{6}|[0-7][0-9a-tv-z]{25}))`
+/** As the command is written, which an answer gives for taking it back: there an id may look like a word. */
+const COMMANDED = '(?<id>[0-9a-hj-km-np-tv-z]{6})'
 const WORDS = '(?<words>(?!last |latest |previous |first |same |following |above |whole )[^,;:?"]{3,60}?)'
 /** Without a word that says what kind of thing it is: no longer than a task's name in passing. */
 const FEW_WORDS =
@@ -42,6 +44,7 @@ const RETRY = [
   `(?:please )?(?:once more|one more time|again)`,
   `(?:task )?${REDO} ${OF_ID}(?: ${AGAIN})?`,
   `${RUN} ${OF_ID} ${AGAIN}`,
+  `task retry ${COMMANDED}`,
 ].map(whole)
 const RETRY_WORDS = [
   `${REDO} ${ARTICLE} ${WORDS}(?: ${KIND})?(?: ${AGAIN})?`,
@@ -63,6 +66,7 @@ const CANCEL = [
   `(?:call it off|scratch that one|never ?mind(?: (?:about )?(?:it|that)(?: one)?)?|forget (?:about )?(?:it|that|that one|that question))`,
   `i (?:do not|no longer) (?:need|want) (?:that|it|the answer)(?: (?:answer|any ?more|any longer))*`,
   `(?:task )?${STOP} ${OF_ID}`,
+  `task cancel ${COMMANDED}`,
 ].map(whole)
 const CANCEL_WORDS = [
   `${SAY}(?:cancel|abort|kill|stop|terminate|call off) ${ARTICLE} ${FEW_WORDS}`,
@@ -78,7 +82,7 @@ function referenceIn({
   doing,
   last,
 }: Record<string, string | undefined>): TaskReference {
-  if (id ?? sure) return { id: (id ?? sure)! }
+  if (id ?? sure) return { id: (id ?? sure)!.toUpperCase() }
   if (words ?? few) return { words: (words ?? few)!.trim() }
   return { points: doing ? 'doing' : last ? 'last' : 'that' }
 }
