@@ -40,10 +40,14 @@ export async function chooseByName(
   }
   // what is said to be another backend's is none of an Ollama's
   if (unknown && (maker === 'ollama' || !Object.hasOwn(models.backends, maker))) {
-    throw new HaiError('unavailable', `model: no Ollama answers that may have ${short(wanted)}; ${there}`, {
-      plain: 'model: no Ollama answers that may have it',
-      details: { next_step: 'start Ollama; hai model ls shows what there is' },
-    })
+    throw new HaiError(
+      'unavailable',
+      `model: no model is called ${short(wanted)}, and no Ollama answers that may have it; ${there}`,
+      {
+        plain: 'model: no Ollama answers that may have it',
+        details: { next_step: 'start Ollama; hai model ls shows what there is' },
+      },
+    )
   }
   throw refusal(
     `model: no model is called ${short(wanted)}; ${there}`,
