@@ -17,7 +17,7 @@ export interface Closing {
   loose?: true
 }
 
-const TODO = '(?:(?:the\\s+|my\\s+)?todo)'
+const THE_TODO = '(?:(?:the\\s+|my\\s+)?todo)'
 const DONE = '(?:done|finished|complete|completed)'
 const FINISH = '(?:finish|complete|close|tick off|check off|cross off)'
 const OFF = '(?:tick|check|cross|mark)'
@@ -106,10 +106,10 @@ const FORMS: Form[] = [
     `(?:mark|set)\\s+(.+?)\\s+(?:back\\s+)?(?:as\\s+|to\\s+)?(?:not\\s+(?:yet\\s+)?${DONE}|undone|un-?finished|incomplete|open(?:\\s+again)?|not\\s+complete)${AFTER_ALL}`,
     called,
   ),
-  form('done', `mark\\s+(?:${TODO}:?\\s+)?(.+?)\\s+(?:as\\s+)?(?:${DONE}|closed)`, todoReference),
-  form('done', `(?:${FINISH}|done)\\s+${TODO}:\\s*(.+)`, todoReference),
-  form('done', `${FINISH}\\s+${TODO}\\s+(.+)`, severalWords),
-  form('done', `done(?:\\s+with)?:?\\s+(?:${TODO}\\s+)?(.+)`, idOrQuoted),
+  form('done', `mark\\s+(?:${THE_TODO}:?\\s+)?(.+?)\\s+(?:as\\s+)?(?:${DONE}|closed)`, todoReference),
+  form('done', `(?:${FINISH}|done)\\s+${THE_TODO}:\\s*(.+)`, todoReference),
+  form('done', `${FINISH}\\s+${THE_TODO}\\s+(.+)`, severalWords),
+  form('done', `done(?:\\s+with)?:?\\s+(?:${THE_TODO}\\s+)?(.+)`, idOrQuoted),
   form('done', `(?:done|finished|completed)\\s*:\\s*(.+)`, called),
   form('done', `(?:done|finished|completed)\\s*[,–—-]\\s+(.+)`, deed, true),
   form(
@@ -139,7 +139,7 @@ const FORMS: Form[] = [
   form('done', `${OFF}\\s+(.+?)\\s+(?:${OFF_LIST}|off)`, called, true),
   form('done', `${FINISH}\\s+(.+)`, sureId),
   form('done', `(?:${FINISH})\\s+(${ABOUT}|${CALLED})`, called, true),
-  form('done', `${TODO}\\s+(\\S+)\\s+is\\s+${DONE}`, idOrQuoted),
+  form('done', `${THE_TODO}\\s+(\\S+)\\s+is\\s+${DONE}`, idOrQuoted),
   form('done', `(\\S+)\\s+is\\s+${DONE}`, sureId),
   form(
     'done',
@@ -167,9 +167,9 @@ const FORMS: Form[] = [
     called,
     true,
   ),
-  form('dropped', `mark\\s+(?:${TODO}:?\\s+)?(.+?)\\s+(?:as\\s+)?dropped`, todoReference),
-  form('dropped', `(?:${DROP}|cancel)\\s+${TODO}:\\s*(.+)`, todoReference),
-  form('dropped', `(?:${DROP}|cancel)\\s+${TODO}\\s+(.+)`, idOrQuoted),
+  form('dropped', `mark\\s+(?:${THE_TODO}:?\\s+)?(.+?)\\s+(?:as\\s+)?dropped`, todoReference),
+  form('dropped', `(?:${DROP}|cancel)\\s+${THE_TODO}:\\s*(.+)`, todoReference),
+  form('dropped', `(?:${DROP}|cancel)\\s+${THE_TODO}\\s+(.+)`, idOrQuoted),
   form('dropped', 'drop\\s+(.+)', sureId),
   form('dropped', `(?:${DROP}|take|get|strike|cross|scratch|wipe)\\s+(.+?)\\s+${OFF_LIST}${SAYS_SO}`, called),
   form(
@@ -220,8 +220,8 @@ const FORMS: Form[] = [
   form('done', 'todo\\s+done\\s+(.+)', idOrQuoted),
   form('dropped', 'todo\\s+drop\\s+(.+)', idOrQuoted),
   form('open', 'todo\\s+reopen\\s+(.+)', idOrQuoted),
-  form('open', `${REOPEN}\\s+${TODO}:\\s*(.+)`, todoReference),
-  form('open', `${REOPEN}\\s+${TODO}\\s+(.+)`, severalWords),
+  form('open', `${REOPEN}\\s+${THE_TODO}:\\s*(.+)`, todoReference),
+  form('open', `${REOPEN}\\s+${THE_TODO}\\s+(.+)`, severalWords),
   form('open', `${REOPEN}\\s+(.+)`, sureId),
   form('open', `(?:un-?tick|un-?check|un-?drop|un-?delete)\\s+(.+)`, called, true),
   form(

@@ -26,10 +26,10 @@ export function comingPeriod(said: string, clock: Clock): Period | undefined {
   if (few && !(few.n === undefined && few.unit !== 'day')) return nextDays(few, clock)
   const [, by, rest = said] =
     said.match(/^(by|before|until|till|on|for|at|during|over|in|come)? ?(.+)$/) ?? []
+  const isEnd = by === 'by' || by === 'until' || by === 'till'
   const span = comingDays(rest, clock)
   if (span) {
-    if (by === 'by' || by === 'until' || by === 'till')
-      return until(span.until, `by ${shown(span.until, clock)}`, clock)
+    if (isEnd) return until(span.until, `by ${shown(span.until, clock)}`, clock)
     if (by === 'before') return until(addDays(span.since, -1), `before ${shown(span.since, clock)}`, clock)
     return ofDays(span, clock)
   }
@@ -37,7 +37,7 @@ export function comingPeriod(said: string, clock: Clock): Period | undefined {
   const due = feast(rest, now) ?? parseDue(rest, clock)?.due
   if (!due || !isDay(due)) return undefined
   if (by === 'before') return until(addDays(due, -1), `before ${shown(due, clock)}`, clock)
-  if (by === 'by' || by === 'until' || by === 'till') return until(due, `by ${shown(due, clock)}`, clock)
+  if (isEnd) return until(due, `by ${shown(due, clock)}`, clock)
   return { label: namedDay(rest, due, clock), ...dayBounds(due, clock) }
 }
 
